@@ -1,0 +1,62 @@
+"""What an extraction says about a model's text, in the order of the text.
+
+Events are append-only: nothing is ever taken back. `CallStart` comes once per call, `ArgumentsDelta` pieces of it
+concatenate to one JSON object, `CallEnd` closes it. Indexes are dense from 0 for one extraction.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+
+class TextDelta(Struct, frozen=True):
+    """Text meant for the user."""
+
+    text: str
+
+
+class ReasoningDelta(Struct, frozen=True):
+    """Text that the model meant for itself."""
+
+    text: str
+
+
+class CallStart(Struct, frozen=True):
+    """A call has begun and its name is complete; `id` is the one that the text gives, if it gives one."""
+
+    index: int
+    name: str
+    id: str | None = None
+
+
+class ArgumentsDelta(Struct, frozen=True):
+    """The next piece of the arguments' JSON text."""
+
+    index: int
+    json: str
+
+
+class CallEnd(Struct, frozen=True):
+    """A call has ended. Not `complete`: it was cut or could not be read, and must never be delivered.
+
+    `repairs` are the tags of what was mended on the way, such as `missing_close`.
+    """
+
+    index: int
+    complete: bool = True
+    repairs: tuple[str, ...] = ()
+
+
+class Drop(Struct, frozen=True):
+    """Text that is neither for the user nor a call: markup, or a call that could not be read.
+
+    `kind` is `markup` for what merely wraps, otherwise what was wrong, such as `bad_json` or `cut`.
+    """
+
+    kind: str
+    raw: str
+
+
+Event: TypeAlias = TextDelta | ReasoningDelta | CallStart | ArgumentsDelta | CallEnd | Drop

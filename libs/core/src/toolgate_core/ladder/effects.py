@@ -1,0 +1,134 @@
+"""What the ladder asks of the world, and what it is sent in reply.
+
+The ladder is a generator: it yields one of the effects below and is sent the reply that the effect names. A driver
+awaits them and does nothing else. An attempt is: `Transform` → `Transformed`; `CallModel` → `Opened` or
+`UpstreamFailure`; then `Read` → `Piece` or `UpstreamFailure`, again and again until a `Piece` has a `finish`; between the
+reads `Extract` → events and `Emit` → None. `HangUp` → None ends an upstream answer before its end.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from ..events import Event
+from ..fault import Fault
+from ..jsontext import JsonObject
+from ..messages import ChatRequest, Usage
+from ..plan import Plan, ScannerState
+from ..policy import Capabilities
+from ..vocabulary import FinishReason, Strategy, TextEnd
+
+
+class Transform(Struct, frozen=True, kw_only=True):
+    """Write the upstream request for a strategy. Reply: `Transformed`.
+
+    `constrained`: ask the upstream to enforce the answer's form. `fault`: why the attempt before this one of the same
+    strategy failed, to be quoted. `draft`: the text of pass 1, for the second pass of `two_pass`; unset otherwise.
+    """
+
+    request: ChatRequest
+    strategy: Strategy
+    dialect: str
+    constrained: bool
+    capabilities: Capabilities = Capabilities()
+    fault: Fault | None = None
+    draft: str | None = None
+
+
+class Transformed(Struct, frozen=True):
+    """The upstream request (without `stream`) and the plan for its answer."""
+
+    body: JsonObject
+    plan: Plan
+
+
+class CallModel(Struct, frozen=True, kw_only=True):
+    """Send a request upstream. Reply: `Opened` once the answer's head is good, else `UpstreamFailure`."""
+
+    body: JsonObject
+    strategy: Strategy
+
+
+class Opened(Struct, frozen=True):
+    """The upstream has begun to answer."""
+
+
+class Read(Struct, frozen=True):
+    """Wait for more of the answer. Reply: `Piece` (all that one read brought) or `UpstreamFailure`."""
+
+
+class HangUp(Struct, frozen=True):
+    """Close the upstream answer; the rest of it is of no interest. Reply: None."""
+
+
+class Extract(Struct, frozen=True, kw_only=True):
+    """Feed text to this attempt's extraction, which the first one opens. Reply: the new events, as a tuple.
+
+    `end` set: this was the last of the text. `state`: where the scanner stood at the start of the first text.
+    """
+
+    plan: Plan
+    request: ChatRequest
+    text: str
+    end: TextEnd | None = None
+    state: ScannerState = ScannerState()
+
+
+class Emit(Struct, frozen=True):
+    """Send events to the client, now. Indexes of calls are dense from 0 and `CallStart.id` is set. Reply: None."""
+
+    events: tuple[Event, ...]
+
+
+class CallDelta(Struct, frozen=True):
+    """A piece of a native call as a provider read it; `id` and `name` are set in a call's first piece (if at all)."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+class Piece(Struct, frozen=True, kw_only=True):
+    """What one read of an upstream's answer brought, joined. The last piece, and only it, has `finish`.
+
+    A whole (not streamed) answer is one piece. `usage` comes with the last piece where the upstream tells it.
+    `logprobs`: the entries of `choices[].logprobs.content`.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    calls: tuple[CallDelta, ...] = ()
+    logprobs: tuple[JsonObject, ...] = ()
+    finish: FinishReason | None = None
+    usage: Usage | None = None
+
+
+FailureKind = Literal[
+    "unsupported",  # 400 about a constraint, a tool field or a parser: another strategy may do
+    "refused",  # any other 4xx: the request itself is at fault, the client is told
+    "credential",  # 401, 403: the gateway's key is wrong, the client is not told more than that
+    "limited",  # 429
+    "overloaded",  # 503
+    "error",  # any other 5xx, or an answer that can't be read
+    "unreachable",  # no connection
+    "cut",  # the connection ended inside an answer
+    "timeout",  # no byte in time
+]
+
+
+class UpstreamFailure(Struct, frozen=True, kw_only=True):
+    """The upstream did not answer, or not to the end. `message` is fit for the client (no URL, no key)."""
+
+    kind: FailureKind
+    message: str
+    status: int | None = None
+    code: str | None = None
+    param: str | None = None
+    retry_after_s: int | None = None
+
+
+Effect: TypeAlias = Transform | CallModel | Read | HangUp | Extract | Emit
+Reply: TypeAlias = Transformed | Opened | Piece | UpstreamFailure | tuple[Event, ...] | None

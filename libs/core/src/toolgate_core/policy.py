@@ -1,0 +1,57 @@
+"""A model's policy: which strategies it gets, in which order, and what its upstream can do. Policy is data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from .vocabulary import Strategy
+
+
+class Capabilities(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the upstream can do.
+
+    Attributes:
+        tools: it knows the `tools` field.
+        json_schema: it enforces `response_format: json_schema`.
+        strict: it knows `strict` in a tool's function (vLLM ≥ 0.24, hosted OpenAI).
+        skip_special_tokens: it knows vLLM's field of that name, which keeps markers visible in text.
+        system_role: it accepts `system` messages.
+    """
+
+    tools: bool = True
+    json_schema: bool = True
+    strict: bool = False
+    skip_special_tokens: bool = False
+    system_role: bool = True
+
+
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a model's tool requests are served.
+
+    Attributes:
+        ladder: the strategies, in the order in which they are tried.
+        auto_start: under `tool_choice: auto` the ladder begins here (models that avoid tools begin at `bridge`).
+        dialect: what the bridge writes where the upstream has no constraint.
+        capabilities: what the upstream can do.
+        retries: attempts beyond the first, per strategy; a retry quotes the fault.
+        plain_text: text without a call under auto is the answer (`final`) or is held until the bridge agrees (`check`).
+        arguments: calls are sent when settled (`held`), or their arguments stream as they come (`early`).
+        max_attempts: attempts a request may take in all.
+        max_seconds: no attempt begins after this many seconds.
+        max_tokens: no attempt begins once the attempts so far have cost this many tokens; unset: no limit.
+        max_choices: the largest `n`.
+    """
+
+    ladder: tuple[Strategy, ...] = (Strategy.NATIVE, Strategy.GUIDED, Strategy.BRIDGE, Strategy.TWO_PASS)
+    auto_start: Strategy = Strategy.NATIVE
+    dialect: str = "function_calls"
+    capabilities: Capabilities = Capabilities()
+    retries: dict[Strategy, int] = {Strategy.BRIDGE: 1}
+    plain_text: Literal["final", "check"] = "final"
+    arguments: Literal["held", "early"] = "held"
+    max_attempts: int = 10
+    max_seconds: float = 120.0
+    max_tokens: int | None = None
+    max_choices: int = 8

@@ -1,0 +1,1 @@
+"""JSON Schema: the compiled tools of a request, coercion, validation, settling."""

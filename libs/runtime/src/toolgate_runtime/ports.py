@@ -1,0 +1,120 @@
+"""The ports: what the gateway needs of its three services. Each has two adapters, gRPC and in-process.
+
+Both adapters take and give the same values and raise the same error, and one contract suite holds them to it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from toolgate_core.errors import ToolgateError
+from toolgate_core.events import Event
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.ladder.effects import Transform, Transformed
+from toolgate_core.plan import Plan, ScannerState
+from toolgate_core.vocabulary import TextEnd
+
+
+class ServiceError(ToolgateError):
+    """A service did not answer, or refused. `reason` is the ErrorInfo reason (UPPER_SNAKE) or `UNAVAILABLE`/`DEADLINE`.
+
+    `message` is fit for the client; `retryable` says whether the same call may succeed later.
+    """
+
+    def __init__(self, service: str, reason: str, message: str, *, retryable: bool) -> None:
+        super().__init__(f"{service}: {message}")
+        self.service = service
+        self.reason = reason
+        self.message = message
+        self.retryable = retryable
+
+
+class TransformerPort(Protocol):
+    """The prompt-transformer."""
+
+    async def transform(self, effect: Transform, *, timeout_s: float) -> Transformed:
+        """Write the upstream request; raise `ServiceError`."""
+        ...
+
+
+class ExtractionSession(Protocol):
+    """One choice's open extraction."""
+
+    async def feed(self, text: str) -> tuple[Event, ...]:
+        """Return the events that `text` brings about; raise `ServiceError`."""
+        ...
+
+    async def finish(self, text: str, end: TextEnd) -> tuple[Event, ...]:
+        """Feed the last text and return the last events; raise `ServiceError`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Abandon the extraction. May be called more than once, and after `finish`."""
+        ...
+
+
+class ExtractorPort(Protocol):
+    """The extractor. `tools_json` is the JSON text of the request's tools."""
+
+    async def extract(
+        self, plan: Plan, tools_json: bytes, text: str, end: TextEnd, state: ScannerState, *, timeout_s: float
+    ) -> tuple[Event, ...]:
+        """Extract from a whole text; raise `ServiceError`."""
+        ...
+
+    def open(self, plan: Plan, tools_json: bytes, state: ScannerState, *, timeout_s: float) -> ExtractionSession:
+        """Begin to extract from a text that is still being written."""
+        ...
+
+
+class ToolInfo(Struct, frozen=True, kw_only=True):
+    """A tool that the executor can run; `parameters` is its JSON Schema."""
+
+    name: str
+    description: str
+    parameters: JsonObject
+
+
+class ToolFailure(Struct, frozen=True, kw_only=True):
+    """What went wrong in a tool, for the model to read. `retryable`: better arguments, or another try, may help."""
+
+    code: str
+    message: str
+    hint: str = ""
+    retryable: bool = False
+
+
+class ToolOutcome(Struct, frozen=True, kw_only=True):
+    """A tool's result: `content` is text for the model, `structured` the same as a value; or `error` is set."""
+
+    content: str = ""
+    structured: JsonValue = None
+    truncated: bool = False
+    total_bytes: int = 0
+    duration_ms: float = 0.0
+    error: ToolFailure | None = None
+
+
+class ExecutorPort(Protocol):
+    """The tool-executor. A tool's failure is a `ToolOutcome`; an unknown tool is one with code `not_found`."""
+
+    async def tools(self, *, timeout_s: float) -> tuple[ToolInfo, ...]:
+        """Return what can be run; raise `ServiceError`."""
+        ...
+
+    async def execute(self, name: str, arguments_json: bytes, *, timeout_s: float) -> ToolOutcome:
+        """Run one tool; raise `ServiceError`."""
+        ...
+
+
+ServiceState = Literal["serving", "unavailable"]
+
+
+class HealthPort(Protocol):
+    """Whether a service serves, for `/health`."""
+
+    async def state(self, *, timeout_s: float) -> ServiceState:
+        """Never raises."""
+        ...

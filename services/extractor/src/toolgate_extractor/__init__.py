@@ -1,0 +1,1 @@
+"""gRPC service: what a model wrote in, text and tool calls out."""

@@ -1,0 +1,1 @@
+"""Providers: the wire formats that upstreams speak, one file each."""

@@ -1,0 +1,1 @@
+"""An upstream that speaks vLLM's wire format without a GPU."""

@@ -1,0 +1,1 @@
+"""gRPC service: runs the built-in tools under limits."""
