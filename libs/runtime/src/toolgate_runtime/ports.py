@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from msgspec import Struct
-
 from toolgate_core.errors import ToolgateError
 from toolgate_core.events import Event
 from toolgate_core.jsontext import JsonObject, JsonValue

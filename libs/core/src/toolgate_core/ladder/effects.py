@@ -1,6 +1,6 @@
 """What the ladder asks of the world, and what it is sent in reply.
 
-The ladder is a generator: it yields one of the effects below and is sent the reply that the effect names. A driver
+The ladder is a generator: it yields one of the effects below and is sent the reply that the effect names; a driver
 awaits them and does nothing else. An attempt is: `Transform` → `Transformed`; `CallModel` → `Opened` or
 `UpstreamFailure`; then `Read` → `Piece` or `UpstreamFailure`, again and again until a `Piece` has a `finish`; between the
 reads `Extract` → events and `Emit` → None. `HangUp` → None ends an upstream answer before its end.
@@ -12,13 +12,13 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from ..events import Event
-from ..fault import Fault
-from ..jsontext import JsonObject
-from ..messages import ChatRequest, Usage
-from ..plan import Plan, ScannerState
-from ..policy import Capabilities
-from ..vocabulary import FinishReason, Strategy, TextEnd
+from toolgate_core.events import Event
+from toolgate_core.fault import Fault
+from toolgate_core.jsontext import JsonObject
+from toolgate_core.messages import ChatRequest, Usage
+from toolgate_core.plan import Plan, ScannerState
+from toolgate_core.policy import Capabilities
+from toolgate_core.vocabulary import FinishReason, Strategy, TextEnd
 
 
 class Transform(Struct, frozen=True, kw_only=True):
