@@ -1,1 +1,6 @@
 """The ladder: a generator of effects that climbs the strategies until an answer is good."""
+
+from toolgate_core.ladder.machine import Climb
+from toolgate_core.ladder.outcome import Answer, Attempt, DeadlineExceeded, LadderMemory, Refusal
+
+__all__ = ["Answer", "Attempt", "Climb", "DeadlineExceeded", "LadderMemory", "Refusal"]

@@ -1,9 +1,10 @@
 """What the ladder asks of the world, and what it is sent in reply.
 
 The ladder is a generator: it yields one of the effects below and is sent the reply that the effect names; a driver
-awaits them and does nothing else. An attempt is: `Transform` → `Transformed`; `CallModel` → `Opened` or
-`UpstreamFailure`; then `Read` → `Piece` or `UpstreamFailure`, again and again until a `Piece` has a `finish`; between the
-reads `Extract` → events and `Emit` → None. `HangUp` → None ends an upstream answer before its end.
+awaits them and does nothing else. An attempt is `Transform` → `Transformed`, `CallModel` → `Opened` or
+`UpstreamFailure`, then `Read` → `Piece` or `UpstreamFailure` until a `Piece` has a `finish`; between the reads
+`Extract` → events and `Emit` → None. `HangUp` → None ends an upstream answer before its end. A new `CallModel` begins a
+new answer, and with it a new extraction.
 """
 
 from __future__ import annotations

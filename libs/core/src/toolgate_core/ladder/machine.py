@@ -1,0 +1,357 @@
+"""The climb: strategy after strategy, until an answer is good. A generator of effects; it does no I/O.
+
+Theory of operation. `Climb.run` walks the rungs that policy, mode and request allow. Each attempt is transformed,
+sent, and read by a `Reading`, and ends with an outcome. A success ends the climb. A failure is retried within its
+strategy as often as policy says, quoting the fault, and then falls to the next rung. What the client has been sent is
+kept in the `Outbox`: from the first byte on, later attempts may only append a call. When the rungs are used up the
+client gets, in this order: the error of an upstream that never answered; under `auto` and with nothing sent the best
+clean text, marked degraded; an error that says that no tool call could be had.
+
+Time, ids and the memory of what an upstream cannot do are arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+from toolgate_core.events import TextDelta
+from toolgate_core.fault import Fault
+from toolgate_core.ladder.attempt import Try, judge
+from toolgate_core.ladder.effects import CallModel, Effect, Emit, Reply, Transform, Transformed, UpstreamFailure
+from toolgate_core.ladder.outbox import Outbox
+from toolgate_core.ladder.outcome import (
+    SUCCESSES,
+    TOO_LITTLE,
+    Answer,
+    Attempt,
+    DeadlineExceeded,
+    LadderMemory,
+    Refusal,
+    refusal_of,
+)
+from toolgate_core.ladder.reading import Reading
+from toolgate_core.ladder.rungs import rungs
+from toolgate_core.messages import ChatRequest, Usage
+from toolgate_core.plan import Plan
+from toolgate_core.policy import Policy
+from toolgate_core.schema import Toolset
+from toolgate_core.vocabulary import AttemptOutcome, Mode, Reason, RequestOutcome, Strategy
+
+# Failures of the upstream itself that no other strategy would fare better with.
+_TERMINAL = frozenset({"credential", "limited", "overloaded", "unreachable"})
+# What a model did wrong and may do right when it is told so.
+_RETRYABLE = frozenset(
+    {Reason.NO_TOOL_CALL, Reason.PARSE_ERROR, Reason.SCHEMA_INVALID, Reason.UNKNOWN_TOOL, Reason.UPSTREAM_ERROR}
+)
+
+
+class Climb:
+    """One choice's way up the ladder. `run` may be used once; `attempts` is right at any time, also after a throw."""
+
+    def __init__(
+        self,
+        request: ChatRequest,
+        policy: Policy,
+        toolset: Toolset,
+        mode: Mode,
+        *,
+        clock: Callable[[], float],
+        new_id: Callable[[], str],
+        memory: LadderMemory,
+    ) -> None:
+        self._request = request
+        self._policy = policy
+        self._toolset = toolset
+        self._rungs = rungs(request, policy, mode)
+        self._clock = clock
+        self._memory = memory
+        self._began = clock()
+        self._outbox = Outbox(new_id)
+        self._try: Try | None = None
+        self._attempts: list[Attempt] = []
+        self._best_text = ""
+        self._checked: Try | None = None
+        self._failure: UpstreamFailure | None = None
+        self._served: Strategy | None = None
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempts that have ended, in order."""
+        return tuple(self._attempts)
+
+    @property
+    def priority(self) -> Strategy | None:
+        """The strategy that serves: known from the first event on, final at the end."""
+        if self._served is None and self._try is not None and (self._outbox.text_sent or self._outbox.call_sent):
+            return self._try.strategy
+        return self._served
+
+    @property
+    def summary(self) -> str:
+        """The attempts as the `x-toolgate-attempts` header writes them; one under way is `pending`."""
+        words = [attempt.word for attempt in self._attempts]
+        if self._try is not None:
+            words.append(f"{self._try.strategy}:pending")
+        return ",".join(words)
+
+    def run(self) -> Generator[Effect, Reply, Answer | Refusal]:
+        """Climb; return how it ended. On `DeadlineExceeded`, thrown in by the driver, a refusal with status 504."""
+        try:
+            return (yield from self._climb())
+        except DeadlineExceeded:
+            self._abandon(AttemptOutcome.TIMEOUT)
+            return Refusal(
+                status=504,
+                type="server_error",
+                code="timeout",
+                message="The request took longer than it may.",
+                outcome=RequestOutcome.TIMEOUT,
+            )
+        except GeneratorExit:
+            self._abandon(AttemptOutcome.CANCELLED)
+            raise
+
+    def _abandon(self, outcome: AttemptOutcome) -> None:
+        if self._try is not None:
+            self._attempts.append(self._try.record(outcome, "", now=self._clock()))
+            self._try = None
+
+    def _climb(self) -> Generator[Effect, Reply, Answer | Refusal]:
+        if not self._rungs:
+            return self._no_rung()
+        for strategy in self._rungs:
+            if self._checked is not None and strategy is Strategy.GUIDED:
+                continue  # the check is the bridge's routing decision
+            ended = yield from self._strategy(strategy)
+            if ended is not None:
+                return ended
+            if self._spent():
+                break
+        return (yield from self._exhausted())
+
+    def _strategy(self, strategy: Strategy) -> Generator[Effect, Reply, Answer | Refusal | None]:
+        """Try one strategy as often as policy allows; None: fall to the next."""
+        fault: Fault | None = None
+        retries = self._policy.retries.get(strategy, 0)
+        retry = 0
+        while not self._spent():
+            constrained = self._constrained(strategy)
+            if constrained is None:
+                return None
+            attempt = self._try = Try(strategy, constrained=constrained, retry=retry, now=self._clock())
+            ended = yield from self._attempt(attempt, fault)
+            if ended is not None:
+                return ended
+            if attempt.unsupported:
+                self._memory.mark(strategy, constrained=constrained, now=self._clock())
+                continue
+            if attempt.reason not in _RETRYABLE or retry == retries:
+                return None
+            fault = attempt.fault
+            retry += 1
+        return None
+
+    def _constrained(self, strategy: Strategy) -> bool | None:
+        """Return whether to ask for a grammar; None: the upstream has shown that it can't do this strategy."""
+        capable = self._policy.capabilities.json_schema and strategy is not Strategy.NATIVE
+        forms = (True, False) if capable else (False,)
+        if strategy is Strategy.GUIDED:
+            forms = (True,)
+        now = self._clock()
+        for form in forms:
+            if not self._memory.unsupported(strategy, constrained=form, now=now):
+                return form
+        return None
+
+    def _attempt(self, attempt: Try, fault: Fault | None) -> Generator[Effect, Reply, Answer | Refusal | None]:
+        draft: str | None = None
+        if attempt.strategy is Strategy.TWO_PASS:
+            failure = yield from self._ask(attempt, fault, None)
+            if failure is not None:
+                return self._upstream_failed(attempt, failure)
+            assert attempt.reading is not None
+            draft = attempt.reading.text or attempt.reading.reasoning
+            attempt.first_usage = attempt.reading.usage
+        failure = yield from self._ask(attempt, fault, draft)
+        if failure is not None:
+            return self._upstream_failed(attempt, failure)
+        return (yield from self._evaluate(attempt))
+
+    def _ask(
+        self, attempt: Try, fault: Fault | None, draft: str | None
+    ) -> Generator[Effect, Reply, UpstreamFailure | None]:
+        """Transform, call, and read to the end; return what the upstream did wrong, if it was that."""
+        transformed = yield Transform(
+            request=self._request,
+            strategy=attempt.strategy,
+            dialect=self._policy.dialect,
+            constrained=attempt.constrained,
+            capabilities=self._policy.capabilities,
+            fault=fault,
+            draft=draft,
+        )
+        assert isinstance(transformed, Transformed)
+        opened = yield CallModel(body=transformed.body, strategy=attempt.strategy)
+        if isinstance(opened, UpstreamFailure):
+            return opened
+        attempt.reading = self._reading(attempt, transformed.plan)
+        attempt.dialect = transformed.plan.dialect
+        return (yield from attempt.reading.run())
+
+    def _reading(self, attempt: Try, plan: Plan) -> Reading:
+        checking = attempt.strategy is Strategy.NATIVE and self._checks()
+        return Reading(
+            self._request,
+            plan,
+            self._toolset,
+            self._outbox,
+            hold=self._request.tool_choice.forced or checking,
+            mute=self._outbox.text_sent or self._checked is not None,
+            early=self._policy.arguments == "early",
+            clock=self._clock,
+        )
+
+    def _checks(self) -> bool:
+        """Whether plain text has to be agreed to by the bridge."""
+        auto = self._request.tool_choice.mode == "auto"
+        return auto and self._policy.plain_text == "check" and Strategy.BRIDGE in self._rungs
+
+    def _upstream_failed(self, attempt: Try, failure: UpstreamFailure) -> Refusal | None:
+        """Record the failure; return how the climb ends, where no other attempt can help."""
+        kind = failure.kind
+        attempt.unsupported = kind == "unsupported"
+        if kind == "refused" and attempt.strategy is not Strategy.NATIVE and failure.code != "context_length_exceeded":
+            # What the gateway added may be what the upstream did not like: another strategy adds something else.
+            kind = "unsupported"
+        attempt.reason = {"unsupported": Reason.UNSUPPORTED, "timeout": Reason.TIMEOUT}.get(kind, Reason.UPSTREAM_ERROR)
+        self._record(attempt, AttemptOutcome(attempt.reason), failure.message)
+        self._failure = failure
+        sent = self._outbox.call_sent or (self._outbox.text_sent and self._request.stream)
+        return refusal_of(failure) if sent or kind == "refused" or kind in _TERMINAL else None
+
+    def _evaluate(self, attempt: Try) -> Generator[Effect, Reply, Answer | Refusal | None]:
+        reading = attempt.reading
+        assert reading is not None
+        outcome, detail = judge(reading, self._request)
+        attempt.reason = None if outcome in SUCCESSES else Reason(outcome)
+        attempt.fault = reading.fault or (Fault(attempt.reason, detail, reading.text) if attempt.reason else None)
+        if outcome is AttemptOutcome.SUCCESS_TEXT and attempt.strategy is Strategy.NATIVE and self._checks():
+            self._checked = attempt
+            attempt.reason, outcome = Reason.NO_TOOL_CALL, AttemptOutcome.NO_TOOL_CALL
+        elif outcome is AttemptOutcome.SUCCESS_TEXT and self._checked is not None:
+            return (yield from self._released(attempt))
+        record = self._record(attempt, outcome, detail)
+        cut = outcome is AttemptOutcome.TRUNCATED and not self._request.tool_choice.forced
+        if record.succeeded or cut or (outcome is AttemptOutcome.TRUNCATED and self._outbox.call_sent):
+            return (yield from self._answer(attempt))
+        if self._outbox.call_sent:
+            # The beginning of a call has gone out and can't be taken back.
+            return self._unavailable()
+        self._best_text = self._best_text or reading.text or reading.stray
+        return None
+
+    def _released(self, attempt: Try) -> Generator[Effect, Reply, Answer | Refusal]:
+        """Let the held native text go: the bridge's decision agrees that no call is due."""
+        native = self._checked
+        assert native is not None
+        self._record(attempt, AttemptOutcome.SUCCESS_TEXT, "")
+        for index, record in enumerate(self._attempts):
+            if record.strategy is Strategy.NATIVE:
+                self._attempts[index] = native.record(AttemptOutcome.SUCCESS_TEXT, "", now=native.ended)
+        return (yield from self._answer(native))
+
+    def _answer(self, attempt: Try) -> Generator[Effect, Reply, Answer]:
+        reading = attempt.reading
+        assert reading is not None
+        self._served = attempt.strategy
+        if not reading.calls:
+            reading.release()
+        if self._outbox.pending:
+            yield Emit(self._outbox.take())
+        finish = reading.finish or "stop"
+        if finish in ("stop", "tool_calls"):
+            finish = "tool_calls" if self._outbox.call_sent and self._request.tool_choice.mode != "named" else "stop"
+        return Answer(
+            finish_reason=finish,
+            strategy=attempt.strategy,
+            usage=attempt.usage,
+            total_usage=self._total(),
+            degraded=reading.muted and not reading.calls,
+            repairs=reading.repairs,
+            logprobs=tuple(reading.logprobs),
+        )
+
+    def _exhausted(self) -> Generator[Effect, Reply, Answer | Refusal]:
+        """The rungs are used up."""
+        forced = self._request.tool_choice.forced
+        last = self._attempts[-1] if self._attempts else None
+        sent = self._outbox.call_sent or (self._outbox.text_sent and self._request.stream)
+        text = self._best_text
+        if not sent and forced and last is not None and last.outcome is AttemptOutcome.TRUNCATED:
+            self._served = last.strategy
+            return self._ended("length", last)
+        if not sent and not forced and last is not None and text.strip():
+            self._served = last.strategy
+            if not self._outbox.text_sent:
+                yield Emit((TextDelta(text),))
+            return self._ended("stop", last)
+        if self._failure is not None and all(a.outcome in _UPSTREAM for a in self._attempts):
+            return refusal_of(self._failure)
+        return self._unavailable()
+
+    def _unavailable(self) -> Refusal:
+        return Refusal(
+            status=502,
+            type="server_error",
+            code=TOO_LITTLE,
+            message=f"No valid tool call could be had from the model ({self.summary or 'no attempt'}).",
+            outcome=RequestOutcome.EXHAUSTED,
+            should_retry=False,
+        )
+
+    def _ended(self, finish: str, last: Attempt) -> Answer:
+        return Answer(
+            finish_reason="length" if finish == "length" else "stop",
+            strategy=last.strategy,
+            usage=last.usage,
+            total_usage=self._total(),
+            degraded=True,
+        )
+
+    def _no_rung(self) -> Refusal:
+        logprobs = self._request.logprobs
+        return Refusal(
+            status=400,
+            type="invalid_request_error",
+            code="unsupported_parameter" if logprobs else TOO_LITTLE,
+            param="logprobs" if logprobs else "tools",
+            message=(
+                "logprobs can't be given where the answer is constrained: leave it out, or use another mode."
+                if logprobs
+                else "The model's policy has no strategy for this mode."
+            ),
+            outcome=RequestOutcome.CLIENT_ERROR,
+        )
+
+    def _record(self, attempt: Try, outcome: AttemptOutcome, detail: str) -> Attempt:
+        record = attempt.record(outcome, detail, now=self._clock())
+        self._attempts.append(record)
+        self._try = None
+        return record
+
+    def _spent(self) -> bool:
+        """Whether the budget of attempts, seconds or tokens is used up."""
+        policy = self._policy
+        total = self._total()
+        return (
+            len(self._attempts) >= policy.max_attempts
+            or self._clock() - self._began >= policy.max_seconds
+            or (policy.max_tokens is not None and total is not None and total.total_tokens >= policy.max_tokens)
+        )
+
+    def _total(self) -> Usage | None:
+        usages = [attempt.usage for attempt in self._attempts if attempt.usage is not None]
+        return sum(usages[1:], usages[0]) if usages else None
+
+
+_UPSTREAM = frozenset({AttemptOutcome.UPSTREAM_ERROR, AttemptOutcome.TIMEOUT, AttemptOutcome.UNSUPPORTED})

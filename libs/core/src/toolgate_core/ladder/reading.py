@@ -1,0 +1,316 @@
+"""One answer being read: pieces in, effects out, until it is known whether the attempt was good.
+
+A reading decides what may reach the client and when. Text flows at once unless the request demands a call (then all is
+held until one has settled); a call is held until it has ended and settled, then sent whole. After the first fault with
+no call sent the rest of the answer is of no interest; once a call is sent, a later bad one is dropped, since nothing
+can be taken back and the one that was sent is valid by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+from toolgate_core.dialects import MarkerScanner
+from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
+from toolgate_core.fault import Fault
+from toolgate_core.jsontext import JsonObject
+from toolgate_core.ladder.effects import (
+    CallDelta,
+    Effect,
+    Emit,
+    Extract,
+    HangUp,
+    Piece,
+    Read,
+    Reply,
+    UpstreamFailure,
+)
+from toolgate_core.ladder.outbox import Outbox
+from toolgate_core.ladder.stop import StopFilter
+from toolgate_core.messages import ChatRequest, Usage
+from toolgate_core.plan import Plan, ScannerState
+from toolgate_core.schema import Toolset
+from toolgate_core.settle import settle
+from toolgate_core.vocabulary import FinishReason, Reason, TextEnd
+
+RAW_LIMIT = 2000
+"""Characters of a bad answer that a fault keeps, so that a retry can show the model its own words."""
+
+
+class OpenCall:
+    """A call that has begun and not ended."""
+
+    def __init__(self, name: str, call_id: str | None) -> None:
+        self.name = name
+        self.id = call_id
+        self.parts: list[str] = []
+        self.sent = False
+
+
+class Reading:
+    """The state of one answer; `run` reads it to its end."""
+
+    def __init__(
+        self,
+        request: ChatRequest,
+        plan: Plan,
+        toolset: Toolset,
+        outbox: Outbox,
+        *,
+        hold: bool,
+        mute: bool,
+        early: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self._request = request
+        self._plan = plan
+        self._toolset = toolset
+        self._outbox = outbox
+        self._hold = hold
+        self.muted = mute
+        self._early = early
+        self._clock = clock
+        self._scanner = MarkerScanner() if plan.form == "native" else None
+        self._extracting = False
+        self._stop = StopFilter(plan.stop)
+        self._held: list[Event] = []
+        self._held_since: float | None = None
+        self._native: dict[int, OpenCall] = {}
+        self._open: OpenCall | None = None
+        self._blank = ""
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._repairs: list[str] = []
+        self._raw: list[str] = []
+        self.logprobs: list[JsonObject] = []
+        self.fault: Fault | None = None
+        self.stray = ""
+        self.calls = 0
+        self.finish: FinishReason | None = None
+        self.usage: Usage | None = None
+        self.unfinished = False
+        self.held_s = 0.0
+
+    @property
+    def text(self) -> str:
+        """The clean text of the answer so far."""
+        return "".join(self._text)
+
+    @property
+    def reasoning(self) -> str:
+        """What the model said to itself so far."""
+        return "".join(self._reasoning)
+
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """Tags of what was mended, each once, in the order of their first use."""
+        return tuple(dict.fromkeys(self._repairs))
+
+    def run(self) -> Generator[Effect, Reply, UpstreamFailure | None]:
+        """Read to the end; return the upstream's failure, if it was one that ended the answer."""
+        while True:
+            piece = yield Read()
+            if isinstance(piece, UpstreamFailure):
+                return piece
+            assert isinstance(piece, Piece)
+            yield from self._take(piece)
+            if self._outbox.pending:
+                yield Emit(self._outbox.take())
+            if piece.finish is not None:
+                return None
+            if self.fault is not None or self._stop.stopped:
+                self.finish = "stop"
+                yield HangUp()
+                return None
+
+    def release(self) -> None:
+        """Put what was held (text, reasoning) into the outbox."""
+        self._outbox.put(self._held)
+        self._held = []
+        self._unhold()
+
+    def _take(self, piece: Piece) -> Generator[Effect, Reply, None]:
+        """Take one piece: reasoning before text before calls, as a model writes them."""
+        if piece.logprobs:
+            self.logprobs.extend(piece.logprobs)
+        if piece.reasoning:
+            self._on_reasoning(piece.reasoning)
+        end: TextEnd | None = None
+        if piece.finish is not None:
+            self.finish, self.usage = piece.finish, piece.usage
+            end = "length" if piece.finish == "length" else "stop"
+        if piece.text or end is not None:
+            yield from self._take_text(piece.text, end)
+        for delta in piece.calls:
+            self._take_call_delta(delta)
+        if end is not None:
+            self._end_native(end)
+            self._on_text(self._stop.finish(), filtered=True)
+
+    def _take_text(self, text: str, end: TextEnd | None) -> Generator[Effect, Reply, None]:
+        if self.fault is None and len(self._raw) < RAW_LIMIT:
+            self._raw.append(text)
+        if self._plan.form == "text":
+            self._on_text(text)
+            return
+        state = ScannerState()
+        if self._scanner is not None and not self._extracting:
+            clean = self._scanner.feed(text)
+            self._on_text(clean)
+            if not self._scanner.hit:
+                if end is not None:
+                    self._on_text(self._scanner.finish())
+                elif self._scanner.held:
+                    self._hold_from_now()
+                return
+            text, state = self._scanner.held, self._scanner.state
+            self._repairs.append("leaked_markup")
+        if text or end is not None:
+            self._extracting = True
+            events = yield Extract(plan=self._plan, request=self._request, text=text, end=end, state=state)
+            assert isinstance(events, tuple)
+            for event in events:
+                self._on_event(event)
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case TextDelta(text):
+                self._on_text(text)
+            case ReasoningDelta(text):
+                self._on_reasoning(text)
+            case CallStart(_, name, call_id):
+                self._open = self._start(name, call_id)
+            case ArgumentsDelta(_, json):
+                assert self._open is not None
+                self._arguments(self._open, json)
+            case CallEnd(_, complete, repairs):
+                assert self._open is not None
+                self._repairs.extend(repairs)
+                self._end_call(self._open, complete=complete)
+                self._open = None
+            case Drop(kind, raw):
+                self._on_drop(kind, raw)
+
+    def _on_text(self, text: str, *, filtered: bool = False) -> None:
+        text = text if filtered else self._stop.feed(text)
+        if not self._text:
+            # White space alone is layout around a call; it is text once other text follows.
+            text = self._blank + text
+            self._blank = text if text.isspace() else ""
+        if not text or self._blank:
+            return
+        if self.calls:
+            # Clients and routers refuse content after the first tool delta, so it can't be sent any more.
+            if text.strip():
+                self._repairs.append("text_after_call")
+            return
+        self._text.append(text)
+        if self._plan.form != "text":
+            self._send(TextDelta(text))
+
+    def _on_reasoning(self, text: str) -> None:
+        self._reasoning.append(text)
+        if self._plan.form != "text":
+            self._send(ReasoningDelta(text))
+
+    def _send(self, event: Event) -> None:
+        if self.muted or self.fault is not None:
+            return
+        if self._hold:
+            self._held.append(event)
+            self._hold_from_now()
+        else:
+            self._unhold()
+            self._outbox.put([event])
+
+    def _on_drop(self, kind: str, raw: str) -> None:
+        if kind == "markup":
+            return
+        if kind == "cut":
+            self.unfinished = True
+            return
+        if not self.stray and self._plan.form == "decision":
+            self.stray = raw
+        self._fail(Reason.PARSE_ERROR, f"The answer could not be read as a tool call ({kind}).")
+
+    def _fail(self, reason: Reason, detail: str) -> None:
+        """Note what is wrong, unless a call has been sent: that one stands, and the bad part is dropped."""
+        if self.calls:
+            self._repairs.append("bad_call_dropped")
+        elif self.fault is None and self._request.tool_choice.mode != "none":
+            self.fault = Fault(reason, detail, "".join(self._raw)[:RAW_LIMIT])
+
+    def _take_call_delta(self, delta: CallDelta) -> None:
+        """Collect a native call. It ends with the answer: some upstreams write to an earlier call once more."""
+        call = self._native.get(delta.index)
+        if call is None:
+            call = self._native[delta.index] = self._start(delta.name or "", delta.id)
+        self._arguments(call, delta.arguments)
+
+    def _end_native(self, end: TextEnd) -> None:
+        calls = list(self._native.values())
+        self._native = {}
+        for call in calls:
+            # Cut by the token limit, the last call is unfinished, whatever its text looks like.
+            self._end_call(call, complete=not (end == "length" and call is calls[-1]))
+
+    def _start(self, name: str, call_id: str | None) -> OpenCall:
+        call = OpenCall(self._plan.names.get(name, name), call_id)
+        self._hold_from_now()
+        if self._early and self._may_start(call.name):
+            self.release()
+            call.sent = True
+            self._outbox.start(call.name, call.id)
+        return call
+
+    def _may_start(self, name: str) -> bool:
+        """Whether a call may go out before it has ended: its tool is allowed, and no other call is under way."""
+        if self.fault is not None or self._native or (self.calls and not self._request.parallel):
+            return False
+        return self._request.tool_choice.permits(name) and self._toolset.get(name) is not None
+
+    def _arguments(self, call: OpenCall, fragment: str) -> None:
+        call.parts.append(fragment)
+        if call.sent and fragment:
+            self._outbox.arguments(fragment)
+
+    def _end_call(self, call: OpenCall, *, complete: bool) -> None:
+        if not complete:
+            self.unfinished = True
+            if self.finish != "length":
+                self._fail(Reason.PARSE_ERROR, f"The arguments of the call to {call.name} could not be read.")
+            return
+        choice = self._request.tool_choice
+        if choice.mode == "none":
+            self._repairs.append("call_under_none")
+            return
+        settled = settle(call.name, "".join(call.parts), self._toolset, choice)
+        if isinstance(settled, Fault):
+            self._raw.append(f"{call.name}({''.join(call.parts)})" if self._plan.form == "native" else "")
+            self._fail(settled.reason, settled.detail)
+        elif call.sent:
+            self._end_early(call, exact=not settled.repairs)
+        elif self.calls and not self._request.parallel:
+            self._repairs.append("parallel_call_dropped")
+        elif self.fault is None:
+            self._repairs.extend(settled.repairs)
+            self.release()
+            self._outbox.call(settled.name, call.id, settled.arguments)
+            self.calls += 1
+
+    def _end_early(self, call: OpenCall, *, exact: bool) -> None:
+        """Close a call whose arguments have been sent as they came; what would need a repair is a fault by then."""
+        if exact:
+            self._outbox.end()
+            self.calls += 1
+        else:
+            self._fail(Reason.SCHEMA_INVALID, f"The arguments of the call to {call.name} do not fit its schema.")
+
+    def _hold_from_now(self) -> None:
+        if self._held_since is None:
+            self._held_since = self._clock()
+
+    def _unhold(self) -> None:
+        if self._held_since is not None:
+            self.held_s += self._clock() - self._held_since
+            self._held_since = None
