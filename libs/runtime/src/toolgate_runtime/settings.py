@@ -1,0 +1,248 @@
+"""Settings: one frozen object per service, read once, at its start.
+
+A setting is a field of a `Settings` class, declared with `setting(...)`. Its value comes from, the first wins:
+
+1. an argument of the constructor (tests, and whoever composes services in one process);
+2. the environment: `TOOLGATE_<NAME>`, then the setting's aliases, in their order;
+3. `.env` in the working directory, by the same names;
+4. the YAML file that `TOOLGATE_CONFIG` names, by the field's own name;
+5. its default.
+
+An empty variable counts as unset. A value that is wrong, and a key of the file that nobody knows, stops the start with
+one line that names it; other variables `TOOLGATE_*` are ignored, because services may share an environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+
+import yaml
+from dotenv import dotenv_values
+from msgspec import Struct
+from pydantic import ValidationError
+from pydantic.fields import Field, FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from toolgate_core.errors import ToolgateError
+from toolgate_core.jsontext import JsonTextError, decode
+
+PREFIX = "TOOLGATE_"
+CONFIG = "TOOLGATE_CONFIG"
+EXIT_STATUS = 2
+"""What a service exits with when its settings are wrong."""
+
+
+class SettingsError(ToolgateError):
+    """A setting is wrong; the message is one line that names it."""
+
+
+def setting(
+    default: Any,
+    meaning: str,
+    *,
+    unit: str = "",
+    aliases: tuple[str, ...] = (),
+    ge: float | None = None,
+    le: float | None = None,
+    min_length: int | None = None,
+) -> Any:
+    """Declare a setting: default, one sentence of meaning, unit, older names, and bounds."""
+    extra: dict[str, Any] = {"unit": unit, "aliases": list(aliases)}
+    if callable(default):
+        return Field(
+            default_factory=default, description=meaning, json_schema_extra=extra, ge=ge, le=le, min_length=min_length
+        )
+    return Field(default, description=meaning, json_schema_extra=extra, ge=ge, le=le, min_length=min_length)
+
+
+class Settings(BaseSettings):
+    """What every service has."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    service: ClassVar[str] = "toolgate"
+    """The service's name, in logs, metrics and the table of settings."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", "The least severe log line that is written."
+    )
+    debug: bool = setting(
+        default=False, meaning="Log every stage of a request (level debug), no contents.", aliases=("DEBUG_MODE",)
+    )
+    log_content: bool = setting(default=False, meaning="Let debug lines show prompts, answers and arguments.")
+    metrics: bool = setting(default=True, meaning="Serve /metrics on a port of its own.")
+    metrics_host: str = setting("127.0.0.1", "Address on which /metrics is served.")
+    metrics_port: int = setting(9090, "Port of /metrics; 0 takes any free one.", ge=0, le=65535)
+    drain_s: float = setting(
+        20.0, "How long requests in flight may go on after SIGTERM.", unit="seconds", ge=0, le=3600
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the order of this module's docstring in force."""
+        return init_settings, _Source(settings_cls)
+
+
+class GrpcSettings(Settings):
+    """What every gRPC service has beside its port."""
+
+    grpc_host: str = setting("127.0.0.1", "Address on which gRPC is served.")
+    max_message_bytes: int = setting(
+        16 * 1024 * 1024, "The largest message that is read or written.", unit="bytes", ge=1024, le=1 << 30
+    )
+    health_grace_s: float = setting(
+        0.0, "How long to go on serving after health says NOT_SERVING, so that clients notice.", unit="seconds", ge=0
+    )
+
+
+class Row(Struct, frozen=True):
+    """One setting, as the documentation shows it."""
+
+    service: str
+    name: str
+    aliases: tuple[str, ...]
+    unit: str
+    default: object
+    meaning: str
+
+
+class _Found(Struct, frozen=True):
+    """A setting's raw value and the name under which it was found."""
+
+    label: str
+    value: object
+
+
+class _Source(PydanticBaseSettingsSource):
+    """Environment, `.env` and file, in this order."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        self._environment: _Environment = [(dict(os.environ), ""), (dotenv_values(".env"), " in .env")]  # noqa: TID251 - the one place
+        self._file, self._path = _read_file(_config_path(self._environment), settings_cls)
+
+    def find(self, name: str) -> _Found | None:
+        """Return the value that counts for the field `name`."""
+        names = (PREFIX + name.upper(), *_extra(self.settings_cls.model_fields[name])["aliases"])
+        for variables, where in self._environment:
+            for variable in names:
+                if text := variables.get(variable):
+                    return _Found(variable + where, text)
+        return _Found(f"{name} in {self._path}", self._file[name]) if name in self._file else None
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return a field's value; variables that hold lists and objects are decoded."""
+        found = self.find(field_name)
+        if found is None:
+            return None, field_name, False
+        if isinstance(found.value, str) and self.field_is_complex(field):
+            return _decode(found.label, found.value), field_name, True
+        return found.value, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return every value that is set."""
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+_Environment: TypeAlias = list[tuple[Mapping[str, str | None], str]]
+_S = TypeVar("_S", bound=Settings)
+
+
+def load(settings: type[_S]) -> _S:
+    """Return the settings of this process; raise `SettingsError` naming the first thing that is wrong."""
+    try:
+        return settings()
+    except ValidationError as error:
+        raise SettingsError(_explain(settings, error)) from error
+
+
+def load_or_exit(settings: type[_S]) -> _S:
+    """Return the settings of this process, or say in one line what is wrong and exit with status 2."""
+    try:
+        return load(settings)
+    except SettingsError as error:
+        print(f"toolgate-{settings.service}: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_STATUS) from error
+
+
+def rows(settings: type[Settings]) -> list[Row]:
+    """Return the settings of a class, for the documentation."""
+    return [
+        Row(
+            settings.service,
+            PREFIX + name.upper(),
+            tuple(_extra(field)["aliases"]),
+            _extra(field)["unit"],
+            field.get_default(call_default_factory=True, validated_data={}),
+            field.description or "",
+        )
+        for name, field in settings.model_fields.items()
+    ]
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    extra = field.json_schema_extra
+    return extra if isinstance(extra, dict) else {"unit": "", "aliases": []}
+
+
+def _config_path(environment: _Environment) -> str:
+    return next((path for variables, _ in environment if (path := variables.get(CONFIG))), "")
+
+
+def _read_file(path: str, settings_cls: type[BaseSettings]) -> tuple[Mapping[str, object], str]:
+    if not path:
+        return {}, ""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsError(f"{CONFIG}: cannot read {path}: {reason}") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{CONFIG}: {path} is not YAML: {' '.join(str(error).split())}") from error
+    if content is None:
+        return {}, path
+    if not isinstance(content, dict):
+        raise SettingsError(f"{CONFIG}: {path} must hold a mapping at its top")
+    for key in content:
+        if key not in settings_cls.model_fields:
+            near = difflib.get_close_matches(str(key), settings_cls.model_fields, n=1)
+            hint = f", did you mean {near[0]!r}?" if near else ""
+            raise SettingsError(f"{CONFIG}: {path} has the unknown key {key!r}{hint}")
+    return content, path
+
+
+def _decode(label: str, text: str) -> object:
+    """Read a list or an object from a variable: JSON, or words between commas."""
+    if text.lstrip()[:1] in ("[", "{"):
+        try:
+            return decode(text)
+        except JsonTextError as error:
+            raise SettingsError(f"{label}: not JSON: {error}") from error
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _explain(settings: type[Settings], error: ValidationError) -> str:
+    """Put the first error of a validation into one line; the value itself is shown for plain, short ones only."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    field, *inner = first["loc"] or ("settings",)
+    found = _Source(settings).find(str(field)) if field in settings.model_fields else None
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in inner)
+    label = found.label if found else str(field)
+    annotation = str(settings.model_fields[str(field)].annotation) if field in settings.model_fields else ""
+    value = first["input"]
+    shown = isinstance(value, str | int | float) and len(str(value)) <= 80 and "Secret" not in annotation
+    got = f" (got {value!r})" if shown else ""
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{label}{': ' + path.lstrip('.') if path else ''}: {' '.join(message.split())}{got}"
