@@ -1,0 +1,77 @@
+"""The types of JSON Schema, of values and of schemas."""
+
+from __future__ import annotations
+
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.schema.references import follow
+
+ORDER = ("null", "integer", "number", "boolean", "object", "array", "string")
+"""The order in which the types of a union are tried: from the most to the least particular."""
+
+_KINDS: dict[type, str] = {
+    type(None): "null", bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object",
+}  # fmt: skip
+_MAX_HOPS = 32
+
+
+def kind(value: JsonValue) -> str:
+    """Return the JSON Schema type of `value`; a float is a `number` even where it is whole."""
+    return _KINDS[type(value)]
+
+
+def declared(schema: JsonObject) -> tuple[str, ...]:
+    """Return what `type` says, in `ORDER`; empty where it says nothing."""
+    types = schema.get("type")
+    if isinstance(types, str):
+        return (types,)
+    return tuple(name for name in ORDER if name in types) if isinstance(types, list) else ()
+
+
+def accepts(types: tuple[str, ...], value: JsonValue) -> bool:
+    """Whether a value of this type is one of `types`; no types accept everything."""
+    if not types or kind(value) in types:
+        return True
+    return (isinstance(value, int) and not isinstance(value, bool) and "number" in types) or (
+        isinstance(value, float) and value.is_integer() and "integer" in types
+    )
+
+
+def possible(schema: JsonValue, root: JsonObject) -> tuple[str, ...]:
+    """Return the types that `schema` allows, seen through references, unions and enums; empty where any type is."""
+    found = _possible(schema, root, _MAX_HOPS)
+    return () if found is None else tuple(name for name in ORDER if name in found)
+
+
+def _possible(schema: JsonValue, root: JsonObject, hops: int) -> frozenset[str] | None:
+    """Return the allowed types, None for any."""
+    if not isinstance(schema, dict) or not hops:
+        return None
+    found: frozenset[str] | None = frozenset(declared(schema)) or None
+    for limit in _limits(schema, root, hops - 1):
+        if limit is not None:
+            found = limit if found is None else found & limit
+    return found
+
+
+def _limits(schema: JsonObject, root: JsonObject, hops: int) -> list[frozenset[str] | None]:
+    limits: list[frozenset[str] | None] = []
+    if "$ref" in schema:
+        limits.append(_possible(follow(schema["$ref"], root), root, hops))
+    options = schema.get("enum")
+    if isinstance(options, list):
+        limits.append(frozenset(map(kind, options)))
+    if "const" in schema:
+        limits.append(frozenset((kind(schema["const"]),)))
+    members = schema.get("allOf")
+    if isinstance(members, list):
+        limits.extend(_possible(member, root, hops) for member in members)
+    for keyword in ("anyOf", "oneOf"):
+        members = schema.get(keyword)
+        if isinstance(members, list):
+            limits.append(_union([_possible(member, root, hops) for member in members]))
+    return limits
+
+
+def _union(parts: list[frozenset[str] | None]) -> frozenset[str] | None:
+    known = [part for part in parts if part is not None]
+    return frozenset().union(*known) if len(known) == len(parts) else None

@@ -1,0 +1,56 @@
+"""From the name that a model wrote to the tool that it meant, without a guess."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+_SUFFIX = re.compile(r":\d+$")
+_PREFIX = "functions."
+
+
+def index(names: Iterable[str]) -> dict[str, str]:
+    """Return folded name → name, for the names whose folded form is theirs alone."""
+    folded: dict[str, str] = {}
+    shared: set[str] = set()
+    for name in names:
+        key = fold(name)
+        if key in folded:
+            shared.add(key)
+        folded[key] = name
+    return {key: name for key, name in folded.items() if key and key not in shared}
+
+
+def fold(name: str) -> str:
+    """Return `name` without case and punctuation."""
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def steps(raw: str) -> Iterator[tuple[str, str]]:
+    """Yield (name, tag) after each step of cleaning that changed something, each on top of the ones before."""
+    name = raw
+    for tag, clean in _CLEANERS:
+        cleaned = clean(name)
+        if cleaned != name:
+            name = cleaned
+            yield name, tag
+
+
+def _uncut(name: str) -> str:
+    return name.split("<|", 1)[0]
+
+
+def _unprefixed(name: str) -> str:
+    return name.removeprefix(_PREFIX)
+
+
+def _unsuffixed(name: str) -> str:
+    return _SUFFIX.sub("", name)
+
+
+_CLEANERS = (
+    ("name_special", _uncut),
+    ("name_space", str.strip),
+    ("name_prefix", _unprefixed),
+    ("name_suffix", _unsuffixed),
+)

@@ -1,0 +1,124 @@
+"""The tools of a request, compiled: names, validators, and which tool a model meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from types import MappingProxyType
+
+import jsonschema_rs
+
+from toolgate_core.errors import RequestError
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.messages import ToolDefinition
+from toolgate_core.schema import names
+from toolgate_core.schema.compiling import SchemaError, compile_schema
+from toolgate_core.schema.definitions import parse_tools
+from toolgate_core.schema.strict import check_strict
+from toolgate_core.schema.violations import Violation, violation
+
+MAX_VIOLATIONS = 5
+"""How many violations are told; a model mends these first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One declared tool and the validator of its parameters."""
+
+    definition: ToolDefinition
+    _validator: jsonschema_rs.Validator
+
+    @property
+    def parameters(self) -> JsonObject:
+        """The JSON Schema of its arguments, an object schema."""
+        return self.definition.parameters
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The parameters that its schema requires at the root."""
+        required = self.parameters.get("required")
+        return tuple(str(name) for name in required) if isinstance(required, list) else ()
+
+    def valid(self, value: JsonValue) -> bool:
+        """Whether `value` is an object that the schema accepts."""
+        return isinstance(value, dict) and self._validator.is_valid(value)
+
+    def violations(self, value: JsonValue) -> list[Violation]:
+        """Return what is wrong with `value` as arguments, at most `MAX_VIOLATIONS`; empty when it is valid."""
+        if self.valid(value):
+            return []
+        if not isinstance(value, dict):
+            return [Violation("", "type", "the arguments must be a JSON object")]
+        return [violation(error) for error in islice(self._validator.iter_errors(value), MAX_VIOLATIONS)]
+
+
+class Toolset:
+    """The declared tools, in their order. Immutable, so it may be shared and cached."""
+
+    __slots__ = ("_folded", "_tools", "names")
+
+    names: tuple[str, ...]
+
+    def __init__(self, tools: tuple[Tool, ...]) -> None:
+        self._tools = MappingProxyType({tool.definition.name: tool for tool in tools})
+        self.names = tuple(self._tools)
+        self._folded = MappingProxyType(names.index(self.names))
+
+    @classmethod
+    def compile(cls, definitions: tuple[ToolDefinition, ...]) -> Toolset:
+        """Compile every schema; raise `RequestError` (`invalid_function_parameters`) for one that can't be used."""
+        return cls(tuple(_compile(definition, place) for place, definition in enumerate(definitions)))
+
+    @property
+    def definitions(self) -> tuple[ToolDefinition, ...]:
+        """The tools as they were declared."""
+        return tuple(tool.definition for tool in self._tools.values())
+
+    def get(self, name: str) -> Tool | None:
+        """Return the tool of exactly this name."""
+        return self._tools.get(name)
+
+    def resolve(self, raw_name: str) -> tuple[Tool | None, tuple[str, ...]]:
+        """Return the tool that a model meant by `raw_name`, and tags of what had to be cleaned or matched.
+
+        The exact name; else the name without leaked special tokens, white space, `functions.` and `:N`; else the one
+        tool whose name is the same but for case and punctuation. None rather than a guess.
+        """
+        tool = self._tools.get(raw_name)
+        if tool is not None:
+            return tool, ()
+        tags: tuple[str, ...] = ()
+        name = raw_name
+        for name, tag in names.steps(raw_name):
+            tags += (tag,)
+            if name in self._tools:
+                return self._tools[name], tags
+        match = self._folded.get(names.fold(name))
+        return (self._tools[match], (*tags, "name_case")) if match is not None else (None, ())
+
+
+def _compile(definition: ToolDefinition, place: int) -> Tool:
+    try:
+        if definition.strict:
+            check_strict(definition.parameters)
+        return Tool(definition, compile_schema(definition.parameters))
+    except SchemaError as error:
+        raise RequestError(
+            f"Invalid schema for function '{definition.name}': {error}.",
+            param=f"tools[{place}].function.parameters",
+            code="invalid_function_parameters",
+        ) from error
+
+
+EMPTY = Toolset(())
+"""The toolset without a tool."""
+
+
+@lru_cache(maxsize=128)
+def compiled(tools_json: bytes) -> Toolset:
+    """Return the toolset of the JSON text of a `tools` array, from the 128 that were asked for last.
+
+    Raises `RequestError`, which is not remembered.
+    """
+    return Toolset.compile(parse_tools(tools_json))

@@ -1,0 +1,73 @@
+"""What a value does against its schema, in words that a model can act on."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import jsonschema_rs
+from msgspec import Struct
+
+from toolgate_core.jsontext import JsonTextError, JsonValue, encode_str
+
+_SHOWN = 80
+_MESSAGE = 200
+_ARTICLES = {"integer": "an", "array": "an", "object": "an"}
+
+
+class Violation(Struct, frozen=True):
+    """One rule that a value breaks.
+
+    `path` is where (`items[0].sku`; empty for the arguments as a whole), `keyword` the JSON Schema keyword, `message`
+    a clause that names the path.
+    """
+
+    path: str
+    keyword: str
+    message: str
+
+
+def violation(error: jsonschema_rs.ValidationError) -> Violation:
+    """Return what the validator found, in our words; its own for the rarer keywords."""
+    path = _path(error.instance_path)
+    keyword = error.kind.name
+    where = path or "the arguments"
+    rule = error.kind
+    match rule:
+        case jsonschema_rs.ValidationErrorKind.Type():
+            text = f"{where} must be {_types(rule.types)}, got {shown(error.instance)}"
+        case jsonschema_rs.ValidationErrorKind.Required():
+            text = f"{_joined(path, rule.property)} is required and missing"
+        case jsonschema_rs.ValidationErrorKind.Enum():
+            text = f"{where} must be one of {_bounded(str(rule.options))}, got {shown(error.instance)}"
+        case jsonschema_rs.ValidationErrorKind.AdditionalProperties():
+            text = f"{where} must not have {', '.join(repr(name) for name in rule.unexpected[:5])}"
+        case _:
+            text = f"{where}: {error.message[:_MESSAGE]}"
+    return Violation(path, keyword, text)
+
+
+def shown(value: object) -> str:
+    """Return the JSON text of `value`, its start only where it is long."""
+    try:
+        return _bounded(encode_str(cast("JsonValue", value)))
+    except JsonTextError:
+        return type(value).__name__
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _types(types: list[str]) -> str:
+    return " or ".join(f"{_ARTICLES.get(name, 'a')} {name}" if name != "null" else name for name in types)
+
+
+def _path(steps: list[str | int]) -> str:
+    path = ""
+    for step in steps:
+        path = f"{path}[{step}]" if isinstance(step, int) else _joined(path, step)
+    return path
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,126 @@
+"""Settling: the only way for a call to become deliverable, the same for native calls and extracted ones."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from toolgate_core.fault import Fault
+from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
+from toolgate_core.messages import ToolChoice
+from toolgate_core.schema.coerce import coerce
+from toolgate_core.schema.relaxed import MAX_DEPTH, relax
+from toolgate_core.schema.toolset import Tool, Toolset
+from toolgate_core.vocabulary import Reason
+
+MAX_ARGUMENTS = 1_048_576
+"""Characters of a call's arguments."""
+
+_MAX_RAW = 4_000
+_MAX_NAMES = 20
+_MAX_NAME = 80
+
+
+class Settled(Struct, frozen=True):
+    """A call that may be delivered.
+
+    `arguments` is the JSON text of an object that the tool's schema accepts, as the model wrote it where it could stay
+    (key order and integers of any size always stay). `repairs` are the tags of what had to be mended.
+    """
+
+    name: str
+    arguments: str
+    repairs: tuple[str, ...] = ()
+
+
+def settle(
+    name: str, arguments_text: str, toolset: Toolset, choice: ToolChoice, *, close: bool = False
+) -> Settled | Fault:
+    """Return the deliverable call, or what is wrong with it.
+
+    `close`: brackets missing at the end may be closed, because the model ended by itself.
+    """
+    tool, tags = toolset.resolve(name)
+    if tool is None:
+        return _unknown(name, arguments_text, toolset)
+    if not choice.permits(tool.definition.name):
+        detail = f"{tool.definition.name} may not be called in this turn."
+        return Fault(Reason.NO_TOOL_CALL, detail, arguments_text[:_MAX_RAW])
+    text = arguments_text.strip()
+    if text in ("", "null"):
+        text = "{}"
+    fault = _limits(tool, text)
+    if fault:
+        return fault
+    try:
+        value = decode(text)
+    except JsonTextError as error:
+        relaxed = relax(text, close=close)
+        if relaxed is None:
+            return _unreadable(tool, text, f"the arguments are not valid JSON ({error})")
+        return _mended(tool, text, *relaxed, tags)
+    if tool.valid(value):
+        return Settled(tool.definition.name, text, tags)
+    return _mended(tool, text, value, (), tags)
+
+
+def _mended(tool: Tool, text: str, value: JsonValue, mended: tuple[str, ...], tags: tuple[str, ...]) -> Settled | Fault:
+    """Settle what can't be sent as the model wrote it."""
+    value, unwrapped = _unwrapped(value)
+    if not isinstance(value, dict):
+        return _unreadable(tool, text, "the arguments must be one JSON object")
+    coerced, changes = coerce(value, tool.parameters, tool.parameters)
+    violations = tool.violations(coerced)
+    if violations:
+        rules = "; ".join(violation.message for violation in violations)
+        return Fault(Reason.SCHEMA_INVALID, f"{tool.definition.name}: {rules}.", text[:_MAX_RAW])
+    return Settled(tool.definition.name, encode_str(coerced), (*tags, *mended, *unwrapped, *changes))
+
+
+def _unwrapped(value: JsonValue) -> tuple[JsonValue, tuple[str, ...]]:
+    """Return the object inside a JSON string that holds one."""
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value, ()
+    try:
+        return decode(value.strip()), ("json_string_to_object",)
+    except JsonTextError:
+        relaxed = relax(value)
+        return (relaxed[0], ("json_string_to_object", *relaxed[1])) if relaxed else (value, ())
+
+
+def _limits(tool: Tool, text: str) -> Fault | None:
+    if len(text) > MAX_ARGUMENTS:
+        return _unreadable(tool, text, f"the arguments are longer than {MAX_ARGUMENTS} characters")
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        return _unreadable(tool, text, f"the arguments are nested more than {MAX_DEPTH} levels deep")
+    return None
+
+
+def _depth(text: str) -> int:
+    """Return how deeply JSON text nests, reading no more of it than strings and brackets."""
+    depth = deepest = 0
+    inside = escaped = False
+    for char in text:
+        if inside:
+            if escaped or char == "\\":
+                escaped = not escaped
+            elif char == '"':
+                inside = False
+        elif char == '"':
+            inside = True
+        elif char in "{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in "}]":
+            depth -= 1
+    return deepest
+
+
+def _unreadable(tool: Tool, text: str, what: str) -> Fault:
+    return Fault(Reason.PARSE_ERROR, f"{tool.definition.name}: {what}.", text[:_MAX_RAW])
+
+
+def _unknown(name: str, text: str, toolset: Toolset) -> Fault:
+    names = ", ".join(toolset.names[:_MAX_NAMES]) or "none"
+    more = ", …" if len(toolset.names) > _MAX_NAMES else ""
+    detail = f'There is no tool named "{name[:_MAX_NAME]}". The tools are: {names}{more}.'
+    return Fault(Reason.UNKNOWN_TOOL, detail, text[:_MAX_RAW])
