@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
+from toolgate_core.errors import ToolgateError
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.effects import Piece, UpstreamFailure
+
+
+class UpstreamCutError(ToolgateError):
+    """A forwarded answer ended before its end; `failure` says how."""
+
+    def __init__(self, failure: UpstreamFailure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 class ModelAnswer(Protocol):

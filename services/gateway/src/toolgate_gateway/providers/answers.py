@@ -1,0 +1,238 @@
+"""The answers of an OpenAI-compatible upstream, read from an HTTP response: streamed, whole, or forwarded as bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Literal
+
+import aiohttp
+from toolgate_core.jsontext import JsonTextError, decode
+from toolgate_core.ladder.effects import Piece, UpstreamFailure
+
+from toolgate_gateway.providers.base import UpstreamCutError
+from toolgate_gateway.providers.failures import FailureTable
+from toolgate_gateway.providers.joiner import ChunkJoiner
+from toolgate_gateway.providers.wire import AnswerBody, decode_answer
+from toolgate_gateway.sse_reader import SseReader, SseTooLongError
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+USAGE_WAIT_S = 2.0
+"""How long a finished answer is held for the chunk with its usage."""
+DRAIN_WAIT_S = 0.05
+"""How long the end of a finished response is waited for, so that its connection can be used again."""
+
+FORWARDED_HEADERS = ("content-type", "openai-processing-ms", "openai-version")
+
+
+async def read_some(response: aiohttp.ClientResponse, failures: FailureTable) -> bytes | UpstreamFailure:
+    """Return what has arrived of a response's body, empty at its end; wait for the first byte of it."""
+    try:
+        return await response.content.readany()
+    except TimeoutError:
+        return failures.plain("timeout", "The upstream fell silent.")
+    except (aiohttp.ClientError, OSError):
+        return failures.plain("cut", "The upstream closed the connection before its answer was complete.")
+
+
+async def read_all(response: aiohttp.ClientResponse, failures: FailureTable, limit: int) -> bytes | UpstreamFailure:
+    """Return a response's whole body; a failure if it has more than `limit` bytes."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        part = await read_some(response, failures)
+        if isinstance(part, UpstreamFailure):
+            return part
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            return failures.plain("error", f"The upstream's answer has more than {limit} bytes.")
+
+
+async def hang_up(response: aiohttp.ClientResponse, *, complete: bool) -> None:
+    """Give a response's connection up: back to the pool if it was read to its end, else closed, which cancels it."""
+    if complete and not response.content.is_eof():
+        try:
+            async with asyncio.timeout(DRAIN_WAIT_S):
+                while await response.content.readany():
+                    pass
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            pass
+    if response.content.is_eof():
+        response.release()
+    else:
+        response.close()
+
+
+class StreamedAnswer:
+    """An answer that comes as server-sent events. It costs work per read, not per event."""
+
+    def __init__(self, response: aiohttp.ClientResponse, failures: FailureTable) -> None:
+        self._response = response
+        self._failures = failures
+        self._events = SseReader()
+        self._joiner = ChunkJoiner()
+        self._ending: UpstreamFailure | Literal["complete"] | None = None
+
+    async def read(self) -> Piece | UpstreamFailure:
+        """Return all that has arrived since the last read, joined."""
+        joiner = self._joiner
+        while self._ending is None:
+            await self._fill()
+            if self._ending is None and joiner.has_news:
+                return joiner.take()
+        if isinstance(self._ending, UpstreamFailure):
+            return joiner.take() if joiner.has_news else self._ending
+        return joiner.take(final=True)
+
+    async def close(self) -> None:
+        """Give the connection up."""
+        await hang_up(self._response, complete=self._ending == "complete")
+
+    async def _fill(self) -> None:
+        part = await self._next()
+        if isinstance(part, UpstreamFailure):
+            self._ending = self._conclude(part)
+            return
+        try:
+            events = self._events.feed(part) if part else self._events.finish()
+        except SseTooLongError:
+            self._ending = self._failures.plain("error", "The upstream sent an event that is too long.")
+            return
+        for data in events:
+            self._take(data, last=not part)
+            if self._ending is not None:
+                return
+        if not part:
+            self._ending = self._conclude(
+                self._failures.plain("cut", "The upstream ended its answer without a finish reason.")
+            )
+
+    async def _next(self) -> bytes | UpstreamFailure:
+        if self._joiner.finish is None:
+            return await read_some(self._response, self._failures)
+        try:
+            async with asyncio.timeout(USAGE_WAIT_S):
+                return await read_some(self._response, self._failures)
+        except TimeoutError:
+            return b""
+
+    def _take(self, data: bytes, *, last: bool) -> None:
+        if data.startswith(b"[DONE]"):
+            self._ending = self._conclude(None)
+            return
+        answer = decode_answer(data)
+        if answer is None:
+            # What the end of the stream broke off is a cut, not bad JSON.
+            if data.strip() and not last:
+                self._ending = self._failures.plain("error", "The upstream sent a chunk that can't be read.")
+        elif answer.is_error:
+            self._ending = error_in(data, self._failures)
+        else:
+            self._joiner.add(answer)
+            if self._joiner.trailed or self._joiner.broken:
+                self._ending = self._conclude(None)
+
+    def _conclude(self, problem: UpstreamFailure | None) -> UpstreamFailure | Literal["complete"]:
+        """Say how the answer ended; a problem after the finish reason is none."""
+        broken = _broken(self._joiner, self._failures)
+        if broken is not None:
+            return broken
+        if problem is not None and self._joiner.finish is None:
+            return problem
+        return "complete"
+
+
+class WholeAnswer:
+    """An answer that comes as one JSON object."""
+
+    def __init__(self, response: aiohttp.ClientResponse, failures: FailureTable) -> None:
+        self._response = response
+        self._failures = failures
+        self._complete = False
+
+    async def read(self) -> Piece | UpstreamFailure:
+        """Return the answer, as one piece."""
+        body = await read_all(self._response, self._failures, MAX_BODY_BYTES)
+        if isinstance(body, UpstreamFailure):
+            return body
+        self._complete = True
+        return self._piece(body)
+
+    async def close(self) -> None:
+        """Give the connection up."""
+        await hang_up(self._response, complete=self._complete)
+
+    def _piece(self, body: bytes) -> Piece | UpstreamFailure:
+        answer = decode_answer(body)
+        if answer is None:
+            return self._unreadable(body)
+        if answer.is_error:
+            return error_in(body, self._failures)
+        joiner = ChunkJoiner()
+        joiner.add(_first_choice(answer))
+        return _broken(joiner, self._failures) or joiner.take(final=True)
+
+    def _unreadable(self, body: bytes) -> UpstreamFailure:
+        try:
+            value = decode(body)
+        except JsonTextError:
+            value = None
+        if isinstance(value, list):  # Gemini writes an error as a list of one
+            return self._failures.from_answer(value)
+        return self._failures.plain("error", "The upstream's answer is not a chat completion.")
+
+
+class ForwardedBytes:
+    """An answer that is forwarded as it is."""
+
+    status = 200
+
+    def __init__(self, response: aiohttp.ClientResponse, failures: FailureTable) -> None:
+        self._response = response
+        self._failures = failures
+        self._complete = False
+        self.headers: Mapping[str, str] = {
+            name: response.headers[name] for name in FORWARDED_HEADERS if name in response.headers
+        }
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield what each read brings; raise `UpstreamCutError` if the answer ends before its end."""
+        while True:
+            part = await read_some(self._response, self._failures)
+            if isinstance(part, UpstreamFailure):
+                raise UpstreamCutError(part)
+            if not part:
+                self._complete = True
+                return
+            yield part
+
+    async def close(self) -> None:
+        """Give the connection up."""
+        await hang_up(self._response, complete=self._complete)
+
+
+def error_in(data: bytes, failures: FailureTable) -> UpstreamFailure:
+    """Return the failure that an error object means which came with status 200."""
+    try:
+        return failures.from_answer(decode(data))
+    except JsonTextError:
+        return failures.plain("error", "The upstream sent an error that can't be read.")
+
+
+def _first_choice(answer: AnswerBody) -> AnswerBody:
+    """Number the only choice 0, whatever the server numbered it."""
+    for choice in (answer.choices or [])[:1]:
+        choice.index = 0
+    return answer
+
+
+def _broken(joiner: ChunkJoiner, failures: FailureTable) -> UpstreamFailure | None:
+    """Return the failure of an answer that ended, but not with an answer."""
+    if joiner.broken is not None:
+        return failures.plain("cut", "The upstream broke its answer off.")
+    if not joiner.began and joiner.finish is None:
+        return failures.plain("error", "The upstream's answer holds no choice.")
+    return None

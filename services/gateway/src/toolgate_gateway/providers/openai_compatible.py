@@ -1,0 +1,180 @@
+"""The provider for upstreams that speak OpenAI's chat completions: vLLM, SGLang, llama.cpp, OpenAI, and many more."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Final
+
+import aiohttp
+import yarl
+from toolgate_core.jsontext import JsonObject, JsonTextError, decode, encode
+from toolgate_core.ladder.effects import UpstreamFailure
+
+from toolgate_gateway.providers.answers import ForwardedBytes, StreamedAnswer, WholeAnswer, hang_up, read_all
+from toolgate_gateway.providers.base import ForwardedAnswer, ModelAnswer
+from toolgate_gateway.providers.failures import FailureTable
+from toolgate_gateway.providers.upstream import UpstreamConfig
+from toolgate_gateway.providers.wire import request_body
+
+MAX_ERROR_BYTES: Final = 256 * 1024
+READ_BUFFER_BYTES: Final = 256 * 1024
+MODELS_TIMEOUT_S: Final = 10.0
+RESEND_WITHIN_S: Final = 2.0
+"""A connection that breaks later than this broke on the request, not in the pool: it is not sent again."""
+RECONNECT_PAUSE_S: Final = 0.05
+_SLOW_TO_COPY_BYTES: Final = 1024 * 1024
+
+
+class OpenAICompatible:
+    """One OpenAI-compatible upstream. Its pool of connections opens with the first request, in the running loop."""
+
+    def __init__(self, config: UpstreamConfig) -> None:
+        self.name = config.name
+        self._config = config
+        self._chat_url = yarl.URL(config.chat_url)
+        self._models_url = yarl.URL(config.models_url)
+        self._failures = FailureTable((config.api_key or "", config.host))
+        self._headers = _headers(config)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def call(self, body: JsonObject, *, stream: bool, request_id: str) -> ModelAnswer | UpstreamFailure:
+        """Send a chat request and await the answer's head."""
+        try:
+            data = encode(request_body(body, stream=stream))
+        except JsonTextError as error:
+            return self._failures.plain("refused", f"The request can't be written as JSON: {error}", status=400)
+        response = await self._post(data, request_id)
+        if isinstance(response, UpstreamFailure):
+            return response
+        # A server may answer in the other form than asked; where it says nothing, it did as asked.
+        kind = response.content_type
+        streamed = kind == "text/event-stream" or (stream and kind != "application/json")
+        if not streamed:
+            return WholeAnswer(response, self._failures)
+        if kind == "text/html":
+            await hang_up(response, complete=False)
+            return self._failures.plain("error", "The upstream answered with a web page.")
+        return StreamedAnswer(response, self._failures)
+
+    async def forward(self, body: bytes, *, stream: bool, request_id: str) -> ForwardedAnswer | UpstreamFailure:  # noqa: ARG002 - the body already says whether to stream
+        """Send a chat request's bytes untouched."""
+        response = await self._post(body, request_id)
+        return response if isinstance(response, UpstreamFailure) else ForwardedBytes(response, self._failures)
+
+    async def models(self) -> list[JsonObject] | UpstreamFailure:
+        """Return the upstream's models, in the form of OpenAI's model objects."""
+        try:
+            async with asyncio.timeout(MODELS_TIMEOUT_S):
+                response = await self._send("GET", self._models_url, None, self._headers)
+                if isinstance(response, UpstreamFailure):
+                    return response
+                body = await read_all(response, self._failures, READ_BUFFER_BYTES * 64)
+                await hang_up(response, complete=True)
+        except TimeoutError:
+            return self._failures.plain("timeout", "The upstream did not list its models in time.")
+        return body if isinstance(body, UpstreamFailure) else self._model_list(body)
+
+    async def aclose(self) -> None:
+        """Close every pooled connection."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _post(self, data: bytes, request_id: str) -> aiohttp.ClientResponse | UpstreamFailure:
+        headers = self._headers
+        if request_id.isascii() and request_id.isprintable():
+            headers = {**headers, "X-Request-Id": request_id}
+        return await self._send("POST", self._chat_url, data, headers)
+
+    async def _send(
+        self, method: str, url: yarl.URL, data: bytes | None, headers: dict[str, str]
+    ) -> aiohttp.ClientResponse | UpstreamFailure:
+        """Send a request, again where that is safe and may help, and return a response with status 200."""
+        resends, errors = self._config.retries, self._config.error_retries
+        while True:
+            began = asyncio.get_running_loop().time()
+            outcome = await self._try(method, url, data, headers)
+            if not isinstance(outcome, UpstreamFailure):
+                return outcome
+            if outcome.kind == "unreachable" and resends:
+                if asyncio.get_running_loop().time() - began > RESEND_WITHIN_S:
+                    return outcome
+                resends -= 1
+                await asyncio.sleep(RECONNECT_PAUSE_S)
+            elif outcome.kind == "error" and outcome.status in (500, 502) and errors:
+                errors -= 1
+            else:
+                return outcome
+
+    async def _try(
+        self, method: str, url: yarl.URL, data: bytes | None, headers: dict[str, str]
+    ) -> aiohttp.ClientResponse | UpstreamFailure:
+        # aiohttp wants long bodies as a file, which it sends in parts.
+        payload = io.BytesIO(data) if data is not None and len(data) > _SLOW_TO_COPY_BYTES else data
+        try:
+            response = await self._pool().request(method, url, data=payload, headers=headers, allow_redirects=False)
+        except aiohttp.ConnectionTimeoutError:
+            return self._failures.plain("unreachable", "No connection to the upstream in time.")
+        except TimeoutError:
+            return self._failures.plain("timeout", "The upstream did not answer in time.")
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, OSError):
+            return self._failures.plain("unreachable", "No connection to the upstream.")
+        except aiohttp.ClientError:
+            return self._failures.plain("error", "The upstream's answer is not HTTP.")
+        if response.status == 200:
+            return response
+        body = await read_all(response, self._failures, MAX_ERROR_BYTES)
+        await hang_up(response, complete=False)
+        text = b"" if isinstance(body, UpstreamFailure) else body
+        return self._failures.from_status(response.status, text, response.headers)
+
+    def _pool(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            config = self._config
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=config.max_connections, keepalive_timeout=config.keepalive_s, ttl_dns_cache=30
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=config.connect_timeout_s, sock_read=config.read_timeout_s
+                ),
+                read_bufsize=READ_BUFFER_BYTES,
+            )
+        return self._session
+
+    def _model_list(self, body: bytes) -> list[JsonObject] | UpstreamFailure:
+        try:
+            value = decode(body)
+        except JsonTextError:
+            value = None
+        entries = value.get("data") if isinstance(value, dict) else value
+        if not isinstance(entries, list):
+            return self._failures.plain("error", "The upstream's list of models can't be read.")
+        return [_model(entry, self.name) for entry in entries if isinstance(entry, dict) and entry.get("id")]
+
+
+def _headers(config: UpstreamConfig) -> dict[str, str]:
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "Accept-Encoding": "identity",  # forwarded bytes are the upstream's own, and a stream is not held up
+        "User-Agent": "toolgate",
+    }
+    if config.api_key:
+        headers["Authorization"] = f"Bearer {config.api_key}"
+    return {**headers, **config.headers}
+
+
+def _model(entry: JsonObject, owner: str) -> JsonObject:
+    """Fill in what OpenAI's model object always has."""
+    created = entry.get("created")
+    owned_by = entry.get("owned_by")
+    return {
+        **entry,
+        "id": str(entry["id"]),
+        "object": "model",
+        "created": created if isinstance(created, int) else 0,
+        "owned_by": owned_by if isinstance(owned_by, str) else owner,
+    }

@@ -1,0 +1,76 @@
+"""Where an upstream is, and how it is to be spoken to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct, field
+
+_CHAT_PATH = "/chat/completions"
+_VERSION_SEGMENT = re.compile(r"v\d+\w*")
+
+
+class UpstreamConfig(Struct, frozen=True, kw_only=True):
+    """One upstream.
+
+    Attributes:
+        name: what metrics, logs and errors call it.
+        url: its base, with or without the version (`http://host:8000`, `…/v1`), or the full path of its chat
+            completions. Credentials in the URL are refused: `api_key` is their place.
+        api_key: sent as a bearer token, if set.
+        provider: the wire format, a name of `PROVIDERS`.
+        connect_timeout_s: for one TCP (and TLS) connection, in seconds.
+        read_timeout_s: the longest silence of the upstream, before and between its bytes, in seconds.
+        max_connections: how many connections are open at most; further requests wait for one. 0: no bound.
+        keepalive_s: how long an idle connection is kept. Below uvicorn's 5 s, so that a connection is seldom used
+            just as the upstream closes it.
+        retries: how often a request is sent again after its connection broke before the answer's first byte.
+        error_retries: how often a request is sent again after a 500 or 502 (vLLM answers 500 when a model writes a
+            malformed Harmony header, which another sample mostly does not).
+        headers: sent with every request, beside or instead of the provider's own.
+    """
+
+    name: str
+    url: str
+    api_key: str | None = None
+    provider: str = "openai_compatible"
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 120.0
+    max_connections: int = 2000
+    keepalive_s: float = 4.0
+    retries: int = 2
+    error_retries: int = 1
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a URL that can't be used, with a `ValueError` that does not quote it."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"the URL of upstream {self.name!r} must begin with http:// or https:// and name a host")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError(f"the URL of upstream {self.name!r} holds credentials; set its API key instead")
+
+    @property
+    def chat_url(self) -> str:
+        """The address of the upstream's chat completions."""
+        return self._address(_CHAT_PATH)
+
+    @property
+    def models_url(self) -> str:
+        """The address of the upstream's list of models."""
+        return self._address("/models")
+
+    @property
+    def host(self) -> str:
+        """The upstream's host name, which no error message may show."""
+        return urlsplit(self.url).hostname or ""
+
+    def _address(self, path: str) -> str:
+        parts = urlsplit(self.url)
+        base = parts.path.rstrip("/").removesuffix(_CHAT_PATH)
+        if not any(_VERSION_SEGMENT.fullmatch(segment) for segment in base.split("/")):
+            if not parts.path.rstrip("/").endswith(_CHAT_PATH):
+                base += "/v1"
+        return SplitResult(parts.scheme, parts.netloc, base + path, parts.query, "").geturl()
