@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from .vocabulary import Strategy
 
@@ -48,7 +48,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     auto_start: Strategy = Strategy.NATIVE
     dialect: str = "function_calls"
     capabilities: Capabilities = Capabilities()
-    retries: dict[Strategy, int] = {Strategy.BRIDGE: 1}
+    retries: dict[Strategy, int] = field(default_factory=lambda: {Strategy.BRIDGE: 1})
     plain_text: Literal["final", "check"] = "final"
     arguments: Literal["held", "early"] = "held"
     max_attempts: int = 10
