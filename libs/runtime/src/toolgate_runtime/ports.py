@@ -15,19 +15,25 @@ from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.vocabulary import TextEnd
 
+TRANSFORMER = "prompt-transformer"
+EXTRACTOR = "extractor"
+EXECUTOR = "tool-executor"
+
 
 class ServiceError(ToolgateError):
     """A service did not answer, or refused. `reason` is the ErrorInfo reason (UPPER_SNAKE) or `UNAVAILABLE`/`DEADLINE`.
 
-    `message` is fit for the client; `retryable` says whether the same call may succeed later.
+    `message` is fit for the client; `retryable` says whether the same call may succeed later; `field` names the field
+    of the client's request that is at fault, where one is.
     """
 
-    def __init__(self, service: str, reason: str, message: str, *, retryable: bool) -> None:
+    def __init__(self, service: str, reason: str, message: str, *, retryable: bool, field: str | None = None) -> None:
         super().__init__(f"{service}: {message}")
         self.service = service
         self.reason = reason
         self.message = message
         self.retryable = retryable
+        self.field = field
 
 
 class TransformerPort(Protocol):

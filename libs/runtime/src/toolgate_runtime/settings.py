@@ -47,16 +47,14 @@ def setting(
     unit: str = "",
     aliases: tuple[str, ...] = (),
     ge: float | None = None,
+    gt: float | None = None,
     le: float | None = None,
     min_length: int | None = None,
 ) -> Any:
-    """Declare a setting: default, one sentence of meaning, unit, older names, and bounds."""
+    """Declare a setting: default (or what makes it), one sentence of meaning, unit, older names, and bounds."""
     extra: dict[str, Any] = {"unit": unit, "aliases": list(aliases)}
-    if callable(default):
-        return Field(
-            default_factory=default, description=meaning, json_schema_extra=extra, ge=ge, le=le, min_length=min_length
-        )
-    return Field(default, description=meaning, json_schema_extra=extra, ge=ge, le=le, min_length=min_length)
+    source: dict[str, Any] = {"default_factory": default} if callable(default) else {"default": default}
+    return Field(**source, description=meaning, json_schema_extra=extra, ge=ge, gt=gt, le=le, min_length=min_length)
 
 
 class Settings(BaseSettings):
@@ -97,10 +95,13 @@ class Settings(BaseSettings):
 class GrpcSettings(Settings):
     """What every gRPC service has beside its port."""
 
+    grpc_port: int
     grpc_host: str = setting("127.0.0.1", "Address on which gRPC is served.")
     max_message_bytes: int = setting(
         16 * 1024 * 1024, "The largest message that is read or written.", unit="bytes", ge=1024, le=1 << 30
     )
+    max_concurrent_calls: int = setting(1000, "Calls served at once; more are refused.", ge=1)
+    max_call_s: float = setting(600.0, "No call lasts longer, whatever its deadline.", unit="seconds", gt=0)
     health_grace_s: float = setting(
         0.0, "How long to go on serving after health says NOT_SERVING, so that clients notice.", unit="seconds", ge=0
     )

@@ -1,0 +1,103 @@
+"""The in-process adapters of the ports: the core itself, under the same errors as the gRPC adapters.
+
+The core does not wait for anything, so `timeout_s` cannot run out here.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from toolgate_core.dialects import DIALECTS, Extraction
+from toolgate_core.events import Event
+from toolgate_core.ladder.effects import Transform, Transformed
+from toolgate_core.plan import Plan, ScannerState
+from toolgate_core.schema import Toolset
+from toolgate_core.transform import transform
+from toolgate_core.vocabulary import TextEnd
+
+from toolgate_runtime.cache import Cache
+from toolgate_runtime.errors import UnknownDialectError, service_error, translated
+from toolgate_runtime.ports import EXTRACTOR, TRANSFORMER, ServiceState
+
+
+class LocalTransformer:
+    """The prompt-transformer, in this process."""
+
+    async def transform(self, effect: Transform, *, timeout_s: float) -> Transformed:  # noqa: ARG002 - see above
+        """Write the upstream request."""
+        with translated(TRANSFORMER):
+            return transform(effect)
+
+
+class LocalExtractor:
+    """The extractor, in this process; `toolsets` remembers compiled tools."""
+
+    def __init__(self, toolsets: Cache[Toolset]) -> None:
+        self._toolsets = toolsets
+
+    async def extract(
+        self,
+        plan: Plan,
+        tools_json: bytes,
+        text: str,
+        end: TextEnd,
+        state: ScannerState,
+        *,
+        timeout_s: float,
+    ) -> tuple[Event, ...]:
+        """Extract from a whole text."""
+        return await self.open(plan, tools_json, state, timeout_s=timeout_s).finish(text, end)
+
+    def open(self, plan: Plan, tools_json: bytes, state: ScannerState, *, timeout_s: float) -> LocalSession:  # noqa: ARG002
+        """Begin to extract; what is wrong with the arguments is said by the session's first feed."""
+        return LocalSession(self._toolsets, _Setup(plan, tools_json, state))
+
+
+class _Setup(Struct, frozen=True):
+    plan: Plan
+    tools_json: bytes
+    state: ScannerState
+
+
+class LocalSession:
+    """One choice's extraction, in this process."""
+
+    def __init__(self, toolsets: Cache[Toolset], setup: _Setup) -> None:
+        self._toolsets = toolsets
+        self._setup = setup
+        self._extraction: Extraction | None = None
+        self._over = False
+
+    async def feed(self, text: str) -> tuple[Event, ...]:
+        """Return the events that `text` brings about."""
+        with translated(EXTRACTOR):
+            return tuple(self._open().feed(text))
+
+    async def finish(self, text: str, end: TextEnd) -> tuple[Event, ...]:
+        """Feed the last text and return the last events."""
+        with translated(EXTRACTOR):
+            extraction = self._open()
+            self._over = True
+            return (*extraction.feed(text), *extraction.finish(end))
+
+    async def aclose(self) -> None:
+        """Abandon the extraction."""
+        self._over = True
+        self._extraction = None
+
+    def _open(self) -> Extraction:
+        if self._over:
+            raise service_error(EXTRACTOR, "OUT_OF_ORDER", "the extraction has ended")
+        if self._extraction is None:
+            plan, state = self._setup.plan, self._setup.state
+            if plan.dialect not in DIALECTS:
+                raise UnknownDialectError(f"unknown dialect {plan.dialect!r}")
+            self._extraction = Extraction(plan, self._toolsets.get(self._setup.tools_json), state)
+        return self._extraction
+
+
+class LocalHealth:
+    """What runs in this process serves as long as the process does."""
+
+    async def state(self, *, timeout_s: float) -> ServiceState:  # noqa: ARG002 - nothing to wait for
+        """Say so."""
+        return "serving"

@@ -1,0 +1,136 @@
+"""Structured logs: one JSON object a line, on stderr.
+
+A line says *that* something happened: an event's name and fields, never prompts, answers or arguments, unless
+`log_content` is on. Lines of level info are bounded per request; what happens inside of one is debug. Fields and texts
+that look like credentials are masked, whatever wrote them, libraries included.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import IO, Any
+
+import msgspec
+
+REQUEST_ID_KEY = "x-request-id"
+"""The metadata in which a request's id crosses gRPC."""
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+"""The id of the request that the current task serves; every line of it carries the id."""
+
+MASK = "***"
+_SECRET_KEY = re.compile(r"authorization|api[-_]?key|password|secret|cookie|credential|token$", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"(?i:\bbearer\s+)[\w.~+/=-]+|\bsk-[\w-]{8,}")
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_LOGGER = "toolgate"
+
+
+class Log:
+    """Writes events with fields; `show_content` is the setting `log_content`."""
+
+    def __init__(self, *, show_content: bool = False) -> None:
+        self._logger = logging.getLogger(_LOGGER)
+        self._show_content = show_content
+
+    @property
+    def stages(self) -> bool:
+        """Whether debug lines are written, so that costly fields can be left out."""
+        return self._logger.isEnabledFor(logging.DEBUG)
+
+    def stage(self, event: str, **fields: object) -> None:
+        """Say at which stage a request is (level debug)."""
+        self._write(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Say what happened."""
+        self._write(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Say what went wrong and was survived."""
+        self._write(logging.WARNING, event, fields)
+
+    def error(self, event: str, *, error: BaseException | None = None, **fields: object) -> None:
+        """Say what failed; `error` adds its traceback."""
+        self._write(logging.ERROR, event, fields, error)
+
+    def content(self, text: str | bytes) -> str:
+        """Return `text` where contents may be logged, else only its length."""
+        if not self._show_content:
+            return f"({len(text)} {'bytes' if isinstance(text, bytes) else 'characters'})"
+        return text if isinstance(text, str) else text.decode(errors="replace")
+
+    def _write(self, level: int, event: str, fields: dict[str, object], error: BaseException | None = None) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, event, extra={"fields": fields}, exc_info=error)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record: ts, level, service, msg, request_id, and the record's fields."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, object] = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "msg": redact(record.getMessage()),
+        }
+        if current := request_id.get():
+            line["request_id"] = current
+        if record.name != _LOGGER:
+            line["logger"] = record.name
+        fields = getattr(record, "fields", {})
+        line |= {key: value for key, value in redacted(fields).items() if key not in line}
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"] = redact(self.formatException(record.exc_info))
+        return _encode(line)
+
+
+def configure(
+    service: str, *, level: str = "info", debug: bool = False, show_content: bool = False, stream: IO[str] | None = None
+) -> Log:
+    """Send every log line of this process to `stream` (stderr) as JSON, from `level` on; `debug` means level debug."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter(service))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger(_LOGGER).setLevel(logging.DEBUG if debug else _LEVELS[level])
+    return Log(show_content=show_content)
+
+
+def redact(text: str) -> str:
+    """Mask what looks like a credential in a text."""
+    return _SECRET_TEXT.sub(MASK, text)
+
+
+def redacted(fields: dict[str, Any]) -> dict[str, Any]:
+    """Mask fields whose names say that they are credentials, at any depth, and credentials in texts."""
+    return {key: MASK if value and _SECRET_KEY.search(str(key)) else _value(value) for key, value in fields.items()}
+
+
+def _value(value: object) -> object:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return redacted(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_value(item) for item in value]
+    return value
+
+
+def _encode(line: dict[str, object]) -> str:
+    try:
+        return msgspec.json.encode(line, enc_hook=str).decode()
+    except (ValueError, TypeError, msgspec.MsgspecError):
+        # Lone surrogates and the like: escaped, they can at least be read.
+        return json.dumps(line, default=str, skipkeys=True)

@@ -1,0 +1,157 @@
+"""Runs a gRPC service: health, limits, metrics, and an end that lets calls in flight finish.
+
+`run` is the whole of a service's `main`: it reads the settings, starts, serves until SIGTERM or SIGINT, drains, and
+returns the exit status: 0, 1 for a start that failed, 2 for settings that are wrong (each with one line on stderr).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import grpc
+import uvloop
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from prometheus_client import CollectorRegistry
+
+from toolgate_runtime import logs
+from toolgate_runtime.errors import StartError
+from toolgate_runtime.handling import Handling
+from toolgate_runtime.logs import Log
+from toolgate_runtime.metrics import MetricsServer, RpcMetrics, new_registry, toolgate_version
+from toolgate_runtime.settings import GrpcSettings, load_or_exit
+
+
+class GrpcService(Protocol):
+    """What a service gives to be served."""
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add the handlers to a server."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give up whatever the service holds."""
+        ...
+
+
+class Described(Protocol):
+    """The parts of a service descriptor that are used here."""
+
+    full_name: str
+    methods_by_name: Any
+
+
+S = TypeVar("S", bound=GrpcSettings)
+
+
+class Server:
+    """A service, listening. `port` is the one that was bound."""
+
+    def __init__(self, settings: GrpcSettings, service: GrpcService, descriptor: Described, log: Log) -> None:
+        self._settings = settings
+        self._service = service
+        self._log = log
+        self._server = grpc.aio.server(
+            options=server_options(settings.max_message_bytes), maximum_concurrent_rpcs=settings.max_concurrent_calls
+        )
+        self._health = health.aio.HealthServicer()
+        self._name = descriptor.full_name
+        self.port = 0
+
+    async def start(self) -> None:
+        """Bind and serve; raise `StartError` where the port can't be had."""
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._service.register(self._server)
+        address = f"{self._settings.grpc_host}:{self._settings.grpc_port}"
+        try:
+            self.port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise StartError(f"cannot listen on {address}: the port is taken or the address is not ours") from error
+        await self._server.start()
+        for name in ("", self._name):
+            await self._health.set(name, health_pb2.HealthCheckResponse.ServingStatus.Value("SERVING"))
+
+    async def drain(self) -> None:
+        """Say NOT_SERVING, wait the grace, refuse new calls, let those in flight finish for `drain_s`, and end."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(self._settings.health_grace_s)
+        await self._server.stop(self._settings.drain_s)
+        await self._service.aclose()
+
+
+def server_options(max_message_bytes: int) -> list[tuple[str, int]]:
+    """Return the options of every server."""
+    return [
+        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.max_receive_message_length", max_message_bytes),
+        # A second process on the same port is a mistake; without this it would silently take half of the calls.
+        ("grpc.so_reuseport", 0),
+        # Clients ping every 10 seconds; gRPC's default closes connections that ping more often than every 5 minutes.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        ("grpc.http2.max_ping_strikes", 0),
+    ]
+
+
+def run(
+    settings_class: type[S], build: Callable[[S, Handling, CollectorRegistry], GrpcService], descriptor: Described
+) -> int:
+    """Serve until told to stop, and return the exit status; `build` makes the service inside the event loop."""
+    settings = load_or_exit(settings_class)
+    log = logs.configure(
+        settings.service, level=settings.log_level, debug=settings.debug, show_content=settings.log_content
+    )
+    try:
+        uvloop.run(_serve(settings, build, descriptor, log))
+    except StartError as error:
+        print(f"toolgate-{settings.service}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(
+    settings: S, build: Callable[[S, Handling, CollectorRegistry], GrpcService], descriptor: Described, log: Log
+) -> None:
+    registry = new_registry(settings.service)
+    rpc_metrics = RpcMetrics(registry, settings.service, sorted(descriptor.methods_by_name))
+    handling = Handling(settings.service, rpc_metrics, log, max_call_s=settings.max_call_s)
+    stop = _on_signals()
+    server = Server(settings, build(settings, handling, registry), descriptor, log)
+    await server.start()
+    metrics = _metrics_server(settings, registry)
+    # What stands now lives as long as the process: no collection needs to look at it again.
+    gc.collect()
+    gc.freeze()
+    log.info(
+        "serving",
+        version=toolgate_version(),
+        grpc=f"{settings.grpc_host}:{server.port}",
+        metrics=f"{settings.metrics_host}:{metrics.port}" if metrics else "off",
+    )
+    await stop.wait()
+    log.info("draining", drain_s=settings.drain_s)
+    await server.drain()
+    if metrics:
+        metrics.close()
+    log.info("stopped")
+
+
+def _metrics_server(settings: GrpcSettings, registry: CollectorRegistry) -> MetricsServer | None:
+    if not settings.metrics:
+        return None
+    try:
+        return MetricsServer(registry, settings.metrics_host, settings.metrics_port)
+    except OSError as error:
+        address = f"{settings.metrics_host}:{settings.metrics_port}"
+        raise StartError(f"cannot serve metrics on {address}: {error.strerror or error}") from error
+
+
+def _on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

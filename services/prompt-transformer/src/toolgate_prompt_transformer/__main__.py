@@ -1,0 +1,33 @@
+"""Starts the prompt-transformer."""
+
+from __future__ import annotations
+
+import sys
+
+from prometheus_client import CollectorRegistry
+from toolgate_runtime.cache import Cache, declared_tools
+from toolgate_runtime.handling import Handling
+from toolgate_runtime.local import LocalTransformer
+from toolgate_runtime.metrics import CacheMetrics
+from toolgate_runtime.server import run
+
+from toolgate_prompt_transformer.service import DESCRIPTOR, PromptTransformerService
+from toolgate_prompt_transformer.settings import PromptTransformerSettings
+
+
+def build(
+    settings: PromptTransformerSettings, handling: Handling, registry: CollectorRegistry
+) -> PromptTransformerService:
+    """Put the service together."""
+    tools = Cache(declared_tools, max_entries=settings.toolset_cache_entries)
+    CacheMetrics(registry, tools)
+    return PromptTransformerService(LocalTransformer(), tools, handling)
+
+
+def main() -> int:
+    """Serve until told to stop; return the exit status."""
+    return run(PromptTransformerSettings, build, DESCRIPTOR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+"""The settings of the prompt-transformer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from toolgate_runtime.cache import MAX_ENTRIES
+from toolgate_runtime.settings import GrpcSettings, setting
+
+
+class PromptTransformerSettings(GrpcSettings):
+    """What can be set."""
+
+    service: ClassVar[str] = "prompt-transformer"
+
+    grpc_port: int = setting(50051, "Port of gRPC; 0 takes any free one.", ge=0, le=65535)
+    toolset_cache_entries: int = setting(MAX_ENTRIES, "How many toolsets are remembered.", ge=1)
