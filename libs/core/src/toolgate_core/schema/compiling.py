@@ -38,12 +38,12 @@ class SchemaError(ValueError):
     """The schema can't be used; the text says why, in words for its author."""
 
 
-def compile_schema(schema: JsonObject) -> jsonschema_rs.Validator:
-    """Return the validator of an object schema; raise `SchemaError`.
+def compile_schema(schema: JsonObject, *, object_only: bool = True) -> jsonschema_rs.Validator:
+    """Return the validator of a schema, of an object unless told otherwise; raise `SchemaError`.
 
     Draft 2020-12, unless `$schema` names another known draft. References lead only to places in the same schema.
     """
-    if schema.get("type", "object") != "object":
+    if object_only and schema.get("type", "object") != "object":
         raise SchemaError(f"the schema of a function's parameters must have type 'object', not {schema['type']!r:.80}")
     _Bounds(schema).check()
     try:

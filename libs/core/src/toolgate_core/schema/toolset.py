@@ -56,24 +56,21 @@ class Tool:
 class Toolset:
     """The declared tools, in their order. Immutable, so it may be shared and cached."""
 
-    __slots__ = ("_folded", "_tools", "names")
+    __slots__ = ("_folded", "_tools", "definitions", "names")
 
     names: tuple[str, ...]
+    definitions: tuple[ToolDefinition, ...]
 
     def __init__(self, tools: tuple[Tool, ...]) -> None:
         self._tools = MappingProxyType({tool.definition.name: tool for tool in tools})
         self.names = tuple(self._tools)
+        self.definitions = tuple(tool.definition for tool in tools)
         self._folded = MappingProxyType(names.index(self.names))
 
     @classmethod
     def compile(cls, definitions: tuple[ToolDefinition, ...]) -> Toolset:
         """Compile every schema; raise `RequestError` (`invalid_function_parameters`) for one that can't be used."""
         return cls(tuple(_compile(definition, place) for place, definition in enumerate(definitions)))
-
-    @property
-    def definitions(self) -> tuple[ToolDefinition, ...]:
-        """The tools as they were declared."""
-        return tuple(tool.definition for tool in self._tools.values())
 
     def get(self, name: str) -> Tool | None:
         """Return the tool of exactly this name."""

@@ -1,0 +1,153 @@
+"""The messages of a request: the shape of each, and that calls and results follow each other."""
+
+from __future__ import annotations
+
+from toolgate_core.errors import RequestError
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.request.legacy import convert_call, convert_result
+
+_SPEAKS = ("content", "refusal", "audio", "reasoning", "reasoning_content")
+
+
+def check_messages(body: JsonObject) -> None:
+    """Check the messages, and rewrite in place what an older or a careless client wrote; raise `RequestError`."""
+    messages = body.get("messages")
+    if messages is None:
+        raise RequestError(
+            "Missing required parameter: 'messages'.", param="messages", code="missing_required_parameter"
+        )
+    if not isinstance(messages, list):
+        raise RequestError("Invalid type for 'messages': expected an array.", param="messages", code="invalid_type")
+    if not messages:
+        raise RequestError("'messages' must hold at least one message.", param="messages", code="empty_array")
+    sequence = _Sequence()
+    for place, message in enumerate(messages):
+        messages[place] = sequence.take(message, place)
+    sequence.end(len(messages) - 1)
+
+
+class _Sequence:
+    """Goes through the messages; knows which calls still want their result."""
+
+    def __init__(self) -> None:
+        self._pending: list[str] = []
+        self._answered: set[str] = set()
+
+    def take(self, message: JsonValue, place: int) -> JsonObject:
+        """Return the message as it goes on."""
+        if not isinstance(message, dict):
+            raise RequestError(f"messages[{place}] must be an object.", param=f"messages[{place}]", code="invalid_type")
+        role = message.get("role")
+        if role in ("tool", "function"):
+            return self._result(message, place, legacy=role == "function")
+        self.end(place)
+        self._answered = set()
+        if role == "assistant":
+            return self._assistant(message, place)
+        if role not in ("user", "system", "developer"):
+            given = f"'{role:.64}'" if isinstance(role, str) else "no role"
+            wrong = f"Invalid value for 'messages[{place}].role': {given} is not a role that is known."
+            raise RequestError(wrong, param=f"messages[{place}].role", code="invalid_value")
+        _check_content(message.get("content"), place)
+        return message
+
+    def end(self, place: int) -> None:
+        """Raise where calls have no results though no more can come; `place` is where that shows."""
+        if self._pending:
+            raise RequestError(
+                "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
+                f"'tool_call_id'. These have no response: {', '.join(self._pending)}.",
+                param=f"messages.[{place}].role",
+            )
+
+    def _assistant(self, message: JsonObject, place: int) -> JsonObject:
+        if message.get("function_call") is not None:
+            message = convert_call(message, place)
+        elif message.get("tool_calls", True) in (None, []):
+            rest = {key: value for key, value in message.items() if key != "tool_calls"}
+            message = rest if rest.get("content") is not None else {**rest, "content": ""}
+        calls = message.get("tool_calls")
+        if message.get("content") is not None:
+            _check_content(message["content"], place)
+        if calls is not None:
+            self._pending = _call_ids(calls, f"messages[{place}].tool_calls")
+        elif all(message.get(key) is None for key in _SPEAKS):
+            raise _invalid(f"messages[{place}].content", "expected a string, got null")
+        return message
+
+    def _result(self, message: JsonObject, place: int, *, legacy: bool) -> JsonObject:
+        if not self._pending and not self._answered:
+            raise _misplaced(
+                "messages with role 'tool' must be a response to a preceding message with 'tool_calls'", place
+            )
+        if legacy:
+            message = convert_result(message, place, self._pending[0] if self._pending else "")
+        _check_content(message.get("content"), place)
+        answers = message.get("tool_call_id")
+        if not isinstance(answers, str):
+            raise _missing(f"messages[{place}].tool_call_id")
+        if answers not in self._pending:
+            told = "has a result already" if answers in self._answered else "is not in the preceding 'tool_calls'"
+            raise _misplaced(f"tool_call_id '{answers:.64}' {told}", place)
+        self._pending.remove(answers)
+        self._answered.add(answers)
+        return message
+
+
+def _check_content(content: JsonValue, place: int) -> None:
+    if isinstance(content, str):
+        return
+    if not isinstance(content, list):
+        raise _invalid(f"messages[{place}].content", "expected a string or an array of parts")
+    for index, part in enumerate(content):
+        param = f"messages[{place}].content[{index}]"
+        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+            raise _invalid(param, "expected an object with a type")
+        if part["type"] == "text" and not isinstance(part.get("text"), str):
+            raise _invalid(f"{param}.text", "expected a string")
+
+
+def _call_ids(calls: JsonValue, param: str) -> list[str]:
+    if not isinstance(calls, list):
+        raise _invalid(param, "expected an array")
+    ids: list[str] = []
+    for index, call in enumerate(calls):
+        found = _call_id(call, f"{param}[{index}]")
+        if found in ids:
+            raise RequestError(f"Two calls have the id '{found:.64}'.", param=f"{param}[{index}].id")
+        ids.append(found)
+    return ids
+
+
+def _call_id(call: JsonValue, param: str) -> str:
+    """Check one call of the history and return its id."""
+    if not isinstance(call, dict):
+        raise _invalid(param, "expected an object")
+    if call.get("type", "function") != "function":
+        raise RequestError(f"{param}.type must be 'function'; custom tools are not supported.", param=f"{param}.type")
+    function = call.get("function")
+    if not isinstance(function, dict):
+        raise _missing(f"{param}.function")
+    name = function.get("name")
+    if name == "":
+        raise RequestError(f"{param}.function.name is empty.", param=f"{param}.function.name", code="empty_string")
+    if not isinstance(name, str):
+        raise _missing(f"{param}.function.name")
+    if not isinstance(function.get("arguments"), str):
+        raise _invalid(f"{param}.function.arguments", "expected a string of JSON")
+    call_id = call.get("id")
+    if not isinstance(call_id, str) or not call_id:
+        raise _missing(f"{param}.id")
+    return call_id
+
+
+def _invalid(param: str, why: str) -> RequestError:
+    return RequestError(f"Invalid type for '{param}': {why}.", param=param, code="invalid_type")
+
+
+def _missing(param: str) -> RequestError:
+    return RequestError(f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter")
+
+
+def _misplaced(what: str, place: int) -> RequestError:
+    return RequestError(f"Invalid parameter: {what}.", param=f"messages.[{place}].role")
