@@ -1,0 +1,191 @@
+"""What a server promises whatever it serves: health, limits, deadlines, an end that lets calls finish."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
+from grpc_status import rpc_status
+from prometheus_client import CollectorRegistry
+from toolgate.tool_executor.v1.tool_executor_service_pb2 import ExecuteToolRequest
+from toolgate.tool_executor.v1.tool_executor_service_pb2_grpc import ToolExecutorServiceStub
+from toolgate_runtime.channel import Channel
+from toolgate_runtime.errors import StartError
+from toolgate_runtime.logs import request_id
+from toolgate_runtime.ports import EXECUTOR, ServiceError
+from toolgate_runtime.remote import RemoteExecutor, RemoteHealth
+from toolgate_tool_executor.service import DESCRIPTOR, ToolExecutorService
+
+from tests.services.serving import FakeExecutor, handling, serving, serving_executor, started
+
+
+def said(error: ServiceError) -> tuple[str, str, bool]:
+    return error.reason, error.message, error.retryable
+
+
+async def test_health_is_told_under_the_name_of_the_service() -> None:
+    async with serving_executor(FakeExecutor()) as channel:
+        assert await RemoteHealth(channel, EXECUTOR).state(timeout_s=5) == "serving"
+        assert await RemoteHealth(channel, "extractor").state(timeout_s=5) == "unavailable"
+
+
+async def test_health_of_a_service_that_is_not_there_is_unavailable() -> None:
+    server = await started(ToolExecutorService(FakeExecutor(), handling()), DESCRIPTOR)
+    await server.drain()
+    channel = Channel(f"127.0.0.1:{server.port}")
+    assert await RemoteHealth(channel, EXECUTOR).state(timeout_s=0.2) == "unavailable"
+    await channel.aclose()
+
+
+async def test_a_drain_says_not_serving_and_lets_a_call_in_flight_finish() -> None:
+    executor = FakeExecutor()
+    server = await started(ToolExecutorService(executor, handling()), DESCRIPTOR, health_grace_s=0.5)
+    channel = Channel(f"127.0.0.1:{server.port}")
+    call = asyncio.create_task(RemoteExecutor(channel).execute("wait", b"{}", timeout_s=10))
+    await executor.entered.wait()
+    drain = asyncio.create_task(server.drain())
+    while await RemoteHealth(channel, EXECUTOR).state(timeout_s=5) == "serving":
+        pass
+    executor.released.set()
+    assert (await call).content == "{}"
+    await drain
+    assert executor.closed
+    await channel.aclose()
+
+
+async def test_calls_that_outlast_the_drain_end_with_an_error() -> None:
+    executor = FakeExecutor()
+    server = await started(ToolExecutorService(executor, handling()), DESCRIPTOR, drain_s=0.05)
+    channel = Channel(f"127.0.0.1:{server.port}")
+    call = asyncio.create_task(RemoteExecutor(channel).execute("wait", b"{}", timeout_s=10))
+    await executor.entered.wait()
+    await server.drain()
+    with pytest.raises(ServiceError):
+        await call
+    await channel.aclose()
+
+
+async def test_a_deadline_ends_the_call_on_both_sides() -> None:
+    executor = FakeExecutor()
+    async with serving_executor(executor) as channel:
+        with pytest.raises(ServiceError) as caught:
+            await RemoteExecutor(channel).execute("wait", b"{}", timeout_s=0.2)
+        assert said(caught.value)[0::2] == ("DEADLINE", True)
+        await executor.cancelled.wait()
+        assert 0 < executor.timeouts[0] <= 0.2
+
+
+async def test_no_time_at_all_is_a_deadline_too() -> None:
+    async with serving_executor(FakeExecutor()) as channel:
+        with pytest.raises(ServiceError) as caught:
+            await RemoteExecutor(channel).execute("echo", b"{}", timeout_s=0)
+        assert said(caught.value) == ("DEADLINE", "no answer in time", True)
+
+
+async def test_a_call_without_a_deadline_is_bounded_by_the_server() -> None:
+    executor = FakeExecutor()
+    service = ToolExecutorService(executor, handling(max_call_s=0.1))
+    async with serving(service, DESCRIPTOR) as channel:
+        stub = ToolExecutorServiceStub(channel.grpc)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.ExecuteTool(ExecuteToolRequest(name="wait"), timeout=None)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_client_that_goes_away_cancels_its_call() -> None:
+    executor = FakeExecutor()
+    async with serving_executor(executor) as channel:
+        call = asyncio.create_task(RemoteExecutor(channel).execute("wait", b"{}", timeout_s=30))
+        await executor.entered.wait()
+        call.cancel()
+        await executor.cancelled.wait()
+
+
+async def test_a_message_over_the_limit_is_refused_by_its_size() -> None:
+    async with serving_executor(FakeExecutor(), max_message_bytes=4096) as channel:
+        executor = RemoteExecutor(channel)
+        with pytest.raises(ServiceError) as caught:
+            await executor.execute("echo", b'"' + b"x" * 5000 + b'"', timeout_s=5)
+        assert said(caught.value) == ("MESSAGE_TOO_LARGE", "a message is larger than the limit", False)
+        assert (await executor.execute("echo", b"{}", timeout_s=5)).content == "{}"
+
+
+async def test_an_answer_over_the_limit_is_refused_by_its_size() -> None:
+    async with serving_executor(FakeExecutor(), max_message_bytes=6000) as channel:
+        executor = RemoteExecutor(Channel(channel.address, max_message_bytes=2000))
+        with pytest.raises(ServiceError) as caught:
+            await executor.execute("echo", b'"' + b"x" * 1500 + b'"' + b" " * 480, timeout_s=5)
+        assert caught.value.reason == "MESSAGE_TOO_LARGE"
+
+
+async def test_calls_beyond_the_servers_limit_are_refused_as_overload() -> None:
+    executor = FakeExecutor()
+    async with serving_executor(executor, max_concurrent_calls=1) as channel:
+        remote = RemoteExecutor(channel)
+        first = asyncio.create_task(remote.execute("wait", b"{}", timeout_s=10))
+        await executor.entered.wait()
+        with pytest.raises(ServiceError) as caught:
+            await remote.execute("echo", b"{}", timeout_s=5)
+        executor.released.set()
+        assert (await first).content == "{}"
+    assert said(caught.value)[0::2] == ("OVERLOADED", True)
+
+
+async def test_a_defect_is_internal_and_keeps_its_text_to_itself(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving_executor(FakeExecutor()) as channel:
+        with pytest.raises(ServiceError) as caught:
+            await RemoteExecutor(channel).execute("break", b"{}", timeout_s=5)
+    assert said(caught.value) == ("INTERNAL", "internal error", False)
+    assert [record.getMessage() for record in caplog.records] == ["defect"]
+
+
+async def test_every_failure_carries_an_error_info() -> None:
+    async with serving_executor(FakeExecutor()) as channel:
+        stub = ToolExecutorServiceStub(channel.grpc)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.ExecuteTool(ExecuteToolRequest(name="break"), timeout=5)
+    status = rpc_status.from_call(caught.value)
+    info = ErrorInfo()
+    assert status is not None
+    assert status.details[0].Unpack(info)
+    assert (info.reason, info.domain) == ("INTERNAL", "toolgate")
+
+
+async def test_calls_are_counted_by_method_and_code() -> None:
+    registry = CollectorRegistry()
+    service = ToolExecutorService(FakeExecutor(), handling("tool-executor", registry))
+    async with serving(service, DESCRIPTOR) as channel:
+        await RemoteExecutor(channel).execute("echo", b"{}", timeout_s=5)
+        with pytest.raises(ServiceError):
+            await RemoteExecutor(channel).execute("break", b"{}", timeout_s=5)
+    counts = {
+        code: registry.get_sample_value(
+            "toolgate_grpc_server_handled_total", {"service": "tool-executor", "method": "ExecuteTool", "code": code}
+        )
+        for code in ("OK", "INTERNAL", "CANCELLED")
+    }
+    assert counts == {"OK": 1, "INTERNAL": 1, "CANCELLED": None}
+
+
+async def test_the_request_id_travels_with_the_call() -> None:
+    seen = []
+
+    class Noticing(FakeExecutor):
+        async def execute(self, name: str, arguments_json: bytes, *, timeout_s: float):  # type: ignore[no-untyped-def]
+            seen.append(request_id.get())
+            return await super().execute(name, arguments_json, timeout_s=timeout_s)
+
+    async with serving_executor(Noticing()) as channel:
+        token = request_id.set("req-1")
+        await RemoteExecutor(channel).execute("echo", b"{}", timeout_s=5)
+        request_id.reset(token)
+    assert seen == ["req-1"]
+
+
+async def test_a_port_that_is_taken_is_one_line() -> None:
+    first = await started(ToolExecutorService(FakeExecutor(), handling()), DESCRIPTOR)
+    with pytest.raises(StartError, match=f"^cannot listen on 127.0.0.1:{first.port}: "):
+        await started(ToolExecutorService(FakeExecutor(), handling()), DESCRIPTOR, grpc_port=first.port)
+    await first.drain()
