@@ -1,0 +1,97 @@
+# Every command of the workspace. A fresh machine needs Python 3.11 or newer, git and make; the rest is installed
+# into the checkout (.tools/, .venv/, tests/node/node_modules/).
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+UV := .tools/uv/bin/uv
+BIN := .venv/bin
+PYTHON_READY := .venv/.ready
+NODE_READY := tests/node/node_modules/.ready
+MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+# more workers than this cost more to start than they save
+WORKERS := -n logical --maxprocesses 8
+
+##@ Use
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
+
+.PHONY: setup
+setup: $(PYTHON_READY) $(NODE_READY) ## Install everything into the checkout (PYTHON=/path chooses the interpreter)
+
+.PHONY: demo
+demo: $(PYTHON_READY) ## Show the main job end to end: four services, a simulated model, the OpenAI SDK
+	@$(BIN)/toolgate demo
+
+.PHONY: run
+run: $(PYTHON_READY) ## Start the stack on this machine (ARGS='--upstream URL' for a real model)
+	@$(BIN)/toolgate up $(ARGS)
+
+##@ Test
+.PHONY: test
+test: check ## Everything that must hold: all of `make check`, all tests, coverage of the core
+	$(BIN)/python -m pytest tests --ignore=tests/acceptance $(WORKERS) -q --cov --cov-report=term
+
+.PHONY: quick
+quick: $(PYTHON_READY) ## Lint and the fast tests, to run while working
+	$(BIN)/ruff check
+	$(BIN)/python -m pytest tests --ignore=tests/acceptance $(WORKERS) -q -m "not slow"
+
+.PHONY: acceptance
+acceptance: $(PYTHON_READY) ## The long runs: a thousand questions against simulated models, random upstreams, kills
+	$(BIN)/python -m pytest tests/acceptance -q
+
+.PHONY: bench
+bench: $(PYTHON_READY) ## Measure the gateway beside the direct limit and a plain proxy
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+##@ Check
+.PHONY: check
+check: lint types arch generated ## Lint, types, architecture, generated code, lock file
+
+.PHONY: format
+format: $(PYTHON_READY) ## Rewrite the code in its one format
+	$(BIN)/ruff check --fix --exit-zero --quiet
+	$(BIN)/ruff format
+
+.PHONY: lint
+lint: $(PYTHON_READY) $(NODE_READY) ## Formatting, ruff, buf
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	PATH="$(CURDIR)/$(BIN):$$PATH" tests/node/node_modules/.bin/buf lint protos
+
+.PHONY: types
+types: $(PYTHON_READY) ## mypy --strict over all packages
+	$(BIN)/mypy
+
+.PHONY: arch
+arch: $(PYTHON_READY) ## The arrows between packages, the core's purity, budgets, declared dependencies
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/arch -q
+	$(BIN)/python scripts/closures.py $(UV)
+
+.PHONY: generated
+generated: $(PYTHON_READY) ## Fail where generated files or the lock are not what their sources say
+	$(BIN)/python scripts/protos.py --check
+	$(BIN)/python scripts/configuration.py --check
+	$(UV) lock --check --quiet
+
+##@ Generate
+.PHONY: protos
+protos: $(PYTHON_READY) ## Generate the code of the protos and the table of settings
+	$(BIN)/python scripts/protos.py
+	$(BIN)/python scripts/configuration.py
+
+.PHONY: clean
+clean: ## Remove what was installed and every cache
+	rm -rf .tools .venv tests/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PYTHON_READY): $(MANIFESTS) scripts/setup.sh
+	@sh scripts/setup.sh
+	@touch $@
+
+$(NODE_READY): tests/node/package.json tests/node/package-lock.json $(PYTHON_READY)
+	@echo 'setup: installing the Node packages into tests/node/'
+	@cd tests/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
