@@ -1,0 +1,53 @@
+"""Presets: what is known about model families, as policies. A model's name decides where nobody says otherwise.
+
+`PATTERNS` are tried in order against the lower-case name of the model (without what stands before the last `/`); the
+first that is found counts. Who knows better names a preset, or overrides single fields, in the gateway's file.
+"""
+
+from __future__ import annotations
+
+import re
+
+from toolgate_core.policy import Capabilities, Policy
+from toolgate_core.vocabulary import Strategy
+
+PRESETS: dict[str, Policy] = {
+    # A model that nobody here knows: try everything, in order.
+    "default": Policy(),
+    # gpt-oss behind a vLLM before 0.29 ignores `required`, and under `auto` answers in text where a call is due. One
+    # bridge attempt in four fails, so that four retries leave less than one request in a thousand to two_pass.
+    "gpt-oss": Policy(
+        auto_start=Strategy.BRIDGE,
+        retries={Strategy.BRIDGE: 4, Strategy.TWO_PASS: 1},
+    ),
+    # gpt-oss behind a vLLM that constrains its calls; a grammar beside tools would forbid harmony's own form.
+    "gpt-oss-recent": Policy(
+        ladder=(Strategy.NATIVE, Strategy.BRIDGE, Strategy.TWO_PASS),
+        retries={Strategy.NATIVE: 1, Strategy.BRIDGE: 2},
+    ),
+    # A model whose server knows no tools: asking natively is wasted.
+    "text-only": Policy(
+        ladder=(Strategy.BRIDGE, Strategy.TWO_PASS),
+        auto_start=Strategy.BRIDGE,
+        retries={Strategy.BRIDGE: 2, Strategy.TWO_PASS: 1},
+        capabilities=Capabilities(tools=False),
+    ),
+    # Families that write <tool_call>{json}</tool_call>: where no constraint is to be had, the bridge speaks their form.
+    "hermes": Policy(dialect="hermes"),
+    # Hosted models of OpenAI: the upstream enforces what it is asked for.
+    "openai": Policy(capabilities=Capabilities(strict=True)),
+}
+
+PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"gpt-oss.*recent"), "gpt-oss-recent"),
+    (re.compile(r"gpt-oss"), "gpt-oss"),
+    (re.compile(r"^(gpt-[345]|o[134](-|$)|chatgpt)"), "openai"),
+    (re.compile(r"hermes|qwen-?(2|3)(?!.*coder)"), "hermes"),
+    (re.compile(r"text-only|plain-text"), "text-only"),
+)
+
+
+def preset_name(model: str) -> str:
+    """Return the name of the preset that fits a model's name."""
+    name = model.rsplit("/", 1)[-1].lower()
+    return next((preset for pattern, preset in PATTERNS if pattern.search(name)), "default")

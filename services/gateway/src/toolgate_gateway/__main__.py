@@ -1,0 +1,30 @@
+"""The gateway as a process."""
+
+from __future__ import annotations
+
+import sys
+
+import uvloop
+from toolgate_runtime.errors import StartError
+from toolgate_runtime.logs import configure
+from toolgate_runtime.settings import EXIT_STATUS, SettingsError, load_or_exit
+
+from toolgate_gateway.compose import remote_deps
+from toolgate_gateway.server import serve
+from toolgate_gateway.settings import GatewaySettings
+
+
+def main() -> int:
+    """Serve until told to stop; return 0, 1 for a start that failed, 2 for settings that are wrong."""
+    settings = load_or_exit(GatewaySettings)
+    configure(settings.service, level=settings.log_level, debug=settings.debug, show_content=settings.log_content)
+    try:
+        uvloop.run(serve(settings, remote_deps))
+    except (StartError, SettingsError) as error:
+        print(f"toolgate-gateway: {error}", file=sys.stderr)
+        return EXIT_STATUS if isinstance(error, SettingsError) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

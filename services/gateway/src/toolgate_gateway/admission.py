@@ -1,0 +1,79 @@
+"""Admission: so many requests at once, a short queue behind them, and an honest no beyond it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Literal
+
+from toolgate_core.vocabulary import RequestOutcome
+
+from toolgate_gateway.errors import SERVER, ApiError
+
+Rejection = Literal["queue_full", "queue_timeout", "draining"]
+
+
+class AdmissionError(ApiError):
+    """The gateway has more to do than it takes on; `reason` is the metric's label."""
+
+    def __init__(self, reason: Rejection) -> None:
+        super().__init__(
+            503,
+            "The gateway is overloaded; try again.",
+            kind=SERVER,
+            code="overloaded",
+            retry_after_s=1,
+            outcome=RequestOutcome.REJECTED,
+        )
+        self.reason = reason
+
+
+class Admission:
+    """Counts requests in flight. Whoever was admitted must `release`."""
+
+    def __init__(self, *, limit: int, queue: int, wait_s: float) -> None:
+        self.limit = limit
+        self._queue = queue
+        self._wait_s = wait_s
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.in_flight = 0
+
+    @property
+    def queued(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    async def admit(self) -> None:
+        """Return once the request may go on; raise `AdmissionError` when there is no room, or none in time."""
+        if self.in_flight < self.limit:
+            self.in_flight += 1
+            return
+        if len(self._waiting) >= self._queue:
+            raise AdmissionError("queue_full")
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await turn
+        except TimeoutError:
+            self._give_up(turn)
+            raise AdmissionError("queue_timeout") from None
+        except asyncio.CancelledError:
+            self._give_up(turn)
+            raise
+
+    def release(self) -> None:
+        """Give the place to who has waited longest, or back."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.in_flight -= 1
+
+    def _give_up(self, turn: asyncio.Future[None]) -> None:
+        if turn.done() and not turn.cancelled():
+            # The place came in the same moment as the end: it must not be lost.
+            self.release()
+        elif turn in self._waiting:
+            self._waiting.remove(turn)

@@ -1,0 +1,191 @@
+"""Everything beside chat: models, health, stats and tools, on FastAPI."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import cast
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
+
+from toolgate_gateway.errors import SERVER, ApiError, explain
+from toolgate_gateway.gateway import Gateway
+
+_PROBE_S = 2.0
+_TOOL_LIST_S = 10.0
+_FRESH_S = 5.0
+_PREFIXES = ("", "/emulate", "/passthrough")
+
+
+class Api:
+    """The handlers of the plain routes."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._probed = float("-inf")
+
+    async def models(self) -> Response:
+        """List the models."""
+        cards = self._gateway.models.cards()
+        if not cards:
+            await self._gateway.refresh_models()
+            cards = self._gateway.models.cards()
+        return _json({"object": "list", "data": cast("JsonValue", cards)})
+
+    async def model(self, model: str) -> Response:
+        """Describe one model."""
+        return _json(await self._gateway.models.card(model))
+
+    async def health(self) -> Response:
+        """Say how the gateway is: 200 as long as it serves, the body says what is degraded."""
+        gateway = self._gateway
+        services, _ = await asyncio.gather(self._services(), self._refresh())
+        upstreams = {name: "ok" if up else "unreachable" for name, up in gateway.models.health().items()}
+        well = all(state == "serving" for state in services.values()) and "unreachable" not in upstreams.values()
+        return _json(
+            {
+                "status": "ok" if well else "degraded",
+                "service": "toolgate-gateway",
+                "version": gateway.deps.version,
+                "mode": gateway.settings.mode,
+                "timestamp": datetime.fromtimestamp(gateway.deps.now(), UTC).isoformat().replace("+00:00", "Z"),
+                "upstreams": cast("JsonValue", upstreams),
+                "services": cast("JsonValue", services),
+            }
+        )
+
+    async def alive(self) -> Response:
+        """Say that the process serves; nothing else is asked."""
+        return _json({"status": "ok"})
+
+    async def stats(self) -> Response:
+        """Show the counts since the start."""
+        return _json(self._gateway.stats.json())
+
+    async def tools(self) -> Response:
+        """List the executor's tools, in the form of a request's `tools`."""
+        found = await self._gateway.deps.executor.tools(timeout_s=_TOOL_LIST_S)
+        data: list[JsonValue] = [
+            {
+                "type": "function",
+                "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+            }
+            for tool in found
+        ]
+        return _json({"object": "list", "data": data})
+
+    async def run_tool(self, name: str, request: Request) -> Response:
+        """Run one tool; the body is the object of its arguments. What goes wrong in a tool is in the result."""
+        body = await _bounded(request, self._gateway.settings.max_body_bytes)
+        try:
+            arguments = decode(body or b"{}")
+        except JsonTextError as error:
+            raise ApiError(400, f"The body is not JSON: {error}.") from error
+        if not isinstance(arguments, dict):
+            raise ApiError(400, "The body must be a JSON object: the tool's arguments.")
+        seconds = self._gateway.settings.request_timeout_ms / 1000
+        outcome = await self._gateway.deps.executor.execute(name, encode(arguments), timeout_s=seconds)
+        if outcome.error is not None and outcome.error.code == "not_found":
+            raise ApiError(404, outcome.error.message, code="tool_not_found", param="name")
+        return _json({"name": name, **cast("JsonObject", msgspec.to_builtins(outcome))})
+
+    async def _services(self) -> dict[str, str]:
+        ports = self._gateway.deps.health
+        states = await asyncio.gather(*(port.state(timeout_s=_PROBE_S) for port in ports.values()))
+        return dict(zip(ports, states, strict=True))
+
+    async def _refresh(self) -> None:
+        """Ask the upstreams again where the last answer is not fresh; one that is slow does not hold `/health` up."""
+        now = self._gateway.deps.clock()
+        if now - self._probed < _FRESH_S:
+            return
+        self._probed = now
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                await self._gateway.refresh_models()
+        except TimeoutError:
+            pass
+
+
+def build(gateway: Gateway) -> FastAPI:
+    """Return the framework's app, with every error in OpenAI's form."""
+    app = FastAPI(
+        title="Toolgate",
+        version=gateway.deps.version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lambda _: _background(gateway),
+    )
+    api = Api(gateway)
+    for prefix in _PREFIXES:
+        app.get(f"{prefix}/v1/models")(api.models)
+        app.get(f"{prefix}/v1/models/{{model:path}}")(api.model)
+        app.get(f"{prefix}/v1/chat/completions")(_only_post)
+    app.get("/health")(api.health)
+    app.get("/livez")(api.alive)
+    app.get("/readyz")(api.alive)
+    app.get("/stats")(api.stats)
+    app.get("/tools")(api.tools)
+    app.post("/tools/{name}")(api.run_tool)
+
+    async def failed(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the framework's signature
+        return _failure(explain(error, gateway.log))
+
+    app.add_exception_handler(ApiError, failed)
+    app.add_exception_handler(HTTPException, _http_failed)
+    app.add_exception_handler(Exception, failed)
+    return app
+
+
+@asynccontextmanager
+async def _background(gateway: Gateway) -> AsyncIterator[None]:
+    work = asyncio.create_task(gateway.run())
+    try:
+        yield
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
+async def _only_post() -> Response:
+    raise HTTPException(405, headers={"allow": "POST"})
+
+
+async def _http_failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    messages = {
+        404: f"There is nothing at {request.method} {request.url.path}.",
+        405: f"{request.method} is not allowed at {request.url.path}.",
+    }
+    message = messages.get(error.status_code, str(error.detail))
+    kind = SERVER if error.status_code >= 500 else "invalid_request_error"
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code)
+    answer = _failure(ApiError(error.status_code, message, kind=kind, code=code))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _failure(error: ApiError) -> Response:
+    headers = {name.decode(): value.decode() for name, value in error.headers()}
+    return Response(error.body(), error.status, headers, "application/json")
+
+
+def _json(value: JsonObject) -> Response:
+    return Response(encode(value), media_type="application/json")
+
+
+async def _bounded(request: Request, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise ApiError(413, f"The body is larger than {limit} bytes.", code="request_too_large")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,143 @@
+"""The chat route, below the framework: read, validate, route, and hand on to the ladder or to the upstream."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+
+from toolgate_core.request import parse_request
+from toolgate_core.vocabulary import Mode, RequestOutcome
+from toolgate_runtime.logs import request_id as current_request
+
+from toolgate_gateway import facts
+from toolgate_gateway.admission import AdmissionError
+from toolgate_gateway.climbing import Climbing
+from toolgate_gateway.errors import ApiError, explain
+from toolgate_gateway.exchange import Exchange, Headers, Scope, Send, request_id_of
+from toolgate_gateway.forward import Forwarding, Head, clean, read_head
+from toolgate_gateway.gateway import Gateway
+from toolgate_gateway.lifeline import ClientGoneError, Lifeline, Receive
+from toolgate_gateway.models import Route
+from toolgate_gateway.record import Record
+from toolgate_gateway.visit import LAST_WORDS_S, Visit
+
+_MODE_HEADER = b"x-toolgate-mode"
+_CLIENT_CLOSED = 499
+"""What the metrics call an answer that nobody waited for."""
+
+
+def authenticate(gateway: Gateway, authorization: bytes | None) -> None:
+    """Raise 401 unless one of the gateway's keys was sent, or it has none."""
+    if not gateway.keys:
+        return
+    scheme, _, key = (authorization or b"").partition(b" ")
+    sent = key.strip() if scheme.lower() == b"bearer" else b""
+    # All keys are compared, so that the time tells nothing.
+    matches = [hmac.compare_digest(sent, known) for known in gateway.keys]
+    if not any(matches):
+        raise ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
+
+
+class Chat:
+    """Answers chat requests as raw ASGI."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._default = Mode(gateway.settings.mode)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, mode: Mode | None) -> None:
+        """Answer one request; `mode` is what its path says."""
+        gateway = self._gateway
+        headers: Headers = scope["headers"]  # type: ignore[assignment]
+        exchange = Exchange(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
+        token = current_request.set(exchange.request_id)
+        record = Record(gateway.metrics, gateway.stats, gateway.log, gateway.deps.clock)
+        visit = Visit(gateway, exchange, Lifeline(gateway.settings.request_timeout_ms / 1000), record)
+        try:
+            await self._answer(visit, mode)
+        except ClientGoneError:
+            record.outcome = RequestOutcome.CANCELLED
+            exchange.status = exchange.status or _CLIENT_CLOSED
+        except Exception as error:  # noqa: BLE001 - the boundary of a request
+            await self._fail(visit, explain(error, gateway.log))
+        finally:
+            record.status = exchange.status
+            record.close()
+            current_request.reset(token)
+
+    async def _answer(self, visit: Visit, mode: Mode | None) -> None:
+        gateway, exchange, lifeline = self._gateway, visit.exchange, visit.lifeline
+        authenticate(gateway, exchange.header(b"authorization"))
+        visit.record.mode = mode = mode or self._mode(exchange)
+        exchange.check_content()
+        async with lifeline.scope():
+            body = await exchange.read_body(gateway.settings.max_body_bytes)
+        watcher = asyncio.create_task(lifeline.watch(exchange.receive))
+        try:
+            async with lifeline.scope():
+                await self._admit()
+            try:
+                await self._serve(visit, mode, body)
+            finally:
+                gateway.admission.release()
+        finally:
+            watcher.cancel()
+
+    def _mode(self, exchange: Exchange) -> Mode:
+        asked = exchange.header(_MODE_HEADER)
+        if asked is None:
+            return self._default
+        try:
+            return Mode(asked.decode("latin-1").strip().lower())
+        except ValueError:
+            known = ", ".join(mode.value for mode in Mode)
+            raise ApiError(400, f"The header x-toolgate-mode must be one of {known}.", code="invalid_value") from None
+
+    async def _admit(self) -> None:
+        gateway = self._gateway
+        if gateway.admission.in_flight < gateway.admission.limit:
+            await gateway.admission.admit()
+            return
+        began = gateway.deps.clock()
+        try:
+            await gateway.admission.admit()
+        except AdmissionError as error:
+            gateway.metrics.rejected.labels(error.reason).inc()
+            raise
+        finally:
+            gateway.metrics.queue_wait.observe(gateway.deps.clock() - began)
+
+    async def _serve(self, visit: Visit, mode: Mode, body: bytes) -> None:
+        record = visit.record
+        if mode is Mode.PASSTHROUGH:
+            head = read_head(body)
+            record.stream = bool(head.stream)
+            route = await self._route(visit, head.model)
+            await Forwarding(visit, route, head).run(body)
+            return
+        request = parse_request(body)
+        record.stream = request.stream
+        record.tool_choice = request.tool_choice.mode
+        route = await self._route(visit, request.model)
+        if request.tools:
+            await Climbing(visit, request, route).run(mode)
+            return
+        head = Head(request.model, request.stream)
+        await Forwarding(visit, route, head).run(clean(request, body))
+
+    async def _route(self, visit: Visit, model: str) -> Route:
+        async with visit.lifeline.scope():
+            route = await self._gateway.models.find(model)
+        visit.record.model = self._gateway.metrics.model(route.label)
+        return route
+
+    async def _fail(self, visit: Visit, error: ApiError) -> None:
+        """Send an error as the answer."""
+        record = visit.record
+        record.fail(error)
+        told = facts.headers(record.climbs) if record.climbs else facts.NO_LADDER
+        try:
+            async with visit.lifeline.scope(at_least_s=LAST_WORDS_S):
+                await visit.exchange.fail(error, told)
+        except ClientGoneError:
+            record.outcome = RequestOutcome.CANCELLED

@@ -1,0 +1,185 @@
+"""A request with tools: its choices climb the ladder, and what they emit becomes OpenAI's answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+
+from toolgate_core.errors import RequestError
+from toolgate_core.events import Event
+from toolgate_core.jsontext import JsonObject
+from toolgate_core.ladder import Answer, Climb, Refusal
+from toolgate_core.messages import ChatRequest
+from toolgate_core.vocabulary import Mode
+
+from toolgate_gateway import facts
+from toolgate_gateway.drive import Driver, Errand
+from toolgate_gateway.errors import ApiError, explain, from_refusal
+from toolgate_gateway.eventstream import EventStream
+from toolgate_gateway.lifeline import ClientGoneError
+from toolgate_gateway.models import Route
+from toolgate_gateway.render import (
+    DONE,
+    Chunks,
+    Identity,
+    Message,
+    completion,
+    error_event,
+    finish_reason,
+    logprobs_json,
+)
+from toolgate_gateway.visit import LAST_WORDS_S, Visit
+
+
+class Climbing:
+    """One request on its way up."""
+
+    def __init__(self, visit: Visit, request: ChatRequest, route: Route) -> None:
+        self._gateway = visit.gateway
+        self._exchange = visit.exchange
+        self._lifeline = visit.lifeline
+        self._record = visit.record
+        self._request = request
+        self._route = route
+        deps = visit.gateway.deps
+        self._identity = Identity(f"chatcmpl-{deps.new_id()}", int(deps.now()), request.model)
+
+    async def run(self, mode: Mode) -> None:
+        """Serve the request; raise what keeps it from an answer, unless a stream has begun."""
+        request, policy = self._request, self._route.policy
+        if request.n > policy.max_choices:
+            raise RequestError(f"n is at most {policy.max_choices} for this model.", param="n", code="invalid_value")
+        deps = self._gateway.deps
+        toolset = self._gateway.toolsets.get(request.tools_json)
+        climbs = [
+            Climb(
+                request,
+                policy,
+                toolset,
+                mode,
+                clock=deps.clock,
+                new_id=lambda: f"call_{deps.new_id()}",
+                memory=self._route.memory,
+            )
+            for _ in range(request.n)
+        ]
+        self._record.climbs = climbs
+        errand = Errand(
+            route=self._route,
+            stream=request.stream,
+            request_id=self._exchange.request_id,
+            lifeline=self._lifeline,
+            deps=deps,
+            metrics=self._gateway.metrics,
+            log=self._gateway.log,
+        )
+        await (self._stream if request.stream else self._whole)(climbs, errand)
+
+    async def _whole(self, climbs: Sequence[Climb], errand: Errand) -> None:
+        messages = [Message() for _ in climbs]
+
+        def driver(choice: int) -> Driver:
+            async def emit(events: tuple[Event, ...]) -> None:
+                messages[choice].add(events)
+
+            return Driver(climbs[choice], errand, emit)
+
+        results = await _all([driver(choice).run() for choice in range(len(climbs))])
+        answers = _answers(results)
+        self._record.answered(answers)
+        choices = [self._choice(index, message, answers[index]) for index, message in enumerate(messages)]
+        body = completion(self._identity, choices, facts.serving_usage(answers), facts.field(climbs, answers))
+        async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
+            await self._exchange.respond(200, body, facts.headers(climbs))
+
+    def _choice(self, index: int, message: Message, answer: Answer) -> JsonObject:
+        return {
+            "index": index,
+            "message": message.json(legacy=self._request.legacy_functions),
+            "logprobs": logprobs_json(answer),
+            "finish_reason": self._finish(answer),
+        }
+
+    def _finish(self, answer: Answer) -> str:
+        return finish_reason(answer, self._request, named=self._gateway.settings.named_finish_reason)
+
+    async def _stream(self, climbs: Sequence[Climb], errand: Errand) -> None:
+        stream = EventStream(self._exchange, lambda: facts.headers(climbs), self._gateway.settings.keep_alive_s)
+        try:
+            tail = await self._stream_choices(climbs, errand, stream)
+            async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
+                await stream.close(tail)
+        except ClientGoneError:
+            self._record.abort("client")
+            raise
+        except Exception as error:
+            failure = explain(error, self._gateway.log)
+            self._record.abort("upstream" if failure.status in (502, 504) else "gateway")
+            if not stream.started:
+                raise failure from error
+            await self._end(stream, failure)
+        finally:
+            stream.release()
+
+    async def _end(self, stream: EventStream, failure: ApiError) -> None:
+        """Tell the client of a failure within the stream."""
+        self._record.fail(failure)
+        self._record.blocked()
+        async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
+            await stream.close(error_event(failure.body()))
+
+    async def _stream_choices(self, climbs: Sequence[Climb], errand: Errand, stream: EventStream) -> bytes:
+        """Stream all choices; return what ends the stream."""
+        request = self._request
+        chunks = Chunks(
+            self._identity, choices=len(climbs), include_usage=request.include_usage, legacy=request.legacy_functions
+        )
+        answers: dict[int, Answer] = {}
+
+        async def run(choice: int) -> Answer | Refusal:
+            async def emit(events: tuple[Event, ...]) -> None:
+                data = chunks.events(choice, events)
+                if data:
+                    self._record.first_token()
+                    await stream.write(data)
+
+            result = await Driver(climbs[choice], errand, emit).run()
+            if isinstance(result, Answer):
+                answers[choice] = result
+                if len(answers) < len(climbs):
+                    await stream.write(chunks.finish(choice, self._finish(result), logprobs_json(result), None))
+            return result
+
+        _answers(await _all([run(choice) for choice in range(len(climbs))]))
+        last = next(reversed(answers))
+        ordered = [answers[choice] for choice in sorted(answers)]
+        self._record.answered(ordered)
+        told = facts.field(climbs, ordered)
+        ended = answers[last]
+        final = chunks.finish(last, self._finish(ended), logprobs_json(ended), None if request.include_usage else told)
+        if request.include_usage:
+            final += chunks.usage(facts.serving_usage(ordered), told)
+        return final + DONE
+
+
+async def _all(runs: Sequence[Coroutine[None, None, Answer | Refusal]]) -> list[Answer | Refusal]:
+    """Run all choices at once; one that raises ends the others."""
+    if len(runs) == 1:
+        return [await runs[0]]
+    tasks = [asyncio.create_task(run) for run in runs]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _answers(results: Sequence[Answer | Refusal]) -> list[Answer]:
+    """Return the answers; raise the first refusal."""
+    answers = []
+    for result in results:
+        if isinstance(result, Refusal):
+            raise from_refusal(result)
+        answers.append(result)
+    return answers

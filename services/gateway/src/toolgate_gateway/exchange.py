@@ -1,0 +1,106 @@
+"""One HTTP exchange, below the framework: reading the request, and writing the one answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+from toolgate_gateway.errors import ApiError
+from toolgate_gateway.lifeline import ClientGoneError, Receive
+
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+Send: TypeAlias = Callable[[dict[str, object]], Awaitable[None]]
+Scope: TypeAlias = dict[str, object]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
+_JSON_TYPES = (b"application/json", b"application/problem+json", b"text/json")
+
+
+def request_id_of(headers: Headers, fallback: Callable[[], str]) -> str:
+    """Return the caller's `x-request-id` where it is fit for a header and a log, else a new one."""
+    for name, value in headers:
+        if name == b"x-request-id":
+            text = value.decode("latin-1")
+            if _REQUEST_ID.fullmatch(text):
+                return text
+    return fallback()
+
+
+class Exchange:
+    """One exchange. `status` is 0 until the answer's head has been sent."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        self.headers: Headers = scope["headers"]  # type: ignore[assignment]
+        self.receive = receive
+        self._send = send
+        self.request_id = request_id
+        self.status = 0
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return a header's first value; `name` is in lower case."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    def check_content(self) -> None:
+        """Raise 415 unless the body claims to be JSON, or claims nothing."""
+        kind = self.header(b"content-type")
+        if kind is not None and kind.split(b";", 1)[0].strip().lower() not in _JSON_TYPES:
+            raise ApiError(415, "The body must be JSON: send 'content-type: application/json'.")
+        coding = self.header(b"content-encoding")
+        if coding is not None and coding.strip().lower() != b"identity":
+            raise ApiError(415, "The body must not be compressed.")
+
+    async def read_body(self, limit: int) -> bytes:
+        """Return the body; raise 413 beyond `limit` bytes, `ClientGoneError` when it never comes."""
+        length = self.header(b"content-length")
+        if length is not None and length.isdigit() and int(length[:20]) > limit:
+            raise _too_large(limit)
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError("the client went before its request was read")
+            part: bytes = message.get("body", b"")  # type: ignore[assignment]
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            parts.append(part)
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the answer's head."""
+        self.status = status
+        head = [*headers, (b"x-request-id", self.request_id.encode())]
+        await self._send({"type": "http.response.start", "status": status, "headers": head})
+
+    async def relay(self, message: dict[str, object]) -> None:
+        """Send a message of the framework's; the head of its answer gets the request's id."""
+        if message["type"] == "http.response.start":
+            await self.start(message["status"], message.get("headers", ()))  # type: ignore[arg-type]
+        else:
+            await self._send(message)
+
+    async def write(self, data: bytes, *, more: bool = True) -> None:
+        """Send a part of the answer's body."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def respond(
+        self, status: int, body: bytes, headers: Headers = (), *, kind: bytes = b"application/json"
+    ) -> None:
+        """Send a whole answer."""
+        length = (b"content-length", str(len(body)).encode())
+        await self.start(status, [(b"content-type", kind), length, *headers])
+        await self.write(body, more=False)
+
+    async def fail(self, error: ApiError, headers: Headers = ()) -> None:
+        """Send an error as the whole answer."""
+        await self.respond(error.status, error.body(), [*error.headers(), *headers])
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(413, f"The body is larger than {limit} bytes.", code="request_too_large")

@@ -1,0 +1,163 @@
+"""A request that no ladder serves: its bytes go upstream untouched, and so does the answer on its way back."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+from toolgate_core.errors import RequestError
+from toolgate_core.jsontext import encode
+from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.messages import ChatRequest
+from toolgate_core.vocabulary import RequestOutcome
+
+from toolgate_gateway.errors import SERVER, ApiError, explain, from_upstream
+from toolgate_gateway.eventstream import EventStream
+from toolgate_gateway.exchange import Headers
+from toolgate_gateway.facts import NO_LADDER
+from toolgate_gateway.lifeline import ClientGoneError
+from toolgate_gateway.models import Route
+from toolgate_gateway.providers.base import ForwardedAnswer, UpstreamCutError
+from toolgate_gateway.render import error_event
+from toolgate_gateway.upstreamcall import CANCELLED, UpstreamCall
+from toolgate_gateway.visit import LAST_WORDS_S, Visit
+
+# Where one of these stands in a body, the upstream may stumble over a null or an empty list that means nothing.
+_SUSPECTS = (b"null", b'"tools"', b'"functions"', b'"tool_choice"', b'"function_call"')
+_KEPT_HEADERS = ("openai-", "x-ratelimit-")
+
+
+class Head(Struct, frozen=True):
+    """All that forwarding has to know of a body."""
+
+    model: str
+    stream: bool | None = None
+
+
+_head = msgspec.json.Decoder(Head)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def read_head(body: bytes) -> Head:
+    """Return a body's head; raise `RequestError`."""
+    try:
+        return _head.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        message = str(error)
+        param = next((name for name in ("model", "stream") if f"`{name}`" in message or f"$.{name}" in message), None)
+        raise RequestError(f"The body can't be read: {message}.", param=param) from error
+
+
+def clean(request: ChatRequest, body: bytes) -> bytes:
+    """Return the body of a request without tools: the client's bytes, unless nulls or empty lists are to go."""
+    return encode(request.body) if any(suspect in body for suspect in _SUSPECTS) else body
+
+
+def with_model(body: bytes, model: str) -> bytes:
+    """Return the body with another model's name; every other value keeps its bytes."""
+    return msgspec.json.encode({**_fields.decode(body), "model": model})
+
+
+class Forwarding:
+    """One request on its way through."""
+
+    def __init__(self, visit: Visit, route: Route, head: Head) -> None:
+        self._gateway = visit.gateway
+        self._exchange = visit.exchange
+        self._lifeline = visit.lifeline
+        self._record = visit.record
+        self._route = route
+        self._head = head
+
+    async def run(self, body: bytes) -> None:
+        """Serve the request; raise what keeps it from an answer, unless a stream has begun."""
+        if self._head.model != self._route.model:
+            body = with_model(body, self._route.model)
+        stream = bool(self._head.stream)
+        gateway, route = self._gateway, self._route
+        call = UpstreamCall(gateway.metrics, route.upstream, "none", gateway.deps.clock)
+        answer: ForwardedAnswer | None = None
+        try:
+            async with self._lifeline.scope():
+                opened = await route.provider.forward(body, stream=stream, request_id=self._exchange.request_id)
+            if isinstance(opened, UpstreamFailure):
+                call.failed(opened)
+                raise from_upstream(opened)
+            answer = opened
+            if stream and answer.headers.get("content-type", "").startswith("text/event-stream"):
+                await self._stream(answer, call)
+            else:
+                await self._whole(answer, call)
+        finally:
+            call.end(CANCELLED)
+            if answer is not None:
+                await answer.close()
+
+    async def _whole(self, answer: ForwardedAnswer, call: UpstreamCall) -> None:
+        parts: list[bytes] = []
+        try:
+            async with self._lifeline.scope():
+                async for part in answer.chunks():
+                    call.heard()
+                    parts.append(part)
+        except UpstreamCutError as error:
+            call.end("reset")
+            raise _cut() from error
+        call.end("200")
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        kind = answer.headers.get("content-type", "application/json").encode("latin-1")
+        async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
+            await self._exchange.respond(200, body, self._headers(answer), kind=kind)
+
+    async def _stream(self, answer: ForwardedAnswer, call: UpstreamCall) -> None:
+        headers = self._headers(answer)
+        stream = EventStream(self._exchange, lambda: headers, self._gateway.settings.keep_alive_s)
+        try:
+            async with self._lifeline.scope():
+                async for chunk in answer.chunks():
+                    call.heard()
+                    self._record.first_token()
+                    await stream.write(chunk)
+            call.end("200")
+            async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
+                await stream.close(b"")
+        except ClientGoneError:
+            self._record.abort("client")
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary of a request
+            await self._fail(stream, call, error)
+        finally:
+            stream.release()
+
+    async def _fail(self, stream: EventStream, call: UpstreamCall, error: Exception) -> None:
+        """Tell the client of a failure, within the stream where that has begun."""
+        if isinstance(error, UpstreamCutError):
+            call.end("reset")
+            failure = _cut()
+        else:
+            failure = explain(error, self._gateway.log)
+        self._record.abort("upstream" if failure.status in (502, 504) else "gateway")
+        if not stream.started:
+            raise failure from error
+        self._record.fail(failure)
+        # The cut may have come inside an event, which has to end before another can begin.
+        seam = b"" if stream.whole_event else b"\n\n"
+        async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
+            await stream.close(seam + error_event(failure.body()))
+
+    def _headers(self, answer: ForwardedAnswer) -> Headers:
+        kept = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in answer.headers.items()
+            if name.lower().startswith(_KEPT_HEADERS)
+        ]
+        return [*NO_LADDER, *kept]
+
+
+def _cut() -> ApiError:
+    return ApiError(
+        502,
+        "The upstream's connection ended inside its answer.",
+        kind=SERVER,
+        code="upstream_cut",
+        outcome=RequestOutcome.UPSTREAM_ERROR,
+    )

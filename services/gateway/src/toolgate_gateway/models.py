@@ -1,0 +1,213 @@
+"""Which upstream serves a model, under which name and policy: configured aliases, and what the upstreams list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import msgspec
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.ladder import LadderMemory
+from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.policy import Policy
+from toolgate_core.presets import PRESETS, preset_name
+from toolgate_core.vocabulary import RequestOutcome
+
+from toolgate_gateway.errors import SERVER, ApiError
+from toolgate_gateway.providers.base import Provider
+from toolgate_gateway.settings import ModelEntry
+
+_MAX_NAMED = 1024
+"""Routes kept for names of the form `upstream@model`, which clients may make up."""
+_REFRESH_PAUSE_S = 2.0
+"""Unknown names bring the upstreams to be asked again at most this often."""
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider, and what is configured about it."""
+
+    provider: Provider
+    capabilities: dict[str, JsonValue] = {}
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a model's requests go. `model` is the upstream's own name, `label` what metrics call it."""
+
+    name: str
+    model: str
+    label: str
+    upstream: str
+    provider: Provider
+    policy: Policy
+    memory: LadderMemory
+
+
+class Models:
+    """The table of models. What the upstreams list is asked for in the background, and once for an unknown name."""
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, Upstream],
+        configured: Mapping[str, ModelEntry],
+        *,
+        clock: Callable[[], float],
+        created: int,
+    ) -> None:
+        self._upstreams = upstreams
+        self._clock = clock
+        self._created = created
+        self._cards: dict[str, dict[str, JsonObject]] = {}
+        self._aliases = configured
+        self._configured: dict[str, Route] = {}
+        self._configure()
+        self._discovered: dict[str, Route] = {}
+        self._named: dict[str, Route] = {}
+        self._failures: dict[str, UpstreamFailure] = {}
+        self._asked = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
+
+    @property
+    def labels(self) -> list[str]:
+        """Return the names that metrics may use as they are."""
+        return [*self._configured, *(name for name in self._discovered if name not in self._configured)]
+
+    def health(self) -> dict[str, bool]:
+        """Return for each upstream whether its models could be listed the last time (true before the first)."""
+        return {name: name not in self._failures for name in self._upstreams}
+
+    def cards(self) -> list[JsonObject]:
+        """Return OpenAI's model objects."""
+        return [self._card(name, route) for name, route in {**self._discovered, **self._configured}.items()]
+
+    async def card(self, name: str) -> JsonObject:
+        """Return one model object; raise 404."""
+        return self._card(name, await self.find(name))
+
+    async def find(self, name: str) -> Route:
+        """Return a model's route; raise 404, or 503 where no upstream could say."""
+        route = self._look_up(name)
+        if route is None and self._upstreams:
+            if self._clock() - self._asked >= _REFRESH_PAUSE_S or self._asking is not None:
+                await self.refresh()
+            route = self._look_up(name) or self._take_any(name)
+        if route is None:
+            raise self._unknown(name)
+        return route
+
+    async def refresh(self) -> None:
+        """Ask all upstreams for their models; who asks meanwhile waits for the same answers."""
+        if self._asking is None:
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+        # One caller's end must not end the others' wait.
+        await asyncio.shield(self._asking)
+
+    async def keep_fresh(self, every_s: float) -> None:
+        """Refresh for ever."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(every_s)
+
+    async def _ask(self) -> None:
+        try:
+            await asyncio.gather(*(self._ask_one(name) for name in self._upstreams))
+        finally:
+            self._asked = self._clock()
+            self._asking = None
+        self._configure()
+        listed = {model: name for name in reversed(list(self._upstreams)) for model in self._cards.get(name, {})}
+        self._discovered = {
+            model: self._discovered.get(model) or self._route(model, model, listed[model], None, {})
+            for model in sorted(listed)
+        }
+
+    async def _ask_one(self, name: str) -> None:
+        answer = await self._upstreams[name].provider.models()
+        if isinstance(answer, UpstreamFailure):
+            self._failures[name] = answer
+            return
+        self._failures.pop(name, None)
+        self._cards[name] = {str(card["id"]): card for card in answer if card.get("id")}
+
+    def _look_up(self, name: str) -> Route | None:
+        route = self._configured.get(name) or self._named.get(name)
+        if route is not None:
+            return route
+        upstream, at, model = name.partition("@")
+        if at and model and upstream in self._upstreams:
+            return self._keep(name, self._discovered_as(model, upstream))
+        return self._discovered.get(name)
+
+    def _discovered_as(self, model: str, upstream: str) -> Route:
+        known = self._discovered.get(model)
+        if known is not None and known.upstream == upstream:
+            return known
+        return self._route(model, model, upstream, None, {})
+
+    def _take_any(self, name: str) -> Route | None:
+        """Send an unknown name to an upstream that has no list of models; it will say whether it knows it."""
+        for upstream, failure in self._failures.items():
+            if failure.kind in ("refused", "unsupported") or failure.status in (404, 405):
+                return self._keep(name, self._route(name, name, upstream, None, {}))
+        return None
+
+    def _keep(self, name: str, route: Route) -> Route:
+        if len(self._named) >= _MAX_NAMED:
+            self._named.pop(next(iter(self._named)))
+        self._named[name] = route
+        return route
+
+    def _configure(self) -> None:
+        """Make the aliases' routes; again after a listing, which may tell more of what an upstream can do."""
+        for alias, config in self._aliases.items():
+            upstream = config.upstream or next(iter(self._upstreams))
+            route = self._route(alias, config.model or alias, upstream, config.preset, config.policy)
+            known = self._configured.get(alias)
+            self._configured[alias] = msgspec.structs.replace(route, memory=known.memory) if known else route
+
+    def _route(
+        self, name: str, model: str, upstream: str, preset: str | None, overrides: Mapping[str, JsonValue]
+    ) -> Route:
+        policy = PRESETS[preset or preset_name(model)]
+        capabilities = msgspec.to_builtins(policy.capabilities) | self._seen(upstream, model)
+        capabilities |= self._upstreams[upstream].capabilities
+        own = dict(overrides)
+        capabilities |= cast("JsonObject", own.pop("capabilities", {}))
+        merged = {**msgspec.to_builtins(policy), **own, "capabilities": capabilities}
+        return Route(
+            name=name,
+            model=model,
+            label=name,
+            upstream=upstream,
+            provider=self._upstreams[upstream].provider,
+            policy=msgspec.convert(merged, Policy),
+            memory=LadderMemory(),
+        )
+
+    def _seen(self, upstream: str, model: str) -> JsonObject:
+        """Return the capabilities that a model's listing tells of."""
+        card = self._cards.get(upstream, {}).get(model, {})
+        return {"skip_special_tokens": True} if card.get("owned_by") == "vllm" else {}
+
+    def _card(self, name: str, route: Route) -> JsonObject:
+        card = self._cards.get(route.upstream, {}).get(route.model, {})
+        created = card.get("created")
+        return {
+            "id": name,
+            "object": "model",
+            "created": created if isinstance(created, int) else self._created,
+            "owned_by": str(card.get("owned_by") or route.upstream),
+        }
+
+    def _unknown(self, name: str) -> ApiError:
+        if self._failures:
+            return ApiError(
+                503,
+                f"Whether the model {name!r} exists can't be said: an upstream does not answer.",
+                kind=SERVER,
+                code="upstream_unreachable",
+                retry_after_s=1,
+                outcome=RequestOutcome.UPSTREAM_ERROR,
+            )
+        message = f"The model {name!r} does not exist." if self._upstreams else "No upstream is configured."
+        return ApiError(404, message, code="model_not_found")

@@ -1,0 +1,198 @@
+"""Events to OpenAI's answers: one message per choice, or the chunks of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from msgspec import Struct
+from toolgate_core.events import ArgumentsDelta, CallStart, Event, ReasoningDelta, TextDelta
+from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
+from toolgate_core.ladder import Answer
+from toolgate_core.messages import ChatRequest, Usage
+
+from toolgate_gateway.facts import usage_json
+
+DONE = b"data: [DONE]\n\n"
+
+
+class Identity(Struct, frozen=True):
+    """What every part of one answer repeats; `created` is in Unix seconds."""
+
+    id: str
+    created: int
+    model: str
+
+
+def finish_reason(answer: Answer, request: ChatRequest, *, named: str = "stop") -> str:
+    """Return a choice's finish reason as OpenAI gives it: `named` after a named tool choice, else the plain one."""
+    if answer.finish_reason != "tool_calls":
+        return answer.finish_reason
+    if request.tool_choice.mode == "named":
+        return named
+    return "function_call" if request.legacy_functions else "tool_calls"
+
+
+def logprobs_json(answer: Answer) -> JsonValue:
+    """Return a choice's `logprobs`: null where there are none."""
+    if not answer.logprobs:
+        return None
+    return {"content": cast("JsonValue", list(answer.logprobs)), "refusal": None}
+
+
+class Message:
+    """One choice's message, put together from its events."""
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: list[tuple[CallStart, list[str]]] = []
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take what was emitted."""
+        for event in events:
+            match event:
+                case TextDelta(text):
+                    self._text.append(text)
+                case ReasoningDelta(text):
+                    self._reasoning.append(text)
+                case CallStart():
+                    self._calls.append((event, []))
+                case ArgumentsDelta(index, json):
+                    self._calls[index][1].append(json)
+                case _:
+                    pass
+
+    def json(self, *, legacy: bool) -> JsonObject:
+        """Return the message; content is null only beside calls."""
+        text = "".join(self._text)
+        message: JsonObject = {
+            "role": "assistant",
+            "content": text if text or not self._calls else None,
+            "refusal": None,
+        }
+        reasoning = "".join(self._reasoning)
+        if reasoning:
+            message["reasoning"] = reasoning
+            message["reasoning_content"] = reasoning
+        if self._calls and legacy:
+            start, parts = self._calls[0]
+            message["function_call"] = {"name": start.name, "arguments": "".join(parts)}
+        elif self._calls:
+            message["tool_calls"] = [
+                {"id": start.id, "type": "function", "function": {"name": start.name, "arguments": "".join(parts)}}
+                for start, parts in self._calls
+            ]
+        return message
+
+
+def completion(identity: Identity, choices: Sequence[JsonObject], usage: Usage | None, toolgate: JsonObject) -> bytes:
+    """Return a whole answer's JSON text."""
+    body: JsonObject = {
+        "id": identity.id,
+        "object": "chat.completion",
+        "created": identity.created,
+        "model": identity.model,
+        "choices": list(choices),
+    }
+    if usage is not None:
+        body["usage"] = usage_json(usage)
+    body["toolgate"] = toolgate
+    return encode(body)
+
+
+class Chunks:
+    """Writes one stream's chunks; every method returns whole server-sent events."""
+
+    def __init__(self, identity: Identity, *, choices: int, include_usage: bool, legacy: bool) -> None:
+        self._head = (
+            f'data: {{"id":{encode_str(identity.id)},"object":"chat.completion.chunk","created":{identity.created}'
+            f',"model":{encode_str(identity.model)},"choices":['
+        )
+        self._usage = ',"usage":null' if include_usage else ""
+        self._legacy = legacy
+        self._opened = [False] * choices
+        self._text_tail = f'}},"logprobs":null,"finish_reason":null}}]{self._usage}}}\n\n'
+
+    def events(self, choice: int, events: Sequence[Event]) -> bytes:
+        """Return the chunks of what one choice emitted at once; neighbours of the same kind share one."""
+        deltas = list(self._deltas(events))
+        if not deltas:
+            return b""
+        parts = self._open(choice, '""' if deltas[0].startswith('"content"') else "null")
+        parts.extend(self._chunk(choice, delta) for delta in deltas)
+        return "".join(parts).encode()
+
+    def finish(self, choice: int, reason: str, logprobs: JsonValue, toolgate: JsonObject | None) -> bytes:
+        """Return a choice's last chunk; `toolgate` goes with the last chunk of the stream."""
+        parts = self._open(choice, '""')
+        tail = f',"toolgate":{encode_str(toolgate)}' if toolgate is not None else ""
+        parts.append(
+            f'{self._head}{{"index":{choice},"delta":{{}},"logprobs":{encode_str(logprobs)}'
+            f',"finish_reason":"{reason}"}}]{self._usage}{tail}}}\n\n'
+        )
+        return "".join(parts).encode()
+
+    def usage(self, usage: Usage | None, toolgate: JsonObject) -> bytes:
+        """Return the chunk that carries the usage and no choice."""
+        told = encode_str(usage_json(usage)) if usage is not None else "null"
+        return f'{self._head}],"usage":{told},"toolgate":{encode_str(toolgate)}}}\n\n'.encode()
+
+    def _open(self, choice: int, content: str) -> list[str]:
+        """Return the role chunks that must come first: clients reject choice 1 before choice 0."""
+        parts = []
+        for index in (0, choice):
+            if not self._opened[index]:
+                self._opened[index] = True
+                first = content if index == choice else "null"
+                parts.append(self._chunk(index, f'"role":"assistant","content":{first}'))
+        return parts
+
+    def _chunk(self, choice: int, delta: str) -> str:
+        return f'{self._head}{{"index":{choice},"delta":{{{delta}{self._text_tail}'
+
+    def _deltas(self, events: Sequence[Event]) -> Iterable[str]:
+        run: list[str] = []
+        kind: type[Event] | None = None
+        call = 0
+        for event in events:
+            if run and (type(event) is not kind or (isinstance(event, ArgumentsDelta) and event.index != call)):
+                yield self._joined(kind, call, "".join(run))
+                run = []
+            kind = type(event)
+            match event:
+                case TextDelta(text) | ReasoningDelta(text):
+                    run.append(text)
+                case ArgumentsDelta(index, json):
+                    call = index
+                    run.append(json)
+                case CallStart():
+                    yield self._call(event)
+                case _:
+                    pass
+        if run:
+            yield self._joined(kind, call, "".join(run))
+
+    def _joined(self, kind: type[Event] | None, call: int, text: str) -> str:
+        quoted = encode_str(text)
+        if kind is TextDelta:
+            return f'"content":{quoted}'
+        if kind is ReasoningDelta:
+            return f'"reasoning":{quoted},"reasoning_content":{quoted}'
+        if self._legacy:
+            return f'"function_call":{{"arguments":{quoted}}}'
+        return f'"tool_calls":[{{"index":{call},"function":{{"arguments":{quoted}}}}}]'
+
+    def _call(self, start: CallStart) -> str:
+        name = encode_str(start.name)
+        if self._legacy:
+            return f'"function_call":{{"name":{name},"arguments":""}}'
+        return (
+            f'"tool_calls":[{{"index":{start.index},"id":{encode_str(start.id)},"type":"function"'
+            f',"function":{{"name":{name},"arguments":""}}}}]'
+        )
+
+
+def error_event(body: bytes) -> bytes:
+    """Return an error object as the event that ends a stream."""
+    return b"data: " + body + b"\n\n"

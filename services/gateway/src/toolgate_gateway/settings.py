@@ -1,0 +1,158 @@
+"""The gateway's settings, and the models and upstreams that its YAML file describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator, model_validator
+from toolgate_core.policy import Capabilities, Policy
+from toolgate_core.presets import PRESETS
+from toolgate_runtime.settings import Settings, setting
+
+
+class UpstreamEntry(BaseModel):
+    """One place that serves models; its name is its key under `upstreams`.
+
+    `url` is a base (with or without `/v1`) or the full path of chat completions. The key is given as it is or as a
+    file that holds it. `read_timeout_s` is the longest silence that is borne, before and between the bytes of an
+    answer. `headers` go with every request. `capabilities` overrides what the presets of its models assume.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+    provider: Literal["openai_compatible"] = "openai_compatible"
+    read_timeout_s: float = Field(default=120.0, gt=0)
+    max_connections: int = Field(default=2000, ge=0)
+    headers: dict[str, str] = Field(default_factory=dict)
+    capabilities: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return url
+
+    @field_validator("capabilities")
+    @classmethod
+    def _known(cls, capabilities: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        msgspec.convert(capabilities, Capabilities)
+        return capabilities
+
+    def key(self) -> str | None:
+        """Return the API key; raise OSError for a file that can't be read."""
+        if self.api_key_file is not None:
+            return self.api_key_file.read_text(encoding="utf-8").strip()
+        return self.api_key.get_secret_value() if self.api_key is not None else None
+
+
+class ModelEntry(BaseModel):
+    """One model's alias (its key under `models`), where it is served, and how.
+
+    `upstream` may be left out where there is only one, `model` where the upstream's name is the alias. `preset` is a
+    preset's name; without it the model's name decides. `policy` overrides single fields of the preset.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    upstream: str | None = None
+    model: str | None = None
+    preset: str | None = None
+    policy: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("preset")
+    @classmethod
+    def _preset(cls, preset: str | None) -> str | None:
+        if preset is not None and preset not in PRESETS:
+            raise ValueError(f"unknown preset, known are {', '.join(PRESETS)}")
+        return preset
+
+    @field_validator("policy")
+    @classmethod
+    def _policy(cls, policy: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        msgspec.convert(policy, Policy)
+        return policy
+
+
+class GatewaySettings(Settings):
+    """What the gateway can be told."""
+
+    service: ClassVar[str] = "gateway"
+
+    host: str = setting("127.0.0.1", "Address on which HTTP is served.")
+    port: int = setting(8002, "Port of HTTP; 0 takes any free one.", aliases=("PROXY_PORT",), ge=0, le=65535)
+    upstream_url: str = setting(
+        "", "The upstream `vllm`: a base URL, or the full path of its chat completions.", aliases=("VLLM_URL",)
+    )
+    upstream_api_key: SecretStr = setting(SecretStr(""), "The key for the upstream `vllm`.")
+    bifrost_url: str = setting("", "The upstream `bifrost`: a base URL.", aliases=("BIFROST_URL",))
+    bifrost_api_key: SecretStr = setting(
+        SecretStr(""), "The key for the upstream `bifrost`.", aliases=("BIFROST_API_KEY",)
+    )
+    upstreams: dict[str, UpstreamEntry] = setting(dict, "Upstreams by name: url, api_key, api_key_file, capabilities.")
+    models: dict[str, ModelEntry] = setting(dict, "Models by alias: upstream, model, preset, policy.")
+    transformer: str = setting("127.0.0.1:50051", "Address of the prompt-transformer.")
+    extractor: str = setting("127.0.0.1:50052", "Address of the extractor.")
+    executor: str = setting("127.0.0.1:50053", "Address of the tool-executor.")
+    mode: Literal["auto", "emulate", "passthrough"] = setting(
+        "auto", "The mode of a request that names none, by path or header."
+    )
+    max_in_flight: int = setting(1000, "Chat requests that are served at once.", unit="requests", ge=1)
+    max_queue: int = setting(100, "Chat requests that may wait for a place.", unit="requests", ge=0)
+    queue_wait_s: float = setting(2.0, "How long a chat request waits for a place.", unit="seconds", ge=0)
+    request_timeout_ms: int = setting(
+        300_000, "A chat request's time limit.", unit="milliseconds", aliases=("REQUEST_TIMEOUT",), ge=100
+    )
+    keep_alive_s: float = setting(
+        10.0, "Silence after which a stream's client is sent a comment.", unit="seconds", ge=0.05
+    )
+    max_body_bytes: int = setting(16 * 1024 * 1024, "The largest request body.", unit="bytes", ge=1024)
+    models_refresh_s: float = setting(60.0, "How often the upstreams are asked for their models.", unit="seconds", ge=1)
+    api_keys: list[SecretStr] = setting(list, "Keys that clients must send one of; none: no key is asked for.")
+    api_keys_file: Path | None = setting(None, "A file with one such key a line.")
+    cors_origins: list[str] = setting(list, "Origins that browsers may call from; `*` is any. Never on /tools.")
+    named_finish_reason: Literal["stop", "tool_calls"] = setting(
+        "stop", "The finish reason after a named tool choice; OpenAI says `stop`."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> GatewaySettings:
+        places = self.places()
+        for alias, model in self.models.items():
+            if model.upstream is None and len(places) != 1:
+                raise ValueError(f"models: {alias}: name its upstream, there are {len(places)}")
+            if model.upstream is not None and model.upstream not in places:
+                raise ValueError(f"models: {alias}: unknown upstream {model.upstream!r}")
+        return self
+
+    @field_validator("upstream_url", "bifrost_url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return url
+
+    def places(self) -> dict[str, UpstreamEntry]:
+        """Return all upstreams: those of the file, and those that single settings name."""
+        single = {
+            "vllm": (self.upstream_url, self.upstream_api_key),
+            "bifrost": (self.bifrost_url, self.bifrost_api_key),
+        }
+        named = {name: UpstreamEntry(url=url, api_key=_or_none(key)) for name, (url, key) in single.items() if url}
+        return {**named, **self.upstreams}
+
+    def client_keys(self) -> tuple[str, ...]:
+        """Return the keys of clients; raise OSError for a file that can't be read."""
+        keys = [key.get_secret_value() for key in self.api_keys]
+        if self.api_keys_file is not None:
+            keys.extend(self.api_keys_file.read_text(encoding="utf-8").split())
+        return tuple(keys)
+
+
+def _or_none(key: SecretStr) -> SecretStr | None:
+    return key if key.get_secret_value() else None
