@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -66,11 +67,16 @@ class Server:
         """Bind and serve; raise `StartError` where the port can't be had."""
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._service.register(self._server)
-        address = f"{self._settings.grpc_host}:{self._settings.grpc_port}"
+        address = join_address(self._settings.grpc_host, self._settings.grpc_port)
         try:
+            # gRPC does not say why it can't bind; a plain socket does.
+            _bind_once(self._settings.grpc_host, self._settings.grpc_port)
             self.port = self._server.add_insecure_port(address)
+        except OSError as error:
+            reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
+            raise StartError(f"cannot listen on {address}: {reason}") from error
         except RuntimeError as error:
-            raise StartError(f"cannot listen on {address}: the port is taken or the address is not ours") from error
+            raise StartError(f"cannot listen on {address}") from error
         await self._server.start()
         for name in ("", self._name):
             await self._health.set(name, health_pb2.HealthCheckResponse.ServingStatus.Value("SERVING"))
@@ -81,6 +87,16 @@ class Server:
         await asyncio.sleep(self._settings.health_grace_s)
         await self._server.stop(self._settings.drain_s)
         await self._service.aclose()
+
+
+def join_address(host: str, port: int) -> str:
+    """Return gRPC's form of an address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _bind_once(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    socket.create_server((host, port), family=family).close()
 
 
 def server_options(max_message_bytes: int) -> list[tuple[str, int]]:
@@ -120,23 +136,25 @@ async def _serve(
     rpc_metrics = RpcMetrics(registry, settings.service, sorted(descriptor.methods_by_name))
     handling = Handling(settings.service, rpc_metrics, log, max_call_s=settings.max_call_s)
     stop = _on_signals()
-    server = Server(settings, build(settings, handling, registry), descriptor, log)
-    await server.start()
     metrics = _metrics_server(settings, registry)
-    # What stands now lives as long as the process: no collection needs to look at it again.
-    gc.collect()
-    gc.freeze()
-    log.info(
-        "serving",
-        version=toolgate_version(),
-        grpc=f"{settings.grpc_host}:{server.port}",
-        metrics=f"{settings.metrics_host}:{metrics.port}" if metrics else "off",
-    )
-    await stop.wait()
-    log.info("draining", drain_s=settings.drain_s)
-    await server.drain()
-    if metrics:
-        metrics.close()
+    try:
+        server = Server(settings, build(settings, handling, registry), descriptor, log)
+        await server.start()
+        # What stands now lives as long as the process: no collection needs to look at it again.
+        gc.collect()
+        gc.freeze()
+        log.info(
+            "serving",
+            version=toolgate_version(),
+            grpc=join_address(settings.grpc_host, server.port),
+            metrics=f"{settings.metrics_host}:{metrics.port}" if metrics else "off",
+        )
+        await stop.wait()
+        log.info("draining", drain_s=settings.drain_s)
+        await server.drain()
+    finally:
+        if metrics:
+            metrics.close()
     log.info("stopped")
 
 

@@ -161,10 +161,13 @@ _Environment: TypeAlias = list[tuple[Mapping[str, str | None], str]]
 _S = TypeVar("_S", bound=Settings)
 
 
-def load(settings: type[_S]) -> _S:
-    """Return the settings of this process; raise `SettingsError` naming the first thing that is wrong."""
+def load(settings: type[_S], **given: object) -> _S:
+    """Return the settings of this process; raise `SettingsError` naming the first thing that is wrong.
+
+    `given`: values that come before all others, as a command line's do.
+    """
     try:
-        return settings()
+        return settings(**given)
     except ValidationError as error:
         raise SettingsError(_explain(settings, error)) from error
 
