@@ -137,12 +137,9 @@ class StreamedAnswer:
 
     def _conclude(self, problem: UpstreamFailure | None) -> UpstreamFailure | Literal["complete"]:
         """Say how the answer ended; a problem after the finish reason is none."""
-        broken = _broken(self._joiner, self._failures)
-        if broken is not None:
-            return broken
-        if problem is not None and self._joiner.finish is None:
+        if problem is not None and self._joiner.finish is None and self._joiner.broken is None:
             return problem
-        return "complete"
+        return _broken(self._joiner, self._failures) or "complete"
 
 
 class WholeAnswer:

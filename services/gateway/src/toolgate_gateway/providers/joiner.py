@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from toolgate_core.jsontext import JsonObject
+from toolgate_core.jsontext import JsonObject, encode_str
 from toolgate_core.ladder.effects import CallDelta, Piece
 from toolgate_core.messages import Usage
 from toolgate_core.vocabulary import FinishReason
@@ -119,13 +119,13 @@ class ChunkJoiner:
                 self.broken = choice.finish_reason
 
     def _add_body(self, body: MessageBody) -> None:
-        if body.content:
-            self._text.append(body.content if isinstance(body.content, str) else content_text(body.content))
+        content = body.content
+        if content:
+            self._text.append(content if isinstance(content, str) else content_text(content))
         elif body.refusal:
             self._text.append(body.refusal)
-        reasoning = reasoning_text(body)
-        if reasoning:
-            self._reasoning.append(reasoning)
+        if body.reasoning or body.reasoning_content or isinstance(content, list):
+            self._reasoning.append(reasoning_text(body))
         if body.tool_calls:
             for call in body.tool_calls:
                 self._add_call(call)
@@ -133,20 +133,25 @@ class ChunkJoiner:
             self._add_call(CallBody(index=0, function=body.function_call))
 
     def _add_call(self, delta: CallBody) -> None:
-        name = (delta.function.name if delta.function else None) or ""
-        arguments = delta.function.arguments_text() if delta.function else ""
+        function = delta.function
+        name = (function.name if function else None) or ""
+        arguments = function.arguments if function else None
         call = self._open(delta.index, delta.id or None, name)
         if call.id is None:
             call.id = delta.id or None
         if name and not call.started and not call.arguments and name != call.name:
             call.name += name
         if arguments:
-            call.arguments.append(arguments)
+            call.arguments.append(
+                arguments if isinstance(arguments, str) else encode_str(cast("JsonObject", arguments))
+            )
         if call not in self._changed:
             self._changed.append(call)
 
     def _open(self, key: int | None, call_id: str | None, name: str) -> _OpenCall:
         """Return the call that a delta belongs to, a new one if it begins one."""
+        if not name and self._calls and (key is None or self._calls[-1].key == key):
+            return self._calls[-1]
         if key is None:
             known = self._calls[-1] if self._calls else None
         else:

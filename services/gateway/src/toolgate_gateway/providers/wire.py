@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import msgspec
 from msgspec import Struct, field
-from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
+from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.messages import Usage
 from toolgate_core.vocabulary import FinishReason
 
@@ -19,12 +17,6 @@ class FunctionBody(Struct):
 
     name: str | None = None
     arguments: str | dict[str, object] | None = None
-
-    def arguments_text(self) -> str:
-        """The arguments as JSON text, empty when there are none."""
-        if isinstance(self.arguments, dict):
-            return encode_str(cast("JsonObject", self.arguments))
-        return self.arguments or ""
 
 
 class CallBody(Struct):
@@ -94,7 +86,7 @@ class UsageBody(Struct):
 
 
 class AnswerBody(Struct):
-    """A chunk or a whole answer. `error`, `detail`, `message` and `kind` (`object`) tell an error that came with status 200."""
+    """A chunk or a whole answer; `error`, `detail`, `message` and `kind` (`object`) tell an error with status 200."""
 
     choices: list[ChoiceBody] | None = None
     usage: UsageBody | None = None

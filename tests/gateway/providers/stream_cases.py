@@ -1,0 +1,262 @@
+"""Streams as servers really write them, and what each is."""
+
+import json
+from typing import Any
+
+from toolgate_core.ladder.effects import CallDelta, Piece
+from toolgate_core.messages import Usage
+
+from tests.support.upstream import chunk, event
+
+
+def call(
+    index: int | None = 0, call_id: str | None = None, name: str | None = None, arguments: Any = None
+) -> dict[str, Any]:
+    """A delta with one call; keys that are None are left out."""
+    function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
+    told = {key: value for key, value in (("index", index), ("id", call_id)) if value is not None}
+    return {"tool_calls": [{**told, "type": "function", "function": function}]}
+
+
+FINISH = chunk({}, "tool_calls")
+STOP = chunk({}, "stop")
+USAGE = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
+USAGE_CHUNK = chunk(usage=USAGE) | {"choices": []}
+WEATHER = CallDelta(0, "call_1", "get_weather", '{"city":"Oslo"}')
+TIME = CallDelta(1, "call_2", "time_now", '{"zone":"UTC"}')
+
+CALLS = {
+    "normal form": (
+        [call(0, "call_1", "get_weather", ""), call(0, arguments='{"city":'), call(0, arguments='"Oslo"}')],
+        (WEATHER,),
+    ),
+    "whole call in one chunk": ([call(0, "call_1", "get_weather", '{"city":"Oslo"}')], (WEATHER,)),
+    "id, name and type repeated": (
+        [call(0, "call_1", "get_weather", '{"city":'), call(0, "call_1", "get_weather", '"Oslo"}')],
+        (WEATHER,),
+    ),
+    "name repeated before the arguments": (
+        [call(0, "call_1", "get_weather", ""), call(0, "call_1", "get_weather", '{"city":"Oslo"}')],
+        (WEATHER,),
+    ),
+    "another id with every delta": (
+        [call(0, "call_1", "get_weather", ""), call(0, "x1", None, '{"city":'), call(0, "x2", None, '"Oslo"}')],
+        (WEATHER,),
+    ),
+    "name null later": (
+        [
+            call(0, "call_1", "get_weather", '{"city":'),
+            {
+                "tool_calls": [
+                    {"index": 0, "id": None, "type": None, "function": {"name": None, "arguments": '"Oslo"}'}}
+                ]
+            },
+        ],
+        (WEATHER,),
+    ),
+    "name empty later": (
+        [call(0, "call_1", "get_weather", '{"city":'), call(0, "", "", '"Oslo"}')],
+        (WEATHER,),
+    ),
+    "name split": (
+        [call(0, "call_1", "get_", ""), call(0, None, "weather"), call(0, None, None, '{"city":"Oslo"}')],
+        (WEATHER,),
+    ),
+    "id after the name": (
+        [call(0, None, "get_weather"), call(0, "call_1"), call(0, arguments='{"city":"Oslo"}')],
+        (WEATHER,),
+    ),
+    "delta without function": (
+        [call(0, "call_1", "get_weather"), {"tool_calls": [{"index": 0}]}, call(0, arguments='{"city":"Oslo"}')],
+        (WEATHER,),
+    ),
+    "index from 1 with a gap": (
+        [
+            call(1, "call_1", "get_weather", '{"city":"Oslo"}'),
+            call(5, "call_2", "time_now", ""),
+            call(5, arguments='{"zone":"UTC"}'),
+        ],
+        (WEATHER, TIME),
+    ),
+    "index missing": (
+        [
+            call(None, "call_1", "get_weather", ""),
+            call(None, arguments='{"city":"Oslo"}'),
+            call(None, "call_2", "time_now", '{"zone":"UTC"}'),
+        ],
+        (WEATHER, TIME),
+    ),
+    "index missing, no ids": (
+        [call(None, None, "get_weather", '{"city":"Oslo"}'), call(None, None, "get_weather", '{"city":"Bergen"}')],
+        (CallDelta(0, None, "get_weather", '{"city":"Oslo"}'), CallDelta(1, None, "get_weather", '{"city":"Bergen"}')),
+    ),
+    "every call at index 0": (
+        [call(0, "call_1", "get_weather", '{"city":"Oslo"}'), call(0, "call_2", "time_now", '{"zone":"UTC"}')],
+        (WEATHER, TIME),
+    ),
+    "interleaved": (
+        [
+            call(0, "call_1", "get_weather", '{"city":'),
+            call(1, "call_2", "time_now", '{"zone":'),
+            call(0, arguments='"Oslo"}'),
+            call(1, arguments='"UTC"}'),
+        ],
+        (WEATHER, TIME),
+    ),
+    "two calls in one chunk": (
+        [
+            {
+                "tool_calls": [
+                    {"index": 0, "id": "call_1", "function": {"name": "get_weather", "arguments": '{"city":"Oslo"}'}},
+                    {"index": 1, "id": "call_2", "function": {"name": "time_now", "arguments": '{"zone":"UTC"}'}},
+                ]
+            }
+        ],
+        (WEATHER, TIME),
+    ),
+    "arguments as an object": ([call(0, "call_1", "get_weather", {"city": "Oslo"})], (WEATHER,)),
+    "arguments null, then whole": (
+        [
+            {"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "get_weather", "arguments": None}}]},
+            call(0, arguments='{"city":"Oslo"}'),
+        ],
+        (WEATHER,),
+    ),
+    "no arguments": ([call(0, "call_1", "ping")], (CallDelta(0, "call_1", "ping"),)),
+    "no arguments, then another call": (
+        [call(0, "call_1", "ping"), call(1, "call_2", "time_now", '{"zone":"UTC"}')],
+        (CallDelta(0, "call_1", "ping"), TIME),
+    ),
+    "no name at all": ([call(0, "call_1", None, "{}")], (CallDelta(0, "call_1", None, "{}"),)),
+    "legacy function_call": (
+        [
+            {"function_call": {"name": "get_weather", "arguments": ""}},
+            {"function_call": {"arguments": '{"city":"Oslo"}'}},
+        ],
+        (CallDelta(0, None, "get_weather", '{"city":"Oslo"}'),),
+    ),
+    "big integer": (
+        [call(0, "call_1", "f", {"n": 9007199254740993123})],
+        (CallDelta(0, "call_1", "f", '{"n":9007199254740993123}'),),
+    ),
+}
+
+
+TEXT = chunk({"content": "Hello"})
+TEXTS: dict[str, tuple[list[bytes], Piece]] = {
+    "role first, empty content, nulls": (
+        [
+            event(chunk({"role": "assistant", "content": "", "refusal": None, "tool_calls": None})),
+            event(chunk({"role": "assistant", "content": "Hello", "tool_calls": []})),
+            event(STOP),
+        ],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "finish chunk carries the last delta": (
+        [event(TEXT), event(chunk({"content": "!"}, "stop"))],
+        Piece(text="Hello!", finish="stop"),
+    ),
+    "usage after the finish": (
+        [event(TEXT), event(STOP), event(USAGE_CHUNK)],
+        Piece(text="Hello", finish="stop", usage=Usage(9, 4)),
+    ),
+    "usage on the finish chunk": (
+        [event(TEXT), event(STOP | {"usage": USAGE})],
+        Piece(text="Hello", finish="stop", usage=Usage(9, 4)),
+    ),
+    "usage on every chunk, the last counts": (
+        [
+            event(TEXT | {"usage": {"prompt_tokens": 9, "completion_tokens": 1}}),
+            event(STOP | {"usage": {"prompt_tokens": 9, "completion_tokens": 3}}),
+            event(USAGE_CHUNK),
+        ],
+        Piece(text="Hello", finish="stop", usage=Usage(9, 4)),
+    ),
+    "usage null after usage": (
+        [event(TEXT | {"usage": USAGE}), event(STOP | {"usage": None})],
+        Piece(text="Hello", finish="stop", usage=Usage(9, 4)),
+    ),
+    "usage with details": (
+        [
+            event(STOP),
+            event(
+                USAGE_CHUNK
+                | {
+                    "usage": USAGE
+                    | {
+                        "prompt_tokens_details": {"cached_tokens": 8},
+                        "completion_tokens_details": {"reasoning_tokens": 2},
+                    }
+                }
+            ),
+        ],
+        Piece(finish="stop", usage=Usage(9, 4, 8, 2)),
+    ),
+    "empty choices first": (
+        [event(chunk() | {"choices": [], "prompt_filter_results": []}), event(TEXT), event(STOP)],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "vLLM reasoning": (
+        [event(chunk({"reasoning": "Hm"})), event(TEXT), event(STOP)],
+        Piece(text="Hello", reasoning="Hm", finish="stop"),
+    ),
+    "reasoning_content, and both names": (
+        [
+            event(chunk({"reasoning_content": "H", "content": None})),
+            event(chunk({"reasoning_content": "m", "reasoning": "m"})),
+            event(STOP),
+        ],
+        Piece(reasoning="Hm", finish="stop"),
+    ),
+    "content parts with thinking": (
+        [
+            event(chunk({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}]})),
+            event(chunk({"content": [{"type": "text", "text": "Hello"}]})),
+            event(STOP),
+        ],
+        Piece(text="Hello", reasoning="Hm", finish="stop"),
+    ),
+    "logprobs": (
+        [
+            event(
+                {
+                    "choices": [
+                        {"delta": {"content": "Hello"}, "logprobs": {"content": [{"token": "Hello", "logprob": -1}]}}
+                    ]
+                }
+            ),
+            event(STOP),
+        ],
+        Piece(text="Hello", logprobs=({"token": "Hello", "logprob": -1},), finish="stop"),
+    ),
+    "another choice": (
+        [event(TEXT), event({"choices": [{"index": 1, "delta": {"content": "no"}}]}), event(STOP)],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "numbers as strings": (
+        [event(TEXT), event(STOP | {"usage": {"prompt_tokens": "9", "completion_tokens": "4"}})],
+        Piece(text="Hello", finish="stop", usage=Usage(9, 4)),
+    ),
+    "unknown finish reason": ([event(TEXT), event(chunk({}, "eos"))], Piece(text="Hello", finish="stop")),
+    "Mistral's length": ([event(TEXT), event(chunk({}, "model_length"))], Piece(text="Hello", finish="length")),
+    "GLM's filter": ([event(chunk({}, "sensitive"))], Piece(finish="content_filter")),
+    "refusal": ([event(chunk({"refusal": "I can't."})), event(STOP)], Piece(text="I can't.", finish="stop")),
+    "comments, event names, ids": (
+        [b": ping\n\n", b"event: message\nid: 7\nretry: 10\n" + event(TEXT), b":\n\n", event(STOP)],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "CRLF": (
+        [event(TEXT).replace(b"\n", b"\r\n"), event(STOP).replace(b"\n", b"\r\n")],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "no space after the colon": (
+        [event(TEXT).replace(b"data: ", b"data:"), event(STOP)],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "byte order mark": ([b"\xef\xbb\xbf" + event(TEXT), event(STOP)], Piece(text="Hello", finish="stop")),
+    "multi-line data": (
+        [b"data: " + json.dumps(TEXT, indent=1).encode().replace(b"\n", b"\ndata: ") + b"\n\n", event(STOP)],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "unicode": ([event(chunk({"content": "서울 🌦️\u2028"})), event(STOP)], Piece(text="서울 🌦️\u2028", finish="stop")),
+}
