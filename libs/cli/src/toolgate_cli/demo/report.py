@@ -1,0 +1,50 @@
+"""How the demo's results are printed: with colours on a terminal, plain elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from toolgate_cli.demo.asking import Row
+
+_WIDTH = 150
+
+
+def new_console() -> Console:
+    """Return a console that is wide enough for the table where the output is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
+
+
+def way(attempts: Sequence[tuple[str, str]]) -> str:
+    """Return how an answer was come by: each failed attempt with its reason, and what followed."""
+    steps = []
+    for (strategy, outcome), (following, _) in pairwise(attempts):
+        steps.append(f"{strategy} {outcome}, {'retried' if following == strategy else f'to {following}'}")
+    return "; ".join(steps) or "-"
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """Return the table of all requests."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("persona", "mode", "streamed", "tool_choice", "served by", "fallbacks and retries", "call"):
+        made.add_column(name, overflow="fold")
+    made.add_column("ms", justify="right")
+    for row in rows:
+        case = row.case
+        call = Text(row.problem or row.call, style="red" if row.problem else "green")
+        made.add_row(
+            case.persona,
+            case.mode,
+            "yes" if case.streamed else "no",
+            case.choice,
+            row.strategy,
+            way(row.attempts),
+            call,
+            f"{row.ms:.0f}",
+        )
+    return made

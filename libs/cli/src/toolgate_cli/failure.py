@@ -1,0 +1,7 @@
+"""The one error that a command ends with."""
+
+from __future__ import annotations
+
+
+class CommandError(Exception):
+    """The command cannot be done as asked; the message is one line that says why."""

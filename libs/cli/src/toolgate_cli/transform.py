@@ -1,0 +1,39 @@
+"""`toolgate transform`: a chat request to what a strategy would send upstream, and how its answer would be read."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+import msgspec
+from toolgate_core.dialects import DIALECTS
+from toolgate_core.errors import RequestError
+from toolgate_core.ladder.effects import Transform
+from toolgate_core.request import parse_request
+from toolgate_core.transform import transform
+from toolgate_core.vocabulary import Strategy
+
+from toolgate_cli.failure import CommandError
+from toolgate_cli.source import read_bytes
+
+
+def run(options: Namespace) -> int:
+    """Run the command."""
+    if options.dialect not in DIALECTS:
+        raise CommandError(f"unknown dialect {options.dialect!r}; known: {', '.join(sorted(DIALECTS))}")
+    strategy = Strategy(options.strategy)
+    try:
+        transformed = transform(
+            Transform(
+                request=parse_request(read_bytes(options.file)),
+                strategy=strategy,
+                dialect=options.dialect,
+                constrained=options.constrained and strategy is not Strategy.NATIVE,
+                draft=options.draft,
+            )
+        )
+    except RequestError as error:
+        raise CommandError(f"{error}{f' (param {error.param})' if error.param else ''}") from error
+    written = msgspec.json.encode({"body": transformed.body, "plan": transformed.plan})
+    sys.stdout.write(msgspec.json.format(written, indent=2).decode() + "\n")
+    return 0
