@@ -1,0 +1,73 @@
+"""Asking for the decision JSON: what guided, bridge and two_pass have in common.
+
+The client's own constraints move inside the envelope: its `response_format` becomes the schema of `answer`, its `stop`
+is applied to the answer by us, and its token limit leaves room for what stands around the answer.
+"""
+
+from __future__ import annotations
+
+from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
+from toolgate_core.messages import ChatRequest
+from toolgate_core.schema.decision import decision_for
+
+ENVELOPE_TOKENS = 64
+"""Tokens that the envelope of a decision may take beyond the client's limit."""
+
+_UPSTREAM_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+_NOT_EMULATED = ("response_format", "structured_outputs", "stop", "logprobs", "top_logprobs")
+_LIMITS = ("max_tokens", "max_completion_tokens")
+_ANY_OBJECT: JsonObject = {"type": "object"}
+
+
+def without_tools(body: JsonObject) -> JsonObject:
+    """Return a copy of `body` in which nothing asks for the upstream's own tool calling."""
+    return {key: value for key, value in body.items() if key not in _UPSTREAM_TOOLS}
+
+
+def emulated(body: JsonObject) -> JsonObject:
+    """Return a copy of `body` without the fields that are ours to apply."""
+    return {key: value for key, value in body.items() if key not in _NOT_EMULATED}
+
+
+def constrain(body: JsonObject, request: ChatRequest) -> None:
+    """Make the upstream enforce the decision's form, with room for the envelope. Changes `body`."""
+    answer = answer_schema(request)
+    schema = decision_for(
+        request.tools_json,
+        request.tool_choice,
+        parallel=request.parallel,
+        answer_json=b"" if answer is None else encode(answer),
+    )
+    body["response_format"] = {
+        "type": "json_schema",
+        "json_schema": {"name": "decision", "schema": schema, "strict": True},
+    }
+    widen(body)
+
+
+def widen(body: JsonObject) -> None:
+    """Leave room for the envelope in the token limit, if there is one. Changes `body`."""
+    for field in _LIMITS:
+        limit = body.get(field)
+        if isinstance(limit, int):
+            body[field] = limit + ENVELOPE_TOKENS
+
+
+def answer_schema(request: ChatRequest) -> JsonObject | None:
+    """Return the schema that the client wants its answer to have; None for text."""
+    wanted = request.response_format
+    if wanted is None:
+        return None
+    described = wanted.get("json_schema")
+    schema: JsonValue = described.get("schema") if isinstance(described, dict) else None
+    if isinstance(schema, dict):
+        return schema
+    return _ANY_OBJECT if wanted.get("type") in ("json_object", "json_schema") else None
+
+
+def answer_rule(request: ChatRequest, *, what: str) -> str:
+    """Return the sentence that tells the model the form of its answer; empty for text and where none may come."""
+    schema = answer_schema(request)
+    if schema is None or request.tool_choice.forced:
+        return ""
+    return f"{what} must be a JSON value that matches this schema: {encode_str(schema)}"

@@ -1,0 +1,59 @@
+"""Priority 1: the upstream's own tool calling. What the client sent goes out, mended only where it would break."""
+
+from __future__ import annotations
+
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.ladder.effects import Transform, Transformed
+from toolgate_core.ladder.replay import mended, quote
+from toolgate_core.messages import ChatRequest
+from toolgate_core.plan import Plan
+
+_DRIVER = frozenset(("n", "stream", "stream_options"))
+"""Fields that are not a strategy's: each choice climbs by itself, and the driver streams as the client does."""
+
+
+def transform(effect: Transform) -> Transformed:
+    """Return the request as it was given, with the fault of the attempt before it quoted."""
+    request = effect.request
+    body = own_tools(effect)
+    messages = mended(request.messages)
+    if effect.fault is not None:
+        messages = quote(messages, effect.fault)
+    body["messages"] = list[JsonValue](messages)
+    return Transformed(body, Plan(strategy=effect.strategy, form="native", parallel=request.parallel))
+
+
+def own_tools(effect: Transform) -> JsonObject:
+    """Return the body without the driver's fields, its tools as the upstream's own tool calling wants them."""
+    request = effect.request
+    body = {key: value for key, value in request.body.items() if key not in _DRIVER}
+    capabilities = effect.capabilities
+    if capabilities.skip_special_tokens:
+        body.setdefault("skip_special_tokens", False)  # else a leaked marker would vanish and leave its payload
+    choice = request.tool_choice
+    if choice.allowed is not None:
+        body["tools"] = permitted(request)
+        body["tool_choice"] = choice.mode
+    if choice.forced and capabilities.strict:
+        body["tools"] = [_strict(tool) for tool in _list(body["tools"])]
+    return body
+
+
+def permitted(request: ChatRequest) -> list[JsonValue]:
+    """Return the declared tools, as the client wrote them, that may be called."""
+    declared = zip(_list(request.body["tools"]), request.tools, strict=True)
+    return [tool for tool, definition in declared if request.tool_choice.permits(definition.name)]
+
+
+def _strict(tool: JsonValue) -> JsonValue:
+    assert isinstance(tool, dict)
+    function = tool["function"]
+    assert isinstance(function, dict)
+    if function.get("strict") is not None:
+        return tool
+    return {**tool, "function": {**function, "strict": True}}
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    assert isinstance(value, list)
+    return value
