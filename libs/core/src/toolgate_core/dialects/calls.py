@@ -1,0 +1,129 @@
+"""Writing one call into the sink, whatever order its parts come in."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from toolgate_core.dialects.cursor import Cursor
+from toolgate_core.dialects.json_reader import TooLargeError, continuation
+from toolgate_core.dialects.sink import Sink
+from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
+from toolgate_core.schema import Toolset
+from toolgate_core.schema.relaxed import relax
+from toolgate_core.schema.toolset import Tool
+
+MAX_ARGUMENTS = 1 << 20
+MAX_NAME = 256
+
+
+class Reading:
+    """What every frame reads from and writes to."""
+
+    __slots__ = ("cursor", "names", "parking", "sink", "tape", "toolset")
+
+    def __init__(self, cursor: Cursor, sink: Sink, toolset: Toolset, names: dict[str, str]) -> None:
+        self.cursor = cursor
+        self.sink = sink
+        self.toolset = toolset
+        self.names = names
+        self.parking = False
+        self.tape = StringIO()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the model ended its text by itself, so that brackets may be closed for it."""
+        return self.cursor.end == "stop"
+
+    def tool(self, name: str) -> Tool | None:
+        """Return the declared tool that `name` means."""
+        return self.toolset.resolve(name)[0]
+
+    def commit(self) -> None:
+        """This block is a call: what was held goes out, and need not be remembered as text."""
+        if not self.parking:
+            self.sink.commit()
+            self.cursor.stop(self.tape)
+
+
+class Call:
+    """One call on its way into the sink; arguments that come before the name wait for it."""
+
+    __slots__ = ("_reading", "_repairs", "_written", "call_id", "name", "tool")
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._written = StringIO()
+        self._repairs: list[str] = []
+        self.name = ""
+        self.call_id: str | None = None
+        self.tool: Tool | None = None
+
+    def begin(self, raw_name: str) -> bool:
+        """The name is complete; false if it is none. A declared tool's call goes out from here on."""
+        name = raw_name.split("<|", maxsplit=1)[0].strip()
+        if not name or len(name) > MAX_NAME:
+            return False
+        self.name = self._reading.names.get(name, name)
+        self.tool = self._reading.tool(self.name)
+        self._reading.sink.start(self.name, self.call_id)
+        if self.tool is not None:
+            self._reading.commit()
+        if written := self._written.getvalue():
+            self._reading.sink.arguments(written)
+        return True
+
+    def write(self, piece: str) -> None:
+        """The next piece of the arguments' JSON text; raises `TooLargeError`."""
+        if self._written.tell() + len(piece) > MAX_ARGUMENTS:
+            raise TooLargeError
+        self._written.write(piece)
+        if self.name:
+            self._reading.sink.arguments(piece)
+
+    def write_text(self, text: str) -> bool:
+        """The arguments are the JSON text inside a string: write the object it says; false if it says none."""
+        try:
+            value, tags = decode(text), ()
+        except JsonTextError:
+            mended = relax(text) if text.strip() else ({}, ())
+            if mended is None:
+                return False
+            value, tags = mended
+            text = encode_str(value)
+        if isinstance(value, dict):
+            self.repaired(*tags)
+            self.write(text.strip())
+        return isinstance(value, dict)
+
+    def write_value(self, value: JsonValue) -> bool:
+        """Write the rest of the arguments so that they say `value`; false where that can't be."""
+        if value is None:
+            value = {}
+        if isinstance(value, str):
+            return not self._written.tell() and self.write_text(value)
+        if not isinstance(value, dict):
+            return False
+        rest = continuation(self._written.getvalue(), value)
+        if rest is None:
+            return False
+        self.write(rest)
+        return True
+
+    def forget(self) -> None:
+        """What was written before the name was known does not count."""
+        self._written = StringIO()
+
+    @property
+    def empty(self) -> bool:
+        """Whether no piece has been written."""
+        return not self._written.tell()
+
+    def repaired(self, *tags: str) -> None:
+        """Note what was mended."""
+        self._repairs.extend(tag for tag in tags if tag not in self._repairs)
+
+    def end(self, *, complete: bool = True) -> None:
+        """The call has ended; no arguments at all mean an empty object."""
+        if complete and self.empty:
+            self.write("{}")
+        self._reading.sink.end(complete=complete, repairs=tuple(self._repairs))

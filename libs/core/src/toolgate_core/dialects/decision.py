@@ -1,0 +1,70 @@
+"""`decision`: the decision JSON of the constrained strategies, which a model can also follow without a constraint.
+
+```
+{"action": "call", "calls": [{"name": "F", "arguments": {…}}]}
+{"action": "answer", "answer": "text"}
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolgate_core.dialects import hermes, prompt
+from toolgate_core.dialects.base import DecisionGrammar, Dialect, EnvelopeGrammar, Writer
+from toolgate_core.jsontext import encode_str
+from toolgate_core.messages import ToolChoice, ToolDefinition
+
+GRAMMAR = DecisionGrammar(
+    tokens=("{", "```json\n{", "```\n{", "```json {", "```json\n\n{"), special=True, envelope=EnvelopeGrammar()
+)
+
+
+def render_calls(calls: Sequence[tuple[str, str]]) -> str:
+    """Return the decision to make these calls."""
+    items = ", ".join(hermes.envelope(name, arguments) for name, arguments in calls)
+    return f'{{"action": "call", "calls": [{items}]}}'
+
+
+def render_result(name: str, call_id: str, content: str) -> str:
+    """Return a result as JSON, in which markup is harmless."""
+    body = hermes.harmless(encode_str({"name": name, "tool_call_id": call_id, "content": content}))
+    return f"<tool_result>\n{body}\n</tool_result>"
+
+
+def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: bool) -> str:
+    """Return the system block."""
+    allowed = prompt.permitted(tools, choice)
+    lines = "\n".join(prompt.definition(tool) for tool in allowed)
+    example = (allowed or list(tools))[0] if tools else None
+    real = render_calls([(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
+    answer = (
+        ""
+        if choice.forced
+        else """
+To answer without a tool:
+{"action": "answer", "answer": "TEXT FOR THE USER"}
+"""
+    )
+    return f"""You decide what happens next: call tools, or answer. You have these tools, with JSON Schemas of their parameters:
+<tools>
+{lines}
+</tools>
+
+Write exactly one JSON object and nothing else: no text before or after it, no code fence.
+
+To call tools:
+{{"action": "call", "calls": [{{"name": "TOOL_NAME", "arguments": {{"PARAMETER_NAME": "VALUE"}}}}]}}
+
+For example, a call to {example.name if example else "a tool"}:
+{real}
+{answer}
+Results of calls come back in <tool_result> blocks.
+
+Rules:
+{prompt.rules(choice, parallel=parallel).replace("answer in plain text without a call", "answer")}"""
+
+
+DECISION = Dialect(
+    name="decision", grammars=(GRAMMAR,), writer=Writer(render_tools, render_calls, render_result), prose_safe=False
+)

@@ -1,0 +1,144 @@
+"""Frame: the decision JSON, `{"action":"call","calls":[…]}` or `{"action":"answer","answer":…}`.
+
+The text of a string `answer` streams while it is being read; any other `answer` streams as its JSON text. Calls are read
+as in an envelope. What stands around the object (a code fence, stray words) is no part of the answer.
+"""
+
+from __future__ import annotations
+
+import re
+
+from toolgate_core.dialects.base import DecisionGrammar
+from toolgate_core.dialects.calls import Reading
+from toolgate_core.dialects.cursor import Steps
+from toolgate_core.dialects.envelope import Body, short_string
+from toolgate_core.dialects.json_reader import BadBodyError, JsonScan, TooLargeError, read_string
+from toolgate_core.dialects.mend import Mended, calls_in, mend
+from toolgate_core.jsontext import JsonValue, encode_str
+
+_FENCE = re.compile(r"```(?:json)?\s*(?=\{)")
+_FIRST_KEY = re.compile(r"""\{\s*["']?(action|answer|calls|tool_calls|name|function)["']?\s*:""")
+_FIRST_KEY_HEAD = re.compile(r"""\{(?:\s*(?:["']?(?:[a-z_]{1,10}(?:["']?\s*)?)?)?)?\Z""")
+_EDGES = re.compile(r"(?!)")
+_CLOSE_FENCE = re.compile(r"\s*```")
+
+
+def read_decision(reading: Reading, grammar: DecisionGrammar) -> Steps[bool]:
+    """Read a decision; false where the text is none."""
+    cursor = reading.cursor
+    if (yield from cursor.peek()) == "`" and (yield from cursor.match(_FENCE, 64)) is None:
+        return False
+    while not _FIRST_KEY.match(cursor.text, cursor.pos):
+        if not _FIRST_KEY_HEAD.match(cursor.text[cursor.pos : cursor.pos + 64]) or not (yield from cursor.more()):
+            return False
+    decision = Decision(reading, grammar)
+    if not (yield from decision.read()):
+        return False
+    yield from cursor.space()
+    if cursor.text.startswith("```", cursor.pos):
+        cursor.take(3)
+    return True
+
+
+class Decision:
+    """One decision object."""
+
+    def __init__(self, reading: Reading, grammar: DecisionGrammar) -> None:
+        self._reading = reading
+        self._cursor = reading.cursor
+        self._grammar = grammar
+        self._body = Body(reading, grammar.envelope)
+        self._action = ""
+        self._said: list[str] = []
+        self._answered = False
+
+    def read(self) -> Steps[bool]:
+        """Read the object, mended where needed; false where it is no decision."""
+        tape = self._cursor.record()
+        self._body.tape = tape
+        try:
+            yield from self._object()
+            self._cursor.stop(tape)
+        except TooLargeError:
+            self._cursor.stop(tape)
+            return (yield from self._body.too_large(_EDGES))
+        except BadBodyError:
+            return self._mended((yield from mend(self._reading, tape, _EDGES)))
+        return True
+
+    def _object(self) -> Steps[None]:
+        separator = self._cursor.take(1)
+        while separator != "}":
+            if (yield from self._cursor.space()) != '"':
+                raise BadBodyError
+            key = yield from short_string(self._reading)
+            yield from self._body.expect(":")
+            yield from self._member(key)
+            separator = yield from self._body.expect(",}")
+        if not self._answered and not self._body.done:
+            raise BadBodyError
+
+    def _member(self, key: str) -> Steps[None]:
+        char = yield from self._cursor.space()
+        if key == "action" and char == '"':
+            self._action = yield from short_string(self._reading)
+            return
+        if key == "answer" and self._action != "call":
+            yield from self._answer(char)
+        elif key == "calls" and self._action != "answer" and char == "[":
+            yield from self._body.array()
+        elif key in ("answer", "calls"):
+            yield from self._answer_value(keep=False)
+        else:
+            raise BadBodyError
+
+    def _answer(self, char: str) -> Steps[None]:
+        self._reading.commit()
+        self._answered = True
+        if char == '"':
+            yield from read_string(self._cursor, self._say)
+        else:
+            yield from self._answer_value(keep=True)
+
+    def _say(self, text: str) -> None:
+        self._said.append(text)
+        self._reading.sink.text(text)
+
+    def _answer_value(self, *, keep: bool) -> Steps[None]:
+        cursor, scan = self._cursor, JsonScan()
+        while not scan.done:
+            stop = scan.read(cursor.text, cursor.pos, ended=cursor.end is not None)
+            cursor.take(stop - cursor.pos)
+            if keep and scan.out:
+                self._say("".join(scan.out))
+            scan.out.clear()
+            if scan.bad or (not scan.done and not (yield from cursor.more())):
+                raise BadBodyError
+
+    def _mended(self, mended: Mended | str) -> bool:
+        if isinstance(mended, str):
+            return self._failed(mended)
+        value = mended.value
+        if isinstance(value, dict) and (value.get("action") == "answer" or self._answered) and "answer" in value:
+            return self._answer_rest(value["answer"])
+        if not isinstance(value, dict) or (not self._body.open and not calls_in(value, self._grammar.envelope)):
+            return False
+        calls: JsonValue = value.get("calls", value)
+        return self._body.mended(Mended(calls, mended.repairs))
+
+    def _answer_rest(self, answer: JsonValue) -> bool:
+        said = "".join(self._said)
+        whole = answer if isinstance(answer, str) else encode_str(answer)
+        self._reading.commit()
+        if whole.startswith(said):
+            self._reading.sink.text(whole[len(said) :])
+        else:
+            self._reading.sink.drop("bad_json", whole)
+        return True
+
+    def _failed(self, raw: str) -> bool:
+        kind = "bad_json" if self._reading.stopped else "cut"
+        if self._answered:
+            self._reading.sink.drop(kind, raw)
+            return True
+        return self._body.failed(raw)

@@ -1,0 +1,111 @@
+"""`function_calls`: tagged XML, the best-known text form; what the bridge writes unless a policy says otherwise.
+
+```
+<function_calls>
+<invoke name="F">
+<parameter name="K">V</parameter>
+</invoke>
+</function_calls>
+```
+Strings stand as they are, except that the five XML entities are decoded once and CDATA sections are raw; everything
+else is JSON. Tags may carry one of the namespaces in which imitations write them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from toolgate_core.dialects import prompt
+from toolgate_core.dialects.base import Dialect, TaggedGrammar, Writer
+from toolgate_core.jsontext import JsonValue, decode, encode_str
+from toolgate_core.messages import ToolChoice, ToolDefinition
+
+NAMESPACES = ("", "antml:", "atem:", "minimax:", "seed:", "steptml:")
+
+
+def _in_all(*names: str) -> tuple[str, ...]:
+    return tuple(space + name for name in names for space in NAMESPACES)
+
+
+SECTIONS = (*_in_all("function_calls"), "minimax:tool_call")
+CALLS = _in_all("invoke")
+PARAMETERS = _in_all("parameter")
+
+GRAMMAR = TaggedGrammar(
+    tags=SECTIONS + CALLS,
+    close_tags=SECTIONS + CALLS + PARAMETERS,
+    sections=SECTIONS,
+    calls=CALLS,
+    parameters=PARAMETERS,
+)
+
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
+_MUST_ESCAPE = re.compile("[&<>\"']")
+_EDGE_SPACE = re.compile(r"\A[\r\n]|[\r\n][ \t]*\Z")
+
+
+def escape(text: str) -> str:
+    """Return `text` with the five XML entities."""
+    return _MUST_ESCAPE.sub(lambda match: _ESCAPES[match.group()], text)
+
+
+def _value(value: JsonValue) -> str:
+    text = value if isinstance(value, str) else encode_str(value)
+    if _EDGE_SPACE.search(text):  # a line break at an edge would be taken for layout
+        return "<![CDATA[" + text.replace("]]>", "]]]]><![CDATA[>") + "]]>"
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _call(name: str, arguments: str) -> str:
+    value = decode(arguments)
+    members = value.items() if isinstance(value, dict) else ()
+    lines = [f'<parameter name="{escape(key)}">{_value(item)}</parameter>\n' for key, item in members]
+    return f'<invoke name="{escape(name)}">\n{"".join(lines)}</invoke>\n'
+
+
+def render_calls(calls: Sequence[tuple[str, str]]) -> str:
+    """Return one block with all calls."""
+    return f"<function_calls>\n{''.join(_call(name, arguments) for name, arguments in calls)}</function_calls>"
+
+
+def render_result(name: str, call_id: str, content: str) -> str:
+    """Return a result; markup in it is escaped, so that it can't end its wrapper."""
+    return (
+        f"<function_results>\n<result>\n<tool_name>{escape(name)}</tool_name>\n<call_id>{escape(call_id)}</call_id>\n"
+        f"<output>{content.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')}</output>\n"
+        "</result>\n</function_results>"
+    )
+
+
+def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: bool) -> str:
+    """Return the system block."""
+    allowed = prompt.permitted(tools, choice)
+    definitions = "\n".join(f"<function>{prompt.definition(tool)}</function>" for tool in allowed)
+    example = (allowed or list(tools))[0] if tools else None
+    real = render_calls([(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
+    return f"""In this environment you have access to a set of tools. Here they are, with JSON Schemas of their parameters:
+<functions>
+{definitions}
+</functions>
+
+Call tools by writing a block like this:
+<function_calls>
+<invoke name="TOOL_NAME">
+<parameter name="PARAMETER_NAME">VALUE</parameter>
+</invoke>
+</function_calls>
+
+For example, a call to {example.name if example else "a tool"}:
+{real}
+
+String and number values stand as they are, without quotes; lists and objects are JSON. One block may hold several
+<invoke> elements. Results come back in <function_results> blocks.
+
+Rules:
+{prompt.rules(choice, parallel=parallel)}"""
+
+
+FUNCTION_CALLS = Dialect(
+    name="function_calls", grammars=(GRAMMAR,), writer=Writer(render_tools, render_calls, render_result)
+)

@@ -1,0 +1,244 @@
+"""JSON read as it comes: strictly, without looking back, with an explicit stack.
+
+`JsonScan` checks one JSON value and passes its text on as it stands. It lets out only what can still be continued once
+the text turns out to be broken: a comma, a key and a closing quote wait until what follows confirms them. So a mended
+value can go on where the broken text stopped: `continuation`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from toolgate_core.dialects.cursor import Cursor, Steps
+from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
+
+MAX_DEPTH = 128
+MAX_SCALAR = 4096
+
+_SPACE = re.compile(r"[ \t\r\n]+")
+_BODY = re.compile(r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+')
+_HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+_HIGH_HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
+_LONE_HALF = re.compile(
+    r"((?:\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|[^\\])+)"
+    r"|\\u[0-9a-fA-F]{4}"
+)
+_SCALAR = re.compile(r"[^\s{}\[\],:\"]+")
+_VALID_SCALAR = re.compile(r"(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\Z")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+
+VALUE, FIRST_ITEM, STRING, FIRST_KEY, KEY, KEY_BODY, COLON, AFTER = range(8)
+
+
+class BadBodyError(Exception):
+    """The text breaks the grammar of the block that is being read, or ends inside of it. Never leaves the engine."""
+
+
+class TooLargeError(BadBodyError):
+    """The call is larger than any call may be."""
+
+
+class JsonScan:
+    """Checks one JSON value that comes in pieces.
+
+    Attributes:
+        done: the value is complete.
+        bad: the text is not JSON from the place on that was reached.
+        out: pieces of the value's text that are confirmed; whoever reads takes them away.
+    """
+
+    __slots__ = ("_held", "_stack", "_state", "bad", "done", "out")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.bad = False
+        self.out: list[str] = []
+        self._held: list[str] = []
+        self._stack: list[str] = []
+        self._state = VALUE
+
+    def read(self, text: str, pos: int, *, ended: bool) -> int:
+        """Read from `pos` on; return the place up to which the text is understood."""
+        while pos < len(text) and not self.done and not self.bad:
+            state = self._state
+            if state in (STRING, KEY_BODY):
+                after = self._string(text, pos)
+            elif space := _SPACE.match(text, pos):
+                self._held.append(space.group())
+                after = space.end()
+            elif state in (VALUE, FIRST_ITEM):
+                after = self._value(text, pos, ended=ended)
+            else:
+                after = self._structure(text[pos], pos)
+            if after == pos:
+                break
+            pos = after
+        return pos
+
+    def _emit(self, piece: str) -> None:
+        self.out.extend(self._held)
+        self._held.clear()
+        self.out.append(piece)
+
+    def _fail(self, pos: int) -> int:
+        self.bad = True
+        return pos
+
+    def _ended_value(self) -> None:
+        self.done = not self._stack
+        self._state = AFTER
+
+    def _string(self, text: str, pos: int) -> int:
+        match = _BODY.match(text, pos)
+        assert match is not None  # the pattern matches the empty string
+        end = match.end()
+        key = self._state == KEY_BODY
+        if end > pos:
+            (self._held if key else self.out).append(text[pos:end])
+        if end == len(text) or _HALF_ESCAPE.match(text, end):
+            return end
+        if text[end] != '"':
+            return self._fail(end)
+        if key:
+            self._held.append('"')
+            self._state = COLON
+        elif self._stack:
+            self._held.append('"')
+            self._ended_value()
+        else:
+            self.out.append('"')
+            self._ended_value()
+        return end + 1
+
+    def _value(self, text: str, pos: int, *, ended: bool) -> int:
+        char = text[pos]
+        if char in "{[":
+            if len(self._stack) >= MAX_DEPTH:
+                return self._fail(pos)
+            self._stack.append("}" if char == "{" else "]")
+            self._emit(char)
+            self._state = FIRST_KEY if char == "{" else FIRST_ITEM
+        elif char == '"':
+            self._emit(char)
+            self._state = STRING
+        elif char == "]" and self._state == FIRST_ITEM:
+            self._close(char)
+        else:
+            return self._scalar(text, pos, ended=ended)
+        return pos + 1
+
+    def _scalar(self, text: str, pos: int, *, ended: bool) -> int:
+        match = _SCALAR.match(text, pos)
+        if match is None:
+            return self._fail(pos)
+        if match.end() == len(text) and not ended and match.end() - pos < MAX_SCALAR:
+            return pos
+        if not _VALID_SCALAR.match(match.group()) or len(match.group()) >= MAX_SCALAR:
+            return self._fail(pos)
+        self._emit(match.group())
+        self._ended_value()
+        return match.end()
+
+    def _close(self, char: str) -> None:
+        self._stack.pop()
+        self._emit(char)
+        self._ended_value()
+
+    def _structure(self, char: str, pos: int) -> int:
+        state = self._state
+        if state in (FIRST_KEY, KEY) and char == '"':
+            self._held.append(char)
+            self._state = KEY_BODY
+        elif state == COLON and char == ":":
+            self._emit(char)
+            self._state = VALUE
+        elif state == AFTER and char == ",":
+            self._hold_comma()
+        elif (state == AFTER or (state == FIRST_KEY and char == "}")) and char == self._stack[-1]:
+            self._close(char)
+        else:
+            return self._fail(pos)
+        return pos + 1
+
+    def _hold_comma(self) -> None:
+        self.out.extend(self._held)
+        self._held[:] = [","]
+        self._state = KEY if self._stack[-1] == "}" else VALUE
+
+
+def unescape(raw: str) -> str:
+    """Return what the inside of a JSON string says; a lone half of a surrogate pair becomes U+FFFD."""
+    if "\\" not in raw:
+        return raw
+    try:
+        return str(decode(f'"{raw}"'))
+    except JsonTextError:
+        return str(decode('"' + _LONE_HALF.sub(lambda match: match.group(1) or "\\ufffd", raw) + '"'))
+
+
+def escape(text: str) -> str:
+    """Return `text` as the inside of a JSON string."""
+    return encode_str(text)[1:-1]
+
+
+def read_string(cursor: Cursor, put: Callable[[str], None]) -> Steps[None]:
+    """Read a JSON string, its quotes included; `put` gets what it says in pieces."""
+    cursor.take(1)
+    while True:
+        match = _BODY.match(cursor.text, cursor.pos)
+        assert match is not None  # the pattern matches the empty string
+        body, rest = match.group(), len(cursor.text) - match.end()
+        if rest < 6 and cursor.end is None and (half := _HIGH_HALF.search(body[-64:])):
+            if rest == 0 or _could_be_low(cursor.text[match.end() :]):
+                body = body[: len(body) - 6] if half else body
+        if body:
+            put(unescape(cursor.take(len(body))))
+        if cursor.left and cursor.pos == match.end():
+            if cursor.text[cursor.pos] == '"':
+                cursor.take(1)
+                return
+            if not _HALF_ESCAPE.match(cursor.text, cursor.pos):
+                raise BadBodyError
+        if not (yield from cursor.more()):
+            raise BadBodyError
+
+
+def _could_be_low(text: str) -> bool:
+    return text.startswith("\\") and "\\u".startswith(text[:2])
+
+
+def continuation(written: str, value: JsonValue) -> str | None:
+    """Return what must follow `written`, a beginning of JSON text, so that both together say `value`; none if nothing.
+
+    Numbers and strings may be written differently on both sides as long as they say the same.
+    """
+    whole = encode_str(value)
+    done = _TOKEN.findall(written)
+    at = 0
+    for index, token in enumerate(done):
+        match = _TOKEN.match(whole, at)
+        if match is None:
+            return None
+        target, at = match.group(), match.end()
+        if token == target or _same(token, target):
+            continue
+        if index == len(done) - 1 and token.startswith('"') and target.startswith('"'):
+            return _rest_of_string(token, target, whole[at:])
+        return None
+    return whole[at:]
+
+
+def _same(token: str, target: str) -> bool:
+    try:
+        return decode(token) == decode(target)
+    except JsonTextError:
+        return False
+
+
+def _rest_of_string(token: str, target: str, rest: str) -> str | None:
+    """`token` is an unfinished string."""
+    said, wanted = unescape(token[1:]), unescape(target[1:-1])
+    if not wanted.startswith(said):
+        return None
+    return f'{escape(wanted[len(said) :])}"{rest}'

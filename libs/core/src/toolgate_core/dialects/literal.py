@@ -1,0 +1,96 @@
+"""Where a text is code: fences and inline spans, followed as the text comes.
+
+A marker shown as an example must not run, and an unbalanced backtick must not swallow a real call. So an inline span is
+believed only if its closing run comes on the same line (or, where the marker stands right behind the opening run,
+before a blank line), within `REACH` characters; a fence ends only with a fence line of its own kind.
+"""
+
+from __future__ import annotations
+
+import re
+
+from toolgate_core.plan import ScannerState
+
+REACH = 1024
+MAX_LINE = 256
+_FENCE_PREFIX = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?\Z")
+_REST_OF_LINE = re.compile(r"[ \t\r]{0,64}(?:(\n)|(.)|\Z)")
+
+
+class Literal:
+    """Whether the place that has been reached is inside code."""
+
+    __slots__ = ("_span", "fence", "line", "ticks")
+
+    def __init__(self, state: ScannerState) -> None:
+        self.fence = state.fence
+        self.ticks = state.ticks
+        self.line = state.line
+        self._span = bool(state.ticks) and state.line.endswith("`" * state.ticks)
+
+    def prefix(self, text: str, base: int, at: int) -> str:
+        """Return the current line up to `at`; `base` is where the text begins that `line` does not know yet."""
+        newline = text.rfind("\n", base, at)
+        if newline >= 0:
+            return text[newline + 1 : min(at, newline + 1 + MAX_LINE)]
+        return (self.line + text[base : min(at, base + MAX_LINE)])[:MAX_LINE]
+
+    def advance(self, text: str, base: int, at: int) -> None:
+        """Go on to `at` over text without code markers."""
+        if at > base:
+            self.line = self.prefix(text, base, at)
+            self._span = False
+            if self.ticks and text.find("\n", base, at) >= 0:
+                self.ticks = 0
+
+    def run(self, text: str, base: int, start: int, stop: int, *, ended: bool) -> bool:
+        """A run of backticks or tildes stands from `start` to `stop`; false when more text must tell what it is."""
+        prefix = self.prefix(text, base, start)
+        marks = text[start:stop]
+        opens = len(marks) >= 3 and _FENCE_PREFIX.match(prefix) is not None
+        if self.fence:
+            inline = prefix.lstrip(" \t>").startswith(self.fence) and marks == self.fence
+            if inline:  # the fence line itself holds a closing run: it was an inline span
+                self.fence = ""
+            elif opens and marks[0] == self.fence[0] and len(marks) >= len(self.fence):
+                rest = _REST_OF_LINE.match(text, stop)
+                assert rest is not None
+                if not (rest.group(1) or rest.group(2) or ended or rest.end() - stop >= 64):
+                    return False
+                self.fence = self.fence if rest.group(2) else ""
+        elif opens:
+            self.fence, self.ticks = marks, 0
+        elif marks[0] == "`":
+            self._toggle(text, base, start, len(marks))
+        span = self.ticks > 0
+        self.line = self.prefix(text, base, stop)
+        self._span = span
+        return True
+
+    def _toggle(self, text: str, base: int, start: int, size: int) -> None:
+        if self.ticks and text.find("\n", base, start) >= 0:
+            self.ticks = 0
+        if not self.ticks:
+            self.ticks = size
+        elif self.ticks == size:
+            self.ticks = 0
+
+    def inside(self, text: str, base: int, at: int, *, ended: bool) -> bool | None:
+        """Whether `at` is inside code; none when more text must tell."""
+        if self.fence:
+            return True
+        if not self.ticks or text.find("\n", base, at) >= 0:
+            return False
+        close = re.compile(rf"(?<!`)`{{{self.ticks}}}(?!`)")
+        reach = min(at + REACH, len(text))
+        found = close.search(text, at, reach)
+        edge = text.find("\n\n" if self._span and base == at else "\n", at, reach)
+        if edge >= 0 and (found is None or edge < found.start()):
+            return False
+        if found is not None and (found.end() < len(text) or ended):
+            return True
+        return None if not ended and reach == len(text) and at + REACH > len(text) else False
+
+    def reset(self) -> None:
+        """Forget the code around: a new block of text begins."""
+        self.fence, self.ticks, self.line, self._span = "", 0, "", False
