@@ -15,7 +15,7 @@ from msgspec import Struct
 from toolgate_runtime.errors import StartError
 from toolgate_runtime.logs import Log
 from toolgate_runtime.metrics import MetricsServer
-from uvicorn.config import ASGIApplication
+from uvicorn._types import ASGIApplication
 
 from toolgate_gateway.app import App, create_app
 from toolgate_gateway.deps import Deps
