@@ -18,6 +18,7 @@ help: ## Show this list
 
 .PHONY: setup
 setup: $(PYTHON_READY) $(NODE_READY) ## Install everything into the checkout (PYTHON=/path chooses the interpreter)
+	@echo 'setup: everything is installed; next: make demo'
 
 .PHONY: demo
 demo: $(PYTHON_READY) ## Show the main job end to end: four services, a simulated model, the OpenAI SDK
@@ -91,7 +92,8 @@ $(PYTHON_READY): $(MANIFESTS) scripts/setup.sh
 	@sh scripts/setup.sh
 	@touch $@
 
+# not `npm ci`, which refuses a lock that does not list the buf binary of every platform there is
 $(NODE_READY): tests/node/package.json tests/node/package-lock.json $(PYTHON_READY)
 	@echo 'setup: installing the Node packages into tests/node/'
-	@cd tests/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd tests/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

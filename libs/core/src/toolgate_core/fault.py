@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from .vocabulary import Reason
+from toolgate_core.vocabulary import Reason
 
 
 class Fault(Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from .jsontext import JsonObject
+from toolgate_core.jsontext import JsonObject
 
 ToolChoiceMode = Literal["none", "auto", "required", "named"]
 

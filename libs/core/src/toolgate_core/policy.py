@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from .vocabulary import Strategy
+from toolgate_core.vocabulary import Strategy
 
 
 class Capabilities(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,77 @@
+"""The core is pure: what its modules may import is a list. A list of what they may not import always forgets something."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.sources import CORE, label, modules
+
+# values, text and types; no clock, environment, randomness, input or output among them
+ALLOWED = {
+    "__future__",
+    "abc",
+    "bisect",
+    "collections",
+    "collections.abc",
+    "dataclasses",
+    "decimal",
+    "difflib",
+    "enum",
+    "fractions",
+    "functools",
+    "hashlib",
+    "heapq",
+    "html",
+    "io.StringIO",
+    "itertools",
+    "json",
+    "jsonschema_rs",
+    "keyword",
+    "math",
+    "msgspec",
+    "msgspec.json",
+    "msgspec.structs",
+    "operator",
+    "re",
+    "string",
+    "struct",
+    "textwrap",
+    "types",
+    "typing",
+    "unicodedata",
+    "urllib.parse",
+}
+BANNED_CALLS = {"open", "input", "print", "exec", "eval", "compile", "__import__", "breakpoint"}
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Yield the module of every import, wherever it stands; of `io`, what is taken from it, since it holds `open`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "io":
+            yield from (f"io.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+@pytest.mark.parametrize("module", modules(CORE), ids=label)
+def test_core_module_imports_only_what_is_allowed(module: Path) -> None:
+    names = set(imported(ast.parse(module.read_text())))
+    foreign = {name for name in names if name != "toolgate_core" and not name.startswith("toolgate_core.")}
+    assert foreign - ALLOWED == set()
+
+
+@pytest.mark.parametrize("module", modules(CORE), ids=label)
+def test_core_module_calls_nothing_that_reaches_outside(module: Path) -> None:
+    calls = (node.func for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call))
+    assert {call.id for call in calls if isinstance(call, ast.Name)} & BANNED_CALLS == set()
+
+
+def test_an_import_inside_a_function_is_seen() -> None:
+    tree = ast.parse("def f():\n    from os import path\n    import time as t\n    from . import x\n    from io import open\n")
+    assert list(imported(tree)) == ["os", "time", ".", "io.open"]

@@ -1,0 +1,42 @@
+"""The workspace's own files agree with each other."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+from tests.support.sources import ROOT
+
+MANIFESTS = sorted(
+    [ROOT / "pyproject.toml", *ROOT.glob("libs/*/pyproject.toml"), *ROOT.glob("services/*/pyproject.toml")]
+)
+DECISION = (ROOT / "docs" / "decisions" / "001-dependencies.md").read_text()
+
+
+def declared() -> set[str]:
+    """Return the name of every dependency that any manifest asks for, ours left out."""
+    found: set[str] = set()
+    for manifest in MANIFESTS:
+        table = tomllib.loads(manifest.read_text())
+        groups = [table["project"]["dependencies"], *table.get("dependency-groups", {}).values()]
+        found |= {re.split(r"[\[<>=!~ ]", line)[0] for group in groups for line in group}
+    return {name for name in found if not name.startswith("toolgate-")}
+
+
+@pytest.mark.parametrize("name", sorted(declared()))
+def test_dependency_has_its_reason(name: str) -> None:
+    assert f"`{name}`" in DECISION
+
+
+def test_decision_explains_no_dependency_that_is_gone() -> None:
+    named = set(re.findall(r"^\| `([^`]+)`", DECISION, re.MULTILINE))
+    node = {"openai (Node)", "@bufbuild/buf", "uv"}
+    assert named - declared() - node == set()
+
+
+def test_every_target_that_is_a_command_is_explained_in_the_help() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    phony = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    assert sorted(phony) == sorted(re.findall(r"^([a-z-]+):.*## .", makefile, re.MULTILINE))
