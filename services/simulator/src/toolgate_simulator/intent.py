@@ -47,9 +47,10 @@ _WORDS_ONLY = re.compile(
     r"|mean(?:s|ing)?|defin(?:e|ition)"
     r"|explain|describe how|difference between (?!\d)|history of|synonyms?|antonyms?|spell"
     r"|limerick|song|lyrics|proverbs?|riddle"
-    r"|who (?:invented|wrote|discovered|painted|is|was)|why (?:is|are|do|does|did)|how do you say|slogan|capital of)\b"
-    r"|농담|번역|뜻|설명|이야기를? 해|시를? (?:써|지어)|속담|수도는|누가|왜|비유|노래|영어로"
-    r"|冗談|翻訳|訳して|意味|説明|物語|詩を|俳句|ことわざ|首都|誰が|なぜ|たとえ|英語で|歌",
+    r"|who (?:invented|wrote|discovered|painted|is|was)|why (?:is|are|do|does|did)|how do you say|slogan|capital of"
+    r"|do you think|your opinion)\b"
+    r"|농담|번역|뜻|설명|이야기를? 해|시를? (?:써|지어)|속담|수도는|누가|왜|비유|노래|영어로|생각해|생각하"
+    r"|冗談|翻訳|訳して|意味|説明|物語|詩を|俳句|ことわざ|首都|誰が|なぜ|たとえ|英語で|歌|思いますか|どう思",
     re.IGNORECASE,
 )
 _DAYS = (
@@ -75,6 +76,10 @@ _TOMORROW = re.compile(r"\btomorrow\b|내일|明日", re.IGNORECASE)
 _TODAY = re.compile(r"\btoday\b|오늘|今日", re.IGNORECASE)
 _FAHRENHEIT = re.compile(r"fahrenheit|°\s?F\b|화씨|華氏", re.IGNORECASE)
 _CELSIUS = re.compile(r"celsius|centigrade|°\s?C\b|섭씨|摂氏", re.IGNORECASE)
+# Weather without a place is a question only about here and now.
+_HERE = re.compile(
+    r"\b(?:outside|here|like|today|tomorrow|now|will it|is it)\b|오늘|내일|어때|今日|明日|どう", re.IGNORECASE
+)
 _TIME_FORMAT = re.compile(r"\b(unix|iso|rfc ?2822)\b", re.IGNORECASE)
 
 
@@ -122,9 +127,9 @@ def _weather(text: str) -> list[Intent]:
     if _TOMORROW.search(text) or _TODAY.search(text):
         shared["when"] = "tomorrow" if _TOMORROW.search(text) else "today"
     places = _own_places(text, _WEATHER, find_places(text))
-    return [Intent("weather", p.position, _placed(p, shared)) for p in places] or [
-        Intent("weather", cue.start(), shared)
-    ]
+    if not places and _HERE.search(text):
+        return [Intent("weather", cue.start(), shared)]
+    return [Intent("weather", place.position, _placed(place, shared)) for place in places]
 
 
 def _time(text: str) -> list[Intent]:
