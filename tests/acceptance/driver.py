@@ -69,7 +69,9 @@ def _read_whole(raw: bytes, outcome: Outcome) -> None:
     [choice] = body["choices"]
     message = choice["message"]
     outcome.content, outcome.finish = message["content"], choice["finish_reason"]
-    outcome.calls = [(call["function"]["name"], call["function"]["arguments"]) for call in message.get("tool_calls", ())]
+    outcome.calls = [
+        (call["function"]["name"], call["function"]["arguments"]) for call in message.get("tool_calls", ())
+    ]
     if message.get("tool_calls") == []:
         outcome.flaws.append("empty tool_calls")
     outcome.facts = body.get("toolgate", {})

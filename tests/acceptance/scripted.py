@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from aiohttp import web
+
 from tests.acceptance.sampling import NASTY, Sampler, sample_text
 
 MODELS = ("random", "random-native")
@@ -64,7 +65,9 @@ def _native(body: dict[str, Any], random: Random) -> list[dict[str, Any]]:
         function = random.choice(body["tools"])["function"]
         schema = function.get("parameters") or {"type": "object"}
         arguments = json.dumps(Sampler(schema, random).value(schema), ensure_ascii=random.random() < 0.5)
-        calls.append({"id": f"c{index}", "type": "function", "function": {"name": function["name"], "arguments": arguments}})
+        calls.append(
+            {"id": f"c{index}", "type": "function", "function": {"name": function["name"], "arguments": arguments}}
+        )
     return calls
 
 

@@ -83,7 +83,9 @@ async def until_up(session: aiohttp.ClientSession, url: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def samples(session: aiohttp.ClientSession, metrics_url: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+async def samples(
+    session: aiohttp.ClientSession, metrics_url: str
+) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     """Return all samples of a metrics page that are not zero, by name and labels."""
     async with session.get(metrics_url, headers={"accept": "text/plain"}) as response:
         text = await response.text()

@@ -8,6 +8,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
+
 from tests.acceptance.scripted import ScriptedUpstream, scripted_upstream
 from tests.acceptance.stacks import embedded
 
@@ -36,7 +38,11 @@ CASES: dict[str, tuple[bytes, int, str | None]] = {
     "a list": (b"[]", 400, None),
     "bad UTF-8": (chat().replace(b"hi", b"\xff\xfe"), 400, None),
     "100,000 nested brackets": (b'{"model": "random", "messages": ' + b"[" * 100_000, 400, None),
-    "100,000 nested brackets, closed": (b'{"model":"random","messages":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400, None),
+    "100,000 nested brackets, closed": (
+        b'{"model":"random","messages":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        400,
+        None,
+    ),
     "a 5,000-digit number": (chat().replace(b'{"model"', b'{"seed": ' + b"9" * 5_000 + b', "model"'), 400, None),
     "no model": (json.dumps({"messages": [USER]}).encode(), 400, "model"),
     "unknown model": (chat(model="nobody"), 404, None),
@@ -44,24 +50,30 @@ CASES: dict[str, tuple[bytes, int, str | None]] = {
     "empty messages": (chat(messages=[]), 400, "messages"),
     "unknown role": (chat(messages=[{"role": "narrator", "content": "x"}]), 400, "messages[0].role"),
     "tool without name": (
-        chat(tools=[{"type": "function", "function": {"parameters": {}}}]), 400, "tools[0].function.name"
+        chat(tools=[{"type": "function", "function": {"parameters": {}}}]),
+        400,
+        "tools[0].function.name",
     ),
     "tool with a name of no use": (chat(tools=[tool(), tool("a b!")]), 400, "tools[1].function.name"),
     "129 tools": (chat(tools=[tool(f"f{n}") for n in range(129)]), 400, "tools"),
     "schema that does not compile": (
-        chat(tools=[tool(parameters={"type": "objekt"})]), 400, "tools[0].function.parameters"
+        chat(tools=[tool(parameters={"type": "objekt"})]),
+        400,
+        "tools[0].function.parameters",
     ),
     "schema with a remote reference": (
-        chat(tools=[tool(parameters={"$ref": "http://127.0.0.1:9/x.json"})]), 400, "tools[0].function.parameters"
+        chat(tools=[tool(parameters={"$ref": "http://127.0.0.1:9/x.json"})]),
+        400,
+        "tools[0].function.parameters",
     ),
     "tool_choice for an undeclared tool": (
-        chat(tools=[tool()], tool_choice={"type": "function", "function": {"name": "g"}}), 400, "tool_choice"
+        chat(tools=[tool()], tool_choice={"type": "function", "function": {"name": "g"}}),
+        400,
+        "tool_choice",
     ),
     "tool_choice of no kind": (chat(tools=[tool()], tool_choice="sometimes"), 400, "tool_choice"),
     "required without tools": (chat(tool_choice="required"), 400, "tool_choice"),
-    "named without tools": (
-        chat(tool_choice={"type": "function", "function": {"name": "f"}}), 400, "tool_choice"
-    ),
+    "named without tools": (chat(tool_choice={"type": "function", "function": {"name": "f"}}), 400, "tool_choice"),
     "result without a call": (chat(messages=[USER, RESULT], tools=[tool()]), 400, "messages.[1].role"),
     "call without a result": (chat(messages=[USER, CALLED, USER], tools=[tool()]), 400, "messages.[2].role"),
     "call without a result at the end": (chat(messages=[USER, CALLED], tools=[tool()]), 400, "messages.[1].role"),
@@ -70,13 +82,13 @@ CASES: dict[str, tuple[bytes, int, str | None]] = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def upstream() -> AsyncIterator[ScriptedUpstream]:
     async with scripted_upstream() as serving:
         yield serving
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(upstream: ScriptedUpstream) -> AsyncIterator[str]:
     async with embedded(upstream.url) as stack:
         yield stack.url

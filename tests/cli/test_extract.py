@@ -77,7 +77,10 @@ def test_a_lines_own_tools_come_before_those_of_the_file(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     own = [{"type": "function", "function": {"name": "pong", "parameters": {"type": "object"}}}]
-    give(monkeypatch, lines({"id": 1, "text": PING, "tools": own}, {"id": 2, "text": PING.replace("ping", "pong"), "tools": own}))
+    give(
+        monkeypatch,
+        lines({"id": 1, "text": PING, "tools": own}, {"id": 2, "text": PING.replace("ping", "pong"), "tools": own}),
+    )
     assert main(["extract", "--jsonl", "--tools", TOOLS]) == 0
     found = [json.loads(line)["calls"] for line in capsysbinary.readouterr().out.splitlines()]
     assert found == [[], [["pong", {}]]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import httpx
@@ -27,7 +26,7 @@ def run_loop(console: Console, client: OpenAI, http: httpx.Client, model: str) -
         call = calls[0]
         console.print(f"  assistant  {call.function.name}({call.function.arguments})", markup=False)
         result = http.post(f"/tools/{call.function.name}", content=call.function.arguments, headers=_JSON)
-        console.print(f"  tool       {result.text}", markup=False)
+        console.print(f"  tool       POST /tools/{call.function.name} → {result.text}", markup=False, soft_wrap=True)
         if result.status_code != httpx.codes.OK:
             return [f"the loop: POST /tools/{call.function.name} answered {result.status_code}"]
         messages.append(
@@ -42,13 +41,12 @@ def run_loop(console: Console, client: OpenAI, http: httpx.Client, model: str) -
                 ],
             }
         )
-        content = json.dumps(result.json(), ensure_ascii=False)
-        messages.append({"role": "tool", "tool_call_id": call.id, "content": content})
+        messages.append({"role": "tool", "tool_call_id": call.id, "content": result.json()["content"]})
         second = client.chat.completions.create(model=model, messages=messages, tools=[CALCULATOR])
     except APIError as error:
         return [f"the loop: {type(error).__name__}: {error}"]
     answer = second.choices[0].message.content or ""
-    console.print(f"  assistant  {answer}", markup=False)
+    console.print(f"  assistant  {answer}", markup=False, soft_wrap=True)
     plain = answer.replace(",", "").replace(" ", "")
     return [] if LOOP_RESULT in plain else [f"the loop: the final answer lacks the tool's result {LOOP_RESULT}"]
 

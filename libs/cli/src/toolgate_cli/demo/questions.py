@@ -21,10 +21,10 @@ class Question(Struct, frozen=True):
 QUESTIONS = (
     Question("What is the weather in Paris?", "get_weather", {"city": "Paris"}),
     Question("What is 23 * 19?", "calculator", {"expression": "23 * 19"}),
-    Question("서울 날씨 알려줘.", "get_weather", {"city": "Seoul"}),
-    Question("Give me the 3 day forecast for Oslo.", "get_weather", {"city": "Oslo", "days": 3}),
+    Question("서울 날씨 알려줘.", "get_weather", {"city": "서울"}),
+    Question("What is the forecast for Oslo for the next 3 days?", "get_weather", {"city": "Oslo", "days": 3}),
     Question("What is (17 + 4) * 12?", "calculator", {"expression": "(17 + 4) * 12"}),
-    Question("東京の天気は？", "get_weather", {"city": "Tokyo"}),
+    Question("東京の天気は？", "get_weather", {"city": "東京"}),
 )
 LOOP_QUESTION = Question("What is 1234 * 5678?", "calculator", {"expression": "1234 * 5678"})
 LOOP_RESULT = "7006652"
@@ -50,7 +50,7 @@ WEATHER: ChatCompletionFunctionToolParam = {
         "parameters": {
             "type": "object",
             "properties": {
-                "city": {"type": "string", "description": "The city's name in English."},
+                "city": {"type": "string"},
                 "days": {"type": "integer", "minimum": 1, "maximum": 14},
             },
             "required": ["city"],

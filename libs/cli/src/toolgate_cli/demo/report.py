@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
@@ -21,17 +21,18 @@ def new_console() -> Console:
 
 
 def way(attempts: Sequence[tuple[str, str]]) -> str:
-    """Return how an answer was come by: each failed attempt with its reason, and what followed."""
+    """Return the failed attempts with their reasons, in order; those alike are counted: `bridge parse_error ×2`."""
     steps = []
-    for (strategy, outcome), (following, _) in pairwise(attempts):
-        steps.append(f"{strategy} {outcome}, {'retried' if following == strategy else f'to {following}'}")
-    return "; ".join(steps) or "-"
+    for (strategy, outcome), alike in groupby(attempts[:-1]):
+        count = len(list(alike))
+        steps.append(f"{strategy} {outcome}" + (f" ×{count}" if count > 1 else ""))
+    return " → ".join(steps) or "-"
 
 
 def table(rows: Sequence[Row]) -> Table:
     """Return the table of all requests."""
     made = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("persona", "mode", "streamed", "tool_choice", "served by", "fallbacks and retries", "call"):
+    for name in ("persona", "mode", "streamed", "tool_choice", "served by", "failed before that", "call"):
         made.add_column(name, overflow="fold")
     made.add_column("ms", justify="right")
     for row in rows:

@@ -1,0 +1,141 @@
+"""An upstream whose constrained answers are random values of the schema it was sent: nothing may break or leak."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from random import Random
+from typing import Any
+
+import aiohttp
+import jsonschema_rs
+import pytest
+import pytest_asyncio
+
+from tests.acceptance.driver import Driver, Outcome
+from tests.acceptance.scripted import ScriptedUpstream, scripted_upstream
+from tests.acceptance.stacks import embedded
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+
+COUNT = 240
+CONCURRENCY = 16
+DEADLINE_S = 30
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "nothing": {"type": "object", "properties": {}},
+    "closed": {"type": "object", "properties": {"id": {"type": "integer"}, "note": {"type": ["string", "null"]}},
+               "required": ["id"], "additionalProperties": False},
+    "open": {"type": "object"},
+    "text": {"type": "object", "properties": {"html": {"type": "string"}, "lang": {"enum": ["en", "ko", "007", 7, None]}},
+             "required": ["html"]},
+    "nested": {"type": "object", "properties": {
+        "filter": {"type": "object", "properties": {"tags": {"type": "array", "items": {"type": "string"}, "maxItems": 4},
+                                                    "deep": {"type": "object", "properties": {"x": {"type": "number"}}}}},
+        "items": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]}}},
+        "required": ["filter", "items"]},
+    "tree": {"type": "object", "properties": {"root": {"$ref": "#/$defs/node"}}, "required": ["root"], "$defs": {
+        "node": {"type": "object", "properties": {"value": {"type": "string"},
+                                                  "children": {"type": "array", "items": {"$ref": "#/$defs/node"}, "maxItems": 2}},
+                 "required": ["value"], "additionalProperties": False}}},
+    "bounds": {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "maximum": 14},
+                                                "s": {"type": "string", "minLength": 2, "maxLength": 9},
+                                                "big": {"type": "integer", "minimum": 9007199254740992}},
+               "required": ["n", "s", "big"]},
+    "map": {"type": "object", "properties": {"headers": {"type": "object", "additionalProperties": {"type": "string"}}},
+            "required": ["headers"]},
+}  # fmt: skip
+VALIDATORS = {name: jsonschema_rs.validator_for(schema) for name, schema in SCHEMAS.items()}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def upstream() -> AsyncIterator[ScriptedUpstream]:
+    async with scripted_upstream() as serving:
+        yield serving
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def driver(upstream: ScriptedUpstream) -> AsyncIterator[Driver]:
+    async with embedded(upstream.url) as stack, aiohttp.ClientSession() as session:
+        yield Driver(session, stack.url)
+
+
+def request(case: int, choice: str) -> dict[str, Any]:
+    random = Random(case)
+    names = random.sample(list(SCHEMAS), random.randint(1, 4))
+    chosen: Any = {"type": "function", "function": {"name": names[0]}} if choice == "named" else choice
+    return {
+        "model": "random",
+        "messages": [{"role": "user", "content": f"case-{case}: do what you like."}],
+        "tools": [{"type": "function", "function": {"name": name, "parameters": SCHEMAS[name]}} for name in names],
+        "tool_choice": chosen,
+        "parallel_tool_calls": case % 3 != 0,
+    }
+
+
+def problems(body: dict[str, Any], outcome: Outcome, written: list[str]) -> list[str]:
+    """Return all that is wrong with an answer, given what the upstream wrote for it."""
+    found = list(outcome.flaws)
+    if outcome.status != 200 or outcome.error is not None:
+        return [*found, f"status {outcome.status}: {outcome.error}"]
+    declared = {tool["function"]["name"] for tool in body["tools"]}
+    delivered = [(name, json.loads(text)) for name, text in outcome.calls]
+    for name, arguments in delivered:
+        if name not in declared or not VALIDATORS[name].is_valid(arguments):
+            found.append(f"invalid call {name}({arguments})")
+    if len(delivered) > 1 and not body["parallel_tool_calls"]:
+        found.append("more than one call")
+    said = json.loads(written[-1])
+    if isinstance(said, list):
+        wanted = [(call["function"]["name"], json.loads(call["function"]["arguments"])) for call in said]
+    else:
+        wanted = [(call["name"], call["arguments"]) for call in said.get("calls", ())]
+        if said["action"] == "answer" and outcome.content != said["answer"]:
+            found.append(f"content {outcome.content!r}, written {said['answer']!r}")
+    if delivered and outcome.content is not None:
+        found.append(f"content {outcome.content!r} beside calls")
+    if delivered != (wanted if body["parallel_tool_calls"] else wanted[:1]):
+        found.append(f"delivered {delivered}, written {wanted}")
+    return found
+
+
+async def check(driver: Driver, upstream: ScriptedUpstream, cases: list[tuple[dict[str, Any], str, bool]]) -> None:
+    """Ask everything; every answer has to be a valid one, and no other than what was written."""
+    limit = asyncio.Semaphore(CONCURRENCY)
+    bad: list[str] = []
+    served: Counter[str] = Counter()
+
+    async def one(body: dict[str, Any], mode: str, stream: bool) -> None:
+        case = body["messages"][0]["content"].split(":")[0].removeprefix("case-")
+        async with limit, asyncio.timeout(DEADLINE_S):
+            outcome = await driver.ask(body, mode=mode, stream=stream)
+        served[str(outcome.facts.get("strategy"))] += 1
+        bad.extend(
+            f"case {case} {mode} {stream}: {problem}" for problem in problems(body, outcome, upstream.written[case])
+        )
+
+    await asyncio.gather(*(one(*case) for case in cases))
+    assert bad == [], "\n".join(bad[:10]) + f"\n{len(bad)} in all; served by {dict(served)}"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("choice", ["required", "named", "auto"])
+async def test_random_decisions_are_delivered_exactly_or_not_at_all(
+    choice: str, stream: bool, driver: Driver, upstream: ScriptedUpstream
+) -> None:
+    base = (1 + ["required", "named", "auto"].index(choice)) * 1_000_000 + stream * 500_000
+    # Under auto a model that ignores tools may answer in text for good: only emulation asks it for a decision.
+    modes = ("emulate",) if choice == "auto" else ("auto", "emulate")
+    cases = [(request(base + n, choice), modes[n % len(modes)], stream) for n in range(COUNT)]
+    await check(driver, upstream, cases)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_random_native_calls_are_delivered_exactly(
+    stream: bool, driver: Driver, upstream: ScriptedUpstream
+) -> None:
+    base = 9_000_000 + stream * 500_000
+    cases = [({**request(base + n, "auto"), "model": "random-native"}, "auto", stream) for n in range(COUNT)]
+    await check(driver, upstream, cases)
