@@ -39,7 +39,7 @@ _GROUPED = re.compile(r"(?<![\w.])\d{1,3}(?:,\d{3})+(?![\d])")
 _ZERO_GROUP = re.compile(r"\d,0\d\d(?!\d)")
 _PERCENT = re.compile(r"%\s*(?:$|of\b|[-+*/),])")
 _FACTORIAL = re.compile(r"[\d)]\s*!(?!=)")
-_PRODUCT = re.compile(r"\d\s*\(|\)\s*\(|\)\s*\d|(?<![\w.])\d+(?:\.\d+)?\s*(?!e[-+]?\d)[A-Za-z_]")
+_PRODUCT = re.compile(r"(?<![\w.])\d+(?:\.\d+)?\s*(?:\(|(?!e[-+]?\d)[A-Za-z_])|\)\s*[\d(]")
 _REMAINDER = re.compile(r"\bmod(?:ulo)?\b", re.IGNORECASE)
 
 
