@@ -58,9 +58,9 @@ def asked(**fields: Any) -> dict[str, Any]:
     return {"model": MODEL, "messages": QUESTION, "tools": [TOOL], **fields}
 
 
-def native(name: str, arguments: str, *, index: int = 0, id: str = "call_1") -> dict[str, Any]:
+def native(name: str, arguments: str, *, index: int = 0, call_id: str = "call_1") -> dict[str, Any]:
     """A native call in an upstream's message or delta."""
-    return {"index": index, "id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+    return {"index": index, "id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 WEATHER = native("get_weather", '{"city":"Oslo"}')
@@ -174,7 +174,7 @@ async def gateway(
     registry = CollectorRegistry()
     async with scripted(_with_models(chosen)) as upstream:
         places = {"main": {"url": upstream.url}}
-        told = GatewaySettings(**{"port": 0, "metrics_port": 0, "upstreams": places, "drain_s": 2, **settings})
+        told = GatewaySettings(**{"port": 0, "metrics": False, "metrics_port": 0, "upstreams": places, "drain_s": 2, **settings})
         numbers = itertools.count()
 
         @asynccontextmanager

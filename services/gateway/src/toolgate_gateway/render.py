@@ -25,11 +25,11 @@ class Identity(Struct, frozen=True):
 
 
 def finish_reason(answer: Answer, request: ChatRequest, *, named: str = "stop") -> str:
-    """Return a choice's finish reason as OpenAI gives it: `named` after a named tool choice, else the plain one."""
+    """Return a choice's finish reason as OpenAI gives it; `named` is the one of a call that was asked for by name."""
+    if request.tool_choice.mode == "named" and answer.finish_reason in ("stop", "tool_calls"):
+        return named
     if answer.finish_reason != "tool_calls":
         return answer.finish_reason
-    if request.tool_choice.mode == "named":
-        return named
     return "function_call" if request.legacy_functions else "tool_calls"
 
 
