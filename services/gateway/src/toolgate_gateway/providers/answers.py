@@ -22,7 +22,8 @@ USAGE_WAIT_S = 2.0
 DRAIN_WAIT_S = 0.05
 """How long the end of a finished response is waited for, so that its connection can be used again."""
 
-FORWARDED_HEADERS = ("content-type", "openai-processing-ms", "openai-version")
+FORWARDED_HEADERS = ("content-type", "openai-", "x-ratelimit-")
+"""How the names of the headers begin that are forwarded; all others are between the gateway and the upstream."""
 
 
 async def read_some(response: aiohttp.ClientResponse, failures: FailureTable) -> bytes | UpstreamFailure:
@@ -192,7 +193,7 @@ class ForwardedBytes:
         self._failures = failures
         self._complete = False
         self.headers: Mapping[str, str] = {
-            name: response.headers[name] for name in FORWARDED_HEADERS if name in response.headers
+            name.lower(): value for name, value in response.headers.items() if name.lower().startswith(FORWARDED_HEADERS)
         }
 
     async def chunks(self) -> AsyncIterator[bytes]:
