@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
 from google.rpc.code_pb2 import Code
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
@@ -76,6 +77,8 @@ _BARE = {
 }
 _TOO_LARGE = ("MESSAGE_TOO_LARGE", "a message is larger than the limit")
 _INTERNAL = ("INTERNAL", "internal error")
+# What grpc.aio says, with status INTERNAL, when a stream is written to whose connection has just broken.
+_BROKEN_WRITE = "Internal error from Core"
 
 
 def service_error(service: str, reason: str, message: str, *, field: str | None = None) -> ServiceError:
@@ -123,16 +126,23 @@ def from_rpc_error(service: str, error: grpc.aio.AioRpcError) -> ServiceError:
     found = _from_details(service, details if isinstance(details, bytes) else b"")
     if found is not None:
         return found
-    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in (error.details() or ""):
+    text = error.details() or ""
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
         return service_error(service, *_TOO_LARGE)
+    if error.code() is grpc.StatusCode.INTERNAL and text == _BROKEN_WRITE:
+        return service_error(service, *_BARE[grpc.StatusCode.UNAVAILABLE])
     return service_error(service, *_BARE.get(error.code(), _INTERNAL))
 
 
 def _from_details(service: str, content: bytes) -> ServiceError | None:
-    status, info, bad = Status.FromString(content), ErrorInfo(), BadRequest()
-    for detail in status.details:
-        if not detail.Unpack(info):
-            detail.Unpack(bad)
+    status, info, bad = Status(), ErrorInfo(), BadRequest()
+    try:
+        status.ParseFromString(content)
+        for detail in status.details:
+            if not detail.Unpack(info):
+                detail.Unpack(bad)
+    except DecodeError:
+        return None
     if info.domain != DOMAIN or info.reason not in REASONS:
         return None
     field = bad.field_violations[0].field if bad.field_violations else None

@@ -25,6 +25,8 @@ class LocalTransformer:
     async def transform(self, effect: Transform, *, timeout_s: float) -> Transformed:  # noqa: ARG002 - see above
         """Write the upstream request."""
         with translated(TRANSFORMER):
+            if effect.dialect not in DIALECTS:
+                raise UnknownDialectError(f"unknown dialect: {effect.dialect}")
             return transform(effect)
 
 
@@ -89,9 +91,11 @@ class LocalSession:
             raise service_error(EXTRACTOR, "OUT_OF_ORDER", "the extraction has ended")
         if self._extraction is None:
             plan, state = self._setup.plan, self._setup.state
-            if plan.dialect not in DIALECTS:
-                raise UnknownDialectError(f"unknown dialect {plan.dialect!r}")
-            self._extraction = Extraction(plan, self._toolsets.get(self._setup.tools_json), state)
+            toolset = self._toolsets.get(self._setup.tools_json)
+            try:
+                self._extraction = Extraction(plan, toolset, state)
+            except ValueError as error:
+                raise UnknownDialectError(str(error)) from error
         return self._extraction
 
 

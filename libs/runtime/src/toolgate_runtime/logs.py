@@ -108,6 +108,11 @@ def configure(
     return Log(show_content=show_content)
 
 
+def is_secret(name: str) -> bool:
+    """Whether a field of this name holds a credential."""
+    return _SECRET_KEY.search(name) is not None
+
+
 def redact(text: str) -> str:
     """Mask what looks like a credential in a text."""
     return _SECRET_TEXT.sub(MASK, text)
@@ -115,7 +120,7 @@ def redact(text: str) -> str:
 
 def redacted(fields: dict[str, Any]) -> dict[str, Any]:
     """Mask fields whose names say that they are credentials, at any depth, and credentials in texts."""
-    return {key: MASK if value and _SECRET_KEY.search(str(key)) else _value(value) for key, value in fields.items()}
+    return {key: MASK if value and is_secret(str(key)) else _value(value) for key, value in fields.items()}
 
 
 def _value(value: object) -> object:

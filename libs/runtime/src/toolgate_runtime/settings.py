@@ -30,6 +30,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from toolgate_core.errors import ToolgateError
 from toolgate_core.jsontext import JsonTextError, decode
 
+from toolgate_runtime.logs import is_secret
+
 PREFIX = "TOOLGATE_"
 CONFIG = "TOOLGATE_CONFIG"
 EXIT_STATUS = 2
@@ -161,7 +163,7 @@ _Environment: TypeAlias = list[tuple[Mapping[str, str | None], str]]
 _S = TypeVar("_S", bound=Settings)
 
 
-def load(settings: type[_S], **given: object) -> _S:
+def load(settings: type[_S], **given: Any) -> _S:
     """Return the settings of this process; raise `SettingsError` naming the first thing that is wrong.
 
     `given`: values that come before all others, as a command line's do.
@@ -169,7 +171,7 @@ def load(settings: type[_S], **given: object) -> _S:
     try:
         return settings(**given)
     except ValidationError as error:
-        raise SettingsError(_explain(settings, error)) from error
+        raise SettingsError(_explain(settings, error, given)) from error
 
 
 def load_or_exit(settings: type[_S]) -> _S:
@@ -237,16 +239,18 @@ def _decode(label: str, text: str) -> object:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _explain(settings: type[Settings], error: ValidationError) -> str:
+def _explain(settings: type[Settings], error: ValidationError, given: dict[str, Any]) -> str:
     """Put the first error of a validation into one line; the value itself is shown for plain, short ones only."""
     first = error.errors(include_url=False, include_context=False)[0]
-    field, *inner = first["loc"] or ("settings",)
-    found = _Source(settings).find(str(field)) if field in settings.model_fields else None
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in inner)
-    label = found.label if found else str(field)
-    annotation = str(settings.model_fields[str(field)].annotation) if field in settings.model_fields else ""
+    message = " ".join(first["msg"].removeprefix("Value error, ").split())
+    if not first["loc"]:
+        return message
+    name, *inner = first["loc"]
+    field = settings.model_fields.get(str(name))
+    found = _Source(settings).find(str(name)) if field and name not in given else None
+    label = found.label if found else str(name)
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in inner).lstrip(".")
     value = first["input"]
-    shown = isinstance(value, str | int | float) and len(str(value)) <= 80 and "Secret" not in annotation
-    got = f" (got {value!r})" if shown else ""
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{label}{': ' + path.lstrip('.') if path else ''}: {' '.join(message.split())}{got}"
+    secret = is_secret(f"{name}.{path}") or (field is not None and "Secret" in str(field.annotation))
+    shown = isinstance(value, str | int | float) and len(str(value)) <= 80 and not secret
+    return f"{label}: {path + ': ' if path else ''}{message}{f' (got {value!r})' if shown else ''}"

@@ -1,0 +1,135 @@
+"""What a log line says, and what it never says."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from toolgate_runtime import logs
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    root, ours = logging.getLogger(), logging.getLogger("toolgate")
+    handlers, levels = root.handlers[:], (root.level, ours.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+
+
+def written(stream: io.StringIO) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    for line in lines:
+        assert line.pop("ts").endswith("Z")
+    return lines
+
+
+def test_a_line_is_one_json_object_with_event_fields_and_request_id() -> None:
+    stream = io.StringIO()
+    log = logs.configure("extractor", stream=stream)
+    token = logs.request_id.set("r1")
+    log.info("served", ms=1.5, model="m", calls=("a", "b"))
+    logs.request_id.reset(token)
+    log.warning("odd")
+    assert written(stream) == [
+        {
+            "level": "info",
+            "service": "extractor",
+            "msg": "served",
+            "request_id": "r1",
+            "ms": 1.5,
+            "model": "m",
+            "calls": ["a", "b"],
+        },
+        {"level": "warning", "service": "extractor", "msg": "odd"},
+    ]
+
+
+def test_stages_show_only_in_debug_mode() -> None:
+    quiet, loud = io.StringIO(), io.StringIO()
+    logs.configure("s", stream=quiet).stage("transform")
+    log = logs.configure("s", debug=True, stream=loud)
+    assert log.stages
+    log.stage("transform", strategy="bridge")
+    assert written(quiet) == []
+    assert written(loud) == [{"level": "debug", "service": "s", "msg": "transform", "strategy": "bridge"}]
+
+
+def test_the_level_is_kept() -> None:
+    stream = io.StringIO()
+    log = logs.configure("s", level="error", stream=stream)
+    log.warning("no")
+    log.error("yes")
+    assert [line["msg"] for line in written(stream)] == ["yes"]
+
+
+def test_content_is_shown_only_when_asked_for() -> None:
+    assert logs.Log().content("four") == "(4 characters)"
+    assert logs.Log().content(b"four") == "(4 bytes)"
+    assert logs.Log(show_content=True).content(b"f\xff") == "f�"
+
+
+def test_credentials_are_masked_at_any_depth() -> None:
+    stream = io.StringIO()
+    logs.configure("s", stream=stream).info(
+        "head sk-abcdefgh12",
+        headers={"Authorization": "Bearer abc", "accept": "x"},
+        api_key="k",
+        list=[{"password": "p"}],
+        note="sent Bearer abc.def to it",
+        total_tokens=5,
+        access_token="t",
+        secret="",
+    )
+    assert written(stream) == [
+        {
+            "level": "info",
+            "service": "s",
+            "msg": "head ***",
+            "headers": {"Authorization": "***", "accept": "x"},
+            "api_key": "***",
+            "list": [{"password": "***"}],
+            "note": "sent *** to it",
+            "total_tokens": 5,
+            "access_token": "***",
+            "secret": "",
+        }
+    ]
+
+
+def test_lines_of_libraries_are_json_too_and_carry_their_logger() -> None:
+    stream = io.StringIO()
+    logs.configure("s", stream=stream)
+    logging.getLogger("other").info("not this")
+    logging.getLogger("other").warning("this %s", "one")
+    assert written(stream) == [{"level": "warning", "service": "s", "msg": "this one", "logger": "other"}]
+
+
+def test_an_error_brings_its_traceback() -> None:
+    stream = io.StringIO()
+    log = logs.configure("s", stream=stream)
+    try:
+        raise LookupError("Bearer abc")
+    except LookupError as error:
+        log.error("failed", error=error)
+    (line,) = written(stream)
+    assert line["error"].endswith("LookupError: ***")
+
+
+def test_a_field_cannot_replace_what_every_line_has() -> None:
+    stream = io.StringIO()
+    logs.configure("s", stream=stream).info("event", level="x", service="y")
+    assert written(stream) == [{"level": "info", "service": "s", "msg": "event"}]
+
+
+def test_values_that_json_cannot_hold_are_written_somehow() -> None:
+    stream = io.StringIO()
+    logs.configure("s", stream=stream).info("event", thing=object, text="\ud800")
+    (line,) = written(stream)
+    assert line["text"] == "\ud800"
+    assert line["thing"] == "<class 'object'>"
