@@ -73,5 +73,7 @@ def test_core_module_calls_nothing_that_reaches_outside(module: Path) -> None:
 
 
 def test_an_import_inside_a_function_is_seen() -> None:
-    tree = ast.parse("def f():\n    from os import path\n    import time as t\n    from . import x\n    from io import open\n")
+    tree = ast.parse(
+        "def f():\n    from os import path\n    import time as t\n    from . import x\n    from io import open\n"
+    )
     assert list(imported(tree)) == ["os", "time", ".", "io.open"]

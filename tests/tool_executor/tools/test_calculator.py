@@ -84,7 +84,7 @@ async def test_bad_expression_is_explained(
     assert (error.code, error.message, error.hint) == (code, message, hint)
 
 
-SECRETS = ["root:", "PATH=", "/work", "site-packages"]
+SECRETS = ["root:", "PATH=", "site-packages"]
 ESCAPES = [
     "().__class__",
     "().__class__.__base__.__subclasses__()",
