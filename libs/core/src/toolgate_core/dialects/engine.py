@@ -57,6 +57,7 @@ class Extraction:
         self._scan = Scan(grammars_of(name) if plan.form != "text" else (), state)
         self._reading = Reading(self._cursor, self._sink, toolset, plan.names)
         self._mode: Mode = "content"
+        self._decides = name == "decision"
         self._half = ""
         if plan.reasoning_open:
             self._turn("think")
@@ -115,7 +116,10 @@ class Extraction:
     def _say(self, text: str) -> None:
         if not text:
             return
-        if self._mode == "content":
+        if self._mode == "content" and self._decides:
+            # Only a decision may answer: what stands beside it is for whoever judges a text without one.
+            self._sink.drop("prose", text)
+        elif self._mode == "content":
             self._sink.text(text)
         elif self._mode == "skip":
             self._sink.drop("markup", text)

@@ -30,7 +30,7 @@ class Try:
         """The tokens it cost: of two passes the first prompt (which the second repeats) and both completions."""
         second = self.reading.usage if self.reading is not None else None
         first = self.first_usage
-        if first is None or second is None or first is second:
+        if first is None or second is None:
             return second or first
         return Usage(
             first.prompt_tokens,
@@ -66,6 +66,8 @@ def judge(reading: Reading, request: ChatRequest) -> tuple[AttemptOutcome, str]:
         return AttemptOutcome.SUCCESS_TEXT, ""
     if reading.finish == "length" and (reading.unfinished or request.tool_choice.forced or not reading.text):
         return AttemptOutcome.TRUNCATED, "The answer was cut by the token limit before a call was complete."
+    if reading.undecided:
+        return AttemptOutcome.PARSE_ERROR, "The answer had to be one JSON object, a decision, and was not."
     if request.tool_choice.forced:
         return AttemptOutcome.NO_TOOL_CALL, "The answer had to be a tool call and was text."
     if not reading.text.strip() and request.tool_choice.mode != "none":

@@ -10,8 +10,8 @@ from toolgate_core.ladder.replay import mended, quote, text_of
 from toolgate_core.messages import ChatRequest
 from toolgate_core.plan import Plan
 
-_CALL = '{"action": "call", "calls": [{"name": "<tool>", "arguments": {<arguments>}}]}'
-_ANSWER = '{"action": "answer", "answer": "<text>"}'
+_CALL = '{"action": "call", "calls": [{"name": "TOOL_NAME", "arguments": {"PARAMETER_NAME": "VALUE"}}]}'
+_ANSWER = '{"action": "answer", "answer": "TEXT FOR THE USER"}'
 
 
 def transform(effect: Transform) -> Transformed:

@@ -171,7 +171,7 @@ class Climb:
                 return self._upstream_failed(attempt, failure)
             assert attempt.reading is not None
             draft = attempt.reading.text or attempt.reading.reasoning
-            attempt.first_usage = attempt.reading.usage
+            attempt.first_usage, attempt.reading = attempt.reading.usage, None
         failure = yield from self._ask(attempt, fault, draft)
         if failure is not None:
             return self._upstream_failed(attempt, failure)

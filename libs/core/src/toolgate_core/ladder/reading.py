@@ -84,7 +84,7 @@ class Reading:
         self._raw: list[str] = []
         self.logprobs: list[JsonObject] = []
         self.fault: Fault | None = None
-        self.stray = ""
+        self._stray: list[str] = []
         self.calls = 0
         self.finish: FinishReason | None = None
         self.usage: Usage | None = None
@@ -95,6 +95,17 @@ class Reading:
     def text(self) -> str:
         """The clean text of the answer so far."""
         return "".join(self._text)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether a decision was asked for and other text came."""
+        return not self._text and any(not text.isspace() for text in self._stray)
+
+    @property
+    def stray(self) -> str:
+        """Text where a decision was asked for: no answer, but the best there is when nothing better comes."""
+        text = "".join(self._stray).strip()
+        return "" if text.startswith(("{", "[", "`", "<")) else text
 
     @property
     def reasoning(self) -> str:
@@ -229,8 +240,9 @@ class Reading:
         if kind == "cut":
             self.unfinished = True
             return
-        if not self.stray and self._plan.form == "decision":
-            self.stray = raw
+        if kind == "prose":
+            self._stray.append(raw)
+            return
         self._fail(Reason.PARSE_ERROR, f"The answer could not be read as a tool call ({kind}).")
 
     def _fail(self, reason: Reason, detail: str) -> None:

@@ -63,7 +63,7 @@ def _listing(request: ChatRequest) -> str:
     choice = request.tool_choice
     lines = [_line(tool) for tool in request.tools if choice.permits(tool.name)]
     rules = [_FORCED if choice.forced else _FREE, answer_rule(request, what="An answer")]
-    return "\n".join(filter(None, (_INTRO, *lines, "", *rules)))
+    return "\n".join(filter(None, (_INTRO, "<tools>", *lines, "</tools>", *rules)))
 
 
 def _line(tool: ToolDefinition) -> str:

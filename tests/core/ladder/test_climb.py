@@ -1,0 +1,518 @@
+"""The climb: which strategies are tried, what the client gets, and how it ends."""
+
+from __future__ import annotations
+
+import pytest
+from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, TextDelta
+from toolgate_core.ladder import Answer, Refusal
+from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
+from toolgate_core.messages import Usage
+from toolgate_core.policy import Capabilities, Policy
+from toolgate_core.vocabulary import AttemptOutcome, Mode, RequestOutcome, Strategy
+
+from tests.core.ladder.world import OSLO, USAGE, World, called, decided, failed, said
+
+ALL = Policy(retries={})
+BROKEN = 'Wait.\n<tool_call>{"name": "ping", "arguments": {"a" "b" c</tool_call>'
+
+
+def test_a_valid_native_call_is_delivered_whole_with_its_own_id() -> None:
+    world = World([called(OSLO)])
+    assert world.run() == Answer(
+        finish_reason="tool_calls", strategy=Strategy.NATIVE, usage=USAGE, total_usage=USAGE, repairs=()
+    )
+    assert world.events == [CallStart(0, "get_weather", "id0"), ArgumentsDelta(0, '{"city":"Oslo"}'), CallEnd(0)]
+    assert world.climb.summary == "native:ok"
+
+
+def test_a_named_choice_ends_with_stop() -> None:
+    world = World([called(OSLO)], tool_choice={"type": "function", "function": {"name": "get_weather"}})
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (answer.finish_reason, world.calls) == ("stop", [("get_weather", {"city": "Oslo"})])
+
+
+def test_text_under_auto_is_an_answer_and_flows_as_it_comes() -> None:
+    world = World([[Piece(text="Hel"), Piece(text="lo"), Piece(finish="stop")]], stream=True)
+    assert isinstance(world.run(), Answer)
+    assert world.emits == [(TextDelta("Hel"),), (TextDelta("lo"),)]
+    assert world.climb.attempts[0].outcome is AttemptOutcome.SUCCESS_TEXT
+
+
+def test_required_falls_from_strategy_to_strategy_until_a_call_settles() -> None:
+    world = World(
+        [said("no"), said("no"), decided(("get_weather", {"city": "Oslo"}))], tool_choice="required", policy=ALL
+    )
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert world.climb.summary == "native:no_tool_call,guided:parse_error,bridge:ok"
+    assert (world.text, world.calls) == ("", [("get_weather", {"city": "Oslo"})])
+    assert answer.usage == USAGE
+    assert answer.total_usage == Usage(30, 15)
+    assert world.climb.priority is Strategy.BRIDGE
+
+
+def test_two_pass_reasons_first_and_converts_then() -> None:
+    answers = [
+        said("no"),
+        said("no"),
+        said("{"),
+        said("I need the weather."),
+        decided(("get_weather", {"city": "Oslo"})),
+    ]
+    world = World(answers, tool_choice="required", policy=ALL)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert answer.strategy is Strategy.TWO_PASS
+    assert answer.usage == Usage(10, 10)
+    assert [ask.draft for ask in world.asked] == [None, None, None, None, "I need the weather."]
+
+
+def test_a_retry_quotes_the_fault() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
+    answers = [decided(("get_weather", {"city": "Oslo", "days": "three"})), decided(("get_weather", {"city": "Oslo"}))]
+    world = World(answers, tool_choice="required", policy=policy)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "bridge:schema_invalid,bridge:ok"
+    fault = world.asked[1].fault
+    assert fault is not None
+    assert "days" in fault.detail
+    assert [attempt.retry for attempt in world.climb.attempts] == [0, 1]
+
+
+def test_emulate_never_uses_the_upstreams_own_tool_calling() -> None:
+    world = World([decided(("ping", {}))], mode=Mode.EMULATE)
+    assert isinstance(world.run(), Answer)
+    assert "tools" not in world.bodies[0]
+    assert world.climb.summary == "bridge:ok"
+
+
+def test_leaked_markup_in_native_text_is_salvaged_and_tagged() -> None:
+    text = 'Let me look.\n<tool_call>\n{"name": "get_weather", "arguments": {"city": "Oslo"}}\n</tool_call>'
+    world = World([said(text)])
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, world.calls) == ("Let me look.", [("get_weather", {"city": "Oslo"})])
+    assert "leaked_markup" in answer.repairs
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_the_stream_equals_the_whole_answer(size: int) -> None:
+    text = 'Hm `<tool_call>` <b\n<tool_call>{"name": "get_weather", "arguments": {"city": "Oslo", "days": "3"}}</tool_call>'
+    pieces = [Piece(text=text[at : at + size]) for at in range(0, len(text), size)]
+    whole, split = World([said(text)]), World([[*pieces, Piece(finish="stop", usage=USAGE)]], stream=True)
+    assert whole.run() == split.run()
+    assert (whole.text, whole.calls) == (split.text, split.calls)
+    assert whole.calls == [("get_weather", {"city": "Oslo", "days": 3})]
+
+
+def test_white_space_beside_native_calls_is_no_content() -> None:
+    world = World([called(OSLO, text="\n\n")])
+    world.run()
+    assert world.text == ""
+
+
+def test_an_unreadable_call_after_text_was_sent_can_only_be_followed_by_a_call() -> None:
+    world = World([said(BROKEN), decided(("ping", {}))], policy=ALL, stream=True)
+    world.policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+    world.climb = world.make()
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, world.calls, answer.degraded) == ("Wait.", [("ping", {})], False)
+    assert world.climb.summary == "native:parse_error,bridge:ok"
+
+
+def test_after_sent_text_and_failed_attempts_a_stream_ends_with_an_error() -> None:
+    policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+    answers = [said(BROKEN), said("{")]
+    refusal = World(answers, policy=policy, stream=True).run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.code, refusal.should_retry) == (502, "tool_call_unavailable", False)
+    assert refusal.outcome is RequestOutcome.EXHAUSTED
+
+
+def test_not_streamed_the_best_clean_text_is_the_degraded_answer() -> None:
+    policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+    world = World([said(BROKEN), said("{")], policy=policy)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, world.calls, answer.degraded, answer.finish_reason) == ("Wait.", [], True, "stop")
+
+
+def test_prose_where_a_decision_was_asked_for_is_the_best_text_when_nothing_else_came() -> None:
+    world = World([said("It is sunny.")], policy=Policy(ladder=(Strategy.BRIDGE,), retries={}))
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, answer.degraded) == ("It is sunny.", True)
+
+
+def test_required_that_no_strategy_can_fulfil_is_a_502_that_asks_not_to_retry() -> None:
+    world = World([said("no")] * 3 + [said("draft"), said("no")], tool_choice="required", policy=ALL)
+    refusal = world.run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.code, refusal.should_retry) == (502, "tool_call_unavailable", False)
+    assert world.events == []
+
+
+def test_an_answer_that_was_decided_streams_while_it_is_written() -> None:
+    text = '{"action":"answer","answer":"Good morning"}'
+    pieces = [Piece(text=char) for char in text]
+    policy = Policy(ladder=(Strategy.BRIDGE,))
+    world = World([[*pieces, Piece(finish="stop")]], policy=policy, stream=True)
+    assert isinstance(world.run(), Answer)
+    assert world.text == "Good morning"
+    assert len(world.emits) > 5
+
+
+def test_stop_strings_end_the_answer_of_an_envelope() -> None:
+    text = '{"action":"answer","answer":"one END two"}'
+    policy = Policy(ladder=(Strategy.BRIDGE,))
+    world = World([[Piece(text=char) for char in text]], policy=policy, stream=True, stop=["END", "ENOUGH"])
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, answer.finish_reason, world.hang_ups) == ("one ", "stop", 1)
+    assert "stop" not in world.bodies[0]
+
+
+def test_text_that_only_begins_like_a_stop_string_is_kept() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,))
+    world = World([said('{"action":"answer","answer":"the EN"}')], policy=policy, stop="END")
+    world.run()
+    assert world.text == "the EN"
+
+
+def test_an_answer_cut_by_the_token_limit_keeps_its_reason_and_drops_the_call() -> None:
+    world = World([[Piece(text="So", calls=(CallDelta(0, "a", "get_weather", '{"city":"Os'),), finish="length")]])
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (answer.finish_reason, world.text, world.calls) == ("length", "So", [])
+    assert world.climb.attempts[0].outcome is AttemptOutcome.TRUNCATED
+
+
+def test_the_finished_calls_of_a_cut_answer_are_delivered_with_the_reason_length() -> None:
+    world = World([called(OSLO, ("ping", "{"), finish="length")])
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (answer.finish_reason, world.calls) == ("length", [("get_weather", {"city": "Oslo"})])
+
+
+def test_required_climbs_after_a_cut_and_ends_with_length_when_all_were_cut() -> None:
+    policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+    world = World([said("so", "length"), said('{"action":"call"', "length")], tool_choice="required", policy=policy)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (answer.finish_reason, world.events) == ("length", [])
+    assert world.climb.summary == "native:truncated,bridge:truncated"
+
+
+def test_an_empty_answer_is_no_answer() -> None:
+    world = World([said(""), called(OSLO)], policy=Policy(ladder=(Strategy.NATIVE,), retries={Strategy.NATIVE: 1}))
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:no_tool_call,native:ok"
+
+
+def test_a_filtered_answer_is_passed_on() -> None:
+    answer = World([said("", "content_filter")], tool_choice="required").run()
+    assert isinstance(answer, Answer)
+    assert answer.finish_reason == "content_filter"
+
+
+def test_a_bad_call_after_a_delivered_one_is_dropped_and_tagged() -> None:
+    world = World([called(OSLO, ("nope", "{}"))])
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.calls, answer.repairs) == ([("get_weather", {"city": "Oslo"})], ("bad_call_dropped",))
+
+
+def test_without_parallel_calls_only_the_first_is_delivered() -> None:
+    world = World([called(OSLO, ("ping", "{}"))], parallel_tool_calls=False)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.calls, answer.repairs) == ([("get_weather", {"city": "Oslo"})], ("parallel_call_dropped",))
+
+
+def test_text_after_a_call_is_not_sent() -> None:
+    text = '<tool_call>{"name":"ping","arguments":{}}</tool_call>\nDone.'
+    world = World([said(text)])
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, world.calls) == ("", [("ping", {})])
+    assert "text_after_call" in answer.repairs
+
+
+def test_an_interleaved_native_stream_comes_out_in_order() -> None:
+    deltas = [
+        Piece(calls=(CallDelta(0, "a", "get_weather", '{"city":'),)),
+        Piece(calls=(CallDelta(1, "b", "ping", "{"),)),
+        Piece(calls=(CallDelta(0, None, None, '"Oslo"}'), CallDelta(1, None, None, "}"))),
+        Piece(finish="tool_calls"),
+    ]
+    world = World([deltas], stream=True)
+    assert isinstance(world.run(), Answer)
+    assert world.calls == [("get_weather", {"city": "Oslo"}), ("ping", {})]
+
+
+def test_long_odd_or_repeated_ids_are_replaced() -> None:
+    deltas = tuple(CallDelta(n, call_id, "ping", "{}") for n, call_id in enumerate(["x" * 46, "a", "a", "b c", None]))
+    world = World([[Piece(calls=deltas, finish="tool_calls")]])
+    world.run()
+    ids = [event.id for event in world.events if isinstance(event, CallStart)]
+    assert ids == ["call_0", "a", "call_1", "call_2", "call_3"]
+
+
+def test_tool_choice_none_delivers_text_and_never_a_call() -> None:
+    text = 'Sure. <tool_call>{"name":"ping","arguments":{}}</tool_call>'
+    world = World([said(text)], tool_choice="none")
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text.strip(), world.calls, answer.finish_reason) == ("Sure.", [], "stop")
+
+
+def test_tool_choice_none_falls_to_a_prompt_where_the_upstream_knows_no_tools() -> None:
+    world = World([failed("unsupported", status=400), said("Hello.")], tool_choice="none")
+    assert isinstance(world.run(), Answer)
+    assert (world.text, world.climb.summary) == ("Hello.", "native:unsupported,bridge:ok")
+
+
+# plain_text: check
+
+
+def test_checked_text_is_released_when_the_bridge_agrees() -> None:
+    world = World([said("Hello."), said('{"action":"answer","answer":"x"}')], policy=Policy(plain_text="check"))
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, answer.strategy, answer.degraded) == ("Hello.", Strategy.NATIVE, False)
+    assert world.climb.summary == "native:ok,bridge:ok"
+
+
+def test_checked_text_gives_way_to_the_call_that_the_bridge_decides_on() -> None:
+    world = World([said("Hello."), decided(("ping", {}))], policy=Policy(plain_text="check"))
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, world.calls, answer.strategy) == ("", [("ping", {})], Strategy.BRIDGE)
+    assert world.climb.summary == "native:no_tool_call,bridge:ok"
+
+
+def test_checked_text_is_degraded_when_the_check_fails() -> None:
+    policy = Policy(plain_text="check", ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+    world = World([said("Hello."), said("{")], policy=policy)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, answer.degraded) == ("Hello.", True)
+
+
+# arguments: early
+
+
+def test_early_arguments_stream_as_they_come() -> None:
+    pieces = [
+        Piece(calls=(CallDelta(0, "a", "get_weather", '{"city":'),)),
+        Piece(calls=(CallDelta(0, None, None, '"Oslo"}'),)),
+        Piece(finish="tool_calls"),
+    ]
+    world = World([pieces], policy=Policy(arguments="early"), stream=True)
+    assert isinstance(world.run(), Answer)
+    assert world.emits == [
+        (CallStart(0, "get_weather", "a"), ArgumentsDelta(0, '{"city":')),
+        (ArgumentsDelta(0, '"Oslo"}'),),
+        (CallEnd(0),),
+    ]
+
+
+def test_an_early_call_that_turns_out_bad_ends_in_an_error() -> None:
+    pieces = [Piece(calls=(CallDelta(0, "a", "get_weather", '{"city":3}'),)), Piece(finish="tool_calls")]
+    refusal = World([pieces], policy=Policy(arguments="early"), stream=True).run()
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "tool_call_unavailable"
+
+
+def test_an_early_call_that_is_cut_stays_unclosed() -> None:
+    pieces = [Piece(calls=(CallDelta(0, "a", "get_weather", '{"city":'),)), Piece(finish="length")]
+    world = World([pieces], policy=Policy(arguments="early"), stream=True, tool_choice="required")
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert answer.finish_reason == "length"
+    assert CallEnd(0) not in world.events
+
+
+def test_only_one_early_call_is_under_way_at_a_time() -> None:
+    world = World([called(OSLO, ("ping", "{}"))], policy=Policy(arguments="early"))
+    assert isinstance(world.run(), Answer)
+    assert world.calls == [("get_weather", {"city": "Oslo"}), ("ping", {})]
+
+
+# upstream failures
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("limited", 429, "rate_limit_exceeded"),
+        ("overloaded", 503, "upstream_overloaded"),
+        ("credential", 502, "upstream_credential"),
+        ("unreachable", 502, "upstream_unreachable"),
+        ("refused", 400, None),
+    ],
+)
+def test_some_upstream_failures_end_the_climb_at_once(kind: str, status: int, code: str | None) -> None:
+    world = World([failed(kind, status=418)])
+    refusal = world.run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.code, len(world.climb.attempts)) == (status, code, 1)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("error", 502), ("cut", 502), ("timeout", 504)])
+def test_an_upstream_that_fails_every_time_is_an_upstream_error(kind: str, status: int) -> None:
+    world = World([failed(kind)] * 4, policy=ALL)
+    refusal = world.run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, len(world.climb.attempts)) == (status, 4)
+
+
+def test_a_stream_that_is_cut_after_text_was_sent_ends_with_an_error() -> None:
+    world = World([[Piece(text="Hel"), UpstreamFailure(kind="cut", message="It was cut.")]], stream=True)
+    refusal = world.run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, world.text) == (502, "Hel")
+
+
+def test_a_cut_before_anything_was_sent_is_retried_with_the_next_strategy() -> None:
+    pieces = [Piece(calls=(CallDelta(0, "a", "ping", ""),)), UpstreamFailure(kind="cut", message="It was cut.")]
+    world = World([pieces, decided(("ping", {}))], policy=ALL, stream=True)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:upstream_error,guided:ok"
+
+
+def test_two_pass_ends_when_its_first_pass_fails() -> None:
+    world = World([failed("error")], policy=Policy(ladder=(Strategy.TWO_PASS,), retries={}))
+    assert isinstance(world.run(), Refusal)
+    assert world.climb.summary == "two_pass:upstream_error"
+
+
+def test_what_an_upstream_does_not_support_is_remembered() -> None:
+    answers = [failed("unsupported", status=400), failed("unsupported", status=400), said("{"), decided(("ping", {}))]
+    policy = Policy(ladder=(Strategy.GUIDED, Strategy.BRIDGE), retries={})
+    world = World([*answers], tool_choice="required", policy=policy)
+    world.answers[2:] = [said('<function_calls>\n<invoke name="ping">\n</invoke>\n</function_calls>')]
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "guided:unsupported,bridge:unsupported,bridge:ok"
+    assert [ask.constrained for ask in world.asked] == [True, True, False]
+    world.answers = [[*said('<function_calls>\n<invoke name="ping">\n</invoke>\n</function_calls>')]]
+    world.climb = world.make()
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "bridge:ok"
+
+
+def test_a_refused_request_of_ours_falls_to_another_strategy_and_is_not_remembered() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE, Strategy.TWO_PASS), retries={})
+    world = World([failed("refused", status=422), failed("refused", status=422)], policy=policy)
+    refusal = world.run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, world.climb.summary) == (422, "bridge:unsupported,two_pass:unsupported")
+    world.answers = [decided(("ping", {}))]
+    world.climb = world.make()
+    assert isinstance(world.run(), Answer)
+
+
+def test_a_context_that_is_too_long_is_not_tried_again() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE, Strategy.TWO_PASS))
+    refusal = World([failed("refused", status=400, code="context_length_exceeded")], policy=policy).run()
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "context_length_exceeded"
+
+
+# budgets, deadline, disconnect
+
+
+@pytest.mark.parametrize("policy", [Policy(max_attempts=1), Policy(max_seconds=1.0), Policy(max_tokens=15)])
+def test_budgets_end_the_climb(policy: Policy) -> None:
+    world = World([said("no")], tool_choice="required", policy=policy)
+    refusal = world.run()
+    assert isinstance(refusal, Refusal)
+    assert world.climb.summary in ("native:no_tool_call", "")
+
+
+def test_retries_stop_when_the_budget_is_spent() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 9}, max_attempts=2)
+    world = World([said("{"), said("{")], tool_choice="required", policy=policy)
+    assert isinstance(world.run(), Refusal)
+    assert len(world.climb.attempts) == 2
+
+
+@pytest.mark.parametrize("effect", range(4))
+def test_the_deadline_ends_the_climb_wherever_it_is(effect: int) -> None:
+    world = World([[Piece(text="Hel"), Piece(text="lo"), Piece(finish="stop")]], stream=True)
+    refusal = world.run(throw_at=effect)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.outcome) == (504, RequestOutcome.TIMEOUT)
+    assert [attempt.outcome for attempt in world.climb.attempts] == [AttemptOutcome.TIMEOUT]
+
+
+def test_a_closed_climb_records_that_it_was_cancelled() -> None:
+    world = World([[Piece(text="Hel")]], stream=True)
+    steps = world.climb.run()
+    effect = next(steps)
+    assert world.climb.summary == "native:pending"
+    steps.send(world.reply(effect))
+    steps.close()
+    assert world.climb.summary == "native:cancelled"
+
+
+def test_a_closed_climb_that_has_not_begun_records_nothing() -> None:
+    world = World([])
+    steps = world.climb.run()
+    steps.close()
+    assert world.climb.attempts == ()
+
+
+def test_priority_is_known_from_the_first_event_on() -> None:
+    world = World([[Piece(text="Hello"), Piece(finish="stop")]], stream=True)
+    steps = world.climb.run()
+    effect = next(steps)
+    before = world.climb.priority
+    while not world.emits:
+        effect = steps.send(world.reply(effect))
+    assert (before, world.climb.priority) == (None, Strategy.NATIVE)
+    steps.close()
+
+
+def test_logprobs_are_refused_where_every_answer_is_constrained() -> None:
+    refusal = World([], mode=Mode.EMULATE, logprobs=True).run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.param) == (400, "logprobs")
+
+
+def test_logprobs_of_a_native_answer_are_kept() -> None:
+    world = World([said("Hi", logprobs=({"token": "Hi", "logprob": -0.1},))], logprobs=True)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert answer.logprobs == ({"token": "Hi", "logprob": -0.1},)
+
+
+def test_a_policy_without_a_strategy_for_the_mode_is_a_clear_error() -> None:
+    refusal = World([], mode=Mode.EMULATE, policy=Policy(ladder=(Strategy.NATIVE,))).run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.param) == (400, "tools")
+
+
+def test_without_json_schema_the_bridge_writes_a_dialect_and_guided_is_left_out() -> None:
+    policy = Policy(capabilities=Capabilities(json_schema=False), retries={}, dialect="hermes")
+    answers = [said("no"), said('<tool_call>{"name":"ping","arguments":{}}</tool_call>')]
+    world = World(answers, tool_choice="required", policy=policy)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:no_tool_call,bridge:ok"
+    assert "response_format" not in world.bodies[1]
+
+
+def test_reasoning_flows_under_auto_and_is_held_under_required() -> None:
+    pieces = [Piece(reasoning="hm "), Piece(reasoning="ok"), *called(OSLO)]
+    free, held = World([pieces], stream=True), World([pieces], stream=True, tool_choice="required")
+    free.run(), held.run()
+    assert free.reasoning == held.reasoning == "hm ok"
+    assert (len(free.emits), len(held.emits)) == (3, 1)
+
+
+def test_held_time_is_measured() -> None:
+    world = World([[Piece(text="a"), Piece(text="b"), *called(OSLO)]], stream=True, tool_choice="required")
+    world.run()
+    assert world.climb.attempts[0].held_s > 0

@@ -1,0 +1,188 @@
+"""A world for a climb: it answers effects from a script, with the real transform and the real extraction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from toolgate_core.dialects import Extraction
+from toolgate_core.events import ArgumentsDelta, CallStart, Event, ReasoningDelta, TextDelta
+from toolgate_core.jsontext import decode, encode
+from toolgate_core.ladder import Answer, Climb, DeadlineExceeded, LadderMemory, Refusal
+from toolgate_core.ladder.effects import (
+    CallDelta,
+    CallModel,
+    Effect,
+    Emit,
+    Extract,
+    HangUp,
+    Opened,
+    Piece,
+    Read,
+    Reply,
+    Transform,
+    UpstreamFailure,
+)
+from toolgate_core.messages import Usage
+from toolgate_core.policy import Policy
+from toolgate_core.request import parse_request
+from toolgate_core.schema import Toolset
+from toolgate_core.transform import transform
+from toolgate_core.vocabulary import Mode
+
+WEATHER: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather in a city.",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+    },
+}
+PING: dict[str, Any] = {"type": "function", "function": {"name": "ping", "parameters": {"type": "object"}}}
+
+Script = Sequence[Sequence[Piece | UpstreamFailure]]
+
+
+class Clock:
+    """Time that goes on by one second whenever it is read."""
+
+    def __init__(self, step: float = 1.0) -> None:
+        self.now = 0.0
+        self.step = step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+class World:
+    """Runs one climb. `answers`: for each call of the model, the replies to its opening and reads."""
+
+    def __init__(self, answers: Script, *, policy: Policy | None = None, mode: Mode = Mode.AUTO, **body: Any) -> None:
+        fields: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Weather in Oslo?"}]}
+        fields["tools"] = [WEATHER, PING]
+        fields |= body
+        self.request = parse_request(encode({key: value for key, value in fields.items() if value is not None}))
+        self.toolset = Toolset.compile(self.request.tools)
+        self.memory = LadderMemory()
+        self.clock = Clock()
+        self.ids = (f"call_{n}" for n in range(1000))
+        self.policy = policy or Policy()
+        self.mode = mode
+        self.answers = [list(answer) for answer in answers]
+        self.answer: list[Piece | UpstreamFailure] = []
+        self.asked: list[Transform] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.emits: list[tuple[Event, ...]] = []
+        self.hang_ups = 0
+        self.extraction: Extraction | None = None
+        self.climb = self.make()
+
+    def make(self) -> Climb:
+        return Climb(
+            self.request,
+            self.policy,
+            self.toolset,
+            self.mode,
+            clock=self.clock,
+            new_id=lambda: next(self.ids),
+            memory=self.memory,
+        )
+
+    def run(self, *, throw_at: int | None = None) -> Answer | Refusal:
+        """Climb to the end; `throw_at`: throw the deadline in instead of answering that effect (counted from 0)."""
+        steps = self.climb.run()
+        reply: Reply = None
+        count = 0
+        try:
+            while True:
+                effect = steps.send(reply)
+                if count == throw_at:
+                    steps.throw(DeadlineExceeded())
+                count += 1
+                reply = self.reply(effect)
+        except StopIteration as stop:
+            result = stop.value
+        assert isinstance(result, Answer | Refusal)
+        return result
+
+    def reply(self, effect: Effect) -> Reply:
+        match effect:
+            case Transform():
+                self.asked.append(effect)
+                return transform(effect)
+            case CallModel(body=body):
+                self.bodies.append(body)
+                self.extraction = None
+                self.answer = self.answers.pop(0)
+                if self.answer and isinstance(self.answer[0], UpstreamFailure):
+                    return self.answer.pop(0)
+                return Opened()
+            case Read():
+                return self.answer.pop(0)
+            case HangUp():
+                self.hang_ups += 1
+                return None
+            case Extract(plan=plan, text=text, end=end, state=state):
+                if self.extraction is None:
+                    self.extraction = Extraction(plan, self.toolset, state)
+                events = list(self.extraction.feed(text))
+                return tuple(events + list(self.extraction.finish(end)) if end else events)
+            case Emit(events=events):
+                self.emits.append(events)
+                return None
+
+    @property
+    def events(self) -> list[Event]:
+        return [event for emit in self.emits for event in emit]
+
+    @property
+    def text(self) -> str:
+        return "".join(event.text for event in self.events if isinstance(event, TextDelta))
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(event.text for event in self.events if isinstance(event, ReasoningDelta))
+
+    @property
+    def calls(self) -> list[tuple[str, Any]]:
+        """The calls that reached the client: name and arguments."""
+        found = []
+        for event in self.events:
+            if isinstance(event, CallStart):
+                parts = [e.json for e in self.events if isinstance(e, ArgumentsDelta) and e.index == event.index]
+                found.append((event.name, decode("".join(parts))))
+        return found
+
+
+USAGE = Usage(10, 5)
+
+
+def said(text: str, finish: Any = "stop", usage: Usage | None = USAGE, **more: Any) -> list[Piece | UpstreamFailure]:
+    """A whole answer of text."""
+    return [Piece(text=text, finish=finish, usage=usage, **more)]
+
+
+def called(*calls: tuple[str, str], text: str = "", finish: Any = "tool_calls") -> list[Piece | UpstreamFailure]:
+    """A whole answer with native calls."""
+    deltas = tuple(CallDelta(n, f"id{n}", name, arguments) for n, (name, arguments) in enumerate(calls))
+    return [Piece(text=text, calls=deltas, finish=finish, usage=USAGE)]
+
+
+def decided(*calls: tuple[str, Any]) -> list[Piece | UpstreamFailure]:
+    """A whole answer that is the decision to call."""
+    decision = {"action": "call", "calls": [{"name": name, "arguments": arguments} for name, arguments in calls]}
+    return said(encode(decision).decode())
+
+
+def failed(kind: Any, **more: Any) -> list[Piece | UpstreamFailure]:
+    """An upstream that does not answer."""
+    return [UpstreamFailure(kind=kind, message="It failed.", **more)]
+
+
+OSLO = ("get_weather", '{"city":"Oslo"}')
