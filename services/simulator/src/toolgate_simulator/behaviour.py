@@ -1,117 +1,27 @@
-"""From a request to an answer: what the model reads, what it decides, and how its persona gets in the way."""
+"""From a request to an answer: what the model decides, and how its persona gets in the way."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from toolgate_simulator.constrain import ANY, callable_names, fulfil, requires_call, tools_in_schema
-from toolgate_simulator.conversation import read_conversation, text_of
+from toolgate_simulator.constrain import fulfil
+from toolgate_simulator.conversation import text_of
 from toolgate_simulator.fill import Source
 from toolgate_simulator.forms import find_form
 from toolgate_simulator.intent import read_intents
 from toolgate_simulator.jsonfind import dumps
-from toolgate_simulator.mind import decide, prompt_forces
+from toolgate_simulator.mind import decide
 from toolgate_simulator.mishaps import Draft, applicable, spoil
 from toolgate_simulator.personas import Persona
-from toolgate_simulator.tool_finder import declared_tools, find_tools
-from toolgate_simulator.values import Decision, Json, ToolSpec, Turn
+from toolgate_simulator.reading import Reading, read_request
+from toolgate_simulator.values import Decision, Json
 
-Channel = Literal["native", "guided", "bridge", "convert", "text", "draft", "chat"]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a request says to a model.
-
-    Attributes:
-        turn: the conversation.
-        tools: the tools that may be called.
-        channel: how the answer was asked for.
-        schema: the JSON Schema that holds for the answer's text, if any.
-        json_object: the answer has to be some JSON object.
-        forced: an answer without a call was excluded.
-        most: calls that one turn may have; None for any.
-        prompt: the instructions without the tools' definitions.
-    """
-
-    turn: Turn
-    tools: tuple[ToolSpec, ...]
-    channel: Channel
-    schema: Json | None
-    json_object: bool
-    forced: bool
-    most: int | None
-    prompt: str
-
-
-def read_request(body: Json, persona: Persona) -> Reading:
-    """Read a request as `persona` would: messages, tools and constraints, nothing else."""
-    turn = read_conversation(body["messages"])
-    schema, json_object = _constraint(body, persona)
-    most = None if persona.parallel and body.get("parallel_tool_calls") is not False else 1
-    choice = body.get("tool_choice") or "auto"
-    declared = declared_tools(body.get("tools")) if choice != "none" else []
-    if declared:
-        return _read_native(turn, declared, choice, schema, json_object=json_object, most=most)
-    tools, prompt = _prompt_tools(body["messages"], turn)
-    if schema is not None and callable_names(schema, schema):
-        return _read_bridge(turn, tools, schema, most, prompt)
-    if not tools:
-        return Reading(turn, (), "chat", schema, json_object, forced=False, most=most, prompt=prompt)
-    must, only = prompt_forces(turn.instructions, tools)
-    usable = tuple(tool for tool in tools if only in (None, tool.name))
-    channel: Channel = "text" if find_form(prompt) else "draft"
-    return Reading(turn, usable, channel, schema, json_object, forced=must, most=most, prompt=prompt)
-
-
-def _read_native(
-    turn: Turn, tools: list[ToolSpec], choice: Any, schema: Json | None, *, json_object: bool, most: int | None
-) -> Reading:
-    named = choice["function"]["name"] if isinstance(choice, dict) else None
-    usable = tuple(tool for tool in tools if named in (None, tool.name))
-    forced = choice == "required" or named is not None
-    return Reading(
-        turn, usable, "guided" if schema else "native", schema, json_object, forced, 1 if named else most, ""
-    )
-
-
-def _read_bridge(turn: Turn, tools: list[ToolSpec], schema: Json, most: int | None, prompt: str) -> Reading:
-    names = callable_names(schema, schema)
-    tools = tools or tools_in_schema(schema, schema)
-    usable = tuple(tool for tool in tools if ANY in names or tool.name in names)
-    channel: Channel = "convert" if turn.draft else "bridge"
-    return Reading(
-        turn, usable, channel, schema, json_object=False, forced=requires_call(schema, schema), most=most, prompt=prompt
-    )
-
-
-def _prompt_tools(messages: Sequence[Json], turn: Turn) -> tuple[list[ToolSpec], str]:
-    found, rest = find_tools(turn.instructions)
-    if found:
-        return found, rest
-    users = (text_of(message.get("content")) for message in messages if message.get("role") == "user")
-    first = next(users, "")
-    if "{" not in first or not turn.question or first.strip() == turn.question:
-        return [], rest
-    found, rest = find_tools(first)
-    return found, rest
-
-
-def _constraint(body: Json, persona: Persona) -> tuple[Json | None, bool]:
-    """Return the schema that the answer has to follow, and whether any JSON object would do."""
-    structured = body.get("structured_outputs") or {}
-    wanted = body.get("response_format") or {}
-    schema = structured.get("json")
-    if wanted.get("type") == "json_schema":
-        schema = (wanted.get("json_schema") or {}).get("schema", {})
-    if isinstance(schema, str):
-        schema = json.loads(schema)
-    anything = wanted.get("type") == "json_object" or bool(structured.get("json_object"))
-    return (schema, anything) if isinstance(schema, dict) and persona.json_schema != "refused" else (None, anything)
+# Ids of calls, as they stand in the text of a prompt that quotes results.
+_IDS = re.compile(r'"tool_call_id":\s*"[^"]*"|<call_id>[^<]*</call_id>|\b(?:call_|chatcmpl-tool-)[A-Za-z0-9]+')
 
 
 @dataclass(frozen=True)
@@ -140,7 +50,7 @@ def roll(body: Json, persona: Persona, seed: int, index: int) -> Dice:
 
 def _said(message: Json) -> list[Any]:
     functions = [call.get("function") for call in message.get("tool_calls") or [] if isinstance(call, dict)]
-    return [message.get("role"), text_of(message.get("content")), functions]
+    return [message.get("role"), _IDS.sub("", text_of(message.get("content"))), functions]
 
 
 def answer(body: Json, persona: Persona, seed: int, index: int = 0) -> Draft:
@@ -169,28 +79,24 @@ def _right_answer(reading: Reading, decision: Decision, persona: Persona) -> Dra
     reasoning = decision.thought if persona.reasoning_key else ""
     if reading.channel == "draft":
         return Draft(decision.thought if decision.calls else f"{decision.thought} {decision.text}", reasoning)
-    if reading.channel in ("native", "guided") and decision.calls and (reading.schema is None or reading.forced):
+    if reading.channel == "native" and decision.calls:
         return Draft(None, reasoning, decision.calls)
-    if reading.channel == "text" and decision.calls:
-        form = find_form(reading.prompt)
-        return Draft(form.write(decision.calls) if form else decision.text, reasoning, formed=True)
-    if reading.schema is not None and (reading.channel in ("guided", "bridge", "convert") or not _ignored(persona)):
+    enforced = reading.channel in ("guided", "bridge", "convert") or persona.json_schema != "ignored"
+    if reading.schema is not None and enforced:
         return Draft(dumps(fulfil(reading.schema, decision, _source(reading))), reasoning, formed=True)
-    if reading.json_object or _wants_decision(reading):
-        key = '"action"' in reading.prompt
-        return Draft(
-            dumps({"action": "answer", "answer": decision.text} if key else {"answer": decision.text}), reasoning
-        )
+    return _in_form(reading, decision, reasoning)
+
+
+def _in_form(reading: Reading, decision: Decision, reasoning: str) -> Draft:
+    """Return the answer in the form that the prompt shows; where it shows none, in words or as some JSON object."""
+    form = find_form(reading.prompt) if reading.channel in ("text", "convert") else None
+    if form and decision.calls:
+        return Draft(form.write(decision.calls), reasoning, formed=True)
+    if form and form.name == "decision":
+        return Draft(dumps({"action": "answer", "answer": decision.text}), reasoning, formed=True)
+    if reading.json_object:
+        return Draft(dumps({"answer": decision.text}), reasoning, formed=True)
     return Draft(decision.text, reasoning)
-
-
-def _ignored(persona: Persona) -> bool:
-    return persona.json_schema == "ignored"
-
-
-def _wants_decision(reading: Reading) -> bool:
-    form = find_form(reading.prompt) if reading.channel == "text" else None
-    return form is not None and form.name == "decision"
 
 
 def _source(reading: Reading) -> Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from html import unescape
 from typing import Any
 
 from toolgate_simulator.forms import read_calls
@@ -78,18 +79,17 @@ class _Reader:
             self.draft = text
 
     def user(self, text: str) -> None:
-        results, rest = split_results(text)
+        results, rest = split_results(question_in(text))
         self.results += results
         if DRAFT.search(rest):
             self.draft = rest
-        if results and (not rest or _NUDGE.search(rest) or len(rest) > 400):
-            return
-        question = question_in(rest)
+        question = without_nudges(rest)
+        if question:
+            # Results of an earlier question say nothing about a new one.
+            self.results = [] if self.question else results
+            self.question, self.done, self.draft = question, [], ""
         # A caller that finds fault with an answer takes that answer's calls back.
-        if self.question and _NUDGE.search(question):
-            self.done = self.done[: len(self.results)]
-        else:
-            self.question, self.results, self.done, self.draft = question, results, [], ""
+        self.done = self.done[: len(self.results)]
 
     def turn(self) -> Turn:
         instructions = "\n\n".join(self.instructions)
@@ -119,8 +119,28 @@ def split_results(text: str) -> tuple[list[str], str]:
     for match in _RESULTS.finditer(text):
         body = next((one for one in match.groups()[1:] if one is not None), "")
         inner = [one for _, one in _INNER.findall(body)] or [body]
-        found += [_LABELS.sub("", one).strip() for one in inner]
+        found += [_plain(_LABELS.sub("", one).strip()) for one in inner]
     return found, _RESULTS.sub("", text).strip()
+
+
+def _plain(body: str) -> str:
+    """Return what a result says: the `content` of a JSON envelope, or markup with its entities decoded."""
+    if body.startswith("{"):
+        for start, end, value in find_json(body):
+            if start == 0 and end == len(body) and isinstance(value, dict) and isinstance(value.get("content"), str):
+                return str(value["content"])
+            return body
+    return unescape(body)
+
+
+def without_nudges(text: str) -> str:
+    """Return a user's text up to the first paragraph in which a caller comments on the form of an answer."""
+    kept = []
+    for paragraph in text.split("\n\n"):
+        if _NUDGE.search(paragraph):
+            break
+        kept.append(paragraph)
+    return "\n\n".join(kept).strip()
 
 
 def question_in(text: str) -> str:

@@ -15,6 +15,7 @@ _MUST = re.compile(
     r"(?:call|use|invoke|be a call|contain a call|be a tool call)\b(?![^.\n]*\b(?:if|when|unless|before|only)\b)",
     re.IGNORECASE,
 )
+_ONE = re.compile(r"\b(?:at most|exactly|only) one (?:tool |function )?call\b", re.IGNORECASE)
 _MUST_NAME = re.compile(
     r"must (?:now )?(?:call|use|invoke) (?:the )?(?:tool|function)?\s*[`\"']?([\w.-]+)", re.IGNORECASE
 )
@@ -55,4 +56,9 @@ def prompt_forces(instructions: str, tools: Sequence[ToolSpec]) -> tuple[bool, s
     named = _MUST_NAME.search(instructions)
     if named and any(tool.name == named.group(1).rstrip(".") for tool in tools) and _MUST.search(instructions):
         return True, named.group(1).rstrip(".")
-    return bool(_MUST.search(instructions)), None
+    return bool(_MUST.search(instructions) or "has to be called" in instructions), None
+
+
+def prompt_allows_one(instructions: str) -> bool:
+    """Whether a prompt limits a turn to one call."""
+    return bool(_ONE.search(instructions))
