@@ -15,7 +15,7 @@ from pathlib import Path
 
 from toolgate_cli.stack import free_ports
 
-from benchmarks.processes import ROOT, BenchError, Cores, Target, pinned, web
+from benchmarks.processes import ROOT, BenchError, Cores, Server, Target
 from benchmarks.scripts import MODEL
 
 TOOLS = ROOT / ".tools" / "bench"
@@ -79,9 +79,8 @@ def _start(peer: Peer, base: str, folder: Path, where: Cores, held: ExitStack) -
     config = folder / f"{peer.name}.yaml"
     config.write_text(peer.config.replace("{base}", base), encoding="utf-8")
     filled = [part.format(port=port, base=base, config=config) for part in peer.command]
-    with pinned(where.measured):
-        running = web(peer.name, [str(home / "bin" / filled[0]), *filled[1:]], peer.ready, port, folder)
-        return held.enter_context(running)
+    server = Server(peer.name, [str(home / "bin" / filled[0]), *filled[1:]], port, peer.ready)
+    return held.enter_context(server.running(folder, where))
 
 
 def _install(peer: Peer) -> Path:

@@ -72,10 +72,10 @@ def pinned(to: frozenset[int]) -> Iterator[None]:
 
 @contextmanager
 def process(
-    command: Sequence[str], folder: Path, name: str, environment: Mapping[str, str] | None = None
+    command: Sequence[str], log_file: Path, on: frozenset[int], environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command, its output in a file of `folder`, until the block ends."""
-    with (folder / f"{name}.log").open("ab") as log:
+    """Run a command on some cores, its output in a file, until the block ends."""
+    with log_file.open("ab") as log, pinned(on):
         started = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -112,19 +112,28 @@ def upstream(folder: Path, where: Cores) -> Iterator[int]:
     """Run the fake upstream; yield its port."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "benchmarks.upstream", "--port", str(port)]
-    with pinned(where.others), process(command, folder, "upstream") as started:
+    with process(command, folder / "upstream.log", where.others) as started:
         wait_for(f"http://127.0.0.1:{port}/v1/models", lambda: started.poll() is None)
         yield port
 
 
-@contextmanager
-def web(
-    name: str, command: Sequence[str], path: str, port: int, folder: Path, environment: Mapping[str, str] | None = None
-) -> Iterator[Target]:
-    """Run a server that is to be measured; `path` answers 200 once it is ready."""
-    with process(command, folder, name, environment) as started:
-        seconds = wait_for(f"http://127.0.0.1:{port}{path}", lambda: started.poll() is None)
-        yield Target(name, started.pid, port, seconds)
+@dataclass(frozen=True)
+class Server:
+    """A server that is to be measured; `ready` is the path that answers 200 once it is ready."""
+
+    name: str
+    command: Sequence[str]
+    port: int
+    ready: str
+    environment: Mapping[str, str] | None = None
+
+    @contextmanager
+    def running(self, folder: Path, where: Cores) -> Iterator[Target]:
+        """Run it until the block ends."""
+        log = folder / f"{self.name}.log"
+        with process(self.command, log, where.measured, self.environment) as started:
+            seconds = wait_for(f"http://127.0.0.1:{self.port}{self.ready}", lambda: started.poll() is None)
+            yield Target(self.name, started.pid, self.port, seconds)
 
 
 @contextmanager
@@ -132,7 +141,7 @@ def plain_proxy(base: str, folder: Path, where: Cores) -> Iterator[Target]:
     """Run the plain FastAPI and httpx proxy."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "benchmarks.plain_proxy", "--port", str(port), "--upstream", base]
-    with pinned(where.measured), web("plain", command, "/openapi.json", port, folder) as target:
+    with Server("plain", command, port, "/openapi.json").running(folder, where) as target:
         yield target
 
 
@@ -142,7 +151,7 @@ def embedded(base: str, folder: Path, where: Cores) -> Iterator[Target]:
     (port, metrics) = free_ports(2)
     command = [sys.executable, "-m", "toolgate_cli", "up", "--upstream", base, "--port", str(port)]
     settings = {"TOOLGATE_METRICS_PORT": str(metrics), "TOOLGATE_LOG_LEVEL": "info"}
-    with pinned(where.measured), web("embedded", command, "/readyz", port, folder, settings) as target:
+    with Server("embedded", command, port, "/readyz", settings).running(folder, where) as target:
         yield target
 
 
