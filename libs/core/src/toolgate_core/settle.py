@@ -8,7 +8,7 @@ from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.messages import ToolChoice
 from toolgate_core.schema.coerce import coerce
-from toolgate_core.schema.relaxed import MAX_DEPTH, relax
+from toolgate_core.schema.relaxed import MAX_DEPTH, deeper_than, relax
 from toolgate_core.schema.toolset import Tool, Toolset
 from toolgate_core.vocabulary import Reason
 
@@ -73,12 +73,13 @@ def _mended(tool: Tool, text: str, value: JsonValue, mended: tuple[str, ...], ta
     if violations:
         rules = "; ".join(violation.message for violation in violations)
         return Fault(Reason.SCHEMA_INVALID, f"{tool.definition.name}: {rules}.", text[:_MAX_RAW])
-    return Settled(tool.definition.name, encode_str(coerced), (*tags, *mended, *unwrapped, *changes))
+    arguments = encode_str(coerced)
+    return _limits(tool, arguments) or Settled(tool.definition.name, arguments, (*tags, *mended, *unwrapped, *changes))
 
 
 def _unwrapped(value: JsonValue) -> tuple[JsonValue, tuple[str, ...]]:
     """Return the object inside a JSON string that holds one."""
-    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+    if not isinstance(value, str) or not value.lstrip().startswith("{") or deeper_than(value, MAX_DEPTH):
         return value, ()
     try:
         return decode(value.strip()), ("json_string_to_object",)
@@ -90,29 +91,9 @@ def _unwrapped(value: JsonValue) -> tuple[JsonValue, tuple[str, ...]]:
 def _limits(tool: Tool, text: str) -> Fault | None:
     if len(text) > MAX_ARGUMENTS:
         return _unreadable(tool, text, f"the arguments are longer than {MAX_ARGUMENTS} characters")
-    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+    if deeper_than(text, MAX_DEPTH):
         return _unreadable(tool, text, f"the arguments are nested more than {MAX_DEPTH} levels deep")
     return None
-
-
-def _depth(text: str) -> int:
-    """Return how deeply JSON text nests, reading no more of it than strings and brackets."""
-    depth = deepest = 0
-    inside = escaped = False
-    for char in text:
-        if inside:
-            if escaped or char == "\\":
-                escaped = not escaped
-            elif char == '"':
-                inside = False
-        elif char == '"':
-            inside = True
-        elif char in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif char in "}]":
-            depth -= 1
-    return deepest
 
 
 def _unreadable(tool: Tool, text: str, what: str) -> Fault:

@@ -5,7 +5,6 @@ Fields that nobody here knows are left in the body: they belong to the upstream 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from toolgate_core.errors import RequestError
@@ -16,14 +15,11 @@ from toolgate_core.request.fields import check_fields
 from toolgate_core.request.history import check_messages
 from toolgate_core.request.legacy import convert_functions
 from toolgate_core.schema.definitions import MAX_TOOLS, check_names
+from toolgate_core.schema.relaxed import deeper_than
 from toolgate_core.schema.toolset import compiled
 
 MAX_NESTING = 256
 """Objects and arrays inside each other, in the whole body."""
-
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_OPENING = frozenset(b"{[")
-_CLOSING = frozenset(b"}]")
 
 
 def parse_request(body: bytes) -> ChatRequest:
@@ -65,22 +61,11 @@ def _decoded(body: bytes) -> JsonObject:
         raise RequestError(f"We could not parse the JSON body of your request: {error}.") from error
     if not isinstance(content, dict):
         raise RequestError("The JSON body of your request must be an object.")
-    if body.count(b"{") + body.count(b"[") > MAX_NESTING and _nesting(body) > MAX_NESTING:
+    if body.count(b"{") + body.count(b"[") > MAX_NESTING and deeper_than(body.decode(), MAX_NESTING):
         raise RequestError(f"The JSON body of your request is nested more than {MAX_NESTING} levels deep.")
     if None in content.values():
         return {key: value for key, value in content.items() if value is not None}
     return content
-
-
-def _nesting(body: bytes) -> int:
-    depth = deepest = 0
-    for byte in _STRING.sub(b"", body):
-        if byte in _OPENING:
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in _CLOSING:
-            depth -= 1
-    return deepest
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
-from toolgate_core.schema.relaxed import number, relax
+from toolgate_core.schema.relaxed import MAX_DEPTH, deeper_than, number, relax
 
 Converted: TypeAlias = tuple[JsonValue, str] | None
 
@@ -70,7 +70,7 @@ def _array(value: JsonValue) -> Converted:
 
 
 def _container_in(value: JsonValue) -> JsonValue:
-    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", "(")):
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", "(")) or deeper_than(value, MAX_DEPTH):
         return None
     try:
         return decode(value.strip())

@@ -18,6 +18,7 @@ MAX_DIGITS = 4_000
 """Digits of one number."""
 
 _MAX_LEAD = 64
+_BLANK = " \t\r\n\ufeff"
 _SPACE = re.compile(r"[\s\ufeff]*")
 _COMMENT = re.compile(r"//[^\n]*|#[^\n]*|/\*(?:[^*]|\*(?!/))*\*/")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])")
@@ -33,6 +34,8 @@ _FENCE = "```"
 _FENCE_HEAD = re.compile(r"```[\w-]*")
 _LEAD = re.compile(r"[^{}\[\]\"'`]*(?=[{\[])")
 _TRAIL = re.compile(r"(?:[\s}\]);]|<\|[^|>]{0,40}\|>)*\Z")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(r"[{}\[\]]")
 _CLOSERS = {"[": "]", "(": ")"}
 
 
@@ -72,7 +75,7 @@ class _Reader:
 
     def document(self) -> JsonValue:
         lead = _LEAD.match(self._text)
-        if lead and lead[0].strip() and len(lead[0]) <= _MAX_LEAD and not lead[0].lstrip().startswith(("/", "#")):
+        if lead and lead[0].strip(_BLANK) and len(lead[0]) <= _MAX_LEAD and not lead[0].lstrip().startswith(("/", "#")):
             self._tags.append("stray_text")
             self._at = lead.end()
         value = self._value()
@@ -259,3 +262,14 @@ def number(lexeme: str) -> int | float | None:
         return int(lexeme)
     value = float(lexeme)
     return value if abs(value) != float("inf") else None
+
+
+def deeper_than(text: str, limit: int) -> bool:
+    """Whether JSON text nests more than `limit` levels, found without building its value."""
+    if text.count("{") + text.count("[") <= limit:
+        return False
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(_QUOTED.sub("", text)):
+        depth += 1 if bracket in "{[" else -1
+        deepest = max(deepest, depth)
+    return deepest > limit

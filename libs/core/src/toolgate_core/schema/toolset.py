@@ -41,8 +41,11 @@ class Tool:
         return tuple(str(name) for name in required) if isinstance(required, list) else ()
 
     def valid(self, value: JsonValue) -> bool:
-        """Whether `value` is an object that the schema accepts."""
-        return isinstance(value, dict) and self._validator.is_valid(value)
+        """Whether `value` is an object that the schema accepts; one that can't be checked is not."""
+        try:
+            return isinstance(value, dict) and self._validator.is_valid(value)
+        except ValueError:
+            return False
 
     def violations(self, value: JsonValue) -> list[Violation]:
         """Return what is wrong with `value` as arguments, at most `MAX_VIOLATIONS`; empty when it is valid."""
@@ -50,7 +53,10 @@ class Tool:
             return []
         if not isinstance(value, dict):
             return [Violation("", "type", "the arguments must be a JSON object")]
-        return [violation(error) for error in islice(self._validator.iter_errors(value), MAX_VIOLATIONS)]
+        try:
+            return [violation(error) for error in islice(self._validator.iter_errors(value), MAX_VIOLATIONS)]
+        except ValueError:
+            return [Violation("", "type", "the arguments are nested too deeply or hold text that is not Unicode")]
 
 
 class Toolset:

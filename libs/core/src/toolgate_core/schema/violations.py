@@ -7,7 +7,7 @@ from typing import cast
 import jsonschema_rs
 from msgspec import Struct
 
-from toolgate_core.jsontext import JsonTextError, JsonValue, encode_str
+from toolgate_core.jsontext import JsonValue, encode_str
 
 _SHOWN = 80
 _MESSAGE = 200
@@ -48,10 +48,7 @@ def violation(error: jsonschema_rs.ValidationError) -> Violation:
 
 def shown(value: object) -> str:
     """Return the JSON text of `value`, its start only where it is long."""
-    try:
-        return _bounded(encode_str(cast("JsonValue", value)))
-    except JsonTextError:
-        return type(value).__name__
+    return _bounded(encode_str(cast("JsonValue", value)))
 
 
 def _bounded(text: str) -> str:
@@ -59,7 +56,8 @@ def _bounded(text: str) -> str:
 
 
 def _types(types: list[str]) -> str:
-    return " or ".join(f"{_ARTICLES.get(name, 'a')} {name}" if name != "null" else name for name in types)
+    named = [f"{_ARTICLES.get(name, 'a')} {name}" for name in types if name != "null"]
+    return " or ".join([*named, "null"] if "null" in types else named)
 
 
 def _path(steps: list[str | int]) -> str:
