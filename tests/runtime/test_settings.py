@@ -84,6 +84,14 @@ def test_variables_of_other_services_are_ignored(monkeypatch: pytest.MonkeyPatch
     assert load(Sample).number == 1
 
 
+def test_a_variable_that_kubernetes_made_for_a_service_is_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLGATE_METRICS_PORT", "tcp://10.0.0.1:9090")
+    assert load(Sample).metrics_port == 9090
+    monkeypatch.setenv("TOOLGATE_METRICS_PORT", "tcp")
+    with pytest.raises(SettingsError, match="^TOOLGATE_METRICS_PORT: "):
+        load(Sample)
+
+
 def test_objects_come_as_json_from_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOLGATE_INNER", '{"a": {"size": 3}}')
     assert load(Sample).inner == {"a": Inner(size=3)}
@@ -205,3 +213,4 @@ def test_rows_hold_what_the_documentation_shows() -> None:
     )
     assert found["TOOLGATE_INNER"].default == {}
     assert found["TOOLGATE_DEBUG"].aliases == ("DEBUG_MODE",)
+    assert found["TOOLGATE_LOG_LEVEL"].choices == ("debug", "info", "warning", "error")

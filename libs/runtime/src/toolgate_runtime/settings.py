@@ -19,7 +19,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 import yaml
 from dotenv import dotenv_values
@@ -102,7 +102,7 @@ class GrpcSettings(Settings):
     max_message_bytes: int = setting(
         16 * 1024 * 1024, "The largest message that is read or written.", unit="bytes", ge=1024, le=1 << 30
     )
-    max_concurrent_calls: int = setting(1000, "Calls served at once; more are refused.", ge=1)
+    max_concurrent_calls: int = setting(1000, "Calls served at once; more are refused.", unit="calls", ge=1)
     max_call_s: float = setting(600.0, "No call lasts longer, whatever its deadline.", unit="seconds", gt=0)
     health_grace_s: float = setting(
         0.0, "How long to go on serving after health says NOT_SERVING, so that clients notice.", unit="seconds", ge=0
@@ -118,6 +118,7 @@ class Row(Struct, frozen=True):
     unit: str
     default: object
     meaning: str
+    choices: tuple[str, ...] = ()
 
 
 class _Found(Struct, frozen=True):
@@ -140,7 +141,7 @@ class _Source(PydanticBaseSettingsSource):
         names = (PREFIX + name.upper(), *_extra(self.settings_cls.model_fields[name])["aliases"])
         for variables, where in self._environment:
             for variable in names:
-                if text := variables.get(variable):
+                if (text := variables.get(variable)) and not _is_service_link(variable, text):
                     return _Found(variable + where, text)
         return _Found(f"{name} in {self._path}", self._file[name]) if name in self._file else None
 
@@ -193,6 +194,7 @@ def rows(settings: type[Settings]) -> list[Row]:
             _extra(field)["unit"],
             field.get_default(call_default_factory=True, validated_data={}),
             field.description or "",
+            get_args(field.annotation) if get_origin(field.annotation) is Literal else (),
         )
         for name, field in settings.model_fields.items()
     ]
@@ -201,6 +203,11 @@ def rows(settings: type[Settings]) -> list[Row]:
 def _extra(field: FieldInfo) -> dict[str, Any]:
     extra = field.json_schema_extra
     return extra if isinstance(extra, dict) else {"unit": "", "aliases": []}
+
+
+def _is_service_link(variable: str, text: str) -> bool:
+    """Whether Kubernetes made this variable: beside a Service `toolgate`, every container gets `TOOLGATE_PORT`."""
+    return variable.endswith("_PORT") and text.startswith(("tcp://", "udp://", "sctp://"))
 
 
 def _config_path(environment: _Environment) -> str:

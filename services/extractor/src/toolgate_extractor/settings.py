@@ -14,4 +14,6 @@ class ExtractorSettings(GrpcSettings):
     service: ClassVar[str] = "extractor"
 
     grpc_port: int = setting(50052, "Port of gRPC; 0 takes any free one.", ge=0, le=65535)
-    toolset_cache_entries: int = setting(MAX_ENTRIES, "How many compiled toolsets are remembered.", ge=1)
+    toolset_cache_entries: int = setting(
+        MAX_ENTRIES, "How many compiled toolsets are remembered.", unit="toolsets", ge=1
+    )

@@ -14,4 +14,4 @@ class PromptTransformerSettings(GrpcSettings):
     service: ClassVar[str] = "prompt-transformer"
 
     grpc_port: int = setting(50051, "Port of gRPC; 0 takes any free one.", ge=0, le=65535)
-    toolset_cache_entries: int = setting(MAX_ENTRIES, "How many toolsets are remembered.", ge=1)
+    toolset_cache_entries: int = setting(MAX_ENTRIES, "How many toolsets are remembered.", unit="toolsets", ge=1)

@@ -45,7 +45,7 @@ class ListToolsResponse(_message.Message):
     TOOLS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tools(self) -> _containers.RepeatedCompositeFieldContainer[_tool_pb2.ToolInfo]:
-        """In the order of their names."""
+        """In the order in which the executor has them."""
 
     def __init__(
         self,

@@ -1,0 +1,151 @@
+"""Writes `docs/configuration.md` from the settings classes of the services. `--check` only compares."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from pydantic import BaseModel, SecretStr
+from pydantic_core import PydanticUndefined
+from toolgate_core.policy import Capabilities, Policy
+from toolgate_extractor.settings import ExtractorSettings
+from toolgate_gateway.settings import GatewaySettings, ModelEntry, UpstreamEntry
+from toolgate_prompt_transformer.settings import PromptTransformerSettings
+from toolgate_runtime.settings import CONFIG, Row, rows
+from toolgate_tool_executor.settings import ToolExecutorSettings
+
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
+
+SERVICES = (GatewaySettings, PromptTransformerSettings, ExtractorSettings, ToolExecutorSettings)
+
+HEAD = """# Configuration
+
+<!-- Written by scripts/configuration.py from the settings classes; change those, then run `make protos`. -->
+
+Every service reads its settings once, when it starts. A value comes from the first of these that has one:
+
+1. the environment, by the setting's name, then by its aliases (names that older proxies use);
+2. a file `.env` in the working directory, by the same names;
+3. the YAML file that `TOOLGATE_CONFIG` names, by the name without `TOOLGATE_`, in lower case;
+4. the default.
+
+An empty variable counts as unset. Lists and objects are written in a variable as JSON, lists of words also with commas
+between them. A wrong value, or a key of the file that the service does not know, stops the start: one line on stderr
+names it, and the exit status is 2. Secrets are never shown.
+
+```yaml
+# gateway.yaml, used by TOOLGATE_CONFIG=gateway.yaml
+upstreams:
+  gpu:
+    url: http://vllm.internal:8000
+models:
+  assistant:
+    upstream: gpu
+    model: openai/gpt-oss-20b
+    preset: gpt-oss
+```
+
+## Settings
+"""
+
+
+def shown(default: object) -> str:
+    """Return a default as the table shows it."""
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    if (
+        default is PydanticUndefined
+        or default is None
+        or (isinstance(default, str | list | tuple | dict) and not default)
+    ):
+        return ""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, tuple | dict | msgspec.Struct):
+        return f"`{msgspec.json.encode(default).decode()}`"
+    return f"`{default}`"
+
+
+def table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table."""
+    head = tuple(head)
+    body = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in line] for line in lines)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in body)
+
+
+def settings_table() -> str:
+    """Return the one table; a setting that services share in all its parts has one row."""
+    sharing: dict[tuple[object, ...], tuple[Row, list[str]]] = {}
+    for row in (row for service in SERVICES for row in rows(service)):
+        key = (row.name, row.aliases, row.unit, repr(row.default), row.meaning)
+        sharing.setdefault(key, (row, []))[1].append(row.service)
+    lines = [["all", f"`{CONFIG}`", "", "", "", "The YAML file to read; none: no file."]]
+    for row, services in sorted(sharing.values(), key=lambda entry: -len(entry[1])):
+        choices = f" One of {', '.join(f'`{choice}`' for choice in row.choices)}." if row.choices else ""
+        names = "all" if len(services) == len(SERVICES) else ", ".join(services)
+        aliases = ", ".join(f"`{alias}`" for alias in row.aliases)
+        lines.append([names, f"`{row.name}`", aliases, row.unit, shown(row.default), row.meaning + choices])
+    return table(("service", "name", "alias", "unit", "default", "meaning"), lines)
+
+
+def summary(kind: type) -> str:
+    """Return a class's docstring as one paragraph each, without its list of attributes."""
+    return inspect.getdoc(kind).partition("\nAttributes:")[0].strip() if inspect.getdoc(kind) else ""
+
+
+def entry(title: str, kind: type[BaseModel]) -> str:
+    """Describe the objects that stand under one key of the file."""
+    lines = [
+        [f"`{name}`", shown(field.get_default(call_default_factory=True, validated_data={}))]
+        for name, field in kind.model_fields.items()
+    ]
+    return f"### {title}\n\n{summary(kind)}\n\n{table(('key', 'default'), lines)}"
+
+
+def struct(title: str, kind: type[msgspec.Struct]) -> str:
+    """Describe a struct of the core by the attributes in its docstring."""
+    _, _, attributes = inspect.getdoc(kind).partition("\nAttributes:\n")
+    meanings = dict(re.findall(r"^    (\w+): (.*(?:\n {6,}.*)*)", attributes, re.MULTILINE))
+    lines = []
+    for field in msgspec.structs.fields(kind):
+        default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
+        plain = "" if isinstance(default, msgspec.Struct) else shown(default)
+        lines.append([f"`{field.name}`", plain, " ".join(meanings.get(field.name, "").split())])
+    return f"### {title}\n\n{summary(kind)}\n\n{table(('key', 'default', 'meaning'), lines)}"
+
+
+def page() -> str:
+    """Return the whole page."""
+    parts = [
+        HEAD + "\n" + settings_table(),
+        "## Objects of the gateway's file",
+        entry("`upstreams.<name>`", UpstreamEntry),
+        entry("`models.<alias>`", ModelEntry),
+        struct("`models.<alias>.policy`", Policy),
+        struct("`upstreams.<name>.capabilities`, `models.<alias>.policy.capabilities`", Capabilities),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> int:
+    """Write the page, or compare it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail when the page is not what the classes say")
+    wanted = page()
+    if parser.parse_args().check:
+        if not TARGET.exists() or TARGET.read_text() != wanted:
+            print("docs/configuration.md is not what the settings say, run `make protos`", file=sys.stderr)
+            return 1
+        return 0
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
