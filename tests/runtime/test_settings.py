@@ -88,7 +88,7 @@ def test_a_variable_that_kubernetes_made_for_a_service_is_no_port(monkeypatch: p
     monkeypatch.setenv("TOOLGATE_METRICS_PORT", "tcp://10.0.0.1:9090")
     assert load(Sample).metrics_port == 9090
     monkeypatch.setenv("TOOLGATE_METRICS_PORT", "tcp")
-    with pytest.raises(SettingsError, match="^TOOLGATE_METRICS_PORT: "):
+    with pytest.raises(SettingsError, match=r"^TOOLGATE_METRICS_PORT: "):
         load(Sample)
 
 
