@@ -95,5 +95,5 @@ $(PYTHON_READY): $(MANIFESTS) scripts/setup.sh
 # not `npm ci`, which refuses a lock that does not list the buf binary of every platform there is
 $(NODE_READY): tests/node/package.json tests/node/package-lock.json $(PYTHON_READY)
 	@echo 'setup: installing the Node packages into tests/node/'
-	@cd tests/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd tests/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
