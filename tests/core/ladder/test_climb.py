@@ -139,6 +139,15 @@ def test_not_streamed_the_best_clean_text_is_the_degraded_answer() -> None:
     assert (world.text, world.calls, answer.degraded, answer.finish_reason) == ("Wait.", [], True, "stop")
 
 
+def test_not_streamed_a_failed_attempts_text_gives_way_to_the_good_one() -> None:
+    broken = '{"action":"answer","answer":"Oslo is"} and"}'
+    world = World([said(broken), said('{"action":"answer","answer":"Oslo is cold."}')], mode=Mode.EMULATE)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert world.climb.summary == "bridge:parse_error,bridge:ok"
+    assert (world.text, answer.degraded) == ("Oslo is cold.", False)
+
+
 def test_prose_where_a_decision_was_asked_for_is_the_best_text_when_nothing_else_came() -> None:
     world = World([said("It is sunny.")], policy=Policy(ladder=(Strategy.BRIDGE,), retries={}))
     answer = world.run()
@@ -516,3 +525,113 @@ def test_held_time_is_measured() -> None:
     world = World([[Piece(text="a"), Piece(text="b"), *called(OSLO)]], stream=True, tool_choice="required")
     world.run()
     assert world.climb.attempts[0].held_s > 0
+
+
+def test_a_draft_that_is_all_reasoning_is_a_draft() -> None:
+    world = World(
+        [[Piece(reasoning="The weather, then.", finish="stop")], decided(("ping", {}))],
+        policy=Policy(ladder=(Strategy.TWO_PASS,)),
+    )
+    assert isinstance(world.run(), Answer)
+    assert (world.asked[1].draft, world.reasoning, world.calls) == ("The weather, then.", "", [("ping", {})])
+
+
+def test_a_leaked_call_that_the_token_limit_cut_is_dropped() -> None:
+    world = World([said('So: <tool_call>{"na', "length")])
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (answer.finish_reason, world.text.strip(), world.calls) == ("length", "So:", [])
+    assert world.climb.summary == "native:truncated"
+
+
+def test_white_space_after_a_call_is_no_loss() -> None:
+    pieces = [Piece(text=text) for text in ('<tool_call>{"name":"ping","arguments":{}}', "</tool_call>", "\n", "\n")]
+    answer = World([[*pieces, Piece(finish="stop")]], stream=True).run()
+    assert isinstance(answer, Answer)
+    assert answer.repairs == ("leaked_markup",)
+
+
+def test_a_good_call_behind_a_bad_one_does_not_save_the_attempt() -> None:
+    policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+    world = World([called(("nope", "{}"), OSLO), decided(("ping", {}))], policy=policy)
+    assert isinstance(world.run(), Answer)
+    assert (world.calls, world.climb.summary) == ([("ping", {})], "native:unknown_tool,bridge:ok")
+
+
+def test_a_broken_call_under_none_is_left_out_of_the_text() -> None:
+    world = World([said(BROKEN)], tool_choice="none")
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, world.calls) == ("Wait.", [])
+
+
+def test_a_fault_keeps_a_bounded_part_of_the_answer() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
+    pieces = [
+        Piece(text='{"action":"call","calls":[{"name":"nope","arguments":{"x":"' + "y" * 3000),
+        Piece(text='"}}]}'),
+    ]
+    world = World([[*pieces, Piece(finish="stop")], decided(("ping", {}))], tool_choice="required", policy=policy)
+    assert isinstance(world.run(), Answer)
+    fault = world.asked[1].fault
+    assert fault is not None
+    assert len(fault.raw) == 2000
+
+
+def test_the_deadline_may_come_between_attempts() -> None:
+    world = World([said("It is sunny.")], policy=Policy(ladder=(Strategy.BRIDGE,), retries={}))
+    effects = 5  # transform, call, read, extract; then the best text
+    refusal = world.run(throw_at=effects - 1)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, world.climb.summary) == (504, "bridge:parse_error")
+
+
+def test_reasoning_in_the_text_is_told_apart() -> None:
+    world = World([said("<think>Hm.</think>It is sunny.")])
+    assert isinstance(world.run(), Answer)
+    assert (world.reasoning, world.text) == ("Hm.", "It is sunny.")
+
+
+def test_markup_around_a_decision_is_no_fault() -> None:
+    text = '```json\n{"action":"call","calls":[{"name":"ping","arguments":{}}]}\n```'
+    world = World([said(text)], policy=Policy(ladder=(Strategy.BRIDGE,)))
+    assert isinstance(world.run(), Answer)
+    assert world.calls == [("ping", {})]
+
+
+def test_a_call_without_a_name_is_a_parse_error() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
+    world = World([said('{"action":"call","calls":[{"arguments":{}}]}'), decided(("ping", {}))], policy=policy)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "bridge:parse_error,bridge:ok"
+
+
+def test_a_streamed_answer_whose_envelope_was_never_closed_is_an_answer() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,))
+    world = World(
+        [[Piece(text='{"action":"answer","answer":"Good day'), Piece(finish="stop")]], policy=policy, stream=True
+    )
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, answer.repairs) == ("Good day", ("unclosed",))
+
+
+def test_an_echoed_result_is_not_shown() -> None:
+    world = World([said("Hi <|start|>functions.ping to=assistant<|message|>{}")])
+    assert isinstance(world.run(), Answer)
+    assert world.text == "Hi"
+
+
+def test_leaked_harmony_that_is_no_json_is_a_parse_error() -> None:
+    leaked = "<|channel|>commentary to=functions.nope <|constrain|>json<|message|>{bad"
+    world = World([said(leaked), called(OSLO)], policy=Policy(retries={Strategy.NATIVE: 1}))
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:parse_error,native:ok"
+
+
+def test_without_parallel_calls_no_second_one_begins_early() -> None:
+    call = '<tool_call>{"name":"ping","arguments":{}}</tool_call>'
+    world = World([said(call + call)], policy=Policy(arguments="early"), parallel_tool_calls=False, stream=True)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.calls, answer.repairs) == ([("ping", {})], ("leaked_markup", "parallel_call_dropped"))

@@ -205,9 +205,10 @@ class Climb:
             plan,
             self._toolset,
             self._outbox,
-            hold=self._request.tool_choice.forced or checking,
+            # Without a stream nobody sees the text before the end, so a failed attempt's text need not stand.
+            hold=self._request.tool_choice.forced or checking or not self._request.stream,
             mute=self._outbox.text_sent or self._checked is not None,
-            early=self._policy.arguments == "early",
+            early=self._policy.arguments == "early" and self._request.stream,
             clock=self._clock,
         )
 
@@ -226,7 +227,7 @@ class Climb:
         attempt.reason = {"unsupported": Reason.UNSUPPORTED, "timeout": Reason.TIMEOUT}.get(kind, Reason.UPSTREAM_ERROR)
         self._record(attempt, AttemptOutcome(attempt.reason), failure.message)
         self._failure = failure
-        sent = self._outbox.call_sent or (self._outbox.text_sent and self._request.stream)
+        sent = self._outbox.call_sent or self._outbox.text_sent
         return refusal_of(failure) if sent or kind == "refused" or kind in _TERMINAL else None
 
     def _evaluate(self, attempt: Try) -> Generator[Effect, Reply, Answer | Refusal | None]:
@@ -285,15 +286,14 @@ class Climb:
         """The rungs are used up."""
         forced = self._request.tool_choice.forced
         last = self._attempts[-1] if self._attempts else None
-        sent = self._outbox.call_sent or (self._outbox.text_sent and self._request.stream)
+        sent = self._outbox.call_sent or self._outbox.text_sent
         text = self._best_text
         if not sent and forced and last is not None and last.outcome is AttemptOutcome.TRUNCATED:
             self._served = last.strategy
             return self._ended("length", last)
         if not sent and not forced and last is not None and text.strip():
             self._served = last.strategy
-            if not self._outbox.text_sent:
-                yield Emit((TextDelta(text),))
+            yield Emit((TextDelta(text),))
             return self._ended("stop", last)
         if self._failure is not None and all(a.outcome in _UPSTREAM for a in self._attempts):
             return refusal_of(self._failure)

@@ -82,6 +82,7 @@ class Reading:
         self._reasoning: list[str] = []
         self._repairs: list[str] = []
         self._raw: list[str] = []
+        self._raw_size = 0
         self.logprobs: list[JsonObject] = []
         self.fault: Fault | None = None
         self._stray: list[str] = []
@@ -159,8 +160,9 @@ class Reading:
             self._on_text(self._stop.finish(), filtered=True)
 
     def _take_text(self, text: str, end: TextEnd | None) -> Generator[Effect, Reply, None]:
-        if self.fault is None and len(self._raw) < RAW_LIMIT:
+        if self._raw_size < RAW_LIMIT:
             self._raw.append(text)
+            self._raw_size += len(text)
         if self._plan.form == "text":
             self._on_text(text)
             return
@@ -176,12 +178,11 @@ class Reading:
                 return
             text, state = self._scanner.held, self._scanner.state
             self._repairs.append("leaked_markup")
-        if text or end is not None:
-            self._extracting = True
-            events = yield Extract(plan=self._plan, request=self._request, text=text, end=end, state=state)
-            assert isinstance(events, tuple)
-            for event in events:
-                self._on_event(event)
+        self._extracting = True
+        events = yield Extract(plan=self._plan, request=self._request, text=text, end=end, state=state)
+        assert isinstance(events, tuple)
+        for event in events:
+            self._on_event(event)
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -199,8 +200,8 @@ class Reading:
                 self._repairs.extend(repairs)
                 self._end_call(self._open, complete=complete)
                 self._open = None
-            case Drop(kind, raw):
-                self._on_drop(kind, raw)
+            case _:
+                self._on_drop(event)
 
     def _on_text(self, text: str, *, filtered: bool = False) -> None:
         text = text if filtered else self._stop.feed(text)
@@ -212,8 +213,7 @@ class Reading:
             return
         if self.calls:
             # Clients and routers refuse content after the first tool delta, so it can't be sent any more.
-            if text.strip():
-                self._repairs.append("text_after_call")
+            self._repairs.append("text_after_call")
             return
         self._text.append(text)
         if self._plan.form != "text":
@@ -234,16 +234,19 @@ class Reading:
             self._unhold()
             self._outbox.put([event])
 
-    def _on_drop(self, kind: str, raw: str) -> None:
-        if kind == "markup":
-            return
-        if kind == "cut":
-            self.unfinished = True
-            return
-        if kind == "prose":
-            self._stray.append(raw)
-            return
-        self._fail(Reason.PARSE_ERROR, f"The answer could not be read as a tool call ({kind}).")
+    def _on_drop(self, drop: Drop) -> None:
+        match drop.kind:
+            case "markup":
+                pass
+            case "cut":
+                self.unfinished = True
+            case "prose":
+                self._stray.append(drop.raw)
+            case _ if self._plan.form == "decision" and self._text and self._outbox.text_sent:
+                # The answer's text has gone out, and only its envelope is broken: an error would tell less.
+                self._repairs.append("unclosed")
+            case kind:
+                self._fail(Reason.PARSE_ERROR, f"The answer could not be read as a tool call ({kind}).")
 
     def _fail(self, reason: Reason, detail: str) -> None:
         """Note what is wrong, unless a call has been sent: that one stands, and the bad part is dropped."""
