@@ -174,7 +174,9 @@ async def gateway(
     registry = CollectorRegistry()
     async with scripted(_with_models(chosen)) as upstream:
         places = {"main": {"url": upstream.url}}
-        told = GatewaySettings(**{"port": 0, "metrics": False, "metrics_port": 0, "upstreams": places, "drain_s": 2, **settings})
+        told = GatewaySettings(
+            **{"port": 0, "metrics": False, "metrics_port": 0, "upstreams": places, "drain_s": 2, **settings}
+        )
         numbers = itertools.count()
 
         @asynccontextmanager

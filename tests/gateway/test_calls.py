@@ -87,7 +87,7 @@ async def test_a_fallback_is_told_in_headers_field_stats_and_metrics() -> None:
         response = await house.post(asked(tool_choice="required"))
         message = response.json()["choices"][0]["message"]
         assert json.loads(message["tool_calls"][0]["function"]["arguments"]) == {"city": "Oslo"}
-        assert response.headers["x-toolgate-attempts"] == "native:no_tool_call,guided:no_tool_call,bridge:ok"
+        assert response.headers["x-toolgate-attempts"] == "native:no_tool_call,guided:parse_error,bridge:ok"
         assert response.headers["x-toolgate-priority"] == "3"
         told = response.json()["toolgate"]
         assert (told["priority"], told["strategy"], len(told["attempts"])) == (3, "bridge", 3)

@@ -112,7 +112,9 @@ async def test_a_client_that_goes_takes_its_upstream_request_with_it(body: dict[
                 await asyncio.sleep(0.01)
         assert house.metric("toolgate_requests_total", outcome="cancelled") == 1
         assert house.metric("toolgate_upstream_requests_total", code="cancelled") == body.get("n", 1)
-        assert house.metric("toolgate_attempts_total", outcome="cancelled") == (body.get("n", 1) if "tools" in body else 0)
+        assert house.metric("toolgate_attempts_total", outcome="cancelled") == (
+            body.get("n", 1) if "tools" in body else 0
+        )
         assert (await house.http.get(f"{house.url}/stats")).json()["statistics"]["outcomes"]["cancelled"] == 1
 
 
@@ -193,7 +195,11 @@ async def test_stopping_lets_a_stream_finish() -> None:
         ({"TOOLGATE_PORT": "99999"}, 2, "TOOLGATE_PORT"),
         ({"TOOLGATE_MODE": "turbo"}, 2, "TOOLGATE_MODE"),
         ({"VLLM_URL": "localhost:8000"}, 2, "VLLM_URL"),
-        ({"TOOLGATE_MODELS": '{"a": {"policy": {"ladder": ["nonsense"]}}}', "VLLM_URL": "http://h"}, 2, "TOOLGATE_MODELS"),
+        (
+            {"TOOLGATE_MODELS": '{"a": {"policy": {"ladder": ["nonsense"]}}}', "VLLM_URL": "http://h"},
+            2,
+            "TOOLGATE_MODELS",
+        ),
         ({"TOOLGATE_UPSTREAM_URL": "http://u:p@h"}, 2, "upstreams: vllm"),
         ({"TOOLGATE_HOST": "192.0.2.1"}, 1, "cannot listen on 192.0.2.1:8002"),
         ({"TOOLGATE_API_KEYS_FILE": "/nowhere", "TOOLGATE_PORT": "0"}, 1, "cannot read the API keys"),

@@ -120,13 +120,21 @@ async def test_markup_never_leaks_and_text_before_a_call_stays() -> None:
 
 
 async def test_a_fallback_streams_the_call_of_the_later_strategy_only() -> None:
-    replies = [text_stream("I can't."), text_stream("No."), decided({"name": "get_weather", "arguments": {"city": "Oslo"}})]
+    replies = [
+        text_stream("I can't."),
+        text_stream("No."),
+        decided({"name": "get_weather", "arguments": {"city": "Oslo"}}),
+    ]
     async with gateway(*replies) as house:
         response = await house.post({**asked(tool_choice="required"), "stream": True})
-        assert response.headers["x-toolgate-attempts"].startswith("native:no_tool_call,guided:no_tool_call,bridge:")
+        assert response.headers["x-toolgate-attempts"].startswith("native:no_tool_call,guided:parse_error,bridge:")
         assert response.headers["x-toolgate-priority"] == "3"
         assert "I can't" not in response.text
-    replies = [text_stream("I can't."), text_stream("No."), decided({"name": "get_weather", "arguments": {"city": "Oslo"}})]
+    replies = [
+        text_stream("I can't."),
+        text_stream("No."),
+        decided({"name": "get_weather", "arguments": {"city": "Oslo"}}),
+    ]
     async with gateway(*replies) as house, house.openai().chat.completions.stream(**asked(tool_choice="required")) as s:
         final = await s.get_final_completion()
         assert final.choices[0].finish_reason == "tool_calls"

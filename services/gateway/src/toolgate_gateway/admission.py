@@ -43,11 +43,15 @@ class Admission:
         """How many wait."""
         return len(self._waiting)
 
-    async def admit(self) -> None:
-        """Return once the request may go on; raise `AdmissionError` when there is no room, or none in time."""
-        if self.in_flight < self.limit:
-            self.in_flight += 1
-            return
+    def take(self) -> bool:
+        """Admit a request at once, if there is room."""
+        if self.in_flight >= self.limit:
+            return False
+        self.in_flight += 1
+        return True
+
+    async def wait(self) -> None:
+        """Return once the request may go on; raise `AdmissionError` when the queue is full, or the wait too long."""
         if len(self._waiting) >= self._queue:
             raise AdmissionError("queue_full")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -61,6 +61,7 @@ class Chat:
         except Exception as error:  # noqa: BLE001 - the boundary of a request
             await self._fail(visit, explain(error, gateway.log))
         finally:
+            visit.lifeline.close()
             record.status = exchange.status
             record.close()
             current_request.reset(token)
@@ -74,8 +75,7 @@ class Chat:
             body = await exchange.read_body(gateway.settings.max_body_bytes)
         watcher = asyncio.create_task(lifeline.watch(exchange.receive))
         try:
-            async with lifeline.scope():
-                await self._admit()
+            await self._admit(lifeline)
             try:
                 await self._serve(visit, mode, body)
             finally:
@@ -93,14 +93,14 @@ class Chat:
             known = ", ".join(mode.value for mode in Mode)
             raise ApiError(400, f"The header x-toolgate-mode must be one of {known}.", code="invalid_value") from None
 
-    async def _admit(self) -> None:
+    async def _admit(self, lifeline: Lifeline) -> None:
         gateway = self._gateway
-        if gateway.admission.in_flight < gateway.admission.limit:
-            await gateway.admission.admit()
+        if gateway.admission.take():
             return
         began = gateway.deps.clock()
         try:
-            await gateway.admission.admit()
+            async with lifeline.scope():
+                await gateway.admission.wait()
         except AdmissionError as error:
             gateway.metrics.rejected.labels(error.reason).inc()
             raise
@@ -126,8 +126,10 @@ class Chat:
         await Forwarding(visit, route, head).run(clean(request, body))
 
     async def _route(self, visit: Visit, model: str) -> Route:
-        async with visit.lifeline.scope():
-            route = await self._gateway.models.find(model)
+        route = self._gateway.models.known(model)
+        if route is None:
+            async with visit.lifeline.scope():
+                route = await self._gateway.models.find(model)
         visit.record.model = self._gateway.metrics.model(route.label)
         return route
 
@@ -137,7 +139,7 @@ class Chat:
         record.fail(error)
         told = facts.headers(record.climbs) if record.climbs else facts.NO_LADDER
         try:
-            async with visit.lifeline.scope(at_least_s=LAST_WORDS_S):
+            async with visit.lifeline.last_words(LAST_WORDS_S):
                 await visit.exchange.fail(error, told)
         except ClientGoneError:
             record.outcome = RequestOutcome.CANCELLED

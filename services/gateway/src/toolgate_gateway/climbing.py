@@ -89,8 +89,7 @@ class Climbing:
         self._record.answered(answers)
         choices = [self._choice(index, message, answers[index]) for index, message in enumerate(messages)]
         body = completion(self._identity, choices, facts.serving_usage(answers), facts.field(climbs, answers))
-        async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
-            await self._exchange.respond(200, body, facts.headers(climbs))
+        await self._exchange.respond(200, body, facts.headers(climbs))
 
     def _choice(self, index: int, message: Message, answer: Answer) -> JsonObject:
         return {
@@ -107,7 +106,7 @@ class Climbing:
         stream = EventStream(self._exchange, lambda: facts.headers(climbs), self._gateway.settings.keep_alive_s)
         try:
             tail = await self._stream_choices(climbs, errand, stream)
-            async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
+            async with self._lifeline.last_words(LAST_WORDS_S):
                 await stream.close(tail)
         except ClientGoneError:
             self._record.abort("client")
@@ -125,8 +124,8 @@ class Climbing:
         """Tell the client of a failure within the stream."""
         self._record.fail(failure)
         self._record.blocked()
-        async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
-            await stream.close(error_event(failure.body()))
+        async with self._lifeline.last_words(LAST_WORDS_S):
+            await stream.close(error_event(failure.body(), facts.field(self._record.climbs, ())))
 
     async def _stream_choices(self, climbs: Sequence[Climb], errand: Errand, stream: EventStream) -> bytes:
         """Stream all choices; return what ends the stream."""

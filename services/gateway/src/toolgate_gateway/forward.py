@@ -105,8 +105,7 @@ class Forwarding:
         call.end("200")
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         kind = answer.headers.get("content-type", "application/json").encode("latin-1")
-        async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
-            await self._exchange.respond(200, body, self._headers(answer), kind=kind)
+        await self._exchange.respond(200, body, self._headers(answer), kind=kind)
 
     async def _stream(self, answer: ForwardedAnswer, call: UpstreamCall) -> None:
         headers = self._headers(answer)
@@ -118,7 +117,7 @@ class Forwarding:
                     self._record.first_token()
                     await stream.write(chunk)
             call.end("200")
-            async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
+            async with self._lifeline.last_words(LAST_WORDS_S):
                 await stream.close(b"")
         except ClientGoneError:
             self._record.abort("client")
@@ -141,7 +140,7 @@ class Forwarding:
         self._record.fail(failure)
         # The cut may have come inside an event, which has to end before another can begin.
         seam = b"" if stream.whole_event else b"\n\n"
-        async with self._lifeline.scope(at_least_s=LAST_WORDS_S):
+        async with self._lifeline.last_words(LAST_WORDS_S):
             await stream.close(seam + error_event(failure.body()))
 
     def _headers(self, answer: ForwardedAnswer) -> Headers:

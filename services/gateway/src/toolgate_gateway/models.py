@@ -86,11 +86,11 @@ class Models:
 
     async def find(self, name: str) -> Route:
         """Return a model's route; raise 404, or 503 where no upstream could say."""
-        route = self._look_up(name)
+        route = self.known(name)
         if route is None and self._upstreams:
             if self._clock() - self._asked >= _REFRESH_PAUSE_S or self._asking is not None:
                 await self.refresh()
-            route = self._look_up(name) or self._take_any(name)
+            route = self.known(name) or self._take_any(name)
         if route is None:
             raise self._unknown(name)
         return route
@@ -129,7 +129,8 @@ class Models:
         self._failures.pop(name, None)
         self._cards[name] = {str(card["id"]): card for card in answer if card.get("id")}
 
-    def _look_up(self, name: str) -> Route | None:
+    def known(self, name: str) -> Route | None:
+        """Return a model's route where nobody has to be asked for it."""
         route = self._configured.get(name) or self._named.get(name)
         if route is not None:
             return route

@@ -193,6 +193,8 @@ class Chunks:
         )
 
 
-def error_event(body: bytes) -> bytes:
-    """Return an error object as the event that ends a stream."""
+def error_event(body: bytes, told: JsonObject | None = None) -> bytes:
+    """Return an error object as the event that ends a stream; `told` is the `toolgate` field."""
+    if told is not None:
+        body = body[:-1] + b',"toolgate":' + encode(told) + b"}"
     return b"data: " + body + b"\n\n"
