@@ -169,6 +169,15 @@ async def test_calls_are_counted_by_method_and_code() -> None:
     assert counts == {"OK": 1, "INTERNAL": 1, "CANCELLED": None}
 
 
+async def test_debug_mode_shows_each_call(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="toolgate")
+    async with serving_executor(FakeExecutor()) as channel:
+        await RemoteExecutor(channel).execute("echo", b'"private"', timeout_s=5)
+    (fields,) = (record.fields for record in caplog.records if record.getMessage() == "call")
+    assert fields.pop("ms") > 0
+    assert fields == {"method": "ExecuteTool", "code": "OK", "reason": ""}
+
+
 async def test_the_request_id_travels_with_the_call() -> None:
     seen = []
 

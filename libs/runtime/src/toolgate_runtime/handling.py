@@ -53,7 +53,7 @@ class Rpc:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        code = "CANCELLED"
+        code, reason = "CANCELLED", ""
         try:
             try:
                 await self._timeout.__aexit__(kind, error, trace)
@@ -63,8 +63,11 @@ class Rpc:
                 code = "OK"
             elif isinstance(error, Exception):
                 failure = translate(self._handling.service, error)
-                code = REASONS[failure.reason].code.name
-                self._handling.log.stage("call_failed", method=self._method, reason=failure.reason)
+                code, reason = REASONS[failure.reason].code.name, failure.reason
                 await self._context.abort_with_status(rpc_status.to_status(to_status(failure)))
         finally:
-            self._handling.metrics.ended(self._method, code, time.perf_counter() - self._start)
+            seconds = time.perf_counter() - self._start
+            self._handling.metrics.ended(self._method, code, seconds)
+            if self._handling.log.stages:
+                ms = round(seconds * 1000, 3)
+                self._handling.log.stage("call", method=self._method, code=code, reason=reason, ms=ms)
