@@ -248,7 +248,7 @@ def test_the_message_for_a_property_that_is_not_allowed_names_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "schema"), [(DEEP, {"type": "integer"}), ("\ud800", {"minLength": 2, "pattern": "a"})]
+    ("value", "schema"), [(DEEP, {"type": "integer"}), ("\ud800", {"enum": ["a"]})]
 )
 def test_a_value_that_can_not_be_checked_is_not_valid(value: JsonValue, schema: JsonObject) -> None:
     found = toolset(obj({"a": schema})).get("f")

@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import pytest
+from toolgate_core.errors import RequestError
+from toolgate_core.jsontext import JsonObject, JsonValue, encode
+from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
+from toolgate_core.request import parse_request
+from toolgate_core.schema.definitions import NO_PARAMETERS
+
+HELLO: JsonValue = [{"role": "user", "content": "hello"}]
+
+
+def tool(name: str = "f", **more: JsonValue) -> JsonObject:
+    return {"type": "function", "function": {"name": name, **more}}
+
+
+def body(**fields: JsonValue) -> bytes:
+    return encode({"model": "m", "messages": HELLO, **fields})
+
+
+def parsed(**fields: JsonValue) -> ChatRequest:
+    return parse_request(body(**fields))
+
+
+def refused(**fields: JsonValue) -> tuple[str | None, str | None]:
+    with pytest.raises(RequestError) as caught:
+        parse_request(body(**fields))
+    assert caught.value.status == 400
+    return caught.value.param, caught.value.code
+
+
+def test_the_least_request_has_the_defaults() -> None:
+    assert parsed() == ChatRequest(body={"model": "m", "messages": HELLO}, model="m")
+
+
+def test_everything_that_is_decided_on_is_typed() -> None:
+    fields: JsonObject = {
+        "model": "m",
+        "messages": HELLO,
+        "tools": [tool("f", description="d")],
+        "tool_choice": "required",
+        "parallel_tool_calls": False,
+        "n": 2,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "stop": "END",
+        "response_format": {"type": "json_object"},
+        "max_completion_tokens": 10,
+        "max_tokens": 20,
+        "logprobs": True,
+        "top_logprobs": 3,
+        "temperature": 0.5,
+        "top_k": 40,
+        "chat_template_kwargs": {"enable_thinking": False},
+    }
+    assert parse_request(encode(fields)) == ChatRequest(
+        body=fields,
+        model="m",
+        tools=(ToolDefinition("f", "d", NO_PARAMETERS),),
+        tools_json=encode([tool("f", description="d")]),
+        tool_choice=ToolChoice("required"),
+        parallel=False,
+        n=2,
+        stream=True,
+        include_usage=True,
+        stop=("END",),
+        response_format={"type": "json_object"},
+        max_tokens=10,
+        logprobs=True,
+    )
+
+
+def test_nulls_at_the_top_level_count_as_absent() -> None:
+    nulls: JsonObject = dict.fromkeys(
+        ("tools", "tool_choice", "stop", "n", "stream", "stream_options", "seed", "functions", "function_call", "x_y")
+    )
+    assert parsed(**nulls) == parsed()
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "could not parse"),
+        (b"{", "could not parse"),
+        (b'{"model": "\xff"}', "could not parse"),
+        (b"[" * 100_000, "could not parse"),
+        (b'{"a":' * 100_000, "could not parse"),
+        (b'{"seed": ' + b"9" * 5_000 + b"}", "could not parse"),
+        (b"[]", "must be an object"),
+        (b'{"x": ' + b"[" * 300 + b"]" * 300 + b"}", "nested more than 256 levels"),
+    ],
+)
+def test_a_body_that_can_not_be_read_is_refused(raw: bytes, message: str) -> None:
+    with pytest.raises(RequestError, match=message) as caught:
+        parse_request(raw)
+    assert (caught.value.status, caught.value.param, caught.value.code) == (400, None, None)
+
+
+def test_many_brackets_side_by_side_are_fine() -> None:
+    assert parsed(metadata={"x": [[]] * 300, "y": "[" * 300}).model == "m"
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "code"),
+    [
+        ({"model": None}, "model", None),
+        ({"model": ""}, "model", None),
+        ({"model": 5}, "model", None),
+        ({"n": 0}, "n", "integer_below_min_value"),
+        ({"n": 129}, "n", "integer_above_max_value"),
+        ({"n": 1.5}, "n", "invalid_type"),
+        ({"n": True}, "n", "invalid_type"),
+        ({"temperature": 3}, "temperature", "decimal_above_max_value"),
+        ({"temperature": "1"}, "temperature", "invalid_type"),
+        ({"temperature": True}, "temperature", "invalid_type"),
+        ({"presence_penalty": -2.5}, "presence_penalty", "decimal_below_min_value"),
+        ({"max_tokens": 0}, "max_tokens", "integer_below_min_value"),
+        ({"top_logprobs": 2}, "top_logprobs", None),
+        ({"top_logprobs": 21, "logprobs": True}, "top_logprobs", "integer_above_max_value"),
+        ({"logprobs": 1}, "logprobs", "invalid_type"),
+        ({"stream": "yes"}, "stream", "invalid_type"),
+        ({"stop": ["a"] * 5}, "stop", "array_above_max_length"),
+        ({"stop": 5}, "stop", "invalid_type"),
+        ({"stop": ["a", 5]}, "stop", "invalid_type"),
+        ({"stream_options": {}}, "stream_options", None),
+        ({"stream": True, "stream_options": []}, "stream_options", "invalid_type"),
+        ({"stream": True, "stream_options": {"include_usage": 1}}, "stream_options.include_usage", "invalid_type"),
+        ({"response_format": "json"}, "response_format", "invalid_type"),
+        ({"response_format": {"type": "xml"}}, "response_format.type", "invalid_value"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "invalid_type"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {}}},
+            "response_format.json_schema.name",
+            "invalid_type",
+        ),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": []}}},
+            "response_format.json_schema.schema",
+            "invalid_type",
+        ),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "strin"}}}},
+            "response_format.json_schema.schema",
+            "invalid_json_schema",
+        ),
+    ],
+)
+def test_a_bad_field_is_named(fields: JsonObject, param: str, code: str | None) -> None:
+    assert refused(**fields) == (param, code)
+
+
+def test_stops_are_always_a_tuple() -> None:
+    assert parsed(stop=["a", "", "b"]).stop == ("a", "b")
+    assert parsed(stop="").stop == ()
+    assert parsed(stream=True, stream_options={}).include_usage is False
+
+
+@pytest.mark.parametrize(
+    "schema", [None, {"type": "array", "items": {"$ref": "#/$defs/A"}, "$defs": {"A": {"type": "string"}}}]
+)
+def test_a_response_format_may_have_any_root(schema: JsonValue) -> None:
+    wanted: JsonObject = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    assert parsed(response_format=wanted).response_format == wanted
+
+
+def test_text_is_no_response_format() -> None:
+    assert parsed(response_format={"type": "text"}).response_format is None
+
+
+# Tools and what may be called
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (None, ToolChoice("auto")),
+        ("none", ToolChoice("none")),
+        ("auto", ToolChoice("auto")),
+        ("required", ToolChoice("required")),
+        ({"type": "function", "function": {"name": "g"}}, ToolChoice("named", name="g")),
+        (
+            {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [tool("f")]}},
+            ToolChoice("required", allowed=frozenset({"f"})),
+        ),
+        (
+            {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [tool("f"), tool("g")]}},
+            ToolChoice("auto", allowed=frozenset({"f", "g"})),
+        ),
+    ],
+)
+def test_what_may_be_called_is_read(choice: JsonValue, expected: ToolChoice) -> None:
+    assert parsed(tools=[tool("f"), tool("g")], tool_choice=choice).tool_choice == expected
+
+
+@pytest.mark.parametrize(
+    ("choice", "code"),
+    [
+        ("any", "invalid_value"),
+        (5, "invalid_value"),
+        ({"function": {"name": "f"}}, "invalid_value"),
+        ({"type": "function"}, "invalid_value"),
+        ({"type": "function", "function": {"name": "unknown"}}, None),
+        ({"type": "custom", "custom": {"name": "f"}}, "invalid_value"),
+        ({"type": "allowed_tools"}, "invalid_value"),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}, "invalid_value"),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": "none", "tools": [tool()]}}, "invalid_value"),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": ["f"]}}, "invalid_value"),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [tool("unknown")]}}, None),
+    ],
+)
+def test_a_bad_tool_choice_is_refused(choice: JsonValue, code: str | None) -> None:
+    assert refused(tools=[tool()], tool_choice=choice) == ("tool_choice", code)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "code"),
+    [
+        ({"tools": "x"}, "tools", None),
+        ({"tools": {}}, "tools", None),
+        ({"tools": [tool(f"f{i}") for i in range(129)]}, "tools", "array_above_max_length"),
+        ({"tools": [tool("a b")]}, "tools[0].function.name", "invalid_value"),
+        ({"tools": [tool("")]}, "tools[0].function.name", "invalid_value"),
+        ({"tools": [tool(parameters={"type": "array"})]}, "tools[0].function.parameters", "invalid_function_parameters"),
+        ({"tools": [tool(), tool("g", strict=True, parameters={"type": "object"})]}, "tools[1].function.parameters", "invalid_function_parameters"),
+        ({"tool_choice": "required"}, "tool_choice", None),
+        ({"tools": [], "tool_choice": "required"}, "tool_choice", None),
+        ({"parallel_tool_calls": True}, "parallel_tool_calls", None),
+        ({"tools": [tool()], "parallel_tool_calls": "no"}, "parallel_tool_calls", "invalid_type"),
+    ],
+)  # fmt: skip
+def test_bad_tools_are_refused(fields: JsonObject, param: str, code: str | None) -> None:
+    assert refused(**fields) == (param, code)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": []},
+        {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True},
+        {"tool_choice": "none"},
+        {"functions": []},
+        {"function_call": "none"},
+    ],
+)
+def test_what_says_nothing_without_tools_is_dropped(fields: JsonObject) -> None:
+    assert parsed(**fields) == parsed()
+
+
+# The older form
+
+
+def test_functions_become_tools() -> None:
+    request = parsed(functions=[{"name": "f"}, {"name": "g"}], function_call={"name": "g"})
+    assert request.legacy_functions
+    assert not request.parallel
+    assert request.tool_choice == ToolChoice("named", name="g")
+    assert request.body == {
+        "model": "m",
+        "messages": HELLO,
+        "tools": [tool("f"), tool("g")],
+        "tool_choice": {"type": "function", "function": {"name": "g"}},
+        "parallel_tool_calls": False,
+    }
+    assert parsed(functions=[{"name": "f"}], function_call="none").tool_choice == ToolChoice("none")
+    assert parsed(functions=[{"name": "f"}]).tool_choice == ToolChoice("auto")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"functions": [{"name": "f"}], "tools": [tool()]}, "functions"),
+        ({"functions": {}}, "functions"),
+        ({"functions": [{"name": f"f{i}"} for i in range(129)]}, "functions"),
+        ({"functions": [{"name": "f", "parameters": {"type": "array"}}]}, "functions[0].parameters"),
+        ({"functions": [{"name": "f"}], "function_call": "required"}, "function_call"),
+        ({"functions": [{"name": "f"}], "function_call": {"name": "g"}}, "function_call"),
+        ({"function_call": {"name": "g"}}, "function_call"),
+    ],
+)
+def test_a_bad_older_form_is_named_by_its_own_fields(fields: JsonObject, param: str) -> None:
+    assert refused(**fields)[0] == param
+
+
+def test_the_older_form_in_the_history_becomes_calls_and_results() -> None:
+    messages: JsonValue = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": None},
+    ]
+    assert parsed(messages=messages).messages == [
+        {"role": "user", "content": "hi"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+        },
+        {"role": "tool", "tool_call_id": "call_1", "content": ""},
+    ]
+
+
+# Messages
+
+
+def calling(*ids: str, **more: JsonValue) -> JsonObject:
+    calls: JsonValue = [{"id": i, "type": "function", "function": {"name": "f", "arguments": "{}"}} for i in ids]
+    return {"role": "assistant", "content": None, "tool_calls": calls, **more}
+
+
+def result(call_id: str, content: JsonValue = "ok") -> JsonObject:
+    return {"role": "tool", "tool_call_id": call_id, "content": content}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "system", "content": "s"}, {"role": "developer", "content": [{"type": "text", "text": "t"}]}],
+        [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}, {"type": "new_kind"}]}],
+        [{"role": "assistant", "content": "a", "name": "x"}, {"role": "assistant", "content": None, "refusal": "no"}],
+        [{"role": "assistant", "reasoning_content": "hm"}],
+        [calling("a", "b"), result("b"), result("a"), {"role": "user", "content": ""}],
+        [calling("a", content=""), result("a", [{"type": "text", "text": "t"}])],
+        [calling("x" * 46), result("x" * 46)],
+        [calling("a"), result("a"), calling("a"), result("a")],
+    ],
+)
+def test_good_messages_go_on_as_they_are(messages: JsonValue) -> None:
+    assert parsed(messages=messages).messages == messages
+
+
+@pytest.mark.parametrize("empty", [[], None])
+def test_empty_calls_in_the_history_are_dropped(empty: JsonValue) -> None:
+    said: JsonValue = [{"role": "assistant", "content": "hi", "tool_calls": empty}]
+    assert parsed(messages=said).messages == [{"role": "assistant", "content": "hi"}]
+    silent: JsonValue = [{"role": "assistant", "content": None, "tool_calls": empty}]
+    assert parsed(messages=silent).messages == [{"role": "assistant", "content": ""}]
+
+
+def bad_call(**changes: JsonValue) -> list[JsonValue]:
+    call: JsonObject = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}, **changes}
+    return [{"role": "assistant", "tool_calls": [call]}, result("a")]
+
+
+CALL = "messages[0].tool_calls[0]"
+
+
+@pytest.mark.parametrize(
+    ("messages", "param", "code"),
+    [
+        (None, "messages", "missing_required_parameter"),
+        ({}, "messages", "invalid_type"),
+        ([], "messages", "empty_array"),
+        (["x"], "messages[0]", "invalid_type"),
+        ([{"content": "x"}], "messages[0].role", "invalid_value"),
+        ([{"role": "bot", "content": "x"}], "messages[0].role", "invalid_value"),
+        ([{"role": "user"}], "messages[0].content", "invalid_type"),
+        ([{"role": "user", "content": ["x"]}], "messages[0].content[0]", "invalid_type"),
+        ([{"role": "user", "content": [{"type": "text"}]}], "messages[0].content[0].text", "invalid_type"),
+        ([{"role": "assistant", "content": 5}], "messages[0].content", "invalid_type"),
+        ([{"role": "assistant", "content": None}], "messages[0].content", "invalid_type"),
+        ([{"role": "assistant", "tool_calls": "x"}], "messages[0].tool_calls", "invalid_type"),
+        ([{"role": "assistant", "tool_calls": ["x"]}], CALL, "invalid_type"),
+        (bad_call(type="custom"), f"{CALL}.type", None),
+        (bad_call(function=None), f"{CALL}.function", "missing_required_parameter"),
+        (bad_call(function={"name": "", "arguments": ""}), f"{CALL}.function.name", "empty_string"),
+        (bad_call(function={"arguments": ""}), f"{CALL}.function.name", "missing_required_parameter"),
+        (bad_call(function={"name": "f", "arguments": {}}), f"{CALL}.function.arguments", "invalid_type"),
+        (bad_call(id=""), f"{CALL}.id", "missing_required_parameter"),
+        ([calling("a", "a")], "messages[0].tool_calls[1].id", None),
+        ([result("a")], "messages.[0].role", None),
+        ([calling("a"), result("b")], "messages.[1].role", None),
+        ([calling("a"), result("a"), result("a")], "messages.[2].role", None),
+        ([calling("a", "b"), result("a"), {"role": "user", "content": "x"}], "messages.[2].role", None),
+        ([calling("a", "b"), result("a")], "messages.[1].role", None),
+        ([calling("a"), result("a"), {"role": "user", "content": "x"}, result("a")], "messages.[3].role", None),
+        ([calling("a"), result("a", None)], "messages[1].content", "invalid_type"),
+        ([calling("a"), {"role": "tool", "content": "x"}], "messages[1].tool_call_id", "missing_required_parameter"),
+        ([{"role": "function", "name": "f", "content": "x"}], "messages.[0].role", None),
+        ([calling("a"), {"role": "function", "content": "x"}], "messages[1].name", None),
+        ([calling("a"), result("a"), {"role": "function", "name": "f", "content": "x"}], "messages.[2].role", None),
+        ([calling("a", function_call={"name": "f", "arguments": ""})], "messages[0].function_call", None),
+    ],
+)
+def test_bad_messages_are_refused(messages: JsonValue, param: str, code: str | None) -> None:
+    assert refused(messages=messages) == (param, code)
