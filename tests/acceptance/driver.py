@@ -84,7 +84,8 @@ def _read_stream(raw: bytes, outcome: Outcome) -> None:
         outcome.flaws.append("the last event is not closed")
     chunks = [json.loads(data) for data in datas if data != "[DONE]"]
     if chunks and "error" in chunks[-1]:
-        outcome.error = chunks.pop()["error"]
+        last = chunks.pop()
+        outcome.error, outcome.facts = last["error"], last["toolgate"]
     elif datas[-1:] != ["[DONE]"]:
         outcome.flaws.append("no [DONE] at the end")
     if len({(chunk["id"], chunk["created"], chunk["model"]) for chunk in chunks}) > 1:

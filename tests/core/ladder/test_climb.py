@@ -140,7 +140,7 @@ def test_not_streamed_the_best_clean_text_is_the_degraded_answer() -> None:
 
 
 def test_not_streamed_a_failed_attempts_text_gives_way_to_the_good_one() -> None:
-    broken = '{"action":"answer","answer":"Oslo is"} and"}'
+    broken = '{"action":"answer","answer":"Oslo is'
     world = World([said(broken), said('{"action":"answer","answer":"Oslo is cold."}')], mode=Mode.EMULATE)
     answer = world.run()
     assert isinstance(answer, Answer)

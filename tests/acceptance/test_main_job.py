@@ -1,0 +1,179 @@
+"""The main job: valid and right calls out of a model that never calls tools by itself, and honest counts of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import aiohttp
+import jsonschema_rs
+import pytest
+import pytest_asyncio
+from toolgate_cli.stack import Stack
+
+from tests.acceptance.driver import Driver, Outcome
+from tests.acceptance.stacks import embedded, samples, simulator, until_up
+from tests.acceptance.tally import Tally
+from tests.support.questions import Question, plain_questions, tool_questions
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+
+MODEL = "gpt-oss-20b"
+CONCURRENCY = 16
+COUNTED_S = 5
+GROUPS = [
+    (choice, mode, stream)
+    for choice in ("required", "auto")
+    for mode in ("auto", "emulate")
+    for stream in (False, True)
+]
+PLAIN_GROUPS = [(mode, stream) for mode in ("auto", "emulate") for stream in (False, True)]
+
+Choice = Literal["required", "auto"]
+
+
+@dataclass
+class Answered:
+    """A question and what came of it."""
+
+    question: Question
+    outcome: Outcome
+
+    @property
+    def calls(self) -> list[tuple[str, Any]]:
+        return [(name, json.loads(text)) for name, text in self.outcome.calls]
+
+    @property
+    def valid(self) -> bool:
+        schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in self.question.tools}
+        return bool(self.calls) and all(
+            name in schemas and jsonschema_rs.is_valid(schemas[name], arguments) for name, arguments in self.calls
+        )
+
+    @property
+    def right(self) -> bool:
+        return self.calls == [(self.question.tool, self.question.arguments)]
+
+
+@dataclass
+class Run:
+    """All answers of one run, by group, and the two pages on which the gateway counts."""
+
+    answers: dict[tuple[str, str, bool], list[Answered]] = field(default_factory=dict)
+    tally: Tally = field(default_factory=lambda: Tally(MODEL))
+    pages: Callable[[], Any] | None = None
+
+
+async def ask_all(driver: Driver, run: Run, questions: list[Question], group: tuple[str, str, bool]) -> None:
+    """Ask all questions of a group, sixteen at a time."""
+    label, mode, stream = group
+    choice = "auto" if label == "plain" else label
+    limit = asyncio.Semaphore(CONCURRENCY)
+
+    async def one(question: Question) -> Answered:
+        body = {
+            "model": MODEL,
+            "messages": [{"role": "user", "content": question.text}],
+            "tools": question.tools,
+            "tool_choice": choice,
+        }
+        async with limit:
+            outcome = await driver.ask(body, mode=mode, stream=stream)
+        run.tally.add(choice, outcome)
+        return Answered(question, outcome)
+
+    run.answers[group] = list(await asyncio.gather(*map(one, questions)))
+
+
+async def settled_pages(session: aiohttp.ClientSession, run: Run, url: str, metrics_url: str) -> tuple[Any, Any]:
+    """Return `/stats` and `/metrics` once the last request has been counted (which comes after its last byte)."""
+    async with asyncio.timeout(COUNTED_S):
+        while True:
+            async with session.get(f"{url}/stats") as response:
+                stats = await response.json()
+            if stats["statistics"]["total_requests"] >= run.tally.total:
+                return stats, await samples(session, metrics_url)
+            await asyncio.sleep(0.05)
+
+
+async def drive(url: str, metrics_url: str, *, tools: int, plain: int) -> tuple[Run, Any, Any]:
+    """Ask everything; return the answers, `/stats` and `/metrics`."""
+    run = Run()
+    timeout = aiohttp.ClientTimeout(total=60)
+    async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=CONCURRENCY)) as session:
+        driver = Driver(session, url)
+        for seed, choice in ((1, "required"), (2, "auto")):
+            for mode, stream in PLAIN_GROUPS:
+                await ask_all(driver, run, tool_questions(seed, tools), (choice, mode, stream))
+        for mode, stream in PLAIN_GROUPS:
+            await ask_all(driver, run, plain_questions(3, plain), ("plain", mode, stream))
+        stats, metrics = await settled_pages(session, run, url, metrics_url)
+    return run, stats, metrics
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def driven(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Run, Any, Any]]:
+    with simulator(tmp_path_factory.mktemp("simulator")) as upstream:
+        async with aiohttp.ClientSession() as session:
+            await until_up(session, f"{upstream}/models")
+        async with embedded(upstream) as stack:
+            yield await drive(stack.url, stack.metrics_url, tools=500, plain=300)
+
+
+def shown(answers: list[Answered]) -> str:
+    return "\n".join(
+        f"{a.question.text!r}: {a.outcome.calls or a.outcome.error or a.outcome.content!r}, "
+        f"right is {a.question.tool}({json.dumps(a.question.arguments, ensure_ascii=False)}) by {a.outcome.attempts}"
+        for a in answers[:10]
+    )
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=[f"{c}-{m}-{'streamed' if s else 'whole'}" for c, m, s in GROUPS])
+async def test_nearly_every_tool_question_becomes_a_valid_and_right_call(
+    group: tuple[str, str, bool], driven: tuple[Run, Any, Any], record_property: Callable[[str, object], None]
+) -> None:
+    answers = driven[0].answers[group]
+    assert [flaw for answer in answers for flaw in answer.outcome.flaws] == []
+    invalid = [answer for answer in answers if not answer.valid]
+    wrong = [answer for answer in answers if not answer.right]
+    record_property("figures", f"{group}: {len(answers)} asked, {len(invalid)} invalid, {len(wrong)} wrong")
+    print(f"{group}: {len(answers)} asked, {len(invalid)} not valid, {len(wrong)} not right")
+    assert len(invalid) <= 0.005 * len(answers), shown(invalid)
+    assert len(wrong) <= 0.01 * len(answers), shown(wrong)
+
+
+@pytest.mark.parametrize("group", PLAIN_GROUPS, ids=[f"{m}-{'streamed' if s else 'whole'}" for m, s in PLAIN_GROUPS])
+async def test_questions_that_need_no_tool_bring_no_call(group: tuple[str, bool], driven: tuple[Run, Any, Any]) -> None:
+    answers = driven[0].answers["plain", *group]
+    assert len(answers) == 300
+    called = [answer for answer in answers if answer.outcome.calls]
+    silent = [answer for answer in answers if not (answer.outcome.content or "").strip()]
+    assert called == [], shown(called)
+    assert silent == [], shown(silent)
+
+
+async def test_stats_and_metrics_say_what_the_driver_counted(driven: tuple[Run, Any, Any]) -> None:
+    run, stats, metrics = driven
+    print(json.dumps(stats))
+    counted, said = run.tally.stats(stats)
+    assert said == counted
+    counted, said = run.tally.metrics(metrics)
+    assert said == counted
+
+
+async def test_the_same_holds_over_grpc_services(tmp_path: Path) -> None:
+    with Stack(tmp_path) as stack:
+        run, stats, metrics = await drive(stack.gateway_url, stack.metrics_url, tools=40, plain=20)
+    wrong = [answer for group in GROUPS for answer in run.answers[group] if not (answer.valid and answer.right)]
+    called = [answer for group in PLAIN_GROUPS for answer in run.answers["plain", *group] if answer.outcome.calls]
+    assert wrong == [], shown(wrong)
+    assert called == [], shown(called)
+    assert [flaw for group in run.answers.values() for answer in group for flaw in answer.outcome.flaws] == []
+    counted, said = run.tally.stats(stats)
+    assert said == counted
+    counted, said = run.tally.metrics(metrics)
+    assert said == counted
