@@ -118,9 +118,13 @@ def split_results(text: str) -> tuple[list[str], str]:
     found = []
     for match in _RESULTS.finditer(text):
         body = next((one for one in match.groups()[1:] if one is not None), "")
-        inner = [one for _, one in _INNER.findall(body)] or [body]
-        found += [_plain(_LABELS.sub("", one).strip()) for one in inner]
+        found += [_plain(_LABELS.sub("", one).strip()) for one in _unwrapped(body)]
     return found, _RESULTS.sub("", text).strip()
+
+
+def _unwrapped(body: str) -> list[str]:
+    inner = [one for _, one in _INNER.findall(body)]
+    return [deeper for one in inner for deeper in _unwrapped(one)] or [body]
 
 
 def _plain(body: str) -> str:

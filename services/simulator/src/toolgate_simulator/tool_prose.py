@@ -24,6 +24,7 @@ _TYPESCRIPT = re.compile(
 )
 _FIELD = re.compile(r"(?:^|[,;{\n])\s*(\w+)(\?)?\s*:\s*([^,;\n}]+)")
 _LABEL = re.compile(r"^(?:\*\*)?(?:Description|Parameters|Arguments)\b", re.MULTILINE | re.IGNORECASE)
+_MORE = re.compile(r"\s*(?:[-*{`]|(?:\*\*)?(?:Description|Parameters|Arguments)\b|$)")
 _TYPES = {
     "str": "string", "string": "string", "text": "string", "int": "integer", "integer": "integer",
     "float": "number", "number": "number", "bool": "boolean", "boolean": "boolean",
@@ -76,11 +77,22 @@ def _headings(text: str) -> tuple[list[ToolSpec], str]:
     for place, mark in enumerate(marks):
         end = marks[place + 1].start() if place + 1 < len(marks) else len(text)
         body = text[mark.end() : end]
-        if tool := _described(mark.group(1), body):
+        own, after = _cut(body)
+        if tool := _described(mark.group(1), own):
             found.append(tool)
+            rest += f"\n\n{after}"
         else:
             rest += text[mark.start() : end]
     return found, rest
+
+
+def _cut(body: str) -> tuple[str, str]:
+    """Return what describes a tool, and the prose after the last list, label or JSON of its section."""
+    paragraphs = body.split("\n\n")
+    kept = 1
+    while kept < len(paragraphs) and _MORE.match(paragraphs[kept]):
+        kept += 1
+    return "\n\n".join(paragraphs[:kept]), "\n\n".join(paragraphs[kept:])
 
 
 def _described(name: str, body: str) -> ToolSpec | None:
