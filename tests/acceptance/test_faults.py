@@ -1,0 +1,121 @@
+"""A service that dies under load: clear errors, no hang, and full service soon after its return."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import jsonschema_rs
+import pytest
+from toolgate_cli.stack import Stack
+
+from tests.acceptance.driver import Driver, Outcome
+from tests.support.questions import Question, tool_questions
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+DEADLINE_S = 6
+MARGIN_S = 1.5
+RECOVERY_S = 5
+CONCURRENCY = 12
+
+
+@dataclass
+class Asked:
+    """One request of the load: when it began and ended (seconds of the run), and what came of it."""
+
+    question: Question
+    began: float
+    ended: float
+    outcome: Outcome
+
+    @property
+    def good(self) -> bool:
+        schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in self.question.tools}
+        return (
+            self.outcome.error is None
+            and len(self.outcome.calls) == 1
+            and jsonschema_rs.is_valid(schemas[self.outcome.calls[0][0]], json.loads(self.outcome.calls[0][1]))
+        )
+
+
+class Load:
+    """Asks without pause until it is told to stop."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._questions = tool_questions(7, 400)
+        self._began = time.monotonic()
+        self._count = 0
+        self.stopped = False
+        self.asked: list[Asked] = []
+
+    @property
+    def now(self) -> float:
+        return time.monotonic() - self._began
+
+    async def run(self) -> None:
+        await asyncio.gather(*(self._work() for _ in range(CONCURRENCY)))
+
+    async def _work(self) -> None:
+        while not self.stopped:
+            self._count += 1
+            number = self._count
+            question = self._questions[number % len(self._questions)]
+            body: dict[str, Any] = {
+                "model": "gpt-oss-20b",
+                "messages": [{"role": "user", "content": question.text}],
+                "tools": question.tools,
+                "tool_choice": "required",
+            }
+            began = self.now
+            outcome = await self._driver.ask(body, mode="emulate", stream=number % 2 == 0)
+            self.asked.append(Asked(question, began, self.now, outcome))
+            if outcome.error is not None:
+                await asyncio.sleep(0.02)  # a client that is told to wait would wait longer
+
+
+@pytest.mark.parametrize("name", ["extractor", "prompt-transformer"])
+async def test_a_service_killed_under_load_is_said_clearly_and_served_again_soon(name: str, tmp_path: Path) -> None:
+    with Stack(tmp_path, settings={"TOOLGATE_REQUEST_TIMEOUT_MS": DEADLINE_S * 1000}) as stack:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            load = Load(Driver(session, stack.gateway_url))
+            running = asyncio.create_task(load.run())
+            await asyncio.sleep(2)
+            service = stack.services[name]
+            killed = load.now
+            service.kill()
+            await asyncio.sleep(3)
+            service.start()
+            returned = load.now
+            await asyncio.sleep(RECOVERY_S + 3)
+            load.stopped = True
+            await running
+    judge(load.asked, killed=killed, returned=returned)
+
+
+def judge(asked: list[Asked], *, killed: float, returned: float) -> None:
+    """Hold every answer of the run against what a client may expect."""
+    failed = [one for one in asked if not one.good]
+    slow = [one for one in asked if one.ended - one.began > DEADLINE_S + MARGIN_S]
+    last = max((one.began for one in failed), default=killed)
+    print(
+        f"{len(asked)} asked, {len(failed)} failed, longest {max(one.ended - one.began for one in asked):.2f} s, "
+        f"last failure began {last - returned:+.2f} s from the return"
+    )
+    assert [one for one in asked if one.began < killed - 1 and not one.good] == []
+    assert failed, "nothing noticed the kill"
+    assert slow == []
+    assert {one.outcome.status for one in failed} <= {200, 502, 503, 504}
+    assert [one.outcome for one in failed if one.outcome.error is None or one.outcome.calls] == []
+    assert [one.outcome.error for one in failed if not (one.outcome.error or {}).get("message")] == []
+    assert [flaw for one in asked for flaw in one.outcome.flaws] == []
+    assert last < returned + RECOVERY_S
+    after = [one for one in asked if one.began > returned + RECOVERY_S]
+    assert after
+    assert [one for one in after if not one.good] == []
