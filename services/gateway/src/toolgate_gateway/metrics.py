@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from toolgate_core.vocabulary import AttemptOutcome, Reason, RequestOutcome, Strategy
@@ -54,7 +54,7 @@ class Labelled(Generic[T]):
         """Return the child with these label values, in the labels' order."""
         child = self._children.get(values)
         if child is None:
-            child = self._children[values] = self._metric.labels(*values)
+            child = self._children[values] = cast("T", self._metric.labels(*values))
         return child
 
     @property

@@ -9,8 +9,6 @@ from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder import Attempt
 from toolgate_core.vocabulary import AttemptOutcome, RequestOutcome, Strategy
 
-_SERVED = (RequestOutcome.SUCCESS, RequestOutcome.DEGRADED)
-
 
 class Stats:
     """Counts since the start of the process. An attempt that was cancelled says nothing about its strategy."""
@@ -31,7 +29,7 @@ class Stats:
         self._total += 1
         self._ladder += ladder
         self._outcomes[outcome] += 1
-        if served is not None and outcome in _SERVED:
+        if served is not None and outcome is RequestOutcome.SUCCESS:
             self._served[served] += 1
 
     def attempts(self, attempts: Sequence[Attempt]) -> None:

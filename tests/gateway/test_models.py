@@ -1,0 +1,119 @@
+"""Which upstream serves a name, and with which policy."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from toolgate_core.jsontext import JsonObject
+from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.presets import PRESETS
+from toolgate_core.vocabulary import Strategy
+from toolgate_gateway.errors import ApiError
+from toolgate_gateway.models import Models, Upstream
+from toolgate_gateway.settings import ModelEntry
+
+
+class Listing:
+    """A provider that only lists; it counts how often it is asked."""
+
+    def __init__(self, *names: str, owner: str = "us", failure: UpstreamFailure | None = None) -> None:
+        self.name = "listing"
+        self.cards: list[JsonObject] = [{"id": name, "created": 3, "owned_by": owner} for name in names]
+        self.failure = failure
+        self.asked = 0
+
+    async def models(self) -> list[JsonObject] | UpstreamFailure:
+        self.asked += 1
+        await asyncio.sleep(0)
+        return self.failure or self.cards
+
+    async def call(self, body: JsonObject, *, stream: bool, request_id: str) -> Any:
+        raise NotImplementedError
+
+    async def forward(self, body: bytes, *, stream: bool, request_id: str) -> Any:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        return None
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def table(configured: dict[str, ModelEntry] | None = None, clock: Clock | None = None, **upstreams: Listing) -> Models:
+    places = {name: Upstream(provider=provider) for name, provider in upstreams.items()}
+    return Models(places, configured or {}, clock=clock or Clock(), created=1)
+
+
+async def test_an_alias_comes_before_a_listed_name_and_the_first_upstream_before_the_second() -> None:
+    models = table({"b": ModelEntry(upstream="two", model="x")}, one=Listing("a", "b"), two=Listing("a", "c"))
+    await models.refresh()
+    routes = {name: await models.find(name) for name in ("a", "b", "c", "two@a", "two@made-up")}
+    assert {name: (route.upstream, route.model) for name, route in routes.items()} == {
+        "a": ("one", "a"),
+        "b": ("two", "x"),
+        "c": ("two", "c"),
+        "two@a": ("two", "a"),
+        "two@made-up": ("two", "made-up"),
+    }
+    assert models.labels == ["b", "a", "c"]
+    assert [card["id"] for card in models.cards()] == ["a", "b", "c"]
+
+
+async def test_presets_capabilities_and_overrides_make_the_policy() -> None:
+    entry = ModelEntry(model="gpt-oss-20b", policy={"max_choices": 2, "capabilities": {"strict": True}})
+    models = table({"alias": entry, "plain": ModelEntry(model="x", preset="text-only")}, one=Listing("x", owner="vllm"))
+    before = await models.find("alias")
+    await models.refresh()
+    policy = (await models.find("alias")).policy
+    assert (policy.auto_start, policy.max_choices, policy.capabilities.strict) == (Strategy.BRIDGE, 2, True)
+    assert policy.retries == PRESETS["gpt-oss"].retries
+    assert (await models.find("plain")).policy.capabilities.skip_special_tokens
+    assert (await models.find("alias")).memory is before.memory
+
+
+async def test_an_unknown_name_asks_again_but_not_without_end() -> None:
+    clock, listing = Clock(), Listing("a")
+    models = table(clock=clock, one=listing)
+    for _ in range(5):
+        with pytest.raises(ApiError) as caught:
+            await models.find("b")
+        assert (caught.value.status, caught.value.code) == (404, "model_not_found")
+    assert listing.asked == 1
+    listing.cards.append({"id": "b"})
+    clock.now += 5
+    assert (await models.find("b")).model == "b"
+
+
+async def test_names_asked_for_at_once_share_one_question() -> None:
+    listing = Listing("a")
+    models = table(one=listing)
+    routes = await asyncio.gather(*(models.find("a") for _ in range(20)))
+    assert {route.model for route in routes} == {"a"}
+    assert listing.asked == 1
+
+
+async def test_where_an_upstream_is_down_an_unknown_name_may_exist() -> None:
+    down = UpstreamFailure(kind="unreachable", message="no connection")
+    models = table(one=Listing(failure=down))
+    with pytest.raises(ApiError) as caught:
+        await models.find("a")
+    assert (caught.value.status, caught.value.retry_after_s) == (503, 1)
+    assert models.health() == {"one": False}
+
+
+async def test_an_upstream_without_a_list_takes_any_name() -> None:
+    models = table(one=Listing(failure=UpstreamFailure(kind="error", message="not found", status=404)))
+    assert (await models.find("anything")).model == "anything"
+
+
+async def test_made_up_names_do_not_pile_up() -> None:
+    models = table(one=Listing("a"))
+    for number in range(3000):
+        await models.find(f"one@{number}")
+    assert (await models.find("one@2999")) is (await models.find("one@2999"))
+    assert (await models.find("one@0")).model == "0"
