@@ -247,9 +247,7 @@ def test_the_message_for_a_property_that_is_not_allowed_names_it() -> None:
     assert found.violations({}) == []
 
 
-@pytest.mark.parametrize(
-    ("value", "schema"), [(DEEP, {"type": "integer"}), ("\ud800", {"enum": ["a"]})]
-)
+@pytest.mark.parametrize(("value", "schema"), [(DEEP, {"type": "integer"}), ("\ud800", {"enum": ["a"]})])
 def test_a_value_that_can_not_be_checked_is_not_valid(value: JsonValue, schema: JsonObject) -> None:
     found = toolset(obj({"a": schema})).get("f")
     assert found is not None
@@ -274,3 +272,23 @@ def test_a_tool_says_what_it_requires() -> None:
     found = toolset(obj({"a": {}}, required=["a"])).get("f")
     assert found is not None
     assert (found.required, found.parameters["type"]) == (("a",), "object")
+
+
+def test_what_would_take_long_to_explain_is_only_told_to_be_wrong() -> None:
+    node: JsonObject = obj({"a": {"$ref": "#/$defs/E"}}, required=["a"])
+    either: JsonObject = {"anyOf": [node, {**node, "minProperties": 1}, {"type": "integer"}]}
+    found = toolset(obj({"x": {"$ref": "#/$defs/E"}}, **{"$defs": {"E": either}})).get("f")
+    assert found is not None
+    value: JsonValue = "bad"
+    for _ in range(40):
+        value = {"a": value}
+    told = "the arguments do not match the schema of the parameters"
+    assert found.violations({"x": value}) == [Violation("", "combinator", told)]
+    assert found.violations({"x": {"a": "bad"}})[0].path == "x"
+
+
+def test_every_wrong_item_is_told() -> None:
+    schema: JsonObject = {"items": {"type": "integer"}, "prefixItems": [{"type": "string"}], "contains": True}
+    found = toolset(obj({"a": schema}, patternProperties={"^a": {"type": "array"}, "^b": {"type": "null"}})).get("f")
+    assert found is not None
+    assert sorted(one.path for one in found.violations({"a": [1, "x"], "b": 5})) == ["a[0]", "a[1]", "b"]

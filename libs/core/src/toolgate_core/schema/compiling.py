@@ -77,7 +77,7 @@ class _Bounds:
         if level > MAX_NESTING:
             raise SchemaError(f"the schema is nested more than {MAX_NESTING} levels deep")
         self._weigh(node, 0)
-        for child in (*_in_place(node), *_children(node)):
+        for child in (*in_place(node), *_children(node)):
             self._visit(child, level + 1)
 
     def _weigh(self, node: JsonValue, level: int) -> int:
@@ -90,7 +90,7 @@ class _Bounds:
             if level > MAX_NESTING:
                 raise SchemaError(f"references in the schema form a chain of more than {MAX_NESTING}")
             self._open.add(key)
-            weight = 1 + sum(self._weigh(child, level + 1) for child in (*_in_place(node), *self._target(node)))
+            weight = 1 + sum(self._weigh(child, level + 1) for child in (*in_place(node), *self._target(node)))
             self._open.discard(key)
             if weight > MAX_EXPANSION:
                 raise SchemaError(f"more than {MAX_EXPANSION} schemas apply to one value")
@@ -111,7 +111,8 @@ class _Bounds:
             yield target
 
 
-def _in_place(node: JsonObject) -> Iterator[JsonValue]:
+def in_place(node: JsonObject) -> Iterator[JsonValue]:
+    """Yield the schemas inside `node` that apply to the same value as it does; where `$ref` leads is not among them."""
     for keyword in _IN_PLACE_LISTS:
         members = node.get(keyword)
         if isinstance(members, list):

@@ -15,6 +15,7 @@ from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema import names
 from toolgate_core.schema.compiling import SchemaError, compile_schema
 from toolgate_core.schema.definitions import parse_tools
+from toolgate_core.schema.explaining import explainable
 from toolgate_core.schema.strict import check_strict
 from toolgate_core.schema.violations import Violation, violation
 
@@ -53,6 +54,8 @@ class Tool:
             return []
         if not isinstance(value, dict):
             return [Violation("", "type", "the arguments must be a JSON object")]
+        if not explainable(value, self.parameters):
+            return [Violation("", "combinator", "the arguments do not match the schema of the parameters")]
         try:
             return [violation(error) for error in islice(self._validator.iter_errors(value), MAX_VIOLATIONS)]
         except ValueError:
