@@ -14,7 +14,7 @@ from toolgate_core.request.choice import parse_choice
 from toolgate_core.request.fields import check_fields
 from toolgate_core.request.history import check_messages
 from toolgate_core.request.legacy import convert_functions
-from toolgate_core.schema.definitions import MAX_TOOLS, check_names
+from toolgate_core.schema.definitions import check_names
 from toolgate_core.schema.relaxed import deeper_than
 from toolgate_core.schema.toolset import compiled
 
@@ -83,9 +83,6 @@ def _tools(content: JsonObject, *, legacy: bool) -> _Tools:
     if not tools:
         _without_tools(content)
         return _NO_TOOLS
-    if isinstance(tools, list) and len(tools) > MAX_TOOLS:
-        message = f"At most {MAX_TOOLS} tools are allowed, got {len(tools)}."
-        raise RequestError(message, param="functions" if legacy else "tools", code="array_above_max_length")
     tools_json = encode(tools)
     try:
         toolset = compiled(tools_json)
@@ -111,6 +108,7 @@ def _without_tools(content: JsonObject) -> None:
 
 def _as_functions(error: RequestError) -> RequestError:
     """Return the error with the names of the fields that the client used."""
-    param = (error.param or "").replace("tools[", "functions[").replace("].function", "]")
-    message = error.message.replace("tools[", "functions[").replace("].function", "]")
+    param, message = (
+        text.replace("tools", "functions").replace("].function", "]") for text in (error.param or "", error.message)
+    )
     return RequestError(message, param=param, code=error.code)
