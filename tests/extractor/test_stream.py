@@ -197,3 +197,18 @@ async def test_a_service_killed_in_mid_stream_is_an_error_at_once_and_serves_whe
         events = await extractor.extract(PLAN, TOOLS, CALL, "stop", START, timeout_s=10)
         assert merged(events)[-1] == CallEnd(0)
     await channel.aclose()
+
+
+@pytest.mark.slow
+async def test_a_service_that_hangs_with_its_connection_open_is_given_up_long_before_the_deadline(
+    tmp_path: Path,
+) -> None:
+    with process(tmp_path) as (running, address):
+        channel = Channel(address)
+        session = RemoteExtractor(channel).open(PLAN, TOOLS, START, timeout_s=600)
+        await session.feed("x")
+        running.send_signal(signal.SIGSTOP)
+        with pytest.raises(ServiceError) as caught:
+            await session.feed("y")
+        assert (caught.value.reason, caught.value.retryable) == ("UNAVAILABLE", True)
+        await channel.aclose()

@@ -51,6 +51,7 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, int | str]]:
         # A peer that is gone without a word (a node lost) is noticed after 15 seconds.
         ("grpc.keepalive_time_ms", 10_000),
         ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.http2.ping_timeout_ms", 5_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
