@@ -58,6 +58,10 @@ class Chat:
         except ClientGoneError:
             record.outcome = RequestOutcome.CANCELLED
             exchange.status = exchange.status or _CLIENT_CLOSED
+        except asyncio.CancelledError:
+            # The server's patience with a request in flight is over: it is shutting down.
+            record.outcome = RequestOutcome.CANCELLED
+            raise
         except Exception as error:  # noqa: BLE001 - the boundary of a request
             await self._fail(visit, explain(error, gateway.log))
         finally:

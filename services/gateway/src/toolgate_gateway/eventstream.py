@@ -39,33 +39,33 @@ class EventStream:
         """Whether anything was sent: from then on a failure can only be told in the stream."""
         return self._exchange.status != 0
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes, *, more: bool = True) -> None:
         """Send `data` now; waits while the client reads slower than we write."""
         if self._beat is not None:
             await self._beat
         self._writing = True
         try:
-            await self._send(data)
+            await self._send(data, more=more)
         finally:
             self._writing = False
 
     async def close(self, data: bytes) -> None:
         """Send the last of the stream."""
-        if data or not self.started:
-            await self.write(data)
+        await self.write(data, more=False)
         self.release()
-        await self._exchange.write(b"", more=False)
 
     def release(self) -> None:
         """Stop the clock; nothing more will be sent. May be called more than once."""
         self._timer.cancel()
+        if self._beat is not None:
+            self._beat.cancel()
 
-    async def _send(self, data: bytes) -> None:
+    async def _send(self, data: bytes, *, more: bool = True) -> None:
         if not self.started:
             await self._exchange.start(200, [*_HEAD, *self._facts()])
         self._last = self._loop.time()
         self.whole_event = data.endswith((b"\n\n", b"\r\n\r\n"))
-        await self._exchange.write(data)
+        await self._exchange.write(data, more=more)
 
     def _tick(self) -> None:
         """Send a comment when it is time to, and come again when the next may be due."""

@@ -63,7 +63,10 @@ class Gateway:
 
     async def _keep_models(self) -> None:
         while True:
-            await self.refresh_models()
+            try:
+                await self.refresh_models()
+            except Exception as error:  # noqa: BLE001 - one upstream's odd answer must not end the refreshing
+                self.log.error("defect", error=error)
             await asyncio.sleep(self.settings.models_refresh_s)
 
     async def _watch_loop(self) -> None:

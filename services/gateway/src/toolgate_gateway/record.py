@@ -146,6 +146,8 @@ class Record:
         }
         if self.climbs:
             fields["attempts"] = ";".join(climb.summary for climb in self.climbs)
+        if repairs := [tag for answer in self.answers for tag in answer.repairs]:
+            fields["repairs"] = repairs
         if self._first is not None:
             fields["ttft_ms"] = round((self._first - self._began) * 1000, 1)
         if self.error is not None:

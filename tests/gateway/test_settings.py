@@ -1,0 +1,92 @@
+"""Settings from the environment, by the names of older proxies, and from the file."""
+
+from pathlib import Path
+
+import pytest
+from toolgate_gateway.compose import providers
+from toolgate_gateway.settings import GatewaySettings
+from toolgate_runtime.settings import SettingsError, load, rows
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_older_proxies_names_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        "VLLM_URL": "http://one:8000/v1/chat/completions",
+        "BIFROST_URL": "http://two:7766",
+        "BIFROST_API_KEY": "secret",
+        "PROXY_PORT": "8123",
+        "REQUEST_TIMEOUT": "5000",
+        "DEBUG_MODE": "true",
+    }
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    settings = load(GatewaySettings)
+    assert (settings.port, settings.request_timeout_ms, settings.debug) == (8123, 5000, True)
+    assert {name: (place.url, place.key()) for name, place in settings.places().items()} == {
+        "vllm": ("http://one:8000/v1/chat/completions", None),
+        "bifrost": ("http://two:7766", "secret"),
+    }
+    assert list(providers(settings)) == ["vllm", "bifrost"]
+
+
+def test_a_file_describes_upstreams_and_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from-a-file\n")
+    (tmp_path / "toolgate.yaml").write_text(f"""
+upstreams:
+  local: {{url: "http://localhost:8000", api_key_file: "{tmp_path}/key", capabilities: {{strict: true}}}}
+models:
+  small: {{model: org/small-7b, preset: text-only, policy: {{max_attempts: 3}}}}
+""")
+    monkeypatch.setenv("TOOLGATE_CONFIG", str(tmp_path / "toolgate.yaml"))
+    settings = load(GatewaySettings)
+    assert settings.places()["local"].key() == "from-a-file"
+    assert settings.models["small"].policy == {"max_attempts": 3}
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("upstreams: {a: {url: 'ftp://x'}}", "must start with http"),
+        ("upstreams: {a: {url: 'http://x', capabilities: {nonsense: 1}}}", "nonsense"),
+        ("models: {m: {}}", "name its upstream"),
+        ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {upstream: b}}", "unknown upstream 'b'"),
+        ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {preset: nope}}", "unknown preset"),
+        ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {max_attempts: many}}}", "max_attempts"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_said_in_one_line(
+    file: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "toolgate.yaml").write_text(file)
+    monkeypatch.setenv("TOOLGATE_CONFIG", str(tmp_path / "toolgate.yaml"))
+    with pytest.raises(SettingsError) as caught:
+        load(GatewaySettings)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_file_that_is_not_there_names_its_upstream() -> None:
+    settings = GatewaySettings(upstreams={"a": {"url": "http://x", "api_key_file": "/nowhere"}})
+    with pytest.raises(SettingsError, match="upstreams: a"):
+        providers(settings)
+
+
+def test_defaults_are_for_one_machine() -> None:
+    settings = GatewaySettings()
+    assert (settings.host, settings.port, settings.metrics_port) == ("127.0.0.1", 8002, 9090)
+    assert (settings.transformer, settings.extractor, settings.executor) == (
+        "127.0.0.1:50051",
+        "127.0.0.1:50052",
+        "127.0.0.1:50053",
+    )
+    assert (settings.max_in_flight, settings.max_queue, settings.queue_wait_s, settings.keep_alive_s) == (
+        1000,
+        100,
+        2,
+        10,
+    )
+    assert all(row.meaning for row in rows(GatewaySettings))
