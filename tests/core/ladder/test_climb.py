@@ -635,3 +635,24 @@ def test_without_parallel_calls_no_second_one_begins_early() -> None:
     answer = world.run()
     assert isinstance(answer, Answer)
     assert (world.calls, answer.repairs) == ([("ping", {})], ("leaked_markup", "parallel_call_dropped"))
+
+
+def test_brackets_that_are_missing_are_closed_where_the_model_itself_has_stopped() -> None:
+    world = World([called(("get_weather", '{"city":"Oslo"'))])
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.calls, answer.repairs) == ([("get_weather", {"city": "Oslo"})], ("unclosed",))
+
+
+def test_a_string_that_is_missing_its_end_is_never_closed() -> None:
+    policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+    world = World([called(("get_weather", '{"city":"Os')), decided(("ping", {}))], policy=policy)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:parse_error,bridge:ok"
+
+
+def test_brackets_stay_open_where_all_tokens_were_used_whatever_the_upstream_says() -> None:
+    policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+    world = World([called(("get_weather", '{"city":"Oslo"')), decided(("ping", {}))], policy=policy, max_tokens=5)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:parse_error,bridge:ok"

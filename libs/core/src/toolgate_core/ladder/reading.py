@@ -299,7 +299,7 @@ class Reading:
         if choice.mode == "none":
             self._repairs.append("call_under_none")
             return
-        settled = settle(call.name, "".join(call.parts), self._toolset, choice)
+        settled = settle(call.name, "".join(call.parts), self._toolset, choice, close=self._model_stopped())
         if isinstance(settled, Fault):
             self._raw.append(f"{call.name}({''.join(call.parts)})" if self._plan.form == "native" else "")
             self._fail(settled.reason, settled.detail)
@@ -312,6 +312,12 @@ class Reading:
             self.release()
             self._outbox.call(settled.name, call.id, settled.arguments)
             self.calls += 1
+
+    def _model_stopped(self) -> bool:
+        """Whether the model ended by itself. vLLM before 0.33 says `tool_calls` for answers that the limit cut."""
+        limit, usage = self._request.max_tokens, self.usage
+        cut = limit is not None and usage is not None and usage.completion_tokens >= limit
+        return self.finish in ("stop", "tool_calls") and not cut
 
     def _end_early(self, call: OpenCall, *, exact: bool) -> None:
         """Close a call whose arguments have been sent as they came; what would need a repair is a fault by then."""
