@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from toolgate_cli.failure import CommandError
 START_S = 30.0
 """How long a stack may take to become ready. Seconds; a busy laptop needs about three."""
 STOP_S = 10.0
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 GRPC_SERVICES = ("prompt-transformer", "extractor", "tool-executor")
 _FOREIGN = ("VLLM_URL", "BACKEND_URL", "PROXY_PORT", "BIFROST_", "EMULATE_PORT", "PASSTHROUGH_PORT", "REQUEST_TIMEOUT")
 _TAIL = 2000
@@ -54,7 +56,8 @@ class ServiceProcess:
 
     def start(self) -> None:
         """Start it; it reads no `.env` and none of the caller's settings."""
-        with self.log.open("ab") as log:
+        # An interrupt between the process's start and the note of it would leave it behind.
+        with self.log.open("ab") as log, _interrupts_later():
             self._process = subprocess.Popen(  # noqa: S603 - our own modules
                 self._command,
                 env={**_clean_environment(), **self._settings},
@@ -63,6 +66,16 @@ class ServiceProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+    def wait_until_listening(self, seconds: float = START_S) -> None:
+        """Wait until its port takes connections; raise `StackError`."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.check()
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1.0):
+                return
+            time.sleep(0.02)
+        raise StackError(f"{self.name} did not listen on port {self.port} within {seconds:.0f} s")
 
     def check(self) -> None:
         """Raise `StackError` with the end of its log where it has ended."""
@@ -199,6 +212,23 @@ def _clean_environment() -> dict[str, str]:
         for key, value in os.environ.items()  # noqa: TID251 - handed on to children, never read as settings
         if not key.startswith(("TOOLGATE_", *_FOREIGN)) and key != "DEBUG_MODE"
     }
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Let no ctrl-C or SIGTERM in; those that came are let in at the end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: came.append(n)) for number in _INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for one in came:
+            signal.raise_signal(one)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextma
 from pathlib import Path
 
 import uvloop
+from toolgate_core.errors import ToolgateError
 from toolgate_gateway.compose import new_id, providers, remote_deps
 from toolgate_gateway.deps import Deps
 from toolgate_gateway.server import Ports, serve
@@ -24,7 +25,7 @@ from toolgate_runtime.cache import Cache, compiled_tools
 from toolgate_runtime.local import LocalExtractor, LocalHealth, LocalTransformer
 from toolgate_runtime.metrics import new_registry, toolgate_version
 from toolgate_runtime.ports import EXECUTOR, EXTRACTOR, TRANSFORMER
-from toolgate_runtime.settings import SettingsError, load
+from toolgate_runtime.settings import load
 from toolgate_simulator.server import bind, make_server
 from toolgate_simulator.settings import Settings as SimulatorSettings
 from toolgate_tool_executor.executor import Executor
@@ -64,7 +65,7 @@ def run(options: Namespace) -> int:
             compose = remote_deps if options.grpc else local_deps
             announce = _announcement(settings, simulated=simulated, grpc=options.grpc)
             uvloop.run(_until_interrupted(lambda stop: serve(settings, compose, stop=stop, ready=announce)))
-        except (SettingsError, OSError) as error:
+        except (ToolgateError, OSError) as error:
             raise CommandError(str(error)) from error
     return 0
 
@@ -102,6 +103,8 @@ def _services(settings: GatewaySettings) -> Iterator[GatewaySettings]:
         try:
             for process in processes:
                 process.start()
+            for process in processes:
+                process.wait_until_listening()
             transformer, extractor, executor = (f"127.0.0.1:{port}" for port in ports)
             yield settings.model_copy(update={"transformer": transformer, "extractor": extractor, "executor": executor})
         finally:
