@@ -25,12 +25,13 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 class Cursor:
     """Unread text, the end of it once known, and tapes that record what is read."""
 
-    __slots__ = ("_tapes", "end", "pos", "text")
+    __slots__ = ("_tapes", "end", "pos", "starved", "text")
 
     def __init__(self) -> None:
         self.text = ""
         self.pos = 0
         self.end: TextEnd | None = None
+        self.starved = False
         self._tapes: tuple[StringIO, ...] = ()
 
     @property
@@ -52,7 +53,10 @@ class Cursor:
         return piece
 
     def unread(self, text: str) -> None:
-        """Put back what was read last."""
+        """Put back what was read last; tapes forget it."""
+        for tape in self._tapes:
+            tape.seek(tape.tell() - len(text))
+            tape.truncate()
         if self.text.endswith(text, 0, self.pos):
             self.pos -= len(text)
         else:
@@ -72,6 +76,7 @@ class Cursor:
     def more(self) -> Steps[bool]:
         """Wait for more text; false when the text has ended."""
         if self.end is not None:
+            self.starved = True
             return False
         yield
         return True

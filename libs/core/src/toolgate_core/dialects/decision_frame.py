@@ -12,7 +12,7 @@ from toolgate_core.dialects.base import DecisionGrammar
 from toolgate_core.dialects.calls import Reading
 from toolgate_core.dialects.cursor import Steps
 from toolgate_core.dialects.envelope import Body, short_string
-from toolgate_core.dialects.json_reader import BadBodyError, JsonScan, TooLargeError, read_string
+from toolgate_core.dialects.json_reader import BadBodyError, JsonScan, TooLargeError, continuation, read_string
 from toolgate_core.dialects.mend import Mended, calls_in, mend
 from toolgate_core.jsontext import JsonValue, encode_str
 
@@ -130,6 +130,8 @@ class Decision:
         said = "".join(self._said)
         whole = answer if isinstance(answer, str) else encode_str(answer)
         self._reading.commit()
+        if not isinstance(answer, str) and said:  # pieces of JSON text are out: what follows must go on from them
+            whole = said + (continuation(said, answer) or "")
         if whole.startswith(said):
             self._reading.sink.text(whole[len(said) :])
         else:

@@ -159,6 +159,7 @@ class Extraction:
     def _block(self, grammar: AnyGrammar) -> Steps[None]:
         reading, sink = self._reading, self._sink
         reading.tape = self._cursor.record()
+        self._cursor.starved = False
         if isinstance(grammar, MessageGrammar) and self._mode == "reasoning":
             reading.parking = False  # a new header says itself what its message is
         sink.hold()
@@ -192,8 +193,9 @@ class Extraction:
         self._sink.discard()
         self._reading.parking = self._mode in ("think", "reasoning")
         cursor = self._cursor
-        if cursor.end in ("length", "cut") and not cursor.left:
-            self._sink.drop("cut", raw)
+        if cursor.end in ("length", "cut") and cursor.starved:
+            self._sink.boundary()
+            self._sink.drop("cut", raw + cursor.take(cursor.left))
         elif len(raw) > MAX_RESCAN:
             self._say(raw)
             self._scan.block()

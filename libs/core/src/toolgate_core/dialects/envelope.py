@@ -57,7 +57,8 @@ def read_envelopes(reading: Reading, grammar: EnvelopeGrammar) -> Steps[bool]:
     if (yield from cursor.match(mark.open, 64)) is None:
         return False
     char = yield from cursor.space()
-    if char == "`" and (yield from cursor.match(_FENCE, 16)) is not None:
+    fenced = char == "`" and (yield from cursor.match(_FENCE, 16)) is not None
+    if fenced:
         char = yield from cursor.space()
     if not char and reading.stopped and reading.sink.calls:
         reading.sink.drop("markup", mark.open.pattern)
@@ -67,17 +68,15 @@ def read_envelopes(reading: Reading, grammar: EnvelopeGrammar) -> Steps[bool]:
     body = Body(reading, grammar)
     if not (yield from body.read_all(mark.edges)):
         return False
-    yield from _close(reading, mark)
+    yield from _close(reading, mark, "}],`" if fenced else "}],")
     return True
 
 
-def _close(reading: Reading, mark: Marks) -> Steps[None]:
+def _close(reading: Reading, mark: Marks, strays: str) -> Steps[None]:
     cursor = reading.cursor
     stray = ""
-    while (char := (yield from cursor.space())) in ("}", "]", ","):
-        stray += cursor.take(1) if char else ""
-        if not char:
-            break
+    while (char := (yield from cursor.space())) and char in strays:
+        stray += cursor.take(1)
     reading.sink.drop("stray_text", stray)
     yield from cursor.literal(mark.close, mark.close_prefixes)
 
@@ -92,6 +91,7 @@ class Body:
         self.tape = StringIO()
         self.open: Call | None = None
         self.done = 0
+        self._base = 0
 
     def read_all(self, edges: re.Pattern[str]) -> Steps[bool]:
         """Read the objects of a block, mended where needed; false where they are no calls."""
@@ -113,12 +113,16 @@ class Body:
             return
         while True:
             yield from self.object()
+            self._cursor.stop(self.tape)
+            self.tape, self._base = self._cursor.record(), self.done
             char = yield from self._cursor.space()
-            if char in (",", ";"):
+            if char and char in ",;":
                 self._cursor.take(1)
                 char = yield from self._cursor.space()
             if char != "{":
                 return
+            self._cursor.stop(self.tape)
+            self.tape = self._cursor.record()
 
     def array(self) -> Steps[None]:
         """Read an array of objects."""
@@ -134,6 +138,8 @@ class Body:
             elif char != "]":
                 raise BadBodyError
         self._cursor.take(1)
+        if not self.done:
+            raise BadBodyError
 
     def object(self) -> Steps[None]:
         """Read one call."""
@@ -180,7 +186,7 @@ class Body:
         """Write what is left of a block that had to be mended; false where it is no call."""
         if isinstance(mended, str):
             return self.failed(mended)
-        found = calls_in(mended.value, self._grammar)[self.done :]
+        found = calls_in(mended.value, self._grammar)[self.done - self._base :]
         call = self.open if self.open and self.open.name else None
         if call is None and not found:
             return self.done > 0 or self._reading.sink.holding is False

@@ -20,13 +20,13 @@ _REST_OF_LINE = re.compile(r"[ \t\r]{0,64}(?:(\n)|(.)|\Z)")
 class Literal:
     """Whether the place that has been reached is inside code."""
 
-    __slots__ = ("_span", "fence", "line", "ticks")
+    __slots__ = ("adjacent", "fence", "line", "ticks")
 
     def __init__(self, state: ScannerState) -> None:
         self.fence = state.fence
         self.ticks = state.ticks
         self.line = state.line
-        self._span = bool(state.ticks) and state.line.endswith("`" * state.ticks)
+        self.adjacent = bool(state.ticks) and state.line.endswith("`" * state.ticks)
 
     def prefix(self, text: str, base: int, at: int) -> str:
         """Return the current line up to `at`; `base` is where the text begins that `line` does not know yet."""
@@ -39,7 +39,7 @@ class Literal:
         """Go on to `at` over text without code markers."""
         if at > base:
             self.line = self.prefix(text, base, at)
-            self._span = False
+            self.adjacent = False
             if self.ticks and text.find("\n", base, at) >= 0:
                 self.ticks = 0
 
@@ -64,7 +64,7 @@ class Literal:
             self._toggle(text, base, start, len(marks))
         span = self.ticks > 0
         self.line = self.prefix(text, base, stop)
-        self._span = span
+        self.adjacent = span
         return True
 
     def _toggle(self, text: str, base: int, start: int, size: int) -> None:
@@ -75,22 +75,22 @@ class Literal:
         elif self.ticks == size:
             self.ticks = 0
 
-    def inside(self, text: str, base: int, at: int, *, ended: bool) -> bool | None:
-        """Whether `at` is inside code; none when more text must tell."""
+    def inside(self, text: str, base: int, at: int, *, ended: bool) -> int | None:
+        """Return where to go on if `at` is inside code; 0 if it is not, none if more text must tell."""
         if self.fence:
-            return True
+            return at + 1
         if not self.ticks or text.find("\n", base, at) >= 0:
-            return False
+            return 0
         close = re.compile(rf"(?<!`)`{{{self.ticks}}}(?!`)")
         reach = min(at + REACH, len(text))
         found = close.search(text, at, reach)
-        edge = text.find("\n\n" if self._span and base == at else "\n", at, reach)
+        edge = text.find("\n\n" if self.adjacent and base == at else "\n", at, reach)
         if edge >= 0 and (found is None or edge < found.start()):
-            return False
+            return 0
         if found is not None and (found.end() < len(text) or ended):
-            return True
-        return None if not ended and reach == len(text) and at + REACH > len(text) else False
+            return found.start()
+        return None if not ended and at + REACH > len(text) else 0
 
     def reset(self) -> None:
         """Forget the code around: a new block of text begins."""
-        self.fence, self.ticks, self.line, self._span = "", 0, "", False
+        self.fence, self.ticks, self.line, self.adjacent = "", 0, "", False

@@ -45,6 +45,7 @@ class MarkerScanner:
             self._tail or self._gap or scan.head or "<" in text or "`" in text or "~" in text or " to=" in text
         ) and (text and text[-1] not in " \t\r\nto="):
             literal = scan.literal
+            literal.adjacent = False
             newline = text.rfind("\n")
             if newline >= 0:
                 literal.line = text[newline + 1 : newline + 257]

@@ -15,6 +15,7 @@ from toolgate_core.schema.relaxed import relax
 
 MAX_TRIES = 8
 MAX_BODY = MAX_ARGUMENTS + 65536
+STRIDE = 4096
 _OVERLAP = 80
 
 
@@ -40,7 +41,7 @@ def mend(reading: Reading, tape: StringIO, edges: re.Pattern[str]) -> Steps[Mend
             seen = max(seen, len(raw) - _OVERLAP)
             if len(raw) > MAX_BODY or not (cursor.left or (yield from cursor.more())):
                 break
-            raw += cursor.take(cursor.left)
+            raw += cursor.take(STRIDE)
             continue
         first = match.start() if first < 0 else first
         found = relax(raw[: match.start()], close=True)

@@ -21,6 +21,7 @@ from toolgate_core.plan import ScannerState
 
 THINK_OPEN: Final = "<think>"
 THINK_CLOSE: Final = "</think>"
+MAX_HELD = 64
 HEAD_WORDS = ("analysis", "commentary", "assistantanalysis", "assistantcommentary")
 
 Kind = OneOf["call", "close", "think", "unthink"]
@@ -46,7 +47,6 @@ class Triggers(Struct, frozen=True):
     table: dict[str, Entry]
     prefixes: frozenset[str]
     head_prefixes: frozenset[str]
-    first: str
     longest: int
 
 
@@ -61,26 +61,38 @@ def _entries(grammars: tuple[AnyGrammar, ...]) -> dict[str, Entry]:
     return table
 
 
+def _pattern(table: dict[str, Entry], tags: frozenset[str], closes: frozenset[str]) -> re.Pattern[str]:
+    """Return the search for all markers and for runs of backticks and tildes.
+
+    It begins with one class of rare characters and sorts out afterwards which of them it was: so the search runs over
+    ordinary text at full speed. A marker that begins with white space is found by its first rare character.
+    """
+    rests: dict[str, list[str]] = {"`": ["`*"], "~": ["~~+"]}
+    for marker in sorted(table, key=len):
+        after = r"(?=[\s/>])" if marker in tags else r"\s*>" if marker in closes else ""
+        if marker[0].isspace():
+            lead, rest = marker.split("=")
+            rests.setdefault("=", []).insert(0, rf"(?<={re.escape(lead)}=){re.escape(rest)}")
+        else:
+            rests.setdefault(marker[0], []).insert(0, re.escape(marker[1:]) + after)
+    branches = "|".join(rf"(?<={re.escape(char)})(?:{'|'.join(rest)})" for char, rest in rests.items())
+    return re.compile(rf"[{re.escape(''.join(rests))}](?:{branches})", re.IGNORECASE)
+
+
 @cache
 def triggers(grammars: tuple[AnyGrammar, ...]) -> Triggers:
     """Return the markers of `grammars`; where two share one, the earlier grammar has it."""
     table = _entries(grammars)
-    tags = {f"<{name}".lower() for grammar in grammars for name in grammar.tags}
-    closes = {f"</{name}".lower() for grammar in grammars for name in grammar.close_tags}
-    parts = []
-    for marker in sorted(table, key=len, reverse=True):
-        after = r"(?=[\s/>])" if marker in tags else r"\s*>" if marker in closes else ""
-        parts.append(re.escape(marker) + after)
-    search = re.compile(rf"({'|'.join(parts)})|`+|~~~+", re.IGNORECASE)
-    bare = tuple(token for token in table if token.startswith(" "))
-    head = re.compile(rf"\s*(?:{'|'.join(HEAD_WORDS)})(?:{'|'.join(map(re.escape, bare))})") if bare else None
+    tags = frozenset(f"<{name}".lower() for grammar in grammars for name in grammar.tags)
+    closes = frozenset(f"</{name}".lower() for grammar in grammars for name in grammar.close_tags)
+    bare = tuple(token for token in table if token[0] == " ")
+    words = "|".join(word + re.escape(token) for word in HEAD_WORDS for token in bare)
     return Triggers(
-        search=search,
-        head=head,
+        search=_pattern(table, tags, closes),
+        head=re.compile(rf"\s*(?:{words})") if bare else None,
         table=table,
-        prefixes=beginnings((*table, "~~~")) | tags | closes,
+        prefixes=beginnings(tuple(table)) | tags | closes,
         head_prefixes=beginnings(tuple(word + token for word in HEAD_WORDS for token in bare)),
-        first="".join(sorted({"~", *(marker[0] for marker in table)})),
         longest=max(map(len, table)) + 1,
     )
 
@@ -127,31 +139,37 @@ class Scan:
             return verdict
         base = at = pos
         while (match := self._triggers.search.search(text, at)) is not None:
-            start, stop = match.span()
-            marker = match.group(1)
-            if marker is not None and start == self.mute and marker[0] == "`":
-                marker, stop = None, start + len(marker) - len(marker.lstrip("`"))
-            if marker is None:
+            entry, start, stop = self._read(match)
+            if entry is None:
                 waits = not ended and (stop == len(text) or self._may_become(text, start))
                 if waits or not self.literal.run(text, base, start, stop, ended=ended):
                     return self._clean(text, pos, base, start), None
                 base = at = stop
                 continue
-            entry = self._entry(marker)
-            live = start != self.mute and self._live(entry, text, base, start, ended=ended)
-            if live is None or live:
-                return self._clean(text, pos, base, start), entry if live else None
-            at = start + 1
+            skip = match.start() + 1 if start == self.mute else self._inert(entry, text, base, start, ended=ended)
+            if not skip:
+                return self._clean(text, pos, base, start), entry if skip == 0 else None
+            at = max(skip, match.start() + 1)
         hold = len(text) if ended else self._partial(text, at)
         return self._clean(text, pos, base, hold), None
 
+    def _read(self, match: re.Match[str]) -> tuple[Entry | None, int, int]:
+        """Return what was found (nothing: a run of backticks or tildes) and where it stands."""
+        start, stop = match.span()
+        char = match.string[start]
+        if char in "`~":
+            marker = match.group().lower()
+            if marker in self._triggers.table and start != self.mute:
+                return self._triggers.table[marker], start, stop
+            return None, start, start + len(marker) - len(marker.lstrip(char))
+        if char == "=":
+            start -= 3
+        key = match.string[start:stop].lower()
+        table = self._triggers.table
+        return table.get(key) or table[key.rstrip("> \t\r\n\f\v")], start, stop
+
     def _may_become(self, text: str, start: int) -> bool:
         return start != self.mute and text[start : start + self._triggers.longest].lower() in self._triggers.prefixes
-
-    def _entry(self, marker: str) -> Entry:
-        key = marker.lower()
-        table = self._triggers.table
-        return table[key] if key in table else table[key.rstrip("> \t\r\n")]
 
     def _at_head(self, text: str, pos: int, *, ended: bool) -> tuple[int, Entry | None] | None:
         """Harmony without its special tokens begins with a bare word, which counts only as the first of a text."""
@@ -173,31 +191,36 @@ class Scan:
             self.started = True
         return upto
 
-    def _live(self, entry: Entry, text: str, base: int, at: int, *, ended: bool) -> bool | None:
+    def _inert(self, entry: Entry, text: str, base: int, at: int, *, ended: bool) -> int | None:
+        """Return where to go on if the marker at `at` means nothing there; 0 if it is live, none if more must tell."""
         if entry.special:
-            return entry.kind == "call" or self.closes
+            return 0 if entry.kind == "call" or self.closes else at + 1
         if entry.kind == "close" and not self.closes:
-            return False
+            return at + 1
         fence = self.literal.fence
         if entry.kind in ("think", "unthink"):
-            blank = not text[base:at].strip(WHITE) and self.head
-            if entry.kind == "think":
-                return blank
-            if self.thinking:
+            blank = self.head and not text[base:at].strip(WHITE)
+            if entry.kind == "think" and not blank:
+                return at + 1
+            if entry.kind == "unthink" and not self.thinking:
+                line_start = not self.literal.prefix(text, base, at).strip(WHITE)
+                if not (blank or self.thought or line_start):
+                    return at + 1
+            elif entry.kind == "unthink":
                 self.literal.fence = ""  # an unclosed fence in a thought does not reach into the answer
-            elif not (blank or self.thought or not self.literal.prefix(text, base, at).strip(WHITE)):
-                return False
         inside = self.literal.inside(text, base, at, ended=ended)
         self.literal.fence = fence
-        return None if inside is None else not inside
+        return inside
 
     def _partial(self, text: str, at: int) -> int:
         """Return where a marker may have begun that the end of the text cuts, the end itself if nowhere."""
-        low = max(at, len(text) - self._triggers.longest)
-        tail = text[low:].lower()
-        for index, char in enumerate(tail):
-            if char in self._triggers.first and not self._triggers.prefixes.isdisjoint(
-                (tail[index:], tail[index:].rstrip())
-            ):
-                return low + index
-        return len(text)
+        prefixes, hold = self._triggers.prefixes, len(text)
+        if (tag := text.rfind("<", max(at, hold - MAX_HELD))) >= 0 and text[tag:].rstrip().lower() in prefixes:
+            hold = tag
+        at = max(at, len(text) - self._triggers.longest)
+        space = max(text.rfind(" ", at, hold), text.rfind("\n", at, hold))
+        if space >= 0 and text[space:].lower() in prefixes:
+            hold = min(hold, space)
+        if text.endswith("~"):
+            hold = min(hold, max(at, len(text.rstrip("~"))))
+        return hold

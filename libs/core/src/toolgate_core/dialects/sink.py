@@ -105,9 +105,12 @@ class Sink:
         self._reasoning.boundary()
 
     def drop(self, kind: str, raw: str) -> None:
-        """Report text that is neither for the user nor a call; `raw` is cut to 4096 characters."""
+        """Report text that is neither for the user nor a call; `raw` is cut to 4096 characters.
+
+        Text beside a decision (`prose`) is whole, because it may still become the answer.
+        """
         if raw:
-            self._put(Drop(kind, raw[:MAX_RAW]))
+            self._put(Drop(kind, raw if kind == "prose" else raw[:MAX_RAW]))
 
     def start(self, name: str, call_id: str | None) -> None:
         """A call begins."""

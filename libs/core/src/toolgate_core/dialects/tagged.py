@@ -190,6 +190,8 @@ class Element:
         match = None
         if (yield from at_tag(self._reading, self._mark.parameter_head)):
             match = yield from cursor.match(self._mark.parameter, MAX_TAG)
+            if match is None and cursor.starved:
+                raise BadBodyError
         if match is None:
             return (yield from self._stray_tag())
         inside = match.group(1)

@@ -1,0 +1,126 @@
+"""What the tests of the dialects share: the cases, and an extraction's events put together."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toolgate_core.dialects import Extraction
+from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
+from toolgate_core.plan import Plan, ScannerState
+from toolgate_core.schema import Toolset, parse_tools
+from toolgate_core.vocabulary import Strategy
+
+CASES = Path(__file__).parent / "cases"
+TOOLSET = Toolset.compile(parse_tools((CASES / "tools.json").read_bytes()))
+
+
+@dataclass(frozen=True)
+class Case:
+    dialect: str
+    name: str
+    text: str
+    finish: str
+    calls: list
+    content: str
+    reasoning: str = ""
+    repairs: list | None = None
+    reasoning_open: bool = False
+    broken: int = 0
+    drops: bool = False
+
+    @property
+    def plan(self) -> Plan:
+        return plan(self.dialect, reasoning_open=self.reasoning_open)
+
+    def __str__(self) -> str:
+        return f"{self.dialect}: {self.name}"
+
+
+@dataclass
+class Read:
+    """Events put together; `calls` are the complete ones, `unfinished` counts the others."""
+
+    calls: list = field(default_factory=list)
+    content: str = ""
+    reasoning: str = ""
+    repairs: list = field(default_factory=list)
+    unfinished: int = 0
+    drops: list = field(default_factory=list)
+
+
+def cases() -> list[Case]:
+    return [
+        Case(dialect=path.parent.name, **case)
+        for path in sorted(CASES.glob("*/*.json"))
+        for case in json.loads(path.read_text())
+    ]
+
+
+def plan(dialect: str, *, reasoning_open: bool = False) -> Plan:
+    form = "decision" if dialect == "decision" else "native" if dialect == "auto" else "dialect"
+    return Plan(strategy=Strategy.BRIDGE, form=form, dialect=dialect, reasoning_open=reasoning_open)
+
+
+def pieces(text: str, size: int) -> list[str]:
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def events(
+    plan: Plan, parts: Iterable[str], finish: str, toolset: Toolset = TOOLSET, state: ScannerState = ScannerState()
+) -> list[Event]:
+    extraction = Extraction(plan, toolset, state)
+    found = [event for part in parts for event in extraction.feed(part)]
+    return found + extraction.finish(finish)
+
+
+def joined(found: Iterable[Event]) -> list[Event]:
+    """Adjacent pieces of the same kind as one event."""
+    result: list[Event] = []
+    for event in found:
+        last = result[-1] if result else None
+        if type(event) is not type(last):
+            result.append(event)
+        elif isinstance(event, TextDelta | ReasoningDelta):
+            result[-1] = type(event)(last.text + event.text)
+        elif isinstance(event, ArgumentsDelta) and event.index == last.index:
+            result[-1] = ArgumentsDelta(event.index, last.json + event.json)
+        elif isinstance(event, Drop) and event.kind == last.kind:
+            result[-1] = Drop(event.kind, last.raw + event.raw)
+        else:
+            result.append(event)
+    return result
+
+
+def read(found: Iterable[Event]) -> Read:
+    """Put events together, and check that they come in the order that they must."""
+    result, open_call, name, arguments, count = Read(), None, "", "", 0
+    for event in found:
+        match event:
+            case TextDelta(text) if text:
+                result.content += text
+            case ReasoningDelta(text) if text:
+                result.reasoning += text
+            case CallStart(index, name):
+                assert open_call is None
+                assert index == count
+                open_call, arguments, count = index, "", count + 1
+            case ArgumentsDelta(index, piece):
+                assert index == open_call
+                arguments += piece
+            case CallEnd(index, complete, repairs):
+                assert index == open_call
+                open_call = None
+                result.repairs += repairs
+                if complete:
+                    value = json.loads(arguments)
+                    assert isinstance(value, dict)
+                    result.calls.append([name, value])
+                else:
+                    result.unfinished += 1
+            case Drop():
+                result.drops.append(event)
+            case _:
+                raise AssertionError(event)
+    assert open_call is None
+    return result
