@@ -130,7 +130,7 @@ class Runner:
 
 
 def _wanted(cases: Sequence[Case], only: str) -> list[Case]:
-    yardsticks = ("direct", "plain")
+    yardsticks = ("direct", "plain", *(peer.name for peer in peers.PEERS))
     return [case for case in cases if only in case.name or case.name.startswith(yardsticks)]
 
 

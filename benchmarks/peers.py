@@ -8,9 +8,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from toolgate_cli.stack import free_ports
@@ -31,17 +31,19 @@ class Peer:
     command: Sequence[str]
     ready: str
     config: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 PEERS = (
     Peer(
         "LiteLLM",
-        "litellm[proxy]==1.109.1",
+        "litellm[proxy]>=1.100,<1.109",
         ("litellm", "--host", "127.0.0.1", "--port", "{port}", "--config", "{config}", "--num_workers", "1"),
         "/health/liveliness",
         "model_list:\n"
         f"  - model_name: {MODEL}\n"
         f"    litellm_params: {{model: openai/{MODEL}, api_base: '{{base}}/v1', api_key: none}}\n",
+        {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"},
     ),
     Peer(
         "vllm-router",
@@ -79,7 +81,7 @@ def _start(peer: Peer, base: str, folder: Path, where: Cores, held: ExitStack) -
     config = folder / f"{peer.name}.yaml"
     config.write_text(peer.config.replace("{base}", base), encoding="utf-8")
     filled = [part.format(port=port, base=base, config=config) for part in peer.command]
-    server = Server(peer.name, [str(home / "bin" / filled[0]), *filled[1:]], port, peer.ready)
+    server = Server(peer.name, [str(home / "bin" / filled[0]), *filled[1:]], port, peer.ready, peer.environment)
     return held.enter_context(server.running(folder, where))
 
 

@@ -193,7 +193,9 @@ class ForwardedBytes:
         self._failures = failures
         self._complete = False
         self.headers: Mapping[str, str] = {
-            name.lower(): value for name, value in response.headers.items() if name.lower().startswith(FORWARDED_HEADERS)
+            name.lower(): value
+            for name, value in response.headers.items()
+            if name.lower().startswith(FORWARDED_HEADERS)
         }
 
     async def chunks(self) -> AsyncIterator[bytes]:

@@ -18,7 +18,9 @@ from toolgate_gateway.providers.upstream import UpstreamConfig
 from toolgate_gateway.providers.wire import request_body
 
 MAX_ERROR_BYTES: Final = 256 * 1024
-READ_BUFFER_BYTES: Final = 256 * 1024
+MAX_MODELS_BYTES: Final = 16 * 1024 * 1024
+READ_BUFFER_BYTES: Final = 16 * 1024
+"""Below this mark aiohttp tries to resume the transport for every chunk that is taken out, which burdens bursts."""
 MODELS_TIMEOUT_S: Final = 10.0
 RESEND_WITHIN_S: Final = 2.0
 """A connection that breaks later than this broke on the request, not in the pool: it is not sent again."""
@@ -69,7 +71,7 @@ class OpenAICompatible:
                 response = await self._send("GET", self._models_url, None, self._headers)
                 if isinstance(response, UpstreamFailure):
                     return response
-                body = await read_all(response, self._failures, READ_BUFFER_BYTES * 64)
+                body = await read_all(response, self._failures, MAX_MODELS_BYTES)
                 await hang_up(response, complete=True)
         except TimeoutError:
             return self._failures.plain("timeout", "The upstream did not list its models in time.")
