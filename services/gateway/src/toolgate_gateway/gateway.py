@@ -41,8 +41,8 @@ class Gateway:
     def _expose(self) -> None:
         metrics, admission = self.metrics, self.admission
         metrics.limit.set(admission.limit)
-        metrics.in_flight.set_function(lambda: admission.in_flight)
-        metrics.queue_depth.set_function(lambda: admission.queued)
+        metrics.in_flight.source = lambda: admission.in_flight
+        metrics.queue_depth.source = lambda: admission.queued
         metrics.know(self.settings.models)
         for name in self.deps.providers:
             metrics.upstream_in_flight.labels(name).set(0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar, cast
+from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 from toolgate_core.vocabulary import AttemptOutcome, Reason, RequestOutcome, Strategy
 from toolgate_runtime.metrics import LATENCY_BUCKETS, RPC_BUCKETS
+
+from toolgate_gateway.counting import Catalogue
 
 MAX_MODELS = 20
 OTHER = "other"
@@ -40,56 +40,12 @@ _REPAIRS = (
 )
 
 
-T = TypeVar("T", bound=Counter | Gauge | Histogram)
-
-
-class Labelled(Generic[T]):
-    """A metric's children by their labels; finding one costs a tenth of what the library's own checks cost."""
-
-    def __init__(self, metric: T) -> None:
-        self._metric: T = metric
-        self._children: dict[tuple[str, ...], T] = {}
-
-    def labels(self, *values: str) -> T:
-        """Return the child with these label values, in the labels' order."""
-        child = self._children.get(values)
-        if child is None:
-            child = self._children[values] = cast("T", self._metric.labels(*values))
-        return child
-
-    @property
-    def plain(self) -> T:
-        """The metric itself, where it has no labels."""
-        return self._metric
-
-    def create(self, *values: Sequence[str]) -> None:
-        """Create the child of every combination of label values, at 0."""
-        for labels in itertools.product(*values):
-            self.labels(*labels)
-
-
-class _Maker:
-    """Makes metrics in one registry."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.registry = registry
-
-    def counter(self, name: str, meaning: str, *labels: str) -> Labelled[Counter]:
-        return Labelled(Counter(f"toolgate_{name}", meaning, labels, registry=self.registry))
-
-    def gauge(self, name: str, meaning: str, *labels: str) -> Labelled[Gauge]:
-        return Labelled(Gauge(f"toolgate_{name}", meaning, labels, registry=self.registry))
-
-    def histogram(self, name: str, meaning: str, buckets: Sequence[float], *labels: str) -> Labelled[Histogram]:
-        return Labelled(Histogram(f"toolgate_{name}", meaning, labels, buckets=buckets, registry=self.registry))
-
-
 class GatewayMetrics:
     """All metrics of one gateway, in one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._models: set[str] = set()
-        make = _Maker(registry)
+        make = Catalogue(registry)
         self._http(make)
         self._requests(make)
         self._ladder(make)
@@ -126,8 +82,8 @@ class GatewayMetrics:
             reasons = [reason.value for reason in Reason]
             self.fallbacks.create((model,), (str(strategy.priority),), [*later, "none"], reasons)
 
-    def _http(self, make: _Maker) -> None:
-        self.http_requests = make.counter("http_requests_total", "HTTP requests by route and status.", "route", "code")
+    def _http(self, make: Catalogue) -> None:
+        self.http_requests = make.counter("http_requests", "HTTP requests by route and status.", "route", "code")
         self.http_seconds = make.histogram(
             "http_request_duration_seconds",
             "Time from a request's head to the end of its answer.",
@@ -137,9 +93,9 @@ class GatewayMetrics:
         )
         self.http_requests.create(ROUTES, ("200",))
 
-    def _requests(self, make: _Maker) -> None:
+    def _requests(self, make: Catalogue) -> None:
         self.requests = make.counter(
-            "requests_total",
+            "requests",
             "Chat requests by how they ended; priority is the strategy that served, none where no ladder ran or won.",
             *("model", "tool_choice", "priority", "outcome"),
         )
@@ -149,16 +105,18 @@ class GatewayMetrics:
             LATENCY_BUCKETS,
             *("model", "priority"),
         )
-        self.in_flight = make.gauge("requests_in_flight", "Chat requests that are being served.").plain
-        self.limit = make.gauge("concurrency_limit", "Chat requests that are served at once.").plain
-        self.queue_depth = make.gauge("admission_queue_depth", "Chat requests that wait for a place.").plain
-        self.queue_wait = make.histogram("admission_wait_seconds", "Time spent waiting for a place.", RPC_BUCKETS).plain
-        self.rejected = make.counter("admission_rejected_total", "Chat requests that found no place.", "reason")
+        self.in_flight = make.gauge("requests_in_flight", "Chat requests that are being served.").labels()
+        self.limit = make.gauge("concurrency_limit", "Chat requests that are served at once.").labels()
+        self.queue_depth = make.gauge("admission_queue_depth", "Chat requests that wait for a place.").labels()
+        self.queue_wait = make.histogram(
+            "admission_wait_seconds", "Time spent waiting for a place.", RPC_BUCKETS
+        ).labels()
+        self.rejected = make.counter("admission_rejected", "Chat requests that found no place.", "reason")
         self.rejected.create(("queue_full", "queue_timeout"))
 
-    def _ladder(self, make: _Maker) -> None:
+    def _ladder(self, make: Catalogue) -> None:
         self.attempts = make.counter(
-            "attempts_total", "Attempts by strategy and how they ended.", "model", "priority", "outcome"
+            "attempts", "Attempts by strategy and how they ended.", "model", "priority", "outcome"
         )
         self.attempt_seconds = make.histogram(
             "attempt_duration_seconds",
@@ -167,28 +125,28 @@ class GatewayMetrics:
             *("model", "priority", "result"),
         )
         self.retries = make.counter(
-            "attempt_retries_total",
+            "attempt_retries",
             "Attempts beyond a strategy's first, by why the one before failed.",
             *("model", "priority", "reason"),
         )
         self.fallbacks = make.counter(
-            "fallbacks_total",
+            "fallbacks",
             "Falls from one strategy to the next (none: there was no next), by why.",
             *("model", "from_priority", "to_priority", "reason"),
         )
         self.attempts_per_request = make.histogram(
             "attempts_per_request", "Attempts that a request took.", _ATTEMPT_BUCKETS, "model"
         )
-        self.repairs = make.counter("extract_repairs_total", "What was mended in calls.", "dialect", "kind")
-        self.coercions = make.counter("extract_coercions_total", "Arguments that were made to fit.", "kind")
+        self.repairs = make.counter("extract_repairs", "What was mended in calls.", "dialect", "kind")
+        self.coercions = make.counter("extract_coercions", "Arguments that were made to fit.", "kind")
         self.tokens = make.counter(
-            "tokens_total",
+            "tokens",
             "Tokens as the upstream counted them; used no were spent on attempts that did not serve.",
             *("model", "priority", "direction", "used"),
         )
         self.coercions.create((*_COERCIONS, OTHER))
 
-    def _streaming(self, make: _Maker) -> None:
+    def _streaming(self, make: Catalogue) -> None:
         self.first_token_seconds = make.histogram(
             "time_to_first_token_seconds",
             "Time from a request's head to the first content that goes out, in streams.",
@@ -201,18 +159,18 @@ class GatewayMetrics:
             RPC_BUCKETS,
             "dialect",
         )
-        self.aborts = make.counter("stream_aborts_total", "Streams that did not end well.", "by", "phase")
+        self.aborts = make.counter("stream_aborts", "Streams that did not end well.", "by", "phase")
         self.fallback_blocked = make.counter(
-            "stream_fallback_blocked_total",
+            "stream_fallback_blocked",
             "Streams in which an attempt failed after something was sent.",
             "reason",
         )
         self.aborts.create(("client", "upstream", "gateway"), ("before_first", "mid"))
         self.fallback_blocked.create([reason.value for reason in Reason])
 
-    def _upstream(self, make: _Maker) -> None:
+    def _upstream(self, make: Catalogue) -> None:
         self.upstream_requests = make.counter(
-            "upstream_requests_total",
+            "upstream_requests",
             "Requests to upstreams by status or kind of failure.",
             *("upstream", "priority", "code"),
         )
@@ -232,4 +190,4 @@ class GatewayMetrics:
         self.upstream_healthy = make.gauge("upstream_healthy", "1 where the models could be listed lately.", "upstream")
         self.loop_lag_seconds = make.histogram(
             "event_loop_lag_seconds", "How late the event loop is.", RPC_BUCKETS
-        ).plain
+        ).labels()

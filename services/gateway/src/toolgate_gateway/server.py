@@ -24,7 +24,7 @@ from toolgate_gateway.settings import GatewaySettings
 _BACKLOG = 2048
 _IDLE_CONNECTION_S = 75
 """Longer than the idle time of usual clients' pools, so that it is they who close."""
-_GC_THRESHOLDS = (700, 10, 100)
+_GC_THRESHOLDS = (20_000, 20, 100)
 """A full collection of a warm gateway takes longer than most requests; it is due a tenth as often as by default."""
 
 
@@ -142,6 +142,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                proxy_headers=False,
                 timeout_keep_alive=_IDLE_CONNECTION_S,
                 timeout_graceful_shutdown=max(int(settings.drain_s), 1),
             )

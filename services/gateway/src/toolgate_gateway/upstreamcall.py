@@ -40,6 +40,6 @@ class UpstreamCall:
         if self._ended:
             return
         self._ended = True
-        self._metrics.upstream_in_flight.labels(self._upstream).dec()
+        self._metrics.upstream_in_flight.labels(self._upstream).inc(-1)
         self._metrics.upstream_requests.labels(self._upstream, self._priority, code).inc()
         self._metrics.upstream_seconds.labels(self._upstream, self._priority).observe(self._clock() - self._began)
