@@ -75,11 +75,13 @@ def process(
     command: Sequence[str], log_file: Path, on: frozenset[int], environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command on some cores, its output in a file, until the block ends."""
+    # Without compiled files the time to ready would be the compiler's.
+    inherited = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     with log_file.open("ab") as log, pinned(on):
         started = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **(environment or {})},
+            env={**inherited, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
