@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import aiohttp
-import jsonschema_rs
 import pytest
 from toolgate_cli.stack import Stack
 
-from tests.acceptance.driver import Driver, Outcome
-from tests.support.questions import Question, tool_questions
+from tests.acceptance.asked import Asked, body_of
+from tests.acceptance.driver import Driver
+from tests.support.questions import tool_questions
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -23,25 +20,6 @@ DEADLINE_S = 6
 MARGIN_S = 1.5
 RECOVERY_S = 5
 CONCURRENCY = 12
-
-
-@dataclass
-class Asked:
-    """One request of the load: when it began and ended (seconds of the run), and what came of it."""
-
-    question: Question
-    began: float
-    ended: float
-    outcome: Outcome
-
-    @property
-    def good(self) -> bool:
-        schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in self.question.tools}
-        return (
-            self.outcome.error is None
-            and len(self.outcome.calls) == 1
-            and jsonschema_rs.is_valid(schemas[self.outcome.calls[0][0]], json.loads(self.outcome.calls[0][1]))
-        )
 
 
 class Load:
@@ -67,15 +45,11 @@ class Load:
             self._count += 1
             number = self._count
             question = self._questions[number % len(self._questions)]
-            body: dict[str, Any] = {
-                "model": "gpt-oss-20b",
-                "messages": [{"role": "user", "content": question.text}],
-                "tools": question.tools,
-                "tool_choice": "required",
-            }
             began = self.now
-            outcome = await self._driver.ask(body, mode="emulate", stream=number % 2 == 0)
-            self.asked.append(Asked(question, began, self.now, outcome))
+            outcome = await self._driver.ask(
+                body_of(question, "gpt-oss-20b", "required"), mode="emulate", stream=number % 2 == 0
+            )
+            self.asked.append(Asked(question, outcome, began, self.now))
             if outcome.error is not None:
                 await asyncio.sleep(0.02)  # a client that is told to wait would wait longer
 
@@ -101,14 +75,14 @@ async def test_a_service_killed_under_load_is_said_clearly_and_served_again_soon
 
 def judge(asked: list[Asked], *, killed: float, returned: float) -> None:
     """Hold every answer of the run against what a client may expect."""
-    failed = [one for one in asked if not one.good]
+    failed = [one for one in asked if not one.valid]
     slow = [one for one in asked if one.ended - one.began > DEADLINE_S + MARGIN_S]
     last = max((one.began for one in failed), default=killed)
     print(
         f"{len(asked)} asked, {len(failed)} failed, longest {max(one.ended - one.began for one in asked):.2f} s, "
         f"last failure began {last - returned:+.2f} s from the return"
     )
-    assert [one for one in asked if one.began < killed - 1 and not one.good] == []
+    assert [one for one in asked if one.began < killed - 1 and not one.valid] == []
     assert failed, "nothing noticed the kill"
     assert slow == []
     assert {one.outcome.status for one in failed} <= {200, 502, 503, 504}
@@ -118,4 +92,4 @@ def judge(asked: list[Asked], *, killed: float, returned: float) -> None:
     assert last < returned + RECOVERY_S
     after = [one for one in asked if one.began > returned + RECOVERY_S]
     assert after
-    assert [one for one in after if not one.good] == []
+    assert [one for one in after if not one.valid] == []

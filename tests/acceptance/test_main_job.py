@@ -7,15 +7,15 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import aiohttp
-import jsonschema_rs
 import pytest
 import pytest_asyncio
 from toolgate_cli.stack import Stack
 
-from tests.acceptance.driver import Driver, Outcome
+from tests.acceptance.asked import Asked, body_of, shown
+from tests.acceptance.driver import Driver
 from tests.acceptance.stacks import embedded, samples, simulator, until_up
 from tests.acceptance.tally import Tally
 from tests.support.questions import Question, plain_questions, tool_questions
@@ -33,39 +33,13 @@ GROUPS = [
 ]
 PLAIN_GROUPS = [(mode, stream) for mode in ("auto", "emulate") for stream in (False, True)]
 
-Choice = Literal["required", "auto"]
-
-
-@dataclass
-class Answered:
-    """A question and what came of it."""
-
-    question: Question
-    outcome: Outcome
-
-    @property
-    def calls(self) -> list[tuple[str, Any]]:
-        return [(name, json.loads(text)) for name, text in self.outcome.calls]
-
-    @property
-    def valid(self) -> bool:
-        schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in self.question.tools}
-        return bool(self.calls) and all(
-            name in schemas and jsonschema_rs.is_valid(schemas[name], arguments) for name, arguments in self.calls
-        )
-
-    @property
-    def right(self) -> bool:
-        return self.calls == [(self.question.tool, self.question.arguments)]
-
 
 @dataclass
 class Run:
     """All answers of one run, by group, and the two pages on which the gateway counts."""
 
-    answers: dict[tuple[str, str, bool], list[Answered]] = field(default_factory=dict)
+    answers: dict[tuple[str, str, bool], list[Asked]] = field(default_factory=dict)
     tally: Tally = field(default_factory=lambda: Tally(MODEL))
-    pages: Callable[[], Any] | None = None
 
 
 async def ask_all(driver: Driver, run: Run, questions: list[Question], group: tuple[str, str, bool]) -> None:
@@ -74,17 +48,11 @@ async def ask_all(driver: Driver, run: Run, questions: list[Question], group: tu
     choice = "auto" if label == "plain" else label
     limit = asyncio.Semaphore(CONCURRENCY)
 
-    async def one(question: Question) -> Answered:
-        body = {
-            "model": MODEL,
-            "messages": [{"role": "user", "content": question.text}],
-            "tools": question.tools,
-            "tool_choice": choice,
-        }
+    async def one(question: Question) -> Asked:
         async with limit:
-            outcome = await driver.ask(body, mode=mode, stream=stream)
+            outcome = await driver.ask(body_of(question, MODEL, choice), mode=mode, stream=stream)
         run.tally.add(choice, outcome)
-        return Answered(question, outcome)
+        return Asked(question, outcome)
 
     run.answers[group] = list(await asyncio.gather(*map(one, questions)))
 
@@ -122,14 +90,6 @@ async def driven(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
             await until_up(session, f"{upstream}/models")
         async with embedded(upstream) as stack:
             yield await drive(stack.url, stack.metrics_url, tools=500, plain=300)
-
-
-def shown(answers: list[Answered]) -> str:
-    return "\n".join(
-        f"{a.question.text!r}: {a.outcome.calls or a.outcome.error or a.outcome.content!r}, "
-        f"right is {a.question.tool}({json.dumps(a.question.arguments, ensure_ascii=False)}) by {a.outcome.attempts}"
-        for a in answers[:10]
-    )
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=[f"{c}-{m}-{'streamed' if s else 'whole'}" for c, m, s in GROUPS])

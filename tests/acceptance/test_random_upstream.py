@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ import aiohttp
 import jsonschema_rs
 import pytest
 import pytest_asyncio
+from toolgate_cli.stack import Stack
 
 from tests.acceptance.driver import Driver, Outcome
 from tests.acceptance.scripted import ScriptedUpstream, scripted_upstream
@@ -145,3 +147,13 @@ async def test_random_native_calls_are_delivered_exactly(
     base = 9_000_000 + stream * 500_000
     cases = [({**request(base + n, "auto"), "model": "random-native"}, "auto", stream) for n in range(COUNT)]
     await check(driver, upstream, cases)
+
+
+async def test_the_same_holds_over_grpc_services(upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    with Stack(tmp_path, upstream=upstream.url) as stack:
+        async with aiohttp.ClientSession() as session:
+            cases = [
+                (request(20_000_000 + n, ("required", "named", "auto")[n % 3]), "emulate", n % 2 == 0)
+                for n in range(COUNT)
+            ]
+            await check(Driver(session, stack.gateway_url), upstream, cases)
