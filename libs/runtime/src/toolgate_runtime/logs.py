@@ -42,6 +42,11 @@ class Log:
         """Whether debug lines are written, so that costly fields can be left out."""
         return self._logger.isEnabledFor(logging.DEBUG)
 
+    @property
+    def lines(self) -> bool:
+        """Whether info lines are written, for the same reason."""
+        return self._logger.isEnabledFor(logging.INFO)
+
     def stage(self, event: str, **fields: object) -> None:
         """Say at which stage a request is (level debug)."""
         self._write(logging.DEBUG, event, fields)

@@ -27,6 +27,7 @@ _COERCIONS = (
     "default_filled",
     "extra_dropped",
 )
+_OTHER_COERCIONS = ("null_dropped", "number_form")
 _REPAIRS = (
     "trailing_comma",
     "single_quotes",
@@ -70,6 +71,8 @@ class GatewayMetrics:
         for tag in tags:
             if tag in _COERCIONS:
                 self.coercions.labels(tag).inc()
+            elif "_to_" in tag or tag in _OTHER_COERCIONS:
+                self.coercions.labels(OTHER).inc()
             else:
                 self.repairs.labels(dialect, tag if tag in _REPAIRS else OTHER).inc()
 

@@ -80,7 +80,8 @@ class Record:
         self._stats.request(self.outcome, served, ladder=any(climb.attempts for climb in self.climbs))
         for climb in self.climbs:
             self._count(climb.attempts)
-        self._write(seconds, priority)
+        if self._log.lines:
+            self._write(seconds, priority)
 
     def _count(self, attempts: Sequence[Attempt]) -> None:
         if not attempts:
