@@ -11,6 +11,7 @@ from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset, parse_tools
 from toolgate_core.vocabulary import Strategy
 
+START = ScannerState()
 CASES = Path(__file__).parent / "cases"
 TOOLSET = Toolset.compile(parse_tools((CASES / "tools.json").read_bytes()))
 
@@ -67,7 +68,7 @@ def pieces(text: str, size: int) -> list[str]:
 
 
 def events(
-    plan: Plan, parts: Iterable[str], finish: str, toolset: Toolset = TOOLSET, state: ScannerState = ScannerState()
+    plan: Plan, parts: Iterable[str], finish: str, toolset: Toolset = TOOLSET, state: ScannerState = START
 ) -> list[Event]:
     extraction = Extraction(plan, toolset, state)
     found = [event for part in parts for event in extraction.feed(part)]

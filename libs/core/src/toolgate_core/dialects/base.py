@@ -1,7 +1,7 @@
-"""What a dialect is made of: grammars, which say how calls are read, and a writer, which says how they are written.
+"""What a dialect is made of: grammars, which say how calls are read, and a writer, for prompts and histories.
 
-Grammars are data. Each kind of grammar has one frame that reads it (`engine.FRAMES`); a new dialect of a known kind is a
-new record and nothing else.
+Grammars are data. Each kind of grammar has one frame that reads it; a new dialect of a known kind is a new record and
+nothing else.
 """
 
 from __future__ import annotations
@@ -61,7 +61,6 @@ class MessageGrammar(Grammar, frozen=True, kw_only=True):
 
     reasoning: frozenset[str]
     content: frozenset[str]
-    bare: tuple[str, ...]
 
 
 class DecisionGrammar(Grammar, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from toolgate_core.schema.toolset import Tool
 
 MAX_ARGUMENTS = 1 << 20
 MAX_NAME = 256
+NO_TAGS: tuple[str, ...] = ()
 
 
 class Reading:
@@ -83,9 +84,9 @@ class Call:
     def write_text(self, text: str) -> bool:
         """The arguments are the JSON text inside a string: write the object it says; false if it says none."""
         try:
-            value, tags = decode(text), ()
+            value, tags = decode(text), NO_TAGS
         except JsonTextError:
-            mended = relax(text) if text.strip() else ({}, ())
+            mended: tuple[JsonValue, tuple[str, ...]] | None = relax(text) if text.strip() else ({}, NO_TAGS)
             if mended is None:
                 return False
             value, tags = mended

@@ -46,7 +46,8 @@ To answer without a tool:
 {"action": "answer", "answer": "TEXT FOR THE USER"}
 """
     )
-    return f"""You decide what happens next: call tools, or answer. You have these tools, with JSON Schemas of their parameters:
+    return f"""You decide what happens next: call tools, or answer.
+You have these tools, with JSON Schemas of their parameters:
 <tools>
 {lines}
 </tools>

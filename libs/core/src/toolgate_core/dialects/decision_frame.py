@@ -1,7 +1,7 @@
 """Frame: the decision JSON, `{"action":"call","calls":[…]}` or `{"action":"answer","answer":…}`.
 
-The text of a string `answer` streams while it is being read; any other `answer` streams as its JSON text. Calls are read
-as in an envelope. What stands around the object (a code fence, stray words) is no part of the answer.
+The text of a string `answer` streams while it is being read; any other `answer` streams as its JSON text. Calls are
+read as in an envelope. What stands around the object (a code fence, stray words) is no part of the answer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 from toolgate_core.dialects.base import DecisionGrammar
 from toolgate_core.dialects.calls import Reading
-from toolgate_core.dialects.cursor import Steps
+from toolgate_core.dialects.cursor import Steps, beginnings
 from toolgate_core.dialects.envelope import Body, short_string
 from toolgate_core.dialects.json_reader import BadBodyError, JsonScan, TooLargeError, continuation, read_string
 from toolgate_core.dialects.mend import Mended, calls_in, mend
@@ -20,7 +20,7 @@ _FENCE = re.compile(r"```(?:json)?\s*(?=\{)")
 _FIRST_KEY = re.compile(r"""\{\s*["']?(action|answer|calls|tool_calls|name|function)["']?\s*:""")
 _FIRST_KEY_HEAD = re.compile(r"""\{(?:\s*(?:["']?(?:[a-z_]{1,10}(?:["']?\s*)?)?)?)?\Z""")
 _EDGES = re.compile(r"(?!)")
-_CLOSE_FENCE = re.compile(r"\s*```")
+_CLOSE_FENCE = re.compile("```")
 
 
 def read_decision(reading: Reading, grammar: DecisionGrammar) -> Steps[bool]:
@@ -35,8 +35,7 @@ def read_decision(reading: Reading, grammar: DecisionGrammar) -> Steps[bool]:
     if not (yield from decision.read()):
         return False
     yield from cursor.space()
-    if cursor.text.startswith("```", cursor.pos):
-        cursor.take(3)
+    yield from cursor.literal(_CLOSE_FENCE, beginnings(("```",)))
     return True
 
 

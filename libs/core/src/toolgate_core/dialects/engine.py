@@ -23,7 +23,7 @@ from toolgate_core.dialects.calls import Reading
 from toolgate_core.dialects.cursor import Cursor, Steps
 from toolgate_core.dialects.decision_frame import read_decision
 from toolgate_core.dialects.envelope import read_envelopes
-from toolgate_core.dialects.message import read_message
+from toolgate_core.dialects.message import Turn, read_message
 from toolgate_core.dialects.scanner import THINK_CLOSE, THINK_OPEN, Entry, Scan
 from toolgate_core.dialects.sink import Sink
 from toolgate_core.dialects.table import DIALECTS, grammars_of
@@ -34,6 +34,7 @@ from toolgate_core.schema import Toolset
 from toolgate_core.vocabulary import TextEnd
 
 MAX_RESCAN = 4096
+START = ScannerState()
 
 Mode = OneOf["content", "think", "reasoning", "skip"]
 
@@ -48,7 +49,7 @@ class Extraction:
     pieces. No text makes it raise. An unknown dialect in the plan is a `ValueError`.
     """
 
-    def __init__(self, plan: Plan, toolset: Toolset, state: ScannerState = ScannerState()) -> None:
+    def __init__(self, plan: Plan, toolset: Toolset, state: ScannerState = START) -> None:
         name = {"decision": "decision", "native": "auto"}.get(plan.form, plan.dialect)
         if name not in DIALECTS:
             raise ValueError(f"unknown dialect: {name}")
@@ -79,6 +80,7 @@ class Extraction:
         if self._half:
             self._cursor.push("\ufffd")
         self._cursor.end = end
+        self._scan.literal.cut = end != "stop"
         while not self._done:
             self._step()
         self._sink.finish(promote=end == "stop")
@@ -179,7 +181,7 @@ class Extraction:
             self._scan.block()
             sink.boundary()
 
-    def _frame(self, grammar: AnyGrammar) -> Steps[bool | Mode]:
+    def _frame(self, grammar: AnyGrammar) -> Steps[bool | Turn]:
         if isinstance(grammar, EnvelopeGrammar):
             return (yield from read_envelopes(self._reading, grammar))
         if isinstance(grammar, TaggedGrammar):

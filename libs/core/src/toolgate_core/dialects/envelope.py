@@ -20,6 +20,7 @@ from toolgate_core.dialects.calls import MAX_NAME, Call, Reading
 from toolgate_core.dialects.cursor import Steps, beginnings
 from toolgate_core.dialects.json_reader import BadBodyError, JsonScan, TooLargeError, read_string
 from toolgate_core.dialects.mend import MAX_BODY, Mended, calls_in, mend
+from toolgate_core.jsontext import JsonValue
 
 _FENCE = re.compile(r"```\w*\s")
 _NAMED = re.compile(r"""["']?(?:name|arguments|parameters|function|tool)["']?\s*:""")
@@ -77,7 +78,7 @@ def _close(reading: Reading, mark: Marks, strays: str) -> Steps[None]:
     stray = ""
     while (char := (yield from cursor.space())) and char in strays:
         stray += cursor.take(1)
-    reading.sink.drop("stray_text", stray)
+    reading.sink.drop("markup", stray)
     yield from cursor.literal(mark.close, mark.close_prefixes)
 
 
@@ -112,7 +113,7 @@ class Body:
             yield from self.array()
             return
         while True:
-            yield from self.object()
+            yield from self.one_call()
             self._cursor.stop(self.tape)
             self.tape, self._base = self._cursor.record(), self.done
             char = yield from self._cursor.space()
@@ -129,7 +130,7 @@ class Body:
         self._cursor.take(1)
         char = yield from self._cursor.space()
         while char != "]":
-            yield from self.object()
+            yield from self.one_call()
             char = yield from self._cursor.space()
             if char == ",":
                 self._cursor.take(1)
@@ -141,7 +142,7 @@ class Body:
         if not self.done:
             raise BadBodyError
 
-    def object(self) -> Steps[None]:
+    def one_call(self) -> Steps[None]:
         """Read one call."""
         call = self.open = Call(self._reading)
         if (yield from self._cursor.peek()) != "{":
@@ -198,14 +199,16 @@ class Body:
             call.end(complete=False)
         return True
 
-    def _write(self, call: Call, name: str, call_id: str | None, arguments: object, repairs: tuple[str, ...]) -> None:
+    def _write(
+        self, call: Call, name: str, call_id: str | None, arguments: JsonValue, repairs: tuple[str, ...]
+    ) -> None:
         if not call.name:
             call.call_id = call_id
             if not call.begin(name):
                 return
         call.repaired(*repairs)
         try:
-            written = call.write_value(arguments)  # type: ignore[arg-type]
+            written = call.write_value(arguments)
         except TooLargeError:
             written = False
         call.end(complete=written)

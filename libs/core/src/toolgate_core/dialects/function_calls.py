@@ -84,7 +84,8 @@ def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: 
     definitions = "\n".join(f"<function>{prompt.definition(tool)}</function>" for tool in allowed)
     example = (allowed or list(tools))[0] if tools else None
     real = render_calls([(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
-    return f"""In this environment you have access to a set of tools. Here they are, with JSON Schemas of their parameters:
+    return f"""In this environment you have access to a set of tools.
+Here they are, with JSON Schemas of their parameters:
 <functions>
 {definitions}
 </functions>

@@ -24,7 +24,6 @@ GRAMMAR = MessageGrammar(
     special=True,
     reasoning=frozenset(("analysis",)),
     content=frozenset(("final", "commentary")),
-    bare=(" to=functions.",),
 )
 
 

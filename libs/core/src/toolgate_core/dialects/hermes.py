@@ -46,7 +46,8 @@ def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: 
     lines = "\n".join(f'{{"type": "function", "function": {prompt.definition(tool)}}}' for tool in allowed)
     example = (allowed or list(tools))[0] if tools else None
     real = render_calls([(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
-    return f"""You are a function calling AI model. You are provided with function signatures within <tools></tools> XML tags:
+    return f"""You are a function calling AI model.
+You are provided with function signatures within <tools></tools> XML tags:
 <tools>
 {lines}
 </tools>

@@ -18,11 +18,15 @@ _REST_OF_LINE = re.compile(r"[ \t\r]{0,64}(?:(\n)|(.)|\Z)")
 
 
 class Literal:
-    """Whether the place that has been reached is inside code."""
+    """Whether the place that has been reached is inside code.
 
-    __slots__ = ("adjacent", "fence", "line", "ticks")
+    `cut`: the text has ended before its time, so that a closing run may have been lost.
+    """
+
+    __slots__ = ("adjacent", "cut", "fence", "line", "ticks")
 
     def __init__(self, state: ScannerState) -> None:
+        self.cut = False
         self.fence = state.fence
         self.ticks = state.ticks
         self.line = state.line
@@ -89,7 +93,11 @@ class Literal:
             return 0
         if found is not None and (found.end() < len(text) or ended):
             return found.start()
-        return None if not ended and at + REACH > len(text) else 0
+        if at + REACH <= len(text):
+            return 0
+        if not ended:
+            return None
+        return len(text) if self.cut else 0
 
     def reset(self) -> None:
         """Forget the code around: a new block of text begins."""

@@ -11,6 +11,7 @@ read as ordinary text.
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from msgspec import Struct
 
@@ -21,6 +22,9 @@ from toolgate_core.dialects.envelope import scan_value
 from toolgate_core.dialects.json_reader import BadBodyError, TooLargeError
 from toolgate_core.dialects.mend import mend
 from toolgate_core.dialects.scanner import HEAD_WORDS
+
+Turn = Literal["content", "reasoning", "skip"]
+"""What kind of text follows a header."""
 
 MAX_HEADER = 320
 _ITEM = re.compile(
@@ -57,9 +61,9 @@ def read_header(text: str) -> tuple[Header, int, bool]:
     return header, body.end() if body else at, body is not None
 
 
-def read_message(reading: Reading, grammar: MessageGrammar) -> Steps[bool | str]:
+def read_message(reading: Reading, grammar: MessageGrammar) -> Steps[bool | Turn]:
     """Read a header, and a call if it is one; return the channel's kind where ordinary text follows, false for text."""
-    header = yield from _header(reading, grammar)
+    header = yield from _header(reading)
     if header is None:
         return False
     if header.to and header.to != "assistant" and not header.role.startswith("functions"):
@@ -71,7 +75,7 @@ def read_message(reading: Reading, grammar: MessageGrammar) -> Steps[bool | str]
     return "reasoning" if header.channel in grammar.reasoning else "content"
 
 
-def _header(reading: Reading, grammar: MessageGrammar) -> Steps[Header | None]:
+def _header(reading: Reading) -> Steps[Header | None]:
     cursor = reading.cursor
     while True:
         text = cursor.text[cursor.pos : cursor.pos + MAX_HEADER]
@@ -100,7 +104,7 @@ def _call(reading: Reading, name: str) -> Steps[bool]:
     try:
         if char == "{":
             yield from scan_value(reading, tape, call)
-        elif not _CLOSE.match(cursor.text, cursor.pos):
+        elif not (yield from cursor.literal(_CLOSE, _CLOSE_PREFIXES)):
             raise BadBodyError
     except TooLargeError:
         call.repaired("too_large")

@@ -153,7 +153,7 @@ class Sink:
         self._reasoning.boundary()
         self._parked_size += len(raw)
         if self._parked_size > MAX_PARKED:
-            self.drop("draft", raw)
+            self.drop("markup", raw)
         else:
             self._parked.append(Parked(held, raw))
 
@@ -165,7 +165,7 @@ class Sink:
             if real:
                 self._replay(block.events)
             else:
-                self.drop("draft", block.raw)
+                self.drop("markup", block.raw)
         if rest := self._content.rest():
             self._piece("text", rest)
 

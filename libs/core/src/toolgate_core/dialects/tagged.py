@@ -26,6 +26,7 @@ from toolgate_core.dialects.values import Value, may_be_tag, unescape_entities
 
 MAX_TAG = 2048
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>/]+))""")
+_WORD = re.compile(r"[^<\s]+")
 _INSIDE = r"""((?:[^<>"']|"[^"]*"|'[^']*')*)>"""
 
 
@@ -186,7 +187,7 @@ class Element:
         """Read one argument; false where none follows."""
         cursor = self._cursor
         while (yield from cursor.space()) not in ("<", ""):
-            self._reading.sink.drop("stray_text", self._text())
+            self._reading.sink.drop("markup", self._text())
         match = None
         if (yield from at_tag(self._reading, self._mark.parameter_head)):
             match = yield from cursor.match(self._mark.parameter, MAX_TAG)
@@ -199,7 +200,7 @@ class Element:
         empty = inside.rstrip().endswith("/")
         if key is None or key in self._seen:
             self._call.repaired("duplicate_key" if key is not None else "stray_text")
-            value = Value(self._reading, self._mark.value_close, self._mark.value_edge, None, {}, {})
+            value = Value(self._reading, (self._mark.value_close, self._mark.value_edge))
         else:
             self._seen.add(key)
             value = self._value(key)
@@ -210,14 +211,14 @@ class Element:
         root = self._call.tool.parameters if self._call.tool else {}
         properties = root.get("properties")
         schema = properties.get(key, {}) if isinstance(properties, dict) else {}
-        value = Value(self._reading, self._mark.value_close, self._mark.value_edge, self._call, schema, root)
+        value = Value(self._reading, (self._mark.value_close, self._mark.value_edge), self._call, schema, root)
         value.open(key)
         return value
 
     def _text(self) -> str:
         cursor = self._cursor
-        stop = cursor.text.find("<", cursor.pos)
-        return cursor.take((stop if stop >= 0 else len(cursor.text)) - cursor.pos)
+        match = _WORD.match(cursor.text, cursor.pos)
+        return cursor.take(match.end() - cursor.pos if match else 1)
 
     def _stray_tag(self) -> Steps[bool]:
         """At a tag that is no argument: true where it was read over because it means nothing here."""
@@ -227,7 +228,7 @@ class Element:
                 return False
         if not cursor.left:
             return False
-        self._reading.sink.drop("stray_text", cursor.take(1))
+        self._reading.sink.drop("markup", cursor.take(1))
         return True
 
     def _after_parameters(self) -> Steps[bool]:

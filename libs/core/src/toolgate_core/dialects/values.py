@@ -56,19 +56,17 @@ class Value:
     def __init__(
         self,
         reading: Reading,
-        close: re.Pattern[str],
-        edge: re.Pattern[str],
-        call: Call | None,
-        schema: JsonValue,
-        root: JsonObject,
+        ends: tuple[re.Pattern[str], re.Pattern[str]],
+        call: Call | None = None,
+        schema: JsonValue = True,
+        root: JsonObject | None = None,
     ) -> None:
         self._reading = reading
         self._cursor = reading.cursor
-        self._close = close
-        self._edge = edge
+        self._close, self._edge = ends
         self._call = call
         self._schema = schema
-        self._root = root
+        self._root = root or {}
         self._streams = streams(schema)
         self._text = StringIO()
         self._gap = ""
@@ -84,7 +82,7 @@ class Value:
             )
 
     def read(self, *, empty: bool) -> Steps[tuple[str, ...]]:
-        """Read up to the end of the value; return the tags of what was mended. Raises `BadBodyError` where it is cut."""
+        """Read up to the end of the value; return the tags of mends. Raises `BadBodyError` where it is cut."""
         tags: tuple[str, ...] = ()
         if not empty:
             while (edge := (yield from self._part())) is None:
