@@ -172,50 +172,50 @@ async def gateway(
     """A running gateway whose upstream follows `script`: replies in turn, or one function."""
     chosen = script[0] if len(script) == 1 and callable(script[0]) else (script or (text_answer("Hello."),))
     registry = CollectorRegistry()
-    async with scripted(_with_models(chosen)) as upstream:
-        places = {"main": {"url": upstream.url}}
-        told = GatewaySettings(
-            **{"port": 0, "metrics": False, "metrics_port": 0, "upstreams": places, "drain_s": 2, **settings}
+    numbers = itertools.count()
+
+    @asynccontextmanager
+    async def compose(settings: GatewaySettings) -> AsyncIterator[Deps]:
+        upstreams = providers(settings)
+        yield Deps(
+            providers=upstreams,
+            transformer=transformer or LocalTransformer(),
+            extractor=extractor or LocalExtractor(Cache(compiled_tools)),
+            executor=executor or OneTool(),
+            health={service: LocalHealth() for service in (TRANSFORMER, EXTRACTOR, EXECUTOR)},
+            registry=registry,
+            clock=time.monotonic,
+            now=lambda: 1_800_000_000.0,
+            new_id=lambda: f"id{next(numbers):05}",
+            version="1.2.3",
+            instance="here",
         )
-        numbers = itertools.count()
+        for provider in upstreams.values():
+            await provider.aclose()
 
-        @asynccontextmanager
-        async def compose(settings: GatewaySettings) -> AsyncIterator[Deps]:
-            upstreams = providers(settings)
-            yield Deps(
-                providers=upstreams,
-                transformer=transformer or LocalTransformer(),
-                extractor=extractor or LocalExtractor(Cache(compiled_tools)),
-                executor=executor or OneTool(),
-                health={service: LocalHealth() for service in (TRANSFORMER, EXTRACTOR, EXECUTOR)},
-                registry=registry,
-                clock=time.monotonic,
-                now=lambda: 1_800_000_000.0,
-                new_id=lambda: f"id{next(numbers):05}",
-                version="1.2.3",
-                instance="here",
-            )
-            for provider in upstreams.values():
-                await provider.aclose()
-
+    async with scripted(_with_models(chosen)) as upstream, httpx.AsyncClient(timeout=20, trust_env=False) as http:
+        places = {"main": {"url": upstream.url}}
+        told = {"port": 0, "metrics": False, "metrics_port": 0, "upstreams": places, "drain_s": 2, **settings}
         stop = asyncio.Event()
-        bound: asyncio.Future[Ports] = asyncio.get_running_loop().create_future()
-
-        async def ready(ports: Ports) -> None:
-            bound.set_result(ports)
-
-        serving = asyncio.create_task(serve(told, compose, stop=stop, ready=ready))
-        await asyncio.wait({serving, bound}, return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
+        serving, ports = await _start(GatewaySettings(**told), compose, stop)
+        house = House(f"http://127.0.0.1:{ports.http}", upstream, registry, http, stop, ports, serving)
+        try:
+            yield house
+        finally:
+            for client in house.clients:
+                await client.close()
+            stop.set()
             await serving
-        ports = bound.result()
-        url = f"http://127.0.0.1:{ports.http}"
-        async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
-            house = House(url, upstream, registry, http, stop, ports, serving)
-            try:
-                yield house
-            finally:
-                for client in house.clients:
-                    await client.close()
-                stop.set()
-                await serving
+
+
+async def _start(settings: GatewaySettings, compose: Any, stop: asyncio.Event) -> tuple[asyncio.Task[None], Ports]:
+    bound: asyncio.Future[Ports] = asyncio.get_running_loop().create_future()
+
+    async def ready(ports: Ports) -> None:
+        bound.set_result(ports)
+
+    serving = asyncio.create_task(serve(settings, compose, stop=stop, ready=ready))
+    await asyncio.wait((serving, bound), return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        await serving
+    return serving, bound.result()

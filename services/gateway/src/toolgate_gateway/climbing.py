@@ -150,13 +150,18 @@ class Climbing:
             return result
 
         _answers(await _all([run(choice) for choice in range(len(climbs))]))
+        return self._tail(climbs, chunks, answers)
+
+    def _tail(self, climbs: Sequence[Climb], chunks: Chunks, answers: dict[int, Answer]) -> bytes:
+        """Return the end of a stream: the finish of the choice that ended last, usage where asked for, `[DONE]`."""
+        include_usage = self._request.include_usage
         last = next(reversed(answers))
         ordered = [answers[choice] for choice in sorted(answers)]
         self._record.answered(ordered)
         told = facts.field(climbs, ordered)
         ended = answers[last]
-        final = chunks.finish(last, self._finish(ended), logprobs_json(ended), None if request.include_usage else told)
-        if request.include_usage:
+        final = chunks.finish(last, self._finish(ended), logprobs_json(ended), None if include_usage else told)
+        if include_usage:
             final += chunks.usage(facts.serving_usage(ordered), told)
         return final + DONE
 
