@@ -26,7 +26,7 @@ from benchmarks.processes import (
     upstream,
     with_services,
 )
-from benchmarks.report import Row, Sample, noise, requests_table, streams_table
+from benchmarks.report import Row, Sample, noise, peers_table, requests_table, streams_table
 from benchmarks.scripts import LAST_TEXT
 
 ALONE, LOADED, STREAMS = 1, 32, 64
@@ -136,7 +136,10 @@ def _wanted(cases: Sequence[Case], only: str) -> list[Case]:
 
 def _print(cases: Sequence[Case]) -> None:
     rows = {stream: [case.row() for case in cases if case.stream is stream] for stream in (False, True)}
-    print(f"\n{requests_table(rows[False])}\n\n{streams_table(rows[True])}\n")
+    names = [peer.name for peer in peers.PEERS]
+    for stream, table in ((False, requests_table), (True, streams_table)):
+        print(f"\n{table(rows[stream])}\n\n{peers_table(rows[stream], names)}".rstrip())
+    print()
     print(noise([sample for case in cases[:1] for sample in case.loaded]))
     if cores().measured:
         print(

@@ -106,6 +106,20 @@ def streams_table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def peers_table(rows: Sequence[Row], peers: Sequence[str]) -> str:
+    """Return how many times each row's CPU time the peers use, empty where no peer was measured."""
+    known = [row for row in rows if row.name in peers]
+    own = [row for row in rows[2:] if row.name not in peers]
+    if not known:
+        return ""
+    lines = ["| | " + " | ".join(f"{row.name} ÷ this" for row in known) + " |", "|---|" + "---:|" * len(known)]
+    for row in own:
+        cpu = median(row.loaded, lambda sample: sample.cpu_us)
+        ratios = [median(peer.loaded, lambda sample: sample.cpu_us) / cpu for peer in known if cpu]
+        lines.append(f"| {row.name} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |")
+    return "\n".join(lines)
+
+
 def _added(row: Samples, direct: Samples, value: Callable[[Sample], float]) -> float:
     return median(row, value) - median(direct, value)
 

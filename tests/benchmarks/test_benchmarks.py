@@ -12,7 +12,7 @@ from toolgate_gateway.providers import UpstreamConfig, create_provider
 from benchmarks import scripts
 from benchmarks.__main__ import CALLED, CHAT, STREAMED, main
 from benchmarks.load import Job, Measured, measure
-from benchmarks.report import Row, Sample, noise, requests_table, streams_table
+from benchmarks.report import Row, Sample, noise, peers_table, requests_table, streams_table
 from benchmarks.upstream import Answers, Connection
 from tests.gateway.providers.reading import joined, read_pieces
 
@@ -84,6 +84,9 @@ def test_tables_show_medians_and_ratios_to_the_plain_proxy() -> None:
         "| ours | 250 | 20% | 4.0 | 1,000 | 50 | 1.0 | 90 | 0.50 |"
     )
     assert streams_table([direct, plain, ours]).splitlines()[-1] == "| ours | 2.50 | 20% | 4.0 | 100,000 | 5.0 | 50 |"
+    peer = Row("peer", samples(2, 150), samples(2, 150))
+    assert peers_table([direct, plain, ours, peer], ["peer"]).splitlines()[-1] == "| ours | 8.00 |"
+    assert peers_table([direct, plain, ours], ["peer"]) == ""
     assert noise(direct.loaded).startswith("The direct limit's rounds lie 0% apart.")
 
 
