@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from toolgate_cli.demo.asking import Reply, problem_of
+from toolgate_cli.demo.asking import Reply, problem_of, readable
 from toolgate_cli.demo.questions import Question
 from toolgate_cli.demo.report import way
 from toolgate_cli.stack import ServiceProcess, StackError, free_ports
@@ -61,6 +61,7 @@ def test_a_demo_that_is_interrupted_leaves_no_process_either(number: signal.Sign
         (Reply([("get_weather", '{"city": "Paris"}')], "tool_calls", FACTS), ""),
         (Reply([], "stop", FACTS), "expected one call, got 0"),
         (Reply([("launch", "{}")], "tool_calls", FACTS), "not a declared tool"),
+        (Reply([("get_weather", '{"city": ')], "tool_calls", FACTS), "not JSON"),
         (Reply([("get_weather", '{"days": 1}')], "tool_calls", FACTS), "do not fit the schema"),
         (Reply([("get_weather", '{"city": "Rome"}')], "tool_calls", FACTS), 'expected get_weather({"city": "Paris"})'),
         (Reply([("get_weather", '{"city": "Paris"}')], "stop", FACTS), "finish_reason is stop"),
@@ -71,6 +72,14 @@ def test_a_reply_is_judged_by_its_call(reply: Reply, word: str) -> None:
     problem = problem_of(reply, PARIS)
     assert word in problem
     assert bool(problem) == bool(word)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [('{"city": "서울", "days": 3}', 'f(city="서울", days=3)'), ("{}", "f()"), ("[1]", "f([1])"), ("{", "f({)")],
+)
+def test_a_call_is_shown_as_a_person_writes_it(arguments: str, shown: str) -> None:
+    assert readable("f", arguments) == shown
 
 
 def test_failed_attempts_are_shown_in_order_and_counted() -> None:

@@ -58,7 +58,7 @@ def run(options: Namespace) -> int:
         try:
             settings, simulated = _settings({key: value for key, value in given.items() if value is not None}, held)
             logs.configure(
-                "toolgate", level=settings.log_level, debug=settings.debug, show_content=settings.log_content
+                settings.service, level=settings.log_level, debug=settings.debug, show_content=settings.log_content
             )
             if options.grpc:
                 settings = held.enter_context(_services(settings))

@@ -59,10 +59,21 @@ def ask(client: OpenAI, case: Case) -> Row:
         case=case,
         strategy=str(reply.facts.get("strategy")),
         attempts=tuple((attempt["strategy"], attempt["outcome"]) for attempt in reply.facts.get("attempts", ())),
-        call="; ".join(f"{name}({arguments})" for name, arguments in reply.calls) or "-",
+        call="; ".join(readable(name, arguments) for name, arguments in reply.calls) or "-",
         ms=(time.perf_counter() - began) * 1000,
         problem=problem_of(reply, case.question),
     )
+
+
+def readable(name: str, arguments: str) -> str:
+    """Return a call as a person writes it: `get_weather(city="Oslo", days=3)`."""
+    try:
+        value = json.loads(arguments)
+    except ValueError:
+        return f"{name}({arguments})"
+    if not isinstance(value, dict):
+        return f"{name}({arguments})"
+    return f"{name}({', '.join(f'{key}={json.dumps(each, ensure_ascii=False)}' for key, each in value.items())})"
 
 
 def problem_of(reply: Reply, question: Question) -> str:
@@ -73,7 +84,10 @@ def problem_of(reply: Reply, question: Question) -> str:
     schemas: dict[str, Any] = {tool["function"]["name"]: tool["function"]["parameters"] for tool in TOOLS}
     if name not in schemas:
         return f"{name} is not a declared tool"
-    arguments = json.loads(text)
+    try:
+        arguments = json.loads(text)
+    except ValueError:
+        return f"the arguments {text} are not JSON"
     if not jsonschema_rs.is_valid(schemas[name], arguments):
         return f"the arguments {text} do not fit the schema of {name}"
     if (name, arguments) != (question.tool, question.arguments):

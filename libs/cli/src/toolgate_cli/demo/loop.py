@@ -8,6 +8,7 @@ import httpx
 from openai import APIError, OpenAI
 from rich.console import Console
 
+from toolgate_cli.demo.asking import readable
 from toolgate_cli.demo.questions import CALCULATOR, LOOP_QUESTION, LOOP_RESULT
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def run_loop(console: Console, client: OpenAI, http: httpx.Client, model: str) -
         if len(calls) != 1 or calls[0].type != "function":
             return [f"the loop: expected one call, got {len(calls)}"]
         call = calls[0]
-        console.print(f"  assistant  {call.function.name}({call.function.arguments})", markup=False)
+        console.print(f"  assistant  {readable(call.function.name, call.function.arguments)}", markup=False)
         result = http.post(f"/tools/{call.function.name}", content=call.function.arguments, headers=_JSON)
         console.print(f"  tool       POST /tools/{call.function.name} → {result.text}", markup=False, soft_wrap=True)
         if result.status_code != httpx.codes.OK:
