@@ -7,7 +7,6 @@ import io
 from typing import Final
 
 import aiohttp
-import yarl
 from toolgate_core.jsontext import JsonObject, JsonTextError, decode, encode
 from toolgate_core.ladder.effects import UpstreamFailure
 
@@ -34,8 +33,8 @@ class OpenAICompatible:
     def __init__(self, config: UpstreamConfig) -> None:
         self.name = config.name
         self._config = config
-        self._chat_url = yarl.URL(config.chat_url)
-        self._models_url = yarl.URL(config.models_url)
+        self._chat_url = config.chat_url
+        self._models_url = config.models_url
         self._failures = FailureTable((config.api_key or "", config.host))
         self._headers = _headers(config)
         self._session: aiohttp.ClientSession | None = None
@@ -90,7 +89,7 @@ class OpenAICompatible:
         return await self._send("POST", self._chat_url, data, headers)
 
     async def _send(
-        self, method: str, url: yarl.URL, data: bytes | None, headers: dict[str, str]
+        self, method: str, url: str, data: bytes | None, headers: dict[str, str]
     ) -> aiohttp.ClientResponse | UpstreamFailure:
         """Send a request, again where that is safe and may help, and return a response with status 200."""
         resends, errors = self._config.retries, self._config.error_retries
@@ -110,7 +109,7 @@ class OpenAICompatible:
                 return outcome
 
     async def _try(
-        self, method: str, url: yarl.URL, data: bytes | None, headers: dict[str, str]
+        self, method: str, url: str, data: bytes | None, headers: dict[str, str]
     ) -> aiohttp.ClientResponse | UpstreamFailure:
         # aiohttp wants long bodies as a file, which it sends in parts.
         payload = io.BytesIO(data) if data is not None and len(data) > _SLOW_TO_COPY_BYTES else data
