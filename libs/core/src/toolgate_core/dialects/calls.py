@@ -110,10 +110,6 @@ class Call:
         self.write(rest)
         return True
 
-    def forget(self) -> None:
-        """What was written before the name was known does not count."""
-        self._written = StringIO()
-
     @property
     def empty(self) -> bool:
         """Whether no piece has been written."""

@@ -19,7 +19,7 @@ from toolgate_core.dialects.base import EnvelopeGrammar
 from toolgate_core.dialects.calls import MAX_NAME, Call, Reading
 from toolgate_core.dialects.cursor import Steps, beginnings
 from toolgate_core.dialects.json_reader import BadBodyError, JsonScan, TooLargeError, read_string
-from toolgate_core.dialects.mend import MAX_BODY, Mended, calls_in, mend
+from toolgate_core.dialects.mend import MAX_BODY, Mended, calls_in, mend, skip
 from toolgate_core.jsontext import JsonValue
 
 _FENCE = re.compile(r"```\w*\s")
@@ -163,6 +163,7 @@ class Body:
         self.done += 1
 
     def expect(self, chars: str) -> Steps[str]:
+        """Read one of `chars`, white space before it included."""
         char = yield from self._cursor.space()
         if not char or char not in chars:
             raise BadBodyError
@@ -231,14 +232,7 @@ class Body:
 
     def too_large(self, edges: re.Pattern[str]) -> Steps[bool]:
         """Read over the rest of a block that is larger than any call may be."""
-        cursor, tail = self._cursor, ""
-        while True:
-            tail = tail[-80:] + cursor.take(cursor.left)
-            if match := edges.search(tail):
-                cursor.unread(tail[match.start() :])
-                break
-            if not (yield from cursor.more()):
-                break
+        yield from skip(self._cursor, edges)
         if self.open is not None and self.open.tool is not None:
             self.open.repaired("too_large")
             self.open.end(complete=False)
@@ -300,9 +294,9 @@ def scan_value(reading: Reading, tape: StringIO, call: Call | None) -> Steps[str
                 call.write(piece)
             elif len(head) < 16:
                 head += piece[:16]
-        if scan.done:
-            return head
         if tape.tell() > MAX_BODY:
             raise TooLargeError
+        if scan.done:
+            return head
         if scan.bad or not (yield from cursor.more()):
             raise BadBodyError

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from toolgate_core.dialects.base import EnvelopeGrammar
 from toolgate_core.dialects.calls import MAX_ARGUMENTS, Reading
-from toolgate_core.dialects.cursor import Steps
+from toolgate_core.dialects.cursor import Cursor, Steps
 from toolgate_core.jsontext import JsonValue
 from toolgate_core.schema.relaxed import relax
 
@@ -57,6 +57,19 @@ def mend(reading: Reading, tape: StringIO, edges: re.Pattern[str]) -> Steps[Mend
         return raw if found is None else Mended(found[0], _named(found[1]))
     cursor.unread(raw[first:])
     return raw[:first]
+
+
+def skip(cursor: Cursor, edges: re.Pattern[str]) -> Steps[None]:
+    """Read over what can't be read, up to an edge or the end of the text."""
+    while True:
+        match = edges.search(cursor.text, cursor.pos)
+        if match is not None:
+            cursor.pos = match.start()
+            return
+        cursor.pos = max(cursor.pos, len(cursor.text) - _OVERLAP)
+        if not (yield from cursor.more()):
+            cursor.pos = len(cursor.text)
+            return
 
 
 def _named(tags: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from toolgate_core.dialects.calls import Call, Reading
 from toolgate_core.dialects.cursor import Steps, beginnings
 from toolgate_core.dialects.envelope import scan_value
 from toolgate_core.dialects.json_reader import BadBodyError, TooLargeError
-from toolgate_core.dialects.mend import mend
+from toolgate_core.dialects.mend import mend, skip
 from toolgate_core.dialects.scanner import HEAD_WORDS
 
 Turn = Literal["content", "reasoning", "skip"]
@@ -108,6 +108,7 @@ def _call(reading: Reading, name: str) -> Steps[bool]:
             raise BadBodyError
     except TooLargeError:
         call.repaired("too_large")
+        yield from skip(cursor, _EDGES)
         complete = False
     except BadBodyError:
         mended = yield from mend(reading, tape, _EDGES)

@@ -21,7 +21,7 @@ from toolgate_core.dialects.calls import Call, Reading
 from toolgate_core.dialects.cursor import Steps, beginnings
 from toolgate_core.dialects.envelope import scan_value
 from toolgate_core.dialects.json_reader import BadBodyError, TooLargeError
-from toolgate_core.dialects.mend import mend
+from toolgate_core.dialects.mend import mend, skip
 from toolgate_core.dialects.values import Value, may_be_tag, unescape_entities
 
 MAX_TAG = 2048
@@ -149,14 +149,8 @@ class Element:
 
     def _skip(self) -> Steps[None]:
         """Read over the rest of a call that can't be read."""
-        cursor, tail = self._cursor, ""
-        while True:
-            tail = tail[-80:] + cursor.take(cursor.left)
-            if match := self._mark.call_edge.search(tail):
-                cursor.unread(tail[match.end() :])
-                return
-            if not (yield from cursor.more()):
-                return
+        yield from skip(self._cursor, self._mark.call_edge)
+        yield from self._cursor.match(self._mark.call_edge, 64)
 
     def _body(self) -> Steps[bool]:
         if (yield from self._cursor.space()) == "{":

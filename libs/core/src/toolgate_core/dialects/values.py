@@ -73,6 +73,7 @@ class Value:
         self._begun = False
         self._layout = False
         self._after_cdata = False
+        self._overflow = False
 
     def open(self, key: str) -> None:
         """Write the key."""
@@ -168,7 +169,7 @@ class Value:
 
     def _put(self, text: str, *, literal: bool = False) -> None:
         """Text of the value; white space at its edges waits, because it may belong to the layout."""
-        body = text if literal else text.rstrip(" \t\r\n")
+        body = text if literal or self._overflow else text.rstrip(" \t\r\n")
         if not body:
             self._gap += text
             self._bound()
@@ -183,6 +184,7 @@ class Value:
         if len(self._gap) > MAX_GAP:
             self._begin()
             self._layout = False
+            self._overflow = True
             self._flush()
 
     def _begin(self) -> None:
