@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+# Bounded: without a bound, a thousand digits in a row cost seconds.
+_NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,9}|\d{1,30})(?:\.\d{1,30})?"
 _ATOM = rf"(?:sqrt\s*\(\s*)?\(*\s*-?{_NUMBER}\s*\)*"
 _OPERATOR = r"(?:\*\*|[-+*/^%×÷−])"
 # Korean and Japanese particles stand right behind a number, so that only ASCII letters end a word here.

@@ -56,7 +56,7 @@ _THOUGHT_KEYS = frozenset(
 _FLAG_KEYS = frozenset(
     {"needs_tool", "use_tool", "call_tool", "requires_tool", "should_call", "is_tool_call", "tool_needed"}
 )
-_MAX_DEPTH = 8
+_MAX_DEPTH = 5
 
 
 @dataclass(frozen=True)

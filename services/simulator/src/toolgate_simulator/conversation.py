@@ -13,6 +13,11 @@ from toolgate_simulator.jsonfind import find_json
 from toolgate_simulator.tool_finder import find_tools
 from toolgate_simulator.values import Call, Json, Turn
 
+_RESULT_TAGS = re.compile(
+    r"</(tool_response|tool_results?|function_results?|observation|tool_output|results?)>|\[/TOOL_RESULTS\]"
+    r"|^(?:Observation|Tool (?:result|output|response)|Results? (?:of|from)|## Return of)",
+    re.MULTILINE | re.IGNORECASE,
+)
 _RESULTS = re.compile(
     r"<(tool_response|tool_results?|function_results?|observation|tool_output|results?)\b[^>]*>(.*?)</\1>"
     r"|\[TOOL_RESULTS\](.*?)\[/TOOL_RESULTS\]"
@@ -31,6 +36,7 @@ _NUDGE = re.compile(
     r"\b(?:json|schema|decision|form|format|notes?|draft|plan)\b",
     re.IGNORECASE,
 )
+_FOCUS = 1_500
 DRAFT = re.compile(r"I should call |I can answer (?:this )?without a tool")
 
 
@@ -83,7 +89,7 @@ class _Reader:
         self.results += results
         if DRAFT.search(rest):
             self.draft = rest
-        question = without_nudges(rest)
+        question = focus(without_nudges(rest))
         if question:
             # Results of an earlier question say nothing about a new one.
             self.results = [] if self.question else results
@@ -115,6 +121,8 @@ def split_results(text: str) -> tuple[list[str], str]:
             if start == 0 and isinstance(value, dict) and any(key in value for key in _RESULT_KEYS):
                 return [plain[:end]], plain[end:].strip()
             break
+    if not _RESULT_TAGS.search(text):
+        return [], plain
     found = []
     for match in _RESULTS.finditer(text):
         body = next((one for one in match.groups()[1:] if one is not None), "")
@@ -135,6 +143,11 @@ def _plain(body: str) -> str:
                 return str(value["content"])
             return body
     return unescape(body)
+
+
+def focus(text: str) -> str:
+    """Return the beginning and the end of a long text: a question stands before or after what was pasted."""
+    return text if len(text) <= 2 * _FOCUS else f"{text[:_FOCUS]}\n{text[-_FOCUS:]}"
 
 
 def without_nudges(text: str) -> str:

@@ -11,7 +11,9 @@ from toolgate_simulator.schema_walk import branches, choices_of, properties_of, 
 from toolgate_simulator.values import Intent, Json
 
 MISSING: Any = object()
-_MAX_DEPTH = 12
+_MAX_DEPTH = 8
+_MAX_OPTIONAL_DEPTH = 4
+_STUBS: Json = {"object": {}, "array": [], "integer": 0, "number": 0, "boolean": False, "null": None}
 
 # What a parameter is called → which fact of an intent it takes. The first entry that fits decides.
 _MEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -85,8 +87,9 @@ class Source:
 def fill(schema: Json, root: Json, source: Source, name: str = "", *, required: bool = True, depth: int = 0) -> Any:
     """Return a value for `schema`; `MISSING` when nothing is known and nothing is required."""
     options = [one for one in branches(schema, root) if types_of(one) != ["null"]] or branches(schema, root)
-    if depth > _MAX_DEPTH:
-        options = sorted(options, key=lambda one: len(required_of(one)))
+    if depth > (_MAX_DEPTH if required else _MAX_OPTIONAL_DEPTH):
+        # Deeper there is only a schema that refers to itself.
+        return _STUBS.get((types_of(options[0]) or ["string"])[0], "") if required else MISSING
     for option in options:
         value = _known(option, root, source, name, depth)
         if value is not MISSING:

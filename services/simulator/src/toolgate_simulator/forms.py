@@ -10,6 +10,8 @@ from typing import Any
 from toolgate_simulator.jsonfind import dumps, find_json
 from toolgate_simulator.values import Call
 
+_WRITTEN_CALL = re.compile(r'<(?:invoke name="|function=)([\w.-]+)"?>(.*?)</(?:invoke|function)>', re.DOTALL)
+_WRITTEN_PARAMETER = re.compile(r'<parameter[ =]?(?:name=)?"?([\w.-]+)"?>(.*?)</parameter>', re.DOTALL)
 NAME_KEYS = ("name", "function", "function_name", "tool", "tool_name", "action")
 ARGUMENT_KEYS = ("arguments", "parameters", "args", "params", "input", "tool_input", "action_input")
 
@@ -161,20 +163,9 @@ def _json_form(prompt: str) -> Form | None:
 
 def read_calls(text: str) -> list[Call]:
     """Return the calls that a text holds in one of the usual forms (what a model sees of its own earlier turns)."""
-    found = [
-        Call(
-            name,
-            {
-                key: value.strip()
-                for key, value in re.findall(
-                    r'<parameter[ =]?(?:name=)?"?([\w.-]+)"?>(.*?)</parameter>', body, re.DOTALL
-                )
-            },
-        )
-        for name, body in re.findall(
-            r'<(?:invoke name="|function=)([\w.-]+)"?>(.*?)</(?:invoke|function)>', text, re.DOTALL
-        )
-    ]
+    found = []
+    for name, body in _WRITTEN_CALL.findall(text) if "</invoke>" in text or "</function>" in text else ():
+        found.append(Call(name, {key: value.strip() for key, value in _WRITTEN_PARAMETER.findall(body)}))
     for _, _, value in find_json(text):
         found += _calls_in(value, 0)
     return found

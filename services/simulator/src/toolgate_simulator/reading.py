@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -106,7 +105,5 @@ def _constraint(body: Json, persona: Persona) -> tuple[Json | None, bool]:
     schema = structured.get("json")
     if wanted.get("type") == "json_schema":
         schema = (wanted.get("json_schema") or {}).get("schema", {})
-    if isinstance(schema, str):
-        schema = json.loads(schema)
     anything = wanted.get("type") == "json_object" or bool(structured.get("json_object"))
     return (schema, anything) if isinstance(schema, dict) and persona.json_schema != "refused" else (None, anything)

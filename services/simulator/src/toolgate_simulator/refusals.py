@@ -54,12 +54,17 @@ def _check_numbers(body: Json) -> None:
         if value < low or (high is not None and value > high):
             raise RefusedError(f"{key} must be at least {low}, got {value}.", param=key)
     stop = body.get("stop")
+    if stop is not None and not isinstance(stop, (str, list)):
+        raise RefusedError("stop: Input should be a valid string or list", param="stop", kind="Bad Request")
     if isinstance(stop, list) and len(stop) > 4:
         raise RefusedError("stop: at most 4 stop strings are allowed", param="stop")
 
 
 def _check_stream(body: Json) -> None:
-    if body.get("stream_options") and not body.get("stream"):
+    options = body.get("stream_options")
+    if options is not None and not isinstance(options, dict):
+        raise RefusedError("stream_options: Input should be a valid dictionary", param="stream_options")
+    if options and not body.get("stream"):
         raise RefusedError("Stream options can only be defined when `stream=True`.", param="stream_options")
 
 
@@ -84,7 +89,8 @@ def _check_tools(body: Json, persona: Persona) -> None:
 
 def _check_choice(choice: Any, names: list[str]) -> None:
     if isinstance(choice, dict):
-        named = (choice.get("function") or {}).get("name") if choice.get("type") == "function" else None
+        function = choice.get("function") if choice.get("type") == "function" else None
+        named = function.get("name") if isinstance(function, dict) else None
         if named is None:
             raise RefusedError("Invalid value for `tool_choice`: only `function` is supported", param="tool_choice")
         if named not in names:
@@ -97,6 +103,8 @@ def _check_choice(choice: Any, names: list[str]) -> None:
 
 def _check_constraint(body: Json, persona: Persona) -> None:
     wanted, structured = body.get("response_format") or {}, body.get("structured_outputs") or {}
+    if not isinstance(structured, dict) or not isinstance(structured.get("json", {}), dict):
+        raise RefusedError("structured_outputs: Input should be a valid object", param="structured_outputs")
     if not isinstance(wanted, dict) or wanted.get("type", "text") not in ("text", "json_object", "json_schema"):
         raise RefusedError("response_format: unknown type", param="response_format", kind="Bad Request")
     if wanted.get("type") == "json_schema" and not isinstance(wanted.get("json_schema"), dict):

@@ -11,16 +11,16 @@ _SCHEMA_WORDS = frozenset({"type", "properties", "$ref", "anyOf", "oneOf", "allO
 NO_PARAMETERS: Json = {"type": "object", "properties": {}, "required": []}
 
 
-def resolve(schema: Any, root: Json) -> Json:
+def resolve(schema: Any, root: Json, hops: int = _MAX_HOPS) -> Json:
     """Follow `$ref` and merge `allOf`, so that what stands directly in the schema can be looked at."""
-    for _ in range(_MAX_HOPS):
+    for left in range(hops, 0, -1):
         if not isinstance(schema, dict):
             return {}
         if isinstance(schema.get("$ref"), str):
             target = _lookup(schema["$ref"], root)
             schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
         elif isinstance(schema.get("allOf"), list):
-            schema = _merged(schema, root)
+            schema = _merged(schema, root, left - 1)
         else:
             return schema
     return {}
@@ -35,10 +35,10 @@ def _lookup(reference: str, root: Json) -> Json:
     return node if isinstance(node, dict) and node.get("$ref") != reference else {}
 
 
-def _merged(schema: Json, root: Json) -> Json:
+def _merged(schema: Json, root: Json, hops: int) -> Json:
     merged: Json = {key: value for key, value in schema.items() if key != "allOf"}
     for part in schema["allOf"]:
-        for key, value in resolve(part, root).items():
+        for key, value in resolve(part, root, hops).items():
             if key == "properties":
                 merged[key] = {**merged.get(key, {}), **value}
             elif key == "required":

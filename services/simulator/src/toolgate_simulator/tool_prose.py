@@ -15,7 +15,8 @@ _BULLET = re.compile(
     re.MULTILINE,
 )
 _SIGNATURE = re.compile(
-    r"^[ \t]*(?:[-*]|\d+\.|def|function|async def)?[ \t]*`?([A-Za-z_]\w*)\(([^()]*)\)`?(?:[ \t]*->[ \t]*\w+)?`?[ \t]*"
+    r"^[ \t]{0,12}(?:[-*]|\d+\.|def|function|async def)?[ \t]{0,4}`?([A-Za-z_]\w*)\(([^()]*)\)`?"
+    r"(?:[ \t]*->[ \t]*\w+)?`?[ \t]*"
     r"(?:[:—–-]+[ \t]*(.*))?$",
     re.MULTILINE,
 )

@@ -9,6 +9,7 @@ from html import unescape
 from toolgate_simulator.values import Json, ToolSpec
 
 _BLOCK = re.compile(r"<(tool|function|tool_description|invocation)>(.*?)</\1>", re.DOTALL)
+_CLOSE = re.compile(r"</(?:tool|function|tool_description|invocation)>")
 _PARAMETERS = re.compile(r"<parameters>(.*)</parameters>", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter(?:\s+name=\"([^\"]+)\")?[^>]*>(.*?)</parameter>", re.DOTALL)
 _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "list": "array", "dict": "object"}
@@ -25,6 +26,8 @@ def find_in_xml(text: str) -> tuple[list[ToolSpec], str]:
         found.append(tool)
         return ""
 
+    if not _CLOSE.search(text):
+        return [], text
     rest = _BLOCK.sub(take, text)
     return found, rest
 
