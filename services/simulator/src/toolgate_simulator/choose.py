@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from toolgate_simulator.fill import Source, fill_object
 from toolgate_simulator.intent import read_intents
-from toolgate_simulator.schema_walk import properties_of, resolve, types_of
+from toolgate_simulator.schema_walk import properties_of, resolve
 from toolgate_simulator.values import Call, Intent, Kind, ToolSpec
 
 _NAME_WORDS: dict[Kind, frozenset[str]] = {
@@ -120,6 +120,4 @@ def _operation_of(words: list[str]) -> str | None:
 def make_call(tool: ToolSpec, text: str, intent: Intent | None, together: tuple[Intent, ...] = ()) -> Call:
     """Return a call of `tool` with arguments out of the question."""
     schema = resolve(tool.parameters, tool.parameters)
-    if types_of(schema) not in (["object"], []):
-        return Call(tool.name, {})
     return Call(tool.name, fill_object(schema, tool.parameters, Source(text, intent, together)))

@@ -16,8 +16,16 @@ _MOST_TEXT = 400_000
 
 
 def declared_tools(tools: Any) -> list[ToolSpec]:
-    """Return the tools of a request's `tools` field."""
-    return [found for entry in tools or [] if (found := definition_of(entry))]
+    """Return the tools of a request's `tools` field; what is declared is a tool, whatever its schema."""
+    functions = [entry["function"] for entry in tools or []]
+    return [
+        ToolSpec(
+            one["name"],
+            str(one.get("description") or ""),
+            one["parameters"] if isinstance(one.get("parameters"), dict) else NO_PARAMETERS,
+        )
+        for one in functions
+    ]
 
 
 def find_tools(text: str) -> tuple[list[ToolSpec], str]:
