@@ -1,7 +1,7 @@
 """An upstream that is not ours: it writes random values that satisfy the schema it was sent, and nothing sensible.
 
 Models: `random` ignores `tools` and obeys `response_format`; `random-native` answers with native calls whose arguments
-are random. Each question names its case (`case-17`), so that a test can look up what was written for it.
+are random; `random-text` obeys nothing and writes prose and markup. Each question names its case (`case-17`), so that a test can look up what was written for it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from aiohttp import web
 
 from tests.acceptance.sampling import NASTY, Sampler, sample_text
 
-MODELS = ("random", "random-native")
+# Behind a code fence markup is prose, and whether one is open is another test's question.
+PROSE = tuple(text for text in NASTY if "```" not in text)
+MODELS = ("random", "random-native", "random-text")
 _CASE = re.compile(r"case-(\d+)")
 
 
@@ -51,6 +53,11 @@ class ScriptedUpstream:
         return web.json_response({**_head(body, "chat.completion"), "choices": [choice], "usage": _USAGE})
 
     def _message(self, body: dict[str, Any], random: Random) -> dict[str, Any]:
+        if body["model"] == "random-text":
+            parts = [
+                f"{random.choice(('Well,', 'then', 'ok'))} {random.choice(PROSE)}" for _ in range(random.randint(1, 3))
+            ]
+            return {"content": " ".join(parts)}
         wanted = body.get("response_format") or {}
         if wanted.get("type") == "json_schema":
             return {"content": sample_text(wanted["json_schema"]["schema"], random)}

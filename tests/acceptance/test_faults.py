@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -55,7 +56,9 @@ class Load:
 
 
 @pytest.mark.parametrize("name", ["extractor", "prompt-transformer"])
-async def test_a_service_killed_under_load_is_said_clearly_and_served_again_soon(name: str, tmp_path: Path) -> None:
+async def test_a_service_killed_under_load_is_said_clearly_and_served_again_soon(
+    name: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     with Stack(tmp_path, settings={"TOOLGATE_REQUEST_TIMEOUT_MS": DEADLINE_S * 1000}) as stack:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
             load = Load(Driver(session, stack.gateway_url))
@@ -70,18 +73,14 @@ async def test_a_service_killed_under_load_is_said_clearly_and_served_again_soon
             await asyncio.sleep(RECOVERY_S + 3)
             load.stopped = True
             await running
-    judge(load.asked, killed=killed, returned=returned)
+    record_property("figures", f"{name} killed: {judge(load.asked, killed=killed, returned=returned)}")
 
 
-def judge(asked: list[Asked], *, killed: float, returned: float) -> None:
-    """Hold every answer of the run against what a client may expect."""
+def judge(asked: list[Asked], *, killed: float, returned: float) -> str:
+    """Hold every answer of the run against what a client may expect; return what was measured."""
     failed = [one for one in asked if not one.valid]
     slow = [one for one in asked if one.ended - one.began > DEADLINE_S + MARGIN_S]
     last = max((one.began for one in failed), default=killed)
-    print(
-        f"{len(asked)} asked, {len(failed)} failed, longest {max(one.ended - one.began for one in asked):.2f} s, "
-        f"last failure began {last - returned:+.2f} s from the return"
-    )
     assert [one for one in asked if one.began < killed - 1 and not one.valid] == []
     assert failed, "nothing noticed the kill"
     assert slow == []
@@ -93,3 +92,7 @@ def judge(asked: list[Asked], *, killed: float, returned: float) -> None:
     after = [one for one in asked if one.began > returned + RECOVERY_S]
     assert after
     assert [one for one in after if not one.valid] == []
+    return (
+        f"{len(asked)} asked, {len(failed)} failed, the longest took {max(one.ended - one.began for one in asked):.2f} s, "
+        f"the last failure began {last - returned:+.2f} s from the service's return"
+    )

@@ -100,8 +100,12 @@ async def test_nearly_every_tool_question_becomes_a_valid_and_right_call(
     assert [flaw for answer in answers for flaw in answer.outcome.flaws] == []
     invalid = [answer for answer in answers if not answer.valid]
     wrong = [answer for answer in answers if not answer.right]
-    record_property("figures", f"{group}: {len(answers)} asked, {len(invalid)} invalid, {len(wrong)} wrong")
-    print(f"{group}: {len(answers)} asked, {len(invalid)} not valid, {len(wrong)} not right")
+    choice, mode, stream = group
+    record_property(
+        "figures",
+        f"{MODEL}, {choice}, mode {mode}, {'streamed' if stream else 'whole'}: "
+        f"{len(answers)} asked, {len(invalid)} not valid, {len(wrong)} not right",
+    )
     assert len(invalid) <= 0.005 * len(answers), shown(invalid)
     assert len(wrong) <= 0.01 * len(answers), shown(wrong)
 
@@ -116,9 +120,11 @@ async def test_questions_that_need_no_tool_bring_no_call(group: tuple[str, bool]
     assert silent == [], shown(silent)
 
 
-async def test_stats_and_metrics_say_what_the_driver_counted(driven: tuple[Run, Any, Any]) -> None:
+async def test_stats_and_metrics_say_what_the_driver_counted(
+    driven: tuple[Run, Any, Any], record_property: Callable[[str, object], None]
+) -> None:
     run, stats, metrics = driven
-    print(json.dumps(stats))
+    record_property("figures", f"/stats after {run.tally.total} requests: {json.dumps(stats['success_rates'])}")
     counted, said = run.tally.stats(stats)
     assert said == counted
     counted, said = run.tally.metrics(metrics)

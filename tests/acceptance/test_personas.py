@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
@@ -51,26 +51,30 @@ async def ask(driver: Driver, model: str, choice: str, mode: str) -> list[Asked]
 @pytest.mark.parametrize("mode", ["auto", "emulate"])
 @pytest.mark.parametrize("choice", ["required", "auto"])
 @pytest.mark.parametrize("model", ABLE)
-async def test_a_persona_that_is_able_gets_its_calls_right(model: str, choice: str, mode: str, driver: Driver) -> None:
+async def test_a_persona_that_is_able_gets_its_calls_right(
+    model: str, choice: str, mode: str, driver: Driver, record_property: Callable[[str, object], None]
+) -> None:
     asked = await ask(driver, model, choice, mode)
     assert [flaw for one in asked for flaw in one.outcome.flaws] == []
     invalid = [one for one in asked if one.outcome.calls and not one.valid]
     wrong = [one for one in asked if not one.right]
-    print(f"{model} {choice} {mode}: {len(wrong)} of {len(asked)} not right")
+    record_property("figures", f"{model}, {choice}, mode {mode}: {len(asked)} asked, {len(wrong)} not right")
     assert invalid == [], shown(invalid)
     assert len(wrong) <= (1 - ABLE[model]) * len(asked) + 1e-9, shown(wrong)
 
 
 @pytest.mark.parametrize("mode", ["auto", "emulate"])
 @pytest.mark.parametrize("choice", ["required", "auto"])
-async def test_chaos_brings_valid_calls_text_or_a_clear_error(choice: str, mode: str, driver: Driver) -> None:
+async def test_chaos_brings_valid_calls_text_or_a_clear_error(
+    choice: str, mode: str, driver: Driver, record_property: Callable[[str, object], None]
+) -> None:
     asked = await ask(driver, "chaos", choice, mode)
     assert [flaw for one in asked for flaw in one.outcome.flaws] == []
     ends = Counter(
         "call" if one.outcome.calls else "text" if one.outcome.error is None else one.outcome.error["code"]
         for one in asked
     )
-    print(f"chaos {choice} {mode}: {dict(ends)}")
+    record_property("figures", f"chaos, {choice}, mode {mode}: {dict(ends)}")
     assert [one for one in asked if one.outcome.calls and not one.valid] == []
     assert set(ends) <= {"call", "text", "tool_call_unavailable", "upstream_error", "upstream_cut"}
     if choice == "required":

@@ -49,6 +49,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "map": {"type": "object", "properties": {"headers": {"type": "object", "additionalProperties": {"type": "string"}}},
             "required": ["headers"]},
 }  # fmt: skip
+# How a call begins in the text of `random-text`; the closers alone are prose.
+LEAKS = ("<tool_call>{", "<function_calls>\n<invoke", "<|channel|>commentary to=")
 VALIDATORS = {name: jsonschema_rs.validator_for(schema) for name, schema in SCHEMAS.items()}
 
 
@@ -147,6 +149,39 @@ async def test_random_native_calls_are_delivered_exactly(
     base = 9_000_000 + stream * 500_000
     cases = [({**request(base + n, "auto"), "model": "random-native"}, "auto", stream) for n in range(COUNT)]
     await check(driver, upstream, cases)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_random_prose_and_markup_bring_valid_calls_text_or_a_clear_error(
+    stream: bool, driver: Driver, upstream: ScriptedUpstream
+) -> None:
+    base = 12_000_000 + stream * 500_000
+    limit = asyncio.Semaphore(CONCURRENCY)
+
+    async def one(case: int) -> list[str]:
+        # One in two declares the tool that the markup calls.
+        tool = {"name": "save" if case % 2 else "tree", "parameters": {"type": "object"}}
+        body = {
+            "model": "random-text",
+            "messages": [{"role": "user", "content": f"case-{case}: do what you like."}],
+            "tools": [{"type": "function", "function": tool}],
+        }
+        async with limit, asyncio.timeout(DEADLINE_S):
+            outcome = await driver.ask(body, stream=stream)
+        found = list(outcome.flaws)
+        found += [
+            f"call {call}" for call in outcome.calls if call[0] != "save" or not isinstance(json.loads(call[1]), dict)
+        ]
+        found += [f"leaked {mark}" for mark in LEAKS if mark in (outcome.content or "")]
+        first = upstream.written[str(case)][0]
+        if not any(mark in first for mark in LEAKS) and outcome.content != first:
+            found.append(f"content {outcome.content!r}, written {first!r}")
+        if outcome.error is not None and outcome.error["code"] != "tool_call_unavailable":
+            found.append(f"status {outcome.status}: {outcome.error}")
+        return [f"case {case}: {problem}" for problem in found]
+
+    bad = [problem for problems in await asyncio.gather(*(one(base + n) for n in range(COUNT))) for problem in problems]
+    assert bad == [], "\n".join(bad[:10])
 
 
 async def test_the_same_holds_over_grpc_services(upstream: ScriptedUpstream, tmp_path: Path) -> None:
