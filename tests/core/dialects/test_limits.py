@@ -1,7 +1,8 @@
 """Hostile and huge texts end bounded, and a text's halves come together again."""
 
 import pytest
-from toolgate_core.dialects import Extraction
+from msgspec.structs import replace
+from toolgate_core.dialects import Extraction, MarkerScanner
 from toolgate_core.events import CallEnd, Drop, TextDelta
 from toolgate_core.plan import Plan
 from toolgate_core.vocabulary import Strategy
@@ -100,7 +101,9 @@ def test_halves_of_a_pair_come_together_and_lone_ones_are_replaced():
     assert extraction.feed("x\ud83d") == [TextDelta("x")]
     assert extraction.feed("\ude00b") == [TextDelta("😀b")]
     assert extraction.feed("\ude00c\ud83d") == [TextDelta("\ufffdc")]
-    assert extraction.feed("d\ud83d") == [TextDelta("\ufffdd")]
+    assert extraction.feed("é\ud83d") == [TextDelta("\ufffdé")]
+    assert extraction.feed("d") == [TextDelta("\ufffdd")]
+    assert extraction.feed("\ud83d") == []
     assert extraction.finish("stop") == [TextDelta("\ufffd")]
 
 
@@ -123,6 +126,26 @@ def test_an_extraction_goes_on_in_the_middle_of_a_fence():
 def test_names_are_mapped_back_to_the_declared_ones():
     mapped = Plan(strategy=Strategy.BRIDGE, form="dialect", dialect="hermes", names={"p1": "ping"})
     assert read(events(mapped, [PING.replace("ping", "p1")], "stop")).calls == [["ping", {}]]
+
+
+def test_an_unbalanced_tick_reaches_no_further_than_a_kilobyte():
+    text = "a ` b <tool_call> " + "c" * 2000
+    assert of("hermes", text, size=300).content == text
+    assert of("hermes", text + "`", size=300).content == text + "`"
+    arguments = '{"name": "save", "arguments": {"html": "' + "c" * 2000 + '"}}'
+    assert len(of("hermes", f"a ` b <tool_call>{arguments}</tool_call>", size=300).calls) == 1
+
+
+def test_an_unknown_tool_is_held_in_any_pieces():
+    text = '<tool_call>{"name": "nope", "arguments": {"a": "' + "b" * 3000 + '"}}</tool_call>'
+    assert of("hermes", text, size=1).calls == [["nope", {"a": "b" * 3000}]]
+
+
+def test_a_line_is_followed_by_its_first_characters_only():
+    scanner = MarkerScanner()
+    for _ in range(10):
+        assert scanner.feed("word" * 10 + ",") == "word" * 10 + ","
+    assert scanner.state == replace(START, line=(("word" * 10 + ",") * 10)[:256], started=True)
 
 
 def test_an_unfinished_call_says_so():

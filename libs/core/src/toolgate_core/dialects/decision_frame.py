@@ -26,8 +26,8 @@ _CLOSE_FENCE = re.compile("```")
 def read_decision(reading: Reading, grammar: DecisionGrammar) -> Steps[bool]:
     """Read a decision; false where the text is none."""
     cursor = reading.cursor
-    if (yield from cursor.peek()) == "`" and (yield from cursor.match(_FENCE, 64)) is None:
-        return False
+    if (yield from cursor.peek()) == "`":
+        yield from cursor.match(_FENCE, 64)
     while not _FIRST_KEY.match(cursor.text, cursor.pos):
         if not _FIRST_KEY_HEAD.match(cursor.text[cursor.pos : cursor.pos + 64]) or not (yield from cursor.more()):
             return False

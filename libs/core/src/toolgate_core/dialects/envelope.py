@@ -206,6 +206,7 @@ class Body:
         if not call.name:
             call.call_id = call_id
             if not call.begin(name):
+                self._reading.sink.drop("bad_json", name or "a call without a name")
                 return
         call.repaired(*repairs)
         try:

@@ -216,10 +216,7 @@ def continuation(written: str, value: JsonValue) -> str | None:
     whole = encode_str(value)
     done = _TOKEN.findall(written)
     at = 0
-    for index, token in enumerate(done):
-        match = _TOKEN.match(whole, at)
-        if match is None:
-            return None
+    for index, (token, match) in enumerate(zip(done, _TOKEN.finditer(whole), strict=False)):
         target, at = match.group(), match.end()
         if token == target or _same(token, target):
             continue

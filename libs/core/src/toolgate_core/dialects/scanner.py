@@ -108,7 +108,7 @@ class Scan:
         mute: the marker at this place of the text is ordinary text.
     """
 
-    __slots__ = ("_triggers", "closes", "head", "literal", "mute", "started", "thinking", "thought")
+    __slots__ = ("_start", "_triggers", "closes", "head", "literal", "mute", "started", "thinking", "thought")
 
     def __init__(self, grammars: tuple[AnyGrammar, ...], state: ScannerState) -> None:
         self._triggers = triggers(grammars)
@@ -119,6 +119,7 @@ class Scan:
         self.thinking = False
         self.thought = False
         self.mute = -1
+        self._start = 0
 
     def state(self) -> ScannerState:
         """Return where the scan stands."""
@@ -137,7 +138,7 @@ class Scan:
         """
         if self.head and pos != self.mute and (verdict := self._at_head(text, pos, ended=ended)) is not None:
             return verdict
-        base = at = pos
+        base = at = self._start = pos
         while (match := self._triggers.search.search(text, at)) is not None:
             entry, start, stop = self._read(match)
             if entry is None:
@@ -199,7 +200,7 @@ class Scan:
             return at + 1
         fence = self.literal.fence
         if entry.kind in ("think", "unthink"):
-            blank = self.head and not text[base:at].strip(WHITE)
+            blank = self.head and not text[self._start : at].strip(WHITE)
             if entry.kind == "think" and not blank:
                 return at + 1
             if entry.kind == "unthink" and not self.thinking:

@@ -8,7 +8,7 @@ from io import StringIO
 from toolgate_core.dialects.calls import MAX_ARGUMENTS, Call, Reading
 from toolgate_core.dialects.cursor import Steps
 from toolgate_core.dialects.json_reader import BadBodyError, TooLargeError, escape
-from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, encode_str
+from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
 from toolgate_core.schema import coerce_text
 
 _ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
@@ -77,10 +77,9 @@ class Value:
 
     def open(self, key: str) -> None:
         """Write the key."""
-        if self._call is not None:
-            self._call.write(
-                ("{" if self._call.empty else ",") + encode_str(key) + ":" + ('"' if self._streams else "")
-            )
+        assert self._call is not None  # values that are read over have no key
+        lead = "{" if self._call.empty else ","
+        self._call.write(lead + encode_str(key) + (':"' if self._streams else ":"))
 
     def read(self, *, empty: bool) -> Steps[tuple[str, ...]]:
         """Read up to the end of the value; return the tags of mends. Raises `BadBodyError` where it is cut."""
@@ -96,7 +95,7 @@ class Value:
             self._call.write('"')
             return tags
         value, mended = coerce_text(self._text.getvalue(), self._schema, self._root)
-        self._call.write(_written(value, self._text.getvalue()))
+        self._call.write(encode_str(value))
         return (*tags, *mended)
 
     def _part(self) -> Steps[tuple[str, ...] | None]:
@@ -219,10 +218,3 @@ class Value:
             raise TooLargeError
         else:
             self._text.write(text)
-
-
-def _written(value: JsonValue, text: str) -> str:
-    try:
-        return encode_str(value)
-    except JsonTextError:
-        return encode_str(text)
