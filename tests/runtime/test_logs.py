@@ -133,3 +133,19 @@ def test_values_that_json_cannot_hold_are_written_somehow() -> None:
     (line,) = written(stream)
     assert line["text"] == "\ud800"
     assert line["thing"] == "<class 'object'>"
+
+
+def test_a_log_that_can_not_be_written_ends_nothing() -> None:
+    stream = io.StringIO()
+    log = logs.configure("s", stream=stream)
+    stream.close()
+    log.info("event")
+
+
+def test_a_second_handler_gets_the_events_as_records(caplog: pytest.LogCaptureFixture) -> None:
+    stream = io.StringIO()
+    log = logs.configure("s", stream=stream)
+    logging.getLogger().addHandler(caplog.handler)
+    log.info("event", fact=1)
+    assert written(stream) == [{"level": "info", "service": "s", "msg": "event", "fact": 1}]
+    assert [record.getMessage() for record in caplog.records] == ["event"]

@@ -11,8 +11,10 @@ import json
 import logging
 import re
 import sys
+import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import IO, Any
 
 import msgspec
@@ -28,6 +30,7 @@ _SECRET_KEY = re.compile(r"authorization|api[-_]?key|password|secret|cookie|cred
 _SECRET_TEXT = re.compile(r"(?i:\bbearer\s+)[\w.~+/=-]+|\bsk-[\w-]{8,}")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _LOGGER = "toolgate"
+_SCALARS = (str, int, float, type(None))
 
 
 class Log:
@@ -70,7 +73,12 @@ class Log:
         return text if isinstance(text, str) else text.decode(errors="replace")
 
     def _write(self, level: int, event: str, fields: dict[str, object], error: BaseException | None = None) -> None:
-        if self._logger.isEnabledFor(level):
+        if not self._logger.isEnabledFor(level):
+            return
+        lines = None if error is not None or self._logger.handlers else _lines()
+        if lines is not None:
+            lines.write(level, event, fields)
+        else:
             self._logger.log(level, event, extra={"fields": fields}, exc_info=error)
 
 
@@ -83,14 +91,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        line: dict[str, object] = {
-            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
-            "service": self._service,
-            "msg": redact(record.getMessage()),
-        }
-        if current := request_id.get():
-            line["request_id"] = current
+        line = self.head(record.created, record.levelno, redact(record.getMessage()))
         if record.name != _LOGGER:
             line["logger"] = record.name
         fields = getattr(record, "fields", {})
@@ -99,20 +100,82 @@ class JsonFormatter(logging.Formatter):
             line["error"] = redact(self.formatException(record.exc_info))
         return _encode(line)
 
+    def head(self, created: float, level: int, message: str) -> dict[str, object]:
+        """Return what every line begins with."""
+        second = int(created)
+        line: dict[str, object] = {
+            "ts": f"{_second(second)}.{int((created - second) * 1000):03}Z",
+            "level": _level_name(level),
+            "service": self._service,
+            "msg": message,
+        }
+        if current := request_id.get():
+            line["request_id"] = current
+        return line
+
+
+class JsonLines(logging.StreamHandler[IO[str]]):
+    """Writes records as lines of JSON, and our own events without making records of them first.
+
+    A record looks up who called, which thread it is and more that no line shows: five times the work of the line.
+    """
+
+    def __init__(self, service: str, stream: IO[str]) -> None:
+        super().__init__(stream)
+        self._lines = JsonFormatter(service)
+        self.setFormatter(self._lines)
+
+    def write(self, level: int, event: str, fields: dict[str, object]) -> None:
+        """Write an event."""
+        line = self._lines.head(time.time(), level, event)
+        for key, value in fields.items():
+            if not isinstance(value, _SCALARS) or is_secret(key):
+                fields = redacted(fields)
+                break
+        text = _encode({**line, **fields, **line})
+        if "sk-" in text or "earer" in text.lower():
+            line["msg"] = redact(event)
+            text = _encode({**line, **{key: value for key, value in redacted(fields).items() if key not in line}})
+        self._put(text)
+
+    def _put(self, text: str) -> None:
+        with self.lock:  # type: ignore[union-attr]  # every handler has made its lock
+            try:
+                self.stream.write(text + "\n")
+                self.flush()
+            except (OSError, ValueError):
+                # A log that nobody reads any more, or is full, must not end what it tells of.
+                pass
+
+
+def _lines() -> JsonLines | None:
+    """Return our handler where it is the only one."""
+    handlers = logging.root.handlers
+    return handlers[0] if len(handlers) == 1 and isinstance(handlers[0], JsonLines) else None
+
+
+@lru_cache(maxsize=4)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@lru_cache(maxsize=16)
+def _level_name(level: int) -> str:
+    return logging.getLevelName(level).lower()
+
 
 def configure(
     service: str, *, level: str = "info", debug: bool = False, show_content: bool = False, stream: IO[str] | None = None
 ) -> Log:
     """Send every log line of this process to `stream` (stderr) as JSON, from `level` on; `debug` means level debug."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter(service))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [JsonLines(service, stream or sys.stderr)]
     root.setLevel(logging.WARNING)
     logging.getLogger(_LOGGER).setLevel(logging.DEBUG if debug else _LEVELS[level])
     return Log(show_content=show_content)
 
 
+@lru_cache(maxsize=512)
 def is_secret(name: str) -> bool:
     """Whether a field of this name holds a credential."""
     return _SECRET_KEY.search(name) is not None
