@@ -51,7 +51,8 @@ def test_a_demo_that_is_interrupted_leaves_no_process_either(number: signal.Sign
             children = descendants(process)
         process.send_signal(number)
         output, _ = process.communicate(timeout=30)
-    assert process.returncode == 130, output
+    # CPython ends by SIGINT itself where the interrupt came within exec() of a string; a shell says 130 either way.
+    assert process.returncode in (130, -signal.SIGINT), output
     assert psutil.wait_procs(children, timeout=10)[1] == []
 
 

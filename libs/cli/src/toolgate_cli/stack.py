@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -27,6 +28,7 @@ _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 GRPC_SERVICES = ("prompt-transformer", "extractor", "tool-executor")
 _FOREIGN = ("VLLM_URL", "BACKEND_URL", "PROXY_PORT", "BIFROST_", "EMULATE_PORT", "PASSTHROUGH_PORT", "REQUEST_TIMEOUT")
 _TAIL = 2000
+_PORTS = range(20_000, 32_000)
 
 
 class StackError(CommandError):
@@ -197,12 +199,18 @@ def simulator(port: int, folder: Path) -> ServiceProcess:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that were free a moment ago, all different."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Return ports that were free a moment ago, all different.
+
+    They lie below those that systems hand out by themselves, so that no connection takes one before its service does.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = secrets.choice(_PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            if port not in found:
+                found.append(port)
+    return found
 
 
 def _clean_environment() -> dict[str, str]:
@@ -221,8 +229,10 @@ def _interrupts_later() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    before = {number: signal.signal(number, lambda n, _: came.append(n)) for number in _INTERRUPTS}
+    before = {number: signal.getsignal(number) for number in _INTERRUPTS}
     try:
+        for number in _INTERRUPTS:
+            signal.signal(number, lambda n, _: came.append(n))
         yield
     finally:
         for number, handler in before.items():
