@@ -179,6 +179,13 @@ async def test_choices_are_climbs_of_their_own_and_share_the_prompt() -> None:
         assert (too_many.status_code, too_many.json()["error"]["param"]) == (400, "n")
 
 
+async def test_ids_are_unique_across_choices_also_where_the_upstream_counts_them() -> None:
+    async with gateway(WEATHER_ANSWER) as house:
+        body = (await house.post(asked(n=3))).json()
+        ids = [choice["message"]["tool_calls"][0]["id"] for choice in body["choices"]]
+        assert len(set(ids)) == 3
+
+
 async def test_legacy_functions_are_answered_in_their_own_form() -> None:
     body = {"model": MODEL, "messages": QUESTION, "functions": [TOOL["function"]]}
     async with gateway(WEATHER_ANSWER) as house:

@@ -139,6 +139,15 @@ def test_not_streamed_the_best_clean_text_is_the_degraded_answer() -> None:
     assert (world.text, world.calls, answer.degraded, answer.finish_reason) == ("Wait.", [], True, "stop")
 
 
+def test_a_degraded_answer_is_told_as_the_attempts_that_its_text_came_from() -> None:
+    policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+    world = World([said(BROKEN), failed("error")], policy=policy)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, answer.strategy, world.climb.priority) == ("Wait.", Strategy.NATIVE, Strategy.NATIVE)
+    assert (answer.usage, answer.total_usage) == (USAGE, USAGE)
+
+
 def test_not_streamed_a_failed_attempts_text_gives_way_to_the_good_one() -> None:
     broken = '{"action":"answer","answer":"Oslo is'
     world = World([said(broken), said('{"action":"answer","answer":"Oslo is cold."}')], mode=Mode.EMULATE)
@@ -181,6 +190,17 @@ def test_stop_strings_end_the_answer_of_an_envelope() -> None:
     assert isinstance(answer, Answer)
     assert (world.text, answer.finish_reason, world.hang_ups) == ("one ", "stop", 1)
     assert "stop" not in world.bodies[0]
+
+
+def test_after_a_stop_string_the_rest_is_read_for_its_usage_alone() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,), capabilities=Capabilities(json_schema=False))
+    call = '<function_calls><invoke name="ping"></invoke></function_calls>'
+    pieces = [Piece(text="one END"), Piece(text=call), Piece(finish="length", usage=USAGE)]
+    options = {"include_usage": True}
+    world = World([pieces], policy=policy, stream=True, stop="END", stream_options=options)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, world.calls, answer.finish_reason, answer.usage) == ("one ", [], "stop", USAGE)
 
 
 def test_text_that_only_begins_like_a_stop_string_is_kept() -> None:

@@ -51,6 +51,7 @@ class Climbing:
             raise RequestError(f"n is at most {policy.max_choices} for this model.", param="n", code="invalid_value")
         deps = self._gateway.deps
         toolset = self._gateway.toolsets.get(request.tools_json)
+        ids: set[str] = set()
         climbs = [
             Climb(
                 request,
@@ -60,6 +61,7 @@ class Climbing:
                 clock=deps.clock,
                 new_id=lambda: f"call_{deps.new_id()}",
                 memory=self._route.memory,
+                ids=ids,
             )
             for _ in range(request.n)
         ]
@@ -106,7 +108,7 @@ class Climbing:
         stream = EventStream(self._exchange, lambda: facts.headers(climbs), self._gateway.settings.keep_alive_s)
         try:
             tail = await self._stream_choices(climbs, errand, stream)
-            async with self._lifeline.last_words(LAST_WORDS_S):
+            with self._lifeline.last_words(LAST_WORDS_S):
                 await stream.close(tail)
         except ClientGoneError:
             self._record.abort("client")
@@ -124,7 +126,7 @@ class Climbing:
         """Tell the client of a failure within the stream."""
         self._record.fail(failure)
         self._record.blocked()
-        async with self._lifeline.last_words(LAST_WORDS_S):
+        with self._lifeline.last_words(LAST_WORDS_S):
             await stream.close(error_event(failure.body(), facts.field(self._record.climbs, ())))
 
     async def _stream_choices(self, climbs: Sequence[Climb], errand: Errand, stream: EventStream) -> bytes:

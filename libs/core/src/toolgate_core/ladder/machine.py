@@ -46,7 +46,10 @@ _RETRYABLE = frozenset(
 
 
 class Climb:
-    """One choice's way up the ladder. `run` may be used once; `attempts` is right at any time, also after a throw."""
+    """One choice's way up the ladder. `run` may be used once; `attempts` is right at any time, also after a throw.
+
+    `ids`: the calls' ids that the answer has already; its choices share one set, so that no two calls have the same.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Climb:
         clock: Callable[[], float],
         new_id: Callable[[], str],
         memory: LadderMemory,
+        ids: set[str] | None = None,
     ) -> None:
         self._request = request
         self._policy = policy
@@ -66,10 +70,10 @@ class Climb:
         self._clock = clock
         self._memory = memory
         self._began = clock()
-        self._outbox = Outbox(new_id)
+        self._outbox = Outbox(new_id, set() if ids is None else ids)
         self._try: Try | None = None
         self._attempts: list[Attempt] = []
-        self._best_text = ""
+        self._best: tuple[Attempt, str] | None = None
         self._checked: Try | None = None
         self._failure: UpstreamFailure | None = None
         self._served: Strategy | None = None
@@ -248,7 +252,9 @@ class Climb:
         if self._outbox.call_sent:
             # The beginning of a call has gone out and can't be taken back.
             return self._unavailable()
-        self._best_text = self._best_text or reading.text or reading.stray
+        text = reading.text or reading.stray
+        if self._best is None and text.strip():
+            self._best = (record, text)
         return None
 
     def _released(self, attempt: Try) -> Generator[Effect, Reply, Answer | Refusal]:
@@ -287,14 +293,14 @@ class Climb:
         forced = self._request.tool_choice.forced
         last = self._attempts[-1] if self._attempts else None
         sent = self._outbox.call_sent or self._outbox.text_sent
-        text = self._best_text
         if not sent and forced and last is not None and last.outcome is AttemptOutcome.TRUNCATED:
             self._served = last.strategy
             return self._ended("length", last)
-        if not sent and not forced and last is not None and text.strip():
-            self._served = last.strategy
+        if not sent and not forced and self._best is not None:
+            best, text = self._best
+            self._served = best.strategy
             yield Emit((TextDelta(text),))
-            return self._ended("stop", last)
+            return self._ended("stop", best)
         if self._failure is not None and all(a.outcome in _UPSTREAM for a in self._attempts):
             return refusal_of(self._failure)
         return self._unavailable()
@@ -309,11 +315,11 @@ class Climb:
             should_retry=False,
         )
 
-    def _ended(self, finish: str, last: Attempt) -> Answer:
+    def _ended(self, finish: str, served: Attempt) -> Answer:
         return Answer(
             finish_reason="length" if finish == "length" else "stop",
-            strategy=last.strategy,
-            usage=last.usage,
+            strategy=served.strategy,
+            usage=served.usage,
             total_usage=self._total(),
             degraded=True,
         )

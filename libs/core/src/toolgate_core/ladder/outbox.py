@@ -12,11 +12,11 @@ _GOOD_ID = re.compile(r"[A-Za-z0-9_.:-]{1,40}", re.ASCII)
 
 
 class Outbox:
-    """Collects the events of one piece, so that they go out in one write."""
+    """Collects the events of one piece, so that they go out in one write. `ids` are those that are taken."""
 
-    def __init__(self, new_id: Callable[[], str]) -> None:
+    def __init__(self, new_id: Callable[[], str], ids: set[str]) -> None:
         self._new_id = new_id
-        self._ids: set[str] = set()
+        self._ids = ids
         self._events: list[Event] = []
         self._calls = 0
         self.text_sent = False

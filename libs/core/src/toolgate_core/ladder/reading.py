@@ -126,11 +126,14 @@ class Reading:
                 return piece
             assert isinstance(piece, Piece)
             yield from self._take(piece)
+            if self._stop.stopped:
+                self.finish = "stop"
             if self._outbox.pending:
                 yield Emit(self._outbox.take())
             if piece.finish is not None:
                 return None
-            if self.fault is not None or self._stop.stopped:
+            # The usage comes last: a client that asks for it is worth the rest of the answer.
+            if self.fault is not None or (self._stop.stopped and not self._request.include_usage):
                 self.finish = "stop"
                 yield HangUp()
                 return None
@@ -185,6 +188,8 @@ class Reading:
             self._on_event(event)
 
     def _on_event(self, event: Event) -> None:
+        if self._stop.stopped:
+            return  # a model that stops there writes no more
         match event:
             case TextDelta(text):
                 self._on_text(text)
