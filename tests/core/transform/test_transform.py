@@ -107,11 +107,23 @@ def test_native_sends_what_the_client_sent_without_the_drivers_fields() -> None:
 
 def test_strict_is_added_for_forced_calls_where_the_upstream_knows_it() -> None:
     knows = Capabilities(strict=True)
-    strict: list[JsonValue] = [tool("f", description="Does f.", strict=True), tool("g", strict=True)]
-    assert shaped(request_of(tool_choice="required"), Strategy.NATIVE, capabilities=knows).body["tools"] == strict
-    assert shaped(request_of(), Strategy.NATIVE, capabilities=knows).body["tools"] == TOOLS
-    loose = request_of(tools=[tool("f", strict=False)], tool_choice="required")
-    assert shaped(loose, Strategy.NATIVE, capabilities=knows).body["tools"] == [tool("f", strict=False)]
+    closed: JsonObject = {"type": "object", "properties": {}, "additionalProperties": False}
+    plain: list[JsonValue] = [tool("f", parameters=closed)]
+    asked = request_of(tools=plain, tool_choice="required")
+    assert shaped(asked, Strategy.NATIVE, capabilities=knows).body["tools"] == [
+        tool("f", parameters=closed, strict=True)
+    ]
+    assert shaped(request_of(tools=plain), Strategy.NATIVE, capabilities=knows).body["tools"] == plain
+    loose: list[JsonValue] = [tool("f", parameters=closed, strict=False)]
+    refused = request_of(tools=loose, tool_choice="required")
+    assert shaped(refused, Strategy.NATIVE, capabilities=knows).body["tools"] == loose
+
+
+def test_strict_is_not_added_to_a_schema_that_its_rules_forbid() -> None:
+    knows = Capabilities(strict=True)
+    tools: list[JsonValue] = [*TOOLS, {"type": "function", "function": {"name": "h"}}]
+    request = request_of(tools=tools, tool_choice="required")
+    assert shaped(request, Strategy.NATIVE, capabilities=knows).body["tools"] == tools
 
 
 def test_special_tokens_are_kept_where_the_upstream_can() -> None:

@@ -7,6 +7,7 @@ from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.ladder.replay import mended, quote
 from toolgate_core.messages import ChatRequest
 from toolgate_core.plan import Plan
+from toolgate_core.schema.strict import strict_allows
 
 _DRIVER = frozenset(("n", "stream", "stream_options"))
 """Fields that are not a strategy's: each choice climbs by itself, and the driver streams as the client does."""
@@ -49,8 +50,9 @@ def _strict(tool: JsonValue) -> JsonValue:
     assert isinstance(tool, dict)
     function = tool["function"]
     assert isinstance(function, dict)
-    if function.get("strict") is not None:
-        return tool
+    parameters = function.get("parameters")
+    if function.get("strict") is not None or not isinstance(parameters, dict) or not strict_allows(parameters):
+        return tool  # an upstream that holds strict schemas to rules would refuse what the client never asked for
     return {**tool, "function": {**function, "strict": True}}
 
 

@@ -23,6 +23,15 @@ def check_strict(schema: JsonObject) -> None:
     count.check()
 
 
+def strict_allows(schema: JsonObject) -> bool:
+    """Return whether `schema` may be declared `strict: true`."""
+    try:
+        check_strict(schema)
+    except SchemaError:
+        return False
+    return True
+
+
 class _Count:
     """Walks a strict schema and sums up what OpenAI limits."""
 
