@@ -56,6 +56,10 @@ models:
         ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {upstream: b}}", "unknown upstream 'b'"),
         ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {preset: nope}}", "unknown preset"),
         ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {max_attempts: many}}}", "max_attempts"),
+        ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {max_attempts: 0}}}", "max_attempts"),
+        ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {retries: {bridge: -1}}}}", "retries"),
+        ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {ladder: []}}}", "ladder"),
+        ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {dialect: klingon}}}", "unknown dialect 'klingon'"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_in_one_line(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from toolgate_core.vocabulary import Strategy
 
@@ -27,6 +27,10 @@ class Capabilities(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     system_role: bool = True
 
 
+_Count: TypeAlias = Annotated[int, Meta(ge=0)]
+_Positive: TypeAlias = Annotated[int, Meta(ge=1)]
+
+
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a model's tool requests are served.
 
@@ -44,14 +48,19 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         max_choices: the largest `n`.
     """
 
-    ladder: tuple[Strategy, ...] = (Strategy.NATIVE, Strategy.GUIDED, Strategy.BRIDGE, Strategy.TWO_PASS)
+    ladder: Annotated[tuple[Strategy, ...], Meta(min_length=1)] = (
+        Strategy.NATIVE,
+        Strategy.GUIDED,
+        Strategy.BRIDGE,
+        Strategy.TWO_PASS,
+    )
     auto_start: Strategy = Strategy.NATIVE
     dialect: str = "function_calls"
     capabilities: Capabilities = Capabilities()
-    retries: dict[Strategy, int] = field(default_factory=lambda: {Strategy.BRIDGE: 1})
+    retries: dict[Strategy, _Count] = field(default_factory=lambda: {Strategy.BRIDGE: 1})
     plain_text: Literal["final", "check"] = "final"
     arguments: Literal["held", "early"] = "held"
-    max_attempts: int = 10
-    max_seconds: float = 120.0
-    max_tokens: int | None = None
-    max_choices: int = 8
+    max_attempts: _Positive = 10
+    max_seconds: Annotated[float, Meta(gt=0)] = 120.0
+    max_tokens: _Positive | None = None
+    max_choices: _Positive = 8

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator, model_validator
+from toolgate_core.dialects import DIALECTS
 from toolgate_core.policy import Capabilities, Policy
 from toolgate_core.presets import PRESETS
 from toolgate_runtime.settings import Settings, setting
@@ -75,7 +76,9 @@ class ModelEntry(BaseModel):
     @field_validator("policy")
     @classmethod
     def _policy(cls, policy: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        msgspec.convert(policy, Policy)
+        told = msgspec.convert(policy, Policy)
+        if told.dialect not in DIALECTS:
+            raise ValueError(f"unknown dialect {told.dialect!r}, known are {', '.join(DIALECTS)}")
         return policy
 
 
