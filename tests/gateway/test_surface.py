@@ -6,6 +6,7 @@ import openai
 import pytest
 
 from tests.gateway.house import MODEL, QUESTION, WEATHER_ANSWER, asked, gateway, text_answer
+from tests.support.upstream import answer
 
 FOUR_KEYS = {"message", "type", "param", "code"}
 
@@ -62,6 +63,7 @@ async def test_a_right_key_is_let_in_from_settings_and_from_a_file(tmp_path) -> 
         ("GET", "/nothing", 404),
         ("POST", "/v1/nothing", 404),
         ("GET", "/v1/chat/completions", 405),
+        ("POST", "/v1/chat/completions/", 404),
         ("DELETE", "/v1/models", 405),
         ("PUT", "/tools", 405),
     ],
@@ -72,6 +74,13 @@ async def test_unknown_routes_and_methods_are_error_objects(method: str, path: s
         assert response.status_code == status
         assert set(response.json()["error"]) == FOUR_KEYS
         assert response.headers["x-request-id"]
+
+
+async def test_the_chat_route_allows_post_alone() -> None:
+    async with gateway() as house:
+        for method in ("GET", "PUT", "DELETE"):
+            response = await house.http.request(method, f"{house.url}/emulate/v1/chat/completions")
+            assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
 async def test_bodies_that_are_no_json_too_large_or_of_another_type_are_refused() -> None:
@@ -152,6 +161,17 @@ async def test_nulls_and_empty_lists_of_tools_do_not_reach_the_upstream() -> Non
         response = await house.post({"model": MODEL, "messages": QUESTION, "tools": [], "stop": None})
         assert response.status_code == 200
         assert house.chats()[0].json == {"model": MODEL, "messages": QUESTION}
+        history = [*QUESTION, {"role": "assistant", "content": "Cold.", "tool_calls": []}, *QUESTION]
+        await house.post({"model": MODEL, "messages": history})
+        assert house.chats()[1].json["messages"][1] == {"role": "assistant", "content": "Cold."}
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/passthrough/v1/chat/completions"])
+async def test_an_error_that_an_upstream_sends_with_status_200_is_no_answer(path: str) -> None:
+    async with gateway(answer({"error": {"message": "No endpoint.", "code": 429}})) as house:
+        response = await house.post({"model": MODEL, "messages": QUESTION}, path)
+        assert response.status_code == 429
+        assert set(response.json()["error"]) == FOUR_KEYS
 
 
 async def test_an_upstream_can_be_named_before_the_model() -> None:

@@ -20,6 +20,7 @@ _PROBE_S = 2.0
 _TOOL_LIST_S = 10.0
 _FRESH_S = 5.0
 _PREFIXES = ("", "/emulate", "/passthrough")
+_NOT_POST = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class Api:
@@ -120,13 +121,14 @@ def build(gateway: Gateway) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         lifespan=lambda _: _background(gateway),
     )
     api = Api(gateway)
     for prefix in _PREFIXES:
         app.get(f"{prefix}/v1/models")(api.models)
         app.get(f"{prefix}/v1/models/{{model:path}}")(api.model)
-        app.get(f"{prefix}/v1/chat/completions")(_only_post)
+        app.api_route(f"{prefix}/v1/chat/completions", methods=_NOT_POST)(_only_post)
     app.get("/health")(api.health)
     app.get("/livez")(api.alive)
     app.get("/readyz")(api.alive)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 from msgspec import Struct
 from toolgate_core.errors import RequestError
@@ -23,6 +25,7 @@ from toolgate_gateway.visit import LAST_WORDS_S, Visit
 
 # Where one of these stands in a body, the upstream may stumble over a null or an empty list that means nothing.
 _SUSPECTS = (b"null", b'"tools"', b'"functions"', b'"tool_choice"', b'"function_call"')
+_EMPTY_CALLS = re.compile(rb'"tool_calls"\s*:\s*\[\s*\]')
 _KEPT_HEADERS = ("openai-", "x-ratelimit-")
 
 
@@ -49,7 +52,8 @@ def read_head(body: bytes) -> Head:
 
 def clean(request: ChatRequest, body: bytes) -> bytes:
     """Return the body of a request without tools: the client's bytes, unless nulls or empty lists are to go."""
-    return encode(request.body) if any(suspect in body for suspect in _SUSPECTS) else body
+    suspicious = any(suspect in body for suspect in _SUSPECTS) or _EMPTY_CALLS.search(body)
+    return encode(request.body) if suspicious else body
 
 
 def with_model(body: bytes, model: str) -> bytes:
@@ -77,7 +81,7 @@ class Forwarding:
         call = UpstreamCall(gateway.metrics, route.upstream, "none", gateway.deps.clock)
         answer: ForwardedAnswer | None = None
         try:
-            async with self._lifeline.scope():
+            with self._lifeline.scope():
                 opened = await route.provider.forward(body, stream=stream, request_id=self._exchange.request_id)
             if isinstance(opened, UpstreamFailure):
                 call.failed(opened)
@@ -95,15 +99,19 @@ class Forwarding:
     async def _whole(self, answer: ForwardedAnswer, call: UpstreamCall) -> None:
         parts: list[bytes] = []
         try:
-            async with self._lifeline.scope():
+            with self._lifeline.scope():
                 async for part in answer.chunks():
                     call.heard()
                     parts.append(part)
         except UpstreamCutError as error:
             call.end("reset")
             raise _cut() from error
-        call.end("200")
         body = parts[0] if len(parts) == 1 else b"".join(parts)
+        failure = answer.failure(body)
+        if failure is not None:
+            call.failed(failure)
+            raise from_upstream(failure)
+        call.end("200")
         kind = answer.headers.get("content-type", "application/json").encode("latin-1")
         await self._exchange.respond(200, body, self._headers(answer), kind=kind)
 
@@ -111,13 +119,13 @@ class Forwarding:
         headers = self._headers(answer)
         stream = EventStream(self._exchange, lambda: headers, self._gateway.settings.keep_alive_s)
         try:
-            async with self._lifeline.scope():
+            with self._lifeline.scope():
                 async for chunk in answer.chunks():
                     call.heard()
                     self._record.first_token()
                     await stream.write(chunk)
             call.end("200")
-            async with self._lifeline.last_words(LAST_WORDS_S):
+            with self._lifeline.last_words(LAST_WORDS_S):
                 await stream.close(b"")
         except ClientGoneError:
             self._record.abort("client")
@@ -140,7 +148,7 @@ class Forwarding:
         self._record.fail(failure)
         # The cut may have come inside an event, which has to end before another can begin.
         seam = b"" if stream.whole_event else b"\n\n"
-        async with self._lifeline.last_words(LAST_WORDS_S):
+        with self._lifeline.last_words(LAST_WORDS_S):
             await stream.close(seam + error_event(failure.body()))
 
     def _headers(self, answer: ForwardedAnswer) -> Headers:

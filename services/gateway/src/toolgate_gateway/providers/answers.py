@@ -209,6 +209,12 @@ class ForwardedBytes:
                 return
             yield part
 
+    def failure(self, body: bytes) -> UpstreamFailure | None:
+        """Return the failure that a whole body tells of; some servers send errors with status 200."""
+        if b'"choices"' in body or b'"error"' not in body:
+            return None
+        return error_in(body, self._failures)
+
     async def close(self) -> None:
         """Give the connection up."""
         await hang_up(self._response, complete=self._complete)

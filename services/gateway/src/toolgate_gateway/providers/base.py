@@ -43,6 +43,10 @@ class ForwardedAnswer(Protocol):
         """Yield the body as it arrives; an answer that is cut raises `UpstreamCutError`."""
         ...
 
+    def failure(self, body: bytes) -> UpstreamFailure | None:
+        """Return the failure that a whole body tells of in spite of its status; None for an answer."""
+        ...
+
     async def close(self) -> None:
         """Give the connection up. May be called more than once."""
         ...
