@@ -10,7 +10,11 @@ from toolgate_core.presets import PRESETS
 from toolgate_core.vocabulary import Strategy
 from toolgate_gateway.errors import ApiError
 from toolgate_gateway.models import Models, Upstream
+from toolgate_gateway.providers.openai_compatible import OpenAICompatible
+from toolgate_gateway.providers.upstream import UpstreamConfig
 from toolgate_gateway.settings import ModelEntry
+
+from tests.support.upstream import answer, scripted
 
 
 class Listing:
@@ -117,3 +121,15 @@ async def test_made_up_names_do_not_pile_up() -> None:
         await models.find(f"one@{number}")
     assert (await models.find("one@2999")) is (await models.find("one@2999"))
     assert (await models.find("one@0")).model == "0"
+
+
+async def test_a_server_is_not_taken_for_vllm_by_the_name_of_its_upstream() -> None:
+    cards = {"object": "list", "data": [{"id": "a"}, {"id": "b", "owned_by": "vllm"}]}
+    async with scripted(lambda _: answer(cards)) as upstream:
+        provider = OpenAICompatible(UpstreamConfig(name="vllm", url=upstream.url))
+        models = Models({"vllm": Upstream(provider=provider)}, {}, clock=lambda: 0.0, created=0)
+        await models.refresh()
+        known = [(await models.find(name)).policy.capabilities.skip_special_tokens for name in ("a", "b")]
+        await provider.aclose()
+    assert known == [False, True]
+    assert [card["owned_by"] for card in models.cards()] == ["vllm", "vllm"]

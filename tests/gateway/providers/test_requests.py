@@ -135,7 +135,7 @@ async def test_models_come_in_openais_form() -> None:
     }
     async with talking([answer(listing)]) as (provider, upstream):
         assert await provider.models() == [
-            {"id": "a", "max_model_len": 9, "object": "model", "created": 0, "owned_by": "fake"},
+            {"id": "a", "max_model_len": 9, "object": "model", "created": 0},
             {"id": "b", "created": 7, "owned_by": "x", "object": "model"},
         ]
         assert (upstream.requests[0].method, upstream.requests[0].path) == ("GET", "/v1/models")

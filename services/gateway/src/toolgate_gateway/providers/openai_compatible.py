@@ -153,7 +153,7 @@ class OpenAICompatible:
         entries = value.get("data") if isinstance(value, dict) else value
         if not isinstance(entries, list):
             return self._failures.plain("error", "The upstream's list of models can't be read.")
-        return [_model(entry, self.name) for entry in entries if isinstance(entry, dict) and entry.get("id")]
+        return [_model(entry) for entry in entries if isinstance(entry, dict) and entry.get("id")]
 
 
 def _headers(config: UpstreamConfig) -> dict[str, str]:
@@ -168,14 +168,12 @@ def _headers(config: UpstreamConfig) -> dict[str, str]:
     return {**headers, **config.headers}
 
 
-def _model(entry: JsonObject, owner: str) -> JsonObject:
-    """Fill in what OpenAI's model object always has."""
+def _model(entry: JsonObject) -> JsonObject:
+    """Fill in what OpenAI's model object always has, but the owner, which tells the kind of server."""
     created = entry.get("created")
-    owned_by = entry.get("owned_by")
     return {
         **entry,
         "id": str(entry["id"]),
         "object": "model",
         "created": created if isinstance(created, int) else 0,
-        "owned_by": owned_by if isinstance(owned_by, str) else owner,
     }
