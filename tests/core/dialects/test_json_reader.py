@@ -31,6 +31,14 @@ def test_what_says_something_else_cannot_be_continued():
     assert continuation("", {"a": 2}) == encode_str({"a": 2})
 
 
+def test_an_escaped_pair_is_continued_after_its_first_half():
+    assert continuation(r'{"a":"x\ud83d', {"a": "x\U0001f600y"}) == r'\ude00y"}'
+    assert continuation(r'{"a":"x\\\ud83d', {"a": "x\\\U0001f600"}) == r'\ude00"}'
+    assert continuation(r'{"a":"x\ud83d', {"a": "x\U0001f4a9"}) == r'\udca9"}'
+    assert continuation(r'{"a":"x\ud83c', {"a": "x\U0001f600"}) is None
+    assert continuation(r'{"a":"x\ud83d', {"a": "xy"}) is None
+
+
 def test_a_lone_half_of_a_pair_is_replaced():
     assert unescape(r"a\ud83d\ude00\n") == "a\U0001f600\n"
     assert unescape(r"a\ud83db\ude00\\ud83d") == "a\ufffdb\ufffd\\ud83d"

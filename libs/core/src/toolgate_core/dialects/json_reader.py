@@ -19,7 +19,7 @@ MAX_SCALAR = 4096
 _SPACE = re.compile(r"[ \t\r\n]+")
 _BODY = re.compile(r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+')
 _HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
-_HIGH_HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
+_HIGH_HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u([dD][89abAB][0-9a-fA-F]{2})\Z")
 _LONE_HALF = re.compile(
     r"((?:\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|[^\\])+)"
     r"|\\u[0-9a-fA-F]{4}"
@@ -234,8 +234,15 @@ def _same(token: str, target: str) -> bool:
 
 
 def _rest_of_string(token: str, target: str, rest: str) -> str | None:
-    """`token` is an unfinished string."""
-    said, wanted = unescape(token[1:]), unescape(target[1:-1])
+    """`token` is an unfinished string, which may end in the escaped first half of a surrogate pair."""
+    half = _HIGH_HALF.search(token)
+    said, wanted = unescape(token[1 : half.start(1) - 2] if half else token[1:]), unescape(target[1:-1])
     if not wanted.startswith(said):
         return None
-    return f'{escape(wanted[len(said) :])}"{rest}'
+    left = wanted[len(said) :]
+    if half is None:
+        return f'{escape(left)}"{rest}'
+    pair = left[:1].encode("utf-16-be").hex()
+    if len(pair) != 8 or pair[:4] != half.group(1).lower():
+        return None
+    return f'\\u{pair[4:]}{escape(left[1:])}"{rest}'
