@@ -66,13 +66,16 @@ LEAK = '<tool_call>{"name": "get_weather", "arguments": {"city": "Oslo"}}</tool_
         ("MESSAGE_TOO_LARGE", 413, "request_too_large"),
     ],
 )
-async def test_a_service_that_fails_is_a_clear_error(reason: str, status: int, code: str) -> None:
+async def test_a_service_that_fails_is_a_clear_error(
+    reason: str, status: int, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
     broken = Broken(reason)
     async with gateway(text_answer("Hi."), transformer=broken, extractor=broken, executor=broken) as house:
         failures = [await house.post(asked(), EMULATE), await house.http.get(f"{house.url}/tools")]
         for response in failures:
             assert (response.status_code, response.json()["error"]["code"]) == (status, code)
             assert response.headers.get("retry-after") == ("1" if status == 503 else None)
+    assert [record for record in caplog.records if record.name.startswith("uvicorn") and record.exc_info] == []
 
 
 @pytest.mark.parametrize(("reason", "code"), [("UNAVAILABLE", "service_unavailable"), ("DEADLINE", "timeout")])

@@ -238,9 +238,10 @@ def test_guided_speaks_as_the_user_where_there_is_no_system_role() -> None:
 
 @pytest.mark.parametrize(("strategy", "constrained"), EMULATED)
 def test_the_clients_constraints_do_not_go_upstream_where_we_apply_them(strategy: Strategy, constrained: bool) -> None:
-    request = request_of(stop=["X"], logprobs=True, top_logprobs=2, structured_outputs={"regex": "x"}, top_k=3)
+    constraints: JsonObject = {"structured_outputs": {"regex": "x"}, "guided_json": {}}
+    request = request_of(stop=["X"], logprobs=True, top_logprobs=2, top_k=3, **constraints)
     done = shaped(request, strategy, constrained=constrained, draft="f it is")
-    assert not {"stop", "logprobs", "top_logprobs", "structured_outputs", "n", "stream"} & set(done.body)
+    assert not {"stop", "logprobs", "top_logprobs", "structured_outputs", "guided_json", "n", "stream"} & set(done.body)
     assert done.body["top_k"] == 3
     assert done.plan.stop == ("X",)
 

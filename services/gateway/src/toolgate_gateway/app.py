@@ -11,7 +11,7 @@ from toolgate_core.vocabulary import Mode
 from toolgate_gateway import api
 from toolgate_gateway.chat import Chat, authenticate
 from toolgate_gateway.deps import Deps
-from toolgate_gateway.errors import ApiError
+from toolgate_gateway.errors import explain
 from toolgate_gateway.exchange import Exchange, Headers, Scope, Send, request_id_of
 from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.lifeline import Receive
@@ -77,8 +77,10 @@ class App:
             if scope["path"] not in _OPEN:
                 authenticate(gateway, exchange.header(b"authorization"))
             await self._framework(scope, receive, exchange.relay)  # type: ignore[arg-type]
-        except ApiError as error:
-            await exchange.fail(error)
+        except Exception as error:  # noqa: BLE001 - the boundary of a request
+            # The framework raises again what it has answered.
+            if not exchange.status:
+                await exchange.fail(explain(error, gateway.log))
         finally:
             gateway.metrics.http_requests.labels(route, str(exchange.status)).inc()
             gateway.metrics.http_seconds.labels(route, "false").observe(gateway.deps.clock() - began)

@@ -14,7 +14,11 @@ ENVELOPE_TOKENS = 64
 """Tokens that the envelope of a decision may take beyond the client's limit."""
 
 _UPSTREAM_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
-_NOT_EMULATED = ("response_format", "structured_outputs", "stop", "logprobs", "top_logprobs")
+_NOT_EMULATED = (
+    *("response_format", "structured_outputs", "stop", "logprobs", "top_logprobs"),
+    # What `structured_outputs` is called by vLLM before 0.12, which takes one constraint only.
+    *("guided_json", "guided_regex", "guided_choice", "guided_grammar"),
+)
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _ANY_OBJECT: JsonObject = {"type": "object"}
 
