@@ -96,3 +96,38 @@ def judge(asked: list[Asked], *, killed: float, returned: float) -> str:
         f"{len(asked)} asked, {len(failed)} failed, the longest took {max(one.ended - one.began for one in asked):.2f} s, "
         f"the last failure began {last - returned:+.2f} s from the service's return"
     )
+
+
+async def test_without_the_tool_executor_tools_say_so_and_chat_goes_on(tmp_path: Path) -> None:
+    with Stack(tmp_path) as stack:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            stack.services["tool-executor"].kill()
+            url = f"{stack.gateway_url}/tools/calculator"
+            async with session.post(url, json={"expression": "1 + 1"}) as response:
+                status, error = response.status, (await response.json())["error"]
+            assert (status, error["code"]) == (503, "service_unavailable")
+            assert "tool-executor" in error["message"]
+            [question] = tool_questions(8, 1)
+            outcome = await Driver(session, stack.gateway_url).ask(body_of(question, "qwen-strong", "required"))
+            assert Asked(question, outcome).right
+            stack.services["tool-executor"].start()
+            stack.wait_until_ready(RECOVERY_S)
+            async with session.post(url, json={"expression": "1 + 1"}) as response:
+                assert (await response.json())["structured"]["value"] == 2
+
+
+async def test_without_the_upstream_every_request_is_told_at_once(tmp_path: Path) -> None:
+    with Stack(tmp_path) as stack:
+        assert stack.simulator is not None
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            driver = Driver(session, stack.gateway_url)
+            questions = tool_questions(9, 4)
+            stack.simulator.kill()
+            for number, question in enumerate(questions):
+                outcome = await driver.ask(body_of(question, "qwen-strong", "auto"), stream=number % 2 == 0)
+                assert outcome.error is not None
+                assert (outcome.status, outcome.error["code"]) == (502, "upstream_unreachable")
+            stack.simulator.start()
+            stack.simulator.wait_until_listening()
+            for question in questions:
+                assert Asked(question, await driver.ask(body_of(question, "qwen-strong", "auto"))).right

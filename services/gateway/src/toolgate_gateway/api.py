@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from toolgate_core.errors import ToolgateError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 
 from toolgate_gateway.errors import SERVER, ApiError, explain
@@ -139,7 +140,8 @@ def build(gateway: Gateway) -> FastAPI:
     async def failed(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the framework's signature
         return _failure(explain(error, gateway.log))
 
-    app.add_exception_handler(ApiError, failed)
+    # Not left to the handler of `Exception`, after which the server breaks the connection off.
+    app.add_exception_handler(ToolgateError, failed)
     app.add_exception_handler(HTTPException, _http_failed)
     app.add_exception_handler(Exception, failed)
     return app
