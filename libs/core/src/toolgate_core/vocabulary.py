@@ -7,24 +7,25 @@ A name that stands here stands everywhere: the members' values are the labels of
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
 
 class Strategy(StrEnum):
-    """A way to get a tool call out of a model; its place in `PRIORITIES` is its priority."""
+    """A way to get a tool call out of a model. `priority`: 1 for native … 4 for two_pass."""
 
-    NATIVE = "native"
-    GUIDED = "guided"
-    BRIDGE = "bridge"
-    TWO_PASS = "two_pass"
+    priority: int
 
-    @property
-    def priority(self) -> int:
-        """1 for native … 4 for two_pass."""
-        return PRIORITIES[self]
+    NATIVE = ("native", 1)
+    GUIDED = ("guided", 2)
+    BRIDGE = ("bridge", 3)
+    TWO_PASS = ("two_pass", 4)
 
-
-PRIORITIES = {Strategy.NATIVE: 1, Strategy.GUIDED: 2, Strategy.BRIDGE: 3, Strategy.TWO_PASS: 4}
+    def __new__(cls, word: str, priority: int) -> Self:
+        """Make a member of its word and its priority."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.priority = priority
+        return member
 
 
 class Mode(StrEnum):

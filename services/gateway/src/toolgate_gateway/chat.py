@@ -75,17 +75,14 @@ class Chat:
         authenticate(gateway, exchange.header(b"authorization"))
         visit.record.mode = mode = mode or self._mode(exchange)
         exchange.check_content()
-        async with lifeline.scope():
+        with lifeline.scope():
             body = await exchange.read_body(gateway.settings.max_body_bytes)
-        watcher = asyncio.create_task(lifeline.watch(exchange.receive))
+        lifeline.watch(exchange.receive)
+        await self._admit(lifeline)
         try:
-            await self._admit(lifeline)
-            try:
-                await self._serve(visit, mode, body)
-            finally:
-                gateway.admission.release()
+            await self._serve(visit, mode, body)
         finally:
-            watcher.cancel()
+            gateway.admission.release()
 
     def _mode(self, exchange: Exchange) -> Mode:
         asked = exchange.header(_MODE_HEADER)
@@ -103,7 +100,7 @@ class Chat:
             return
         began = gateway.deps.clock()
         try:
-            async with lifeline.scope():
+            with lifeline.scope():
                 await gateway.admission.wait()
         except AdmissionError as error:
             gateway.metrics.rejected.labels(error.reason).inc()
@@ -132,7 +129,7 @@ class Chat:
     async def _route(self, visit: Visit, model: str) -> Route:
         route = self._gateway.models.known(model)
         if route is None:
-            async with visit.lifeline.scope():
+            with visit.lifeline.scope():
                 route = await self._gateway.models.find(model)
         visit.record.model = self._gateway.metrics.model(route.label)
         return route
@@ -143,7 +140,7 @@ class Chat:
         record.fail(error)
         told = facts.headers(record.climbs) if record.climbs else facts.NO_LADDER
         try:
-            async with visit.lifeline.last_words(LAST_WORDS_S):
+            with visit.lifeline.last_words(LAST_WORDS_S):
                 await visit.exchange.fail(error, told)
         except ClientGoneError:
             record.outcome = RequestOutcome.CANCELLED

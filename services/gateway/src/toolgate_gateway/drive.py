@@ -64,7 +64,7 @@ class Driver:
         """Climb to the end, or to the request's; raise `ServiceError`, `ClientGoneError`."""
         steps = self._climb.run()
         try:
-            async with self._errand.lifeline.scope():
+            with self._errand.lifeline.scope():
                 return await self._go(steps)
         except DeadlineError:
             return _time_is_up(steps)

@@ -17,6 +17,10 @@ class DeadlineError(ToolgateError):
     """The request's time is up."""
 
 
+WATCH_AFTER_S = 0.02
+"""How old a request is when its client begins to be watched; most that could be cancelled live much longer."""
+
+
 class Receive(Protocol):
     """ASGI's `receive`."""
 
@@ -28,13 +32,20 @@ class Receive(Protocol):
 class Lifeline:
     """One request's end; every scope that is open when it comes is cancelled and raises which end it was.
 
-    One timer serves all scopes of a request: `asyncio.timeout` would set one up for each. `close` stops it.
+    One timer serves all scopes of a request: `asyncio.timeout` would set one up for each. It first goes off when it is
+    time to watch the client, which takes a task that a request with a fast answer does not need. `close` stops both.
     """
+
+    __slots__ = ("_aged", "_deadline", "_loop", "_receive", "_scopes", "_timer", "_watcher", "ended")
 
     def __init__(self, seconds: float) -> None:
         self._loop = asyncio.get_running_loop()
-        self._deadline = self._loop.time() + seconds
-        self._timer = self._loop.call_at(self._deadline, self._time_up)
+        now = self._loop.time()
+        self._deadline = now + seconds
+        self._timer = self._loop.call_at(now + WATCH_AFTER_S, self._ring)
+        self._aged = False
+        self._receive: Receive | None = None
+        self._watcher: asyncio.Task[None] | None = None
         self._scopes: set[LifelineScope] = set()
         self.ended: type[ClientGoneError | DeadlineError] | None = None
 
@@ -51,19 +62,23 @@ class Lifeline:
         """Return a scope in which the client can still be told that its time is up."""
         if self.ended is not ClientGoneError:
             self.ended = None
-            self._timer.cancel()
-            self._timer = self._loop.call_later(max(seconds, self.remaining_s), self._time_up)
+            self._deadline = self._loop.time() + max(seconds, self.remaining_s)
+            if self._aged:
+                self._timer.cancel()
+                self._timer = self._loop.call_at(self._deadline, self._ring)
         return LifelineScope(self)
 
-    async def watch(self, receive: Receive) -> None:
-        """Wait for the client to go; the request's body has been read."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self._end(ClientGoneError)
+    def watch(self, receive: Receive) -> None:
+        """Notice when the client goes; the request's body has been read."""
+        self._receive = receive
+        if self._aged:
+            self._begin_watching()
 
     def close(self) -> None:
-        """Stop the clock."""
+        """Stop the clock, and watch no more."""
         self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
 
     def enter(self, scope: LifelineScope) -> None:
         """Open a scope."""
@@ -75,8 +90,23 @@ class Lifeline:
         """Close a scope."""
         self._scopes.discard(scope)
 
-    def _time_up(self) -> None:
-        self._end(DeadlineError)
+    def _ring(self) -> None:
+        if self._aged:
+            self._end(DeadlineError)
+            return
+        self._aged = True
+        self._timer = self._loop.call_at(self._deadline, self._ring)
+        if self._receive is not None:
+            self._begin_watching()
+
+    def _begin_watching(self) -> None:
+        self._watcher = self._loop.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        assert self._receive is not None
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._end(ClientGoneError)
 
     def _end(self, kind: type[ClientGoneError | DeadlineError]) -> None:
         self.ended = kind
@@ -86,6 +116,8 @@ class Lifeline:
 
 class LifelineScope:
     """What `Lifeline.scope` returns. It tells its own cancellation from others' as `asyncio.timeout` does."""
+
+    __slots__ = ("_before", "_hit", "_lifeline", "_task")
 
     def __init__(self, lifeline: Lifeline) -> None:
         self._lifeline = lifeline
@@ -99,13 +131,13 @@ class LifelineScope:
             self._hit = True
             self._task.cancel()
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         self._task = asyncio.current_task()
         assert self._task is not None
         self._before = self._task.cancelling()
         self._lifeline.enter(self)
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._lifeline.leave(self)

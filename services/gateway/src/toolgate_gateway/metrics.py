@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from toolgate_core.vocabulary import AttemptOutcome, Reason, RequestOutcome, Strategy
 from toolgate_runtime.metrics import LATENCY_BUCKETS, RPC_BUCKETS
 
-from toolgate_gateway.counting import Catalogue
+from toolgate_gateway.counting import Catalogue, Count, Spread
 
 MAX_MODELS = 20
 OTHER = "other"
@@ -41,11 +43,42 @@ _REPAIRS = (
 )
 
 
+End: TypeAlias = tuple[str, str, str, str, str, int, bool]
+"""How a request ended: model, tool choice, priority that won, outcome, priority that served, status, streamed."""
+
+
+class EndSeries(Struct, frozen=True):
+    """What the end of a request adds to."""
+
+    requests: Count
+    seconds: Spread
+    http_requests: Count
+    http_seconds: Spread
+
+
+class AttemptSeries(Struct, frozen=True):
+    """What the end of an attempt adds to."""
+
+    attempts: Count
+    seconds: Spread
+
+
+class UpstreamSeries(Struct, frozen=True):
+    """What a request to an upstream adds to, beside the count of how it ended."""
+
+    in_flight: Count
+    seconds: Spread
+    first_seconds: Spread
+
+
 class GatewayMetrics:
     """All metrics of one gateway, in one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._models: set[str] = set()
+        self._ends: dict[End, EndSeries] = {}
+        self._attempts: dict[tuple[str, str, str, bool], AttemptSeries] = {}
+        self._calls: dict[tuple[str, str], UpstreamSeries] = {}
         make = Catalogue(registry)
         self._http(make)
         self._requests(make)
@@ -75,6 +108,41 @@ class GatewayMetrics:
                 self.coercions.labels(OTHER).inc()
             else:
                 self.repairs.labels(dialect, tag if tag in _REPAIRS else OTHER).inc()
+
+    def end(self, end: End) -> EndSeries:
+        """Return the series of a request's end; looked up together, they are looked up once per kind of end."""
+        series = self._ends.get(end)
+        if series is None:
+            model, tool_choice, won, outcome, priority, status, stream = end
+            series = self._ends[end] = EndSeries(
+                self.requests.labels(model, tool_choice, won, outcome),
+                self.request_seconds.labels(model, priority),
+                self.http_requests.labels("chat", str(status)),
+                self.http_seconds.labels("chat", "true" if stream else "false"),
+            )
+        return series
+
+    def attempt(self, model: str, priority: str, outcome: str, *, ok: bool) -> AttemptSeries:
+        """Return the series of an attempt's end."""
+        key = (model, priority, outcome, ok)
+        series = self._attempts.get(key)
+        if series is None:
+            series = self._attempts[key] = AttemptSeries(
+                self.attempts.labels(model, priority, outcome),
+                self.attempt_seconds.labels(model, priority, "ok" if ok else "fail"),
+            )
+        return series
+
+    def call(self, upstream: str, priority: str) -> UpstreamSeries:
+        """Return the series of a request to an upstream."""
+        series = self._calls.get((upstream, priority))
+        if series is None:
+            series = self._calls[upstream, priority] = UpstreamSeries(
+                self.upstream_in_flight.labels(upstream),
+                self.upstream_seconds.labels(upstream, priority),
+                self.upstream_first_seconds.labels(upstream),
+            )
+        return series
 
     def _create(self, model: str) -> None:
         self.requests.create((model,), CHOICES[1:], PRIORITIES, (RequestOutcome.SUCCESS.value,))

@@ -14,10 +14,30 @@ from toolgate_gateway.metrics import OTHER, GatewayMetrics
 from toolgate_gateway.stats import Stats
 
 _REASONS = frozenset(reason.value for reason in Reason)
+_DIRECTIONS = ("input", "output", "cached_input", "reasoning")
+_PRIORITIES: dict[Strategy | None, str] = {None: "none", **{strategy: str(strategy.priority) for strategy in Strategy}}
 
 
 class Record:
     """One request's record; `close` writes it, once."""
+
+    __slots__ = (
+        "_began",
+        "_clock",
+        "_first",
+        "_log",
+        "_metrics",
+        "_stats",
+        "answers",
+        "climbs",
+        "error",
+        "mode",
+        "model",
+        "outcome",
+        "status",
+        "stream",
+        "tool_choice",
+    )
 
     def __init__(self, metrics: GatewayMetrics, stats: Stats, log: Log, clock: Callable[[], float]) -> None:
         self._metrics = metrics
@@ -66,17 +86,19 @@ class Record:
     def close(self) -> None:
         """Count the request."""
         seconds = self._clock() - self._began
-        served = max((answer.strategy for answer in self.answers), key=lambda s: s.priority, default=None)
-        priority = str(served.priority) if served is not None else "none"
-        metrics = self._metrics
+        served = max((answer.strategy for answer in self.answers), key=_priority, default=None)
+        priority = _PRIORITIES[served]
         # A success without a ladder has no priority; a degraded answer was not won by any.
         won = priority if self.outcome is RequestOutcome.SUCCESS else "none"
-        metrics.requests.labels(self.model, self.tool_choice, won, self.outcome.value).inc()
-        metrics.request_seconds.labels(self.model, priority).observe(seconds)
-        metrics.http_requests.labels("chat", str(self.status)).inc()
-        metrics.http_seconds.labels("chat", "true" if self.stream else "false").observe(seconds)
+        series = self._metrics.end(
+            (self.model, self.tool_choice, won, self.outcome, priority, self.status, self.stream)
+        )
+        series.requests.inc()
+        series.seconds.observe(seconds)
+        series.http_requests.inc()
+        series.http_seconds.observe(seconds)
         if self._first is not None and self.stream:
-            metrics.first_token_seconds.labels(self.model, priority).observe(self._first - self._began)
+            self._metrics.first_token_seconds.labels(self.model, priority).observe(self._first - self._began)
         self._stats.request(self.outcome, served, ladder=any(climb.attempts for climb in self.climbs))
         for climb in self.climbs:
             self._count(climb.attempts)
@@ -97,24 +119,23 @@ class Record:
             self._fallback(last, "none")
 
     def _count_attempt(self, attempt: Attempt) -> None:
-        metrics, model, priority = self._metrics, self.model, str(attempt.strategy.priority)
-        metrics.attempts.labels(model, priority, attempt.outcome.value).inc()
-        if attempt.outcome is not AttemptOutcome.CANCELLED:
-            result = "ok" if attempt.succeeded else "fail"
-            metrics.attempt_seconds.labels(model, priority, result).observe(attempt.duration_s)
+        metrics, priority, succeeded = self._metrics, _PRIORITIES[attempt.strategy], attempt.succeeded
+        if attempt.outcome is AttemptOutcome.CANCELLED:
+            metrics.attempts.labels(self.model, priority, attempt.outcome).inc()
+        else:
+            series = metrics.attempt(self.model, priority, attempt.outcome, ok=succeeded)
+            series.attempts.inc()
+            series.seconds.observe(attempt.duration_s)
         if attempt.held_s > 0:
             metrics.held_seconds.labels(_dialect(attempt)).observe(attempt.held_s)
-        metrics.repaired(_dialect(attempt), attempt.repairs)
+        if attempt.repairs:
+            metrics.repaired(_dialect(attempt), attempt.repairs)
         if attempt.usage is not None:
-            self._count_tokens(attempt.usage, priority, "yes" if attempt.succeeded else "no")
+            self._count_tokens(attempt.usage, priority, "yes" if succeeded else "no")
 
     def _count_tokens(self, usage: Usage, priority: str, used: str) -> None:
-        for direction, count in (
-            ("input", usage.prompt_tokens),
-            ("output", usage.completion_tokens),
-            ("cached_input", usage.cached_tokens),
-            ("reasoning", usage.reasoning_tokens),
-        ):
+        counts = (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.reasoning_tokens)
+        for direction, count in zip(_DIRECTIONS, counts, strict=True):
             if count > 0:
                 self._metrics.tokens.labels(self.model, priority, direction, used).inc(count)
 
@@ -123,14 +144,14 @@ class Record:
         if before.outcome not in _REASONS:
             return
         if before.strategy is after.strategy:
-            priority = str(after.strategy.priority)
+            priority = _PRIORITIES[after.strategy]
             self._metrics.retries.labels(self.model, priority, before.outcome.value).inc()
         else:
-            self._fallback(before, str(after.strategy.priority))
+            self._fallback(before, _PRIORITIES[after.strategy])
 
     def _fallback(self, attempt: Attempt, to: str) -> None:
         reason = attempt.outcome.value
-        self._metrics.fallbacks.labels(self.model, str(attempt.strategy.priority), to, reason).inc()
+        self._metrics.fallbacks.labels(self.model, _PRIORITIES[attempt.strategy], to, reason).inc()
         if to != "none":
             self._stats.fallback(reason)
 
@@ -141,7 +162,7 @@ class Record:
             "stream": self.stream,
             "tool_choice": self.tool_choice,
             "status": self.status,
-            "outcome": self.outcome.value,
+            "outcome": self.outcome,
             "priority": priority,
             "dur_ms": round(seconds * 1000, 1),
         }
@@ -154,6 +175,10 @@ class Record:
         if self.error is not None:
             fields["code"] = self.error.code
         self._log.info("request", **fields)
+
+
+def _priority(strategy: Strategy) -> int:
+    return strategy.priority
 
 
 def _dialect(attempt: Attempt) -> str:

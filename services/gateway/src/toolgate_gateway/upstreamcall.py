@@ -15,6 +15,8 @@ CANCELLED = "cancelled"
 class UpstreamCall:
     """Counts from the moment it is made until `end`, which counts once."""
 
+    __slots__ = ("_began", "_clock", "_ended", "_heard", "_metrics", "_priority", "_series", "_upstream")
+
     def __init__(self, metrics: GatewayMetrics, upstream: str, priority: str, clock: Callable[[], float]) -> None:
         self._metrics = metrics
         self._upstream = upstream
@@ -23,13 +25,14 @@ class UpstreamCall:
         self._began = clock()
         self._heard = False
         self._ended = False
-        metrics.upstream_in_flight.labels(upstream).inc()
+        self._series = metrics.call(upstream, priority)
+        self._series.in_flight.inc()
 
     def heard(self) -> None:
         """Something of the answer has come."""
         if not self._heard:
             self._heard = True
-            self._metrics.upstream_first_seconds.labels(self._upstream).observe(self._clock() - self._began)
+            self._series.first_seconds.observe(self._clock() - self._began)
 
     def failed(self, failure: UpstreamFailure) -> None:
         """End with the upstream's failure."""
@@ -40,6 +43,6 @@ class UpstreamCall:
         if self._ended:
             return
         self._ended = True
-        self._metrics.upstream_in_flight.labels(self._upstream).inc(-1)
+        self._series.in_flight.inc(-1)
+        self._series.seconds.observe(self._clock() - self._began)
         self._metrics.upstream_requests.labels(self._upstream, self._priority, code).inc()
-        self._metrics.upstream_seconds.labels(self._upstream, self._priority).observe(self._clock() - self._began)
