@@ -31,6 +31,10 @@ ANSWERS: dict[str, tuple[dict[str, Any], Piece]] = {
             finish="tool_calls",
         ),
     ),
+    "two calls of one id and index": (
+        completion({"tool_calls": [CALL | {"index": 0}] * 2}, "tool_calls"),
+        Piece(calls=(PING, CallDelta(1, "call_1", "ping", PING.arguments)), finish="tool_calls"),
+    ),
     "call without arguments": (
         completion({"tool_calls": [{"id": "call_1", "function": {"name": "ping"}}]}, "tool_calls"),
         Piece(calls=(CallDelta(0, "call_1", "ping"),), finish="tool_calls"),

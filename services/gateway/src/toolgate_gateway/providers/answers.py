@@ -170,7 +170,7 @@ class WholeAnswer:
         if answer.is_error:
             return error_in(body, self._failures)
         joiner = ChunkJoiner()
-        joiner.add(_first_choice(answer))
+        joiner.add(_numbered(answer))
         return _broken(joiner, self._failures) or joiner.take(final=True)
 
     def _unreadable(self, body: bytes) -> UpstreamFailure:
@@ -228,10 +228,12 @@ def error_in(data: bytes, failures: FailureTable) -> UpstreamFailure:
         return failures.plain("error", "The upstream sent an error that can't be read.")
 
 
-def _first_choice(answer: AnswerBody) -> AnswerBody:
-    """Number the only choice 0, whatever the server numbered it."""
+def _numbered(answer: AnswerBody) -> AnswerBody:
+    """Number the only choice 0 and its calls as they stand, whatever the server numbered them."""
     for choice in (answer.choices or [])[:1]:
         choice.index = 0
+        for index, call in enumerate((choice.message and choice.message.tool_calls) or []):
+            call.index = index
     return answer
 
 
