@@ -93,8 +93,7 @@ def problems(body: dict[str, Any], outcome: Outcome, written: list[str]) -> list
     found += [f"invalid call {call}" for call in delivered if call[0] not in declared or not fits(*call)]
     if delivered != (valid if body["parallel_tool_calls"] else valid[:1]):
         found.append(f"delivered {delivered}, written {calls}")
-    # White space at the end of a text is layout, as it is around a call.
-    if (outcome.content or "").rstrip() != (answer or "").rstrip() or (outcome.content is None) != (answer is None):
+    if outcome.content != answer:
         found.append(f"content {outcome.content!r}, written {answer!r}")
     return found
 

@@ -101,7 +101,7 @@ class Decision:
 
     def _say(self, text: str) -> None:
         self._said.append(text)
-        self._reading.sink.text(text)
+        self._reading.sink.verbatim(text)
 
     def _answer_value(self, *, keep: bool) -> Steps[None]:
         cursor, scan = self._cursor, JsonScan()
@@ -132,7 +132,7 @@ class Decision:
         if not isinstance(answer, str) and said:  # pieces of JSON text are out: what follows must go on from them
             whole = said + (continuation(said, answer) or "")
         if whole.startswith(said):
-            self._reading.sink.text(whole[len(said) :])
+            self._reading.sink.verbatim(whole[len(said) :])
         else:
             self._reading.sink.drop("bad_json", whole)
         return True

@@ -94,6 +94,11 @@ class Sink:
         if piece := self._content.write(text):
             self._piece("text", piece)
 
+    def verbatim(self, text: str) -> None:
+        """Text for the user whose ends the model itself has marked: its white space is all meant."""
+        if text:
+            self._piece("text", text)
+
     def reasoning(self, text: str) -> None:
         """Text that the model meant for itself."""
         if piece := self._reasoning.write(text):
