@@ -122,6 +122,14 @@ def test_an_unreadable_call_after_text_was_sent_can_only_be_followed_by_a_call()
     assert world.climb.summary == "native:parse_error,bridge:ok"
 
 
+def test_text_cannot_follow_text_that_was_sent() -> None:
+    policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+    world = World([said(BROKEN), said('{"action":"answer","answer":"It is sunny."}')], policy=policy, stream=True)
+    refusal = world.run()
+    assert isinstance(refusal, Refusal)
+    assert (world.text, world.climb.summary) == ("Wait.", "native:parse_error,bridge:no_tool_call")
+
+
 def test_after_sent_text_and_failed_attempts_a_stream_ends_with_an_error() -> None:
     policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
     answers = [said(BROKEN), said("{")]
@@ -671,8 +679,17 @@ def test_a_string_that_is_missing_its_end_is_never_closed() -> None:
     assert world.climb.summary == "native:parse_error,bridge:ok"
 
 
-def test_brackets_stay_open_where_all_tokens_were_used_whatever_the_upstream_says() -> None:
-    policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
-    world = World([called(("get_weather", '{"city":"Oslo"')), decided(("ping", {}))], policy=policy, max_tokens=5)
+def test_a_call_that_used_all_tokens_is_cut_whatever_the_upstream_says() -> None:
+    world = World([called(("get_weather", '{"city":"Oslo"'), text="So")], max_tokens=5)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (answer.finish_reason, world.text, world.calls) == ("length", "So", [])
+    assert world.climb.summary == "native:truncated"
+
+
+def test_what_is_bad_in_an_envelope_is_no_cut_since_its_limit_is_wider() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,))
+    text = '{"action":"call","calls":[{"name":"ping","arguments":{"a":x}}]}'
+    world = World([said(text), decided(("ping", {}))], policy=policy, max_tokens=5)
     assert isinstance(world.run(), Answer)
-    assert world.climb.summary == "native:parse_error,bridge:ok"
+    assert world.climb.attempts[-1].succeeded

@@ -238,6 +238,8 @@ class Climb:
         reading = attempt.reading
         assert reading is not None
         outcome, detail = judge(reading, self._request)
+        if outcome is AttemptOutcome.SUCCESS_TEXT and reading.muted and self._checked is None:
+            outcome, detail = AttemptOutcome.NO_TOOL_CALL, "Only a call could follow the text that has been sent."
         attempt.reason = None if outcome in SUCCESSES else Reason(outcome)
         attempt.fault = reading.fault or (Fault(attempt.reason, detail, reading.text) if attempt.reason else None)
         if outcome is AttemptOutcome.SUCCESS_TEXT and attempt.strategy is Strategy.NATIVE and self._checks():
@@ -283,7 +285,6 @@ class Climb:
             strategy=attempt.strategy,
             usage=attempt.usage,
             total_usage=self._total(),
-            degraded=reading.muted and not reading.calls,
             repairs=reading.repairs,
             logprobs=tuple(reading.logprobs),
         )

@@ -305,7 +305,9 @@ class Reading:
             self._repairs.append("call_under_none")
             return
         settled = settle(call.name, "".join(call.parts), self._toolset, choice, close=self._model_stopped())
-        if isinstance(settled, Fault):
+        if isinstance(settled, Fault) and settled.reason is Reason.PARSE_ERROR and self._at_limit():
+            self.finish, self.unfinished = "length", True
+        elif isinstance(settled, Fault):
             self._raw.append(f"{call.name}({''.join(call.parts)})" if self._plan.form == "native" else "")
             self._fail(settled.reason, settled.detail)
         elif call.sent:
@@ -319,10 +321,15 @@ class Reading:
             self.calls += 1
 
     def _model_stopped(self) -> bool:
-        """Whether the model ended by itself. vLLM before 0.33 says `tool_calls` for answers that the limit cut."""
+        """Whether the model ended by itself."""
+        return self.finish in ("stop", "tool_calls") and not self._at_limit()
+
+    def _at_limit(self) -> bool:
+        """Whether the answer has all the tokens it may: vLLM before 0.33 says `tool_calls` for calls that it cut."""
         limit, usage = self._request.max_tokens, self.usage
-        cut = limit is not None and usage is not None and usage.completion_tokens >= limit
-        return self.finish in ("stop", "tool_calls") and not cut
+        if self._plan.form != "native":
+            return False  # the limit was widened for the envelope
+        return limit is not None and usage is not None and usage.completion_tokens >= limit
 
     def _end_early(self, call: OpenCall, *, exact: bool) -> None:
         """Close a call whose arguments have been sent as they came; what would need a repair is a fault by then."""
