@@ -20,8 +20,8 @@ class Strategy(StrEnum):
     BRIDGE = ("bridge", 3)
     TWO_PASS = ("two_pass", 4)
 
-    def __new__(cls, word: str, priority: int) -> Self:
-        """Make a member of its word and its priority."""
+    def __new__(cls, word: str, priority: int = 0) -> Self:
+        """Make a member of its word and its priority; by its word alone one is looked up."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.priority = priority
