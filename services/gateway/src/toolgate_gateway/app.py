@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import cast
 
 from starlette.middleware.cors import CORSMiddleware
@@ -48,23 +49,20 @@ class App:
                 expose_headers=_EXPOSED,
             )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request, or take part in the server's lifespan."""
         # A web page must never reach tools: they act on the server's side.
         if self._cors is not None and scope["type"] == "http" and not str(scope["path"]).startswith("/tools"):
-            await self._cors(scope, receive, send)  # type: ignore[arg-type]
-        else:
-            await self._dispatch(scope, receive, send)
+            return self._cors(scope, receive, send)  # type: ignore[arg-type]
+        return self._dispatch(scope, receive, send)
 
-    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await self._framework(scope, receive, send)  # type: ignore[arg-type]
-            return
+            return self._framework(scope, receive, send)  # type: ignore[arg-type]
         path = scope["path"]
         if scope["method"] == "POST" and path in CHAT_PATHS:
-            await self._chat(scope, receive, send, CHAT_PATHS[str(path)])
-        else:
-            await self._plain(scope, receive, send)
+            return self._chat(scope, receive, send, CHAT_PATHS[path])
+        return self._plain(scope, receive, send)
 
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the framework answer, with what every answer has: an id, a key where one is due, a count."""

@@ -27,11 +27,17 @@ def request_id_of(headers: Headers, fallback: Callable[[], str]) -> str:
     return fallback()
 
 
+def _first(headers: Headers) -> dict[bytes, bytes]:
+    """Return each header's first value."""
+    found = dict(headers)
+    return found if len(found) == len(headers) else dict(reversed(headers))
+
+
 class Exchange:
     """One exchange. `status` is 0 until the answer's head has been sent."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        self.headers: Headers = scope["headers"]  # type: ignore[assignment]
+        self._headers = _first(scope["headers"])  # type: ignore[arg-type]
         self.receive = receive
         self._send = send
         self.request_id = request_id
@@ -39,23 +45,20 @@ class Exchange:
 
     def header(self, name: bytes) -> bytes | None:
         """Return a header's first value; `name` is in lower case."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        return self._headers.get(name)
 
     def check_content(self) -> None:
         """Raise 415 unless the body claims to be JSON, or claims nothing."""
-        kind = self.header(b"content-type")
-        if kind is not None and kind.split(b";", 1)[0].strip().lower() not in _JSON_TYPES:
+        kind = self._headers.get(b"content-type", b"application/json")
+        if kind != b"application/json" and kind.split(b";", 1)[0].strip().lower() not in _JSON_TYPES:
             raise ApiError(415, "The body must be JSON: send 'content-type: application/json'.")
-        coding = self.header(b"content-encoding")
+        coding = self._headers.get(b"content-encoding")
         if coding is not None and coding.strip().lower() != b"identity":
             raise ApiError(415, "The body must not be compressed.")
 
     async def read_body(self, limit: int) -> bytes:
         """Return the body; raise 413 beyond `limit` bytes, `ClientGoneError` when it never comes."""
-        length = self.header(b"content-length")
+        length = self._headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length[:20]) > limit:
             raise _too_large(limit)
         parts: list[bytes] = []
@@ -72,11 +75,11 @@ class Exchange:
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def start(self, status: int, headers: Headers) -> None:
+    def start(self, status: int, headers: Headers) -> Awaitable[None]:
         """Send the answer's head."""
         self.status = status
         head = [*headers, (b"x-request-id", self.request_id.encode())]
-        await self._send({"type": "http.response.start", "status": status, "headers": head})
+        return self._send({"type": "http.response.start", "status": status, "headers": head})
 
     async def relay(self, message: dict[str, object]) -> None:
         """Send a message of the framework's; the head of its answer gets the request's id."""
@@ -85,17 +88,17 @@ class Exchange:
         else:
             await self._send(message)
 
-    async def write(self, data: bytes, *, more: bool = True) -> None:
+    def write(self, data: bytes, *, more: bool = True) -> Awaitable[None]:
         """Send a part of the answer's body."""
-        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        return self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     async def respond(
         self, status: int, body: bytes, headers: Headers = (), *, kind: bytes = b"application/json"
     ) -> None:
         """Send a whole answer."""
-        length = (b"content-length", str(len(body)).encode())
+        length = (b"content-length", b"%d" % len(body))
         await self.start(status, [(b"content-type", kind), length, *headers])
-        await self.write(body, more=False)
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def fail(self, error: ApiError, headers: Headers = ()) -> None:
         """Send an error as the whole answer."""

@@ -50,10 +50,14 @@ async def read_all(response: aiohttp.ClientResponse, failures: FailureTable, lim
         size += len(part)
         if size > limit:
             return failures.plain("error", f"The upstream's answer has more than {limit} bytes.")
+        if response.content.at_eof():
+            return part if size == len(part) else b"".join(parts)
 
 
 async def hang_up(response: aiohttp.ClientResponse, *, complete: bool) -> None:
     """Give a response's connection up: back to the pool if it was read to its end, else closed, which cancels it."""
+    if response.closed:
+        return  # read to its end, it has gone back to the pool by itself
     if complete and not response.content.is_eof():
         try:
             async with asyncio.timeout(DRAIN_WAIT_S):
@@ -204,10 +208,11 @@ class ForwardedBytes:
             part = await read_some(self._response, self._failures)
             if isinstance(part, UpstreamFailure):
                 raise UpstreamCutError(part)
-            if not part:
+            if part:
+                yield part
+            if not part or self._response.content.at_eof():
                 self._complete = True
                 return
-            yield part
 
     def failure(self, body: bytes) -> UpstreamFailure | None:
         """Return the failure that a whole body tells of; some servers send errors with status 200."""

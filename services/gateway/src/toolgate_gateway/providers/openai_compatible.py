@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Coroutine
 from typing import Final
 
 import aiohttp
@@ -67,7 +68,7 @@ class OpenAICompatible:
         """Return the upstream's models, in the form of OpenAI's model objects."""
         try:
             async with asyncio.timeout(MODELS_TIMEOUT_S):
-                response = await self._send("GET", self._models_url, None, self._headers)
+                response = await self._send("GET", self._models_url, None, None)
                 if isinstance(response, UpstreamFailure):
                     return response
                 body = await read_all(response, self._failures, MAX_MODELS_BYTES)
@@ -82,24 +83,30 @@ class OpenAICompatible:
         if session is not None:
             await session.close()
 
-    async def _post(self, data: bytes, request_id: str) -> aiohttp.ClientResponse | UpstreamFailure:
-        headers = self._headers
-        if request_id.isascii() and request_id.isprintable():
-            headers = {**headers, "X-Request-Id": request_id}
-        return await self._send("POST", self._chat_url, data, headers)
+    def _post(self, data: bytes, request_id: str) -> Coroutine[None, None, aiohttp.ClientResponse | UpstreamFailure]:
+        fit = request_id.isascii() and request_id.isprintable()
+        return self._send("POST", self._chat_url, data, {"X-Request-Id": request_id} if fit else None)
 
     async def _send(
-        self, method: str, url: str, data: bytes | None, headers: dict[str, str]
+        self, method: str, url: str, data: bytes | None, headers: dict[str, str] | None
     ) -> aiohttp.ClientResponse | UpstreamFailure:
         """Send a request, again where that is safe and may help, and return a response with status 200."""
         resends, errors = self._config.retries, self._config.error_retries
+        loop = asyncio.get_running_loop()
         while True:
-            began = asyncio.get_running_loop().time()
-            outcome = await self._try(method, url, data, headers)
-            if not isinstance(outcome, UpstreamFailure):
-                return outcome
+            began = loop.time()
+            # aiohttp wants long bodies as a file, which it sends in parts.
+            payload = io.BytesIO(data) if data is not None and len(data) > _SLOW_TO_COPY_BYTES else data
+            try:
+                response = await self._pool().request(method, url, data=payload, headers=headers, allow_redirects=False)
+            except (TimeoutError, OSError, aiohttp.ClientError) as error:
+                outcome = self._broken(error)
+            else:
+                if response.status == 200:
+                    return response
+                outcome = await self._refused(response)
             if outcome.kind == "unreachable" and resends:
-                if asyncio.get_running_loop().time() - began > RESEND_WITHIN_S:
+                if loop.time() - began > RESEND_WITHIN_S:
                     return outcome
                 resends -= 1
                 await asyncio.sleep(RECONNECT_PAUSE_S)
@@ -108,23 +115,18 @@ class OpenAICompatible:
             else:
                 return outcome
 
-    async def _try(
-        self, method: str, url: str, data: bytes | None, headers: dict[str, str]
-    ) -> aiohttp.ClientResponse | UpstreamFailure:
-        # aiohttp wants long bodies as a file, which it sends in parts.
-        payload = io.BytesIO(data) if data is not None and len(data) > _SLOW_TO_COPY_BYTES else data
-        try:
-            response = await self._pool().request(method, url, data=payload, headers=headers, allow_redirects=False)
-        except aiohttp.ConnectionTimeoutError:
-            return self._failures.plain("unreachable", "No connection to the upstream in time.")
-        except TimeoutError:
-            return self._failures.plain("timeout", "The upstream did not answer in time.")
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, OSError):
-            return self._failures.plain("unreachable", "No connection to the upstream.")
-        except aiohttp.ClientError:
-            return self._failures.plain("error", "The upstream's answer is not HTTP.")
-        if response.status == 200:
-            return response
+    def _broken(self, error: TimeoutError | OSError | aiohttp.ClientError) -> UpstreamFailure:
+        match error:
+            case aiohttp.ConnectionTimeoutError():
+                return self._failures.plain("unreachable", "No connection to the upstream in time.")
+            case TimeoutError():
+                return self._failures.plain("timeout", "The upstream did not answer in time.")
+            case OSError() | aiohttp.ServerDisconnectedError():
+                return self._failures.plain("unreachable", "No connection to the upstream.")
+            case _:
+                return self._failures.plain("error", "The upstream's answer is not HTTP.")
+
+    async def _refused(self, response: aiohttp.ClientResponse) -> UpstreamFailure:
         body = await read_all(response, self._failures, MAX_ERROR_BYTES)
         await hang_up(response, complete=False)
         text = b"" if isinstance(body, UpstreamFailure) else body
@@ -138,6 +140,7 @@ class OpenAICompatible:
                     limit=config.max_connections, keepalive_timeout=config.keepalive_s, ttl_dns_cache=30
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                headers=self._headers,
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=config.connect_timeout_s, sock_read=config.read_timeout_s
                 ),
