@@ -78,3 +78,8 @@ def test_a_result_cannot_end_its_wrapper_or_open_a_call(name):
     assert "&lt;/output>" in text or "&lt;/output&gt;" in text or "\\u003c/output>" in text
     for closer in ("</output>", "</tool_response>", "</tool_result>", "<|end|>"):
         assert text.count(closer) <= 1
+
+
+def test_a_value_with_a_line_break_at_its_edge_is_written_as_it_is() -> None:
+    written = DIALECTS["function_calls"].render_calls([("save", '{"text":"\\n<a>]]>\\n"}')])
+    assert '<parameter name="text"><![CDATA[\n<a>]]]]><![CDATA[>\n]]></parameter>' in written
