@@ -39,7 +39,7 @@ quick: $(PYTHON_READY) ## Lint and the fast tests, to run while working
 	$(BIN)/python -m pytest tests --ignore=tests/acceptance $(WORKERS) -q -m "not slow"
 
 .PHONY: acceptance
-acceptance: $(PYTHON_READY) ## The long runs: a thousand questions against simulated models, random upstreams, kills
+acceptance: $(PYTHON_READY) $(NODE_READY) ## The long runs: a thousand questions against simulated models, random upstreams, kills
 	$(BIN)/python -m pytest tests/acceptance -q
 
 .PHONY: bench
