@@ -5,6 +5,7 @@ from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
 from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
 from toolgate_core.request import parse_request
+from toolgate_core.request.parsing import MAX_REMEMBERED
 from toolgate_core.schema.definitions import NO_PARAMETERS
 
 HELLO: JsonValue = [{"role": "user", "content": "hello"}]
@@ -30,7 +31,7 @@ def refused(**fields: JsonValue) -> tuple[str | None, str | None]:
 
 
 def test_the_least_request_has_the_defaults() -> None:
-    assert parsed() == ChatRequest(body={"model": "m", "messages": HELLO}, model="m")
+    assert parsed() == ChatRequest(body={"model": "m", "messages": HELLO}, model="m", texts={"messages": encode(HELLO)})
 
 
 def test_everything_that_is_decided_on_is_typed() -> None:
@@ -56,6 +57,7 @@ def test_everything_that_is_decided_on_is_typed() -> None:
     assert parse_request(encode(fields)) == ChatRequest(
         body=fields,
         model="m",
+        texts={"messages": encode(HELLO), "tools": encode([tool("f", description="d")])},
         tools=(ToolDefinition("f", "d", NO_PARAMETERS),),
         tools_json=encode([tool("f", description="d")]),
         tool_choice=ToolChoice("required"),
@@ -68,6 +70,24 @@ def test_everything_that_is_decided_on_is_typed() -> None:
         max_tokens=10,
         logprobs=True,
     )
+
+
+def test_texts_are_the_clients_own_where_nothing_has_to_be_written_anew() -> None:
+    raw = b'{"model": "m", "messages" : [ {"role":"user", "content":"hi"} ], "tools": [ %b ] }' % encode(tool())
+    assert parse_request(raw).texts == {
+        "messages": b'[ {"role":"user", "content":"hi"} ]',
+        "tools": b"[ %b ]" % encode(tool()),
+    }
+    assert parsed(tools=[tool(description=None)]).texts == {"messages": encode(HELLO)}
+    assert parsed(messages=[{"role": "user", "content": "hi", "name": None}]).texts == {}
+    assert parsed(messages=[{"role": "assistant", "content": "hi", "tool_calls": []}]).texts == {}
+    assert parsed(functions=[{"name": "f"}]).texts == {"messages": encode(HELLO)}
+
+
+def test_tools_too_long_to_be_remembered_are_read_all_the_same() -> None:
+    request = parsed(tools=[tool(description="x" * MAX_REMEMBERED)])
+    assert request.tools[0].name == "f"
+    assert request == parsed(tools=[tool(description="x" * MAX_REMEMBERED)])
 
 
 def test_nulls_at_the_top_level_count_as_absent() -> None:

@@ -15,6 +15,7 @@ JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, J
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 _decoder = msgspec.json.Decoder()
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
 
@@ -26,6 +27,17 @@ def decode(text: str | bytes) -> JsonValue:
     """Return the value of `text`; raise `JsonTextError` for anything that is not one JSON value."""
     try:
         return cast("JsonValue", _decoder.decode(text))
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
+        raise JsonTextError(str(error) or type(error).__name__) from error
+
+
+def decode_fields(text: bytes) -> dict[str, bytes]:
+    """Return the JSON text of each member of the object that `text` holds; raise `JsonTextError` for all else.
+
+    A text may prove bad only when it is decoded itself.
+    """
+    try:
+        return {key: bytes(raw) for key, raw in _fields.decode(text).items()}
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError) as error:
         raise JsonTextError(str(error) or type(error).__name__) from error
 

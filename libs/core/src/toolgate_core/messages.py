@@ -74,12 +74,15 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     """A chat request that has been validated; everything that the gateway decides on, typed.
 
     `body` is the client's JSON object, without nulls at its top level and with legacy `functions` rewritten to
-    `tools`; fields that nobody here knows are still in it. `tools_json` is the JSON text of its `tools` (the key of
-    every cache). `stop` and `response_format` are what the client asked for (`stop` always as a tuple).
+    `tools`; fields that nobody here knows are still in it. `texts` holds the client's own JSON text of fields that
+    nobody needs to write anew: nothing in them was rewritten, and no null stands in them. `tools_json` is the JSON text
+    of its `tools` (the key of every cache). `stop` and `response_format` are what the client asked for (`stop` always
+    as a tuple).
     """
 
     body: JsonObject
     model: str
+    texts: dict[str, bytes] = {}
     tools: tuple[ToolDefinition, ...] = ()
     tools_json: bytes = b""
     tool_choice: ToolChoice = ToolChoice("none")

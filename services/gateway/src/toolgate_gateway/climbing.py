@@ -67,6 +67,7 @@ class Climbing:
         ]
         self._record.climbs = climbs
         errand = Errand(
+            request=request,
             route=self._route,
             stream=request.stream,
             request_id=self._exchange.request_id,

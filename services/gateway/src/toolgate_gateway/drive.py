@@ -22,6 +22,7 @@ from toolgate_core.ladder.effects import (
     Transformed,
     UpstreamFailure,
 )
+from toolgate_core.messages import ChatRequest
 from toolgate_core.transform import transform
 from toolgate_core.vocabulary import Strategy
 from toolgate_runtime.logs import Log
@@ -40,6 +41,7 @@ Emitter = Callable[[tuple[Event, ...]], Awaitable[None]]
 class Errand(Struct, frozen=True, kw_only=True):
     """What all climbs of one request share."""
 
+    request: ChatRequest
     route: Route
     stream: bool
     request_id: str
@@ -82,22 +84,20 @@ class Driver:
             result: Answer | Refusal = end.value
             return result
 
-    async def _act(self, effect: Effect) -> Reply:
+    def _act(self, effect: Effect) -> Awaitable[Reply]:
         match effect:
             case Read():
-                return await self._read()
-            case Emit(events):
-                await self._emit(events)
-                return None
-            case Extract():
-                return await self._extract(effect)
+                return self._read()
+            case Emit():
+                return self._emit(effect.events)
             case Transform():
-                return await self._transform(effect)
+                return self._transform(effect)
             case CallModel():
-                return await self._call_model(effect)
+                return self._call_model(effect)
+            case Extract():
+                return self._extract(effect)
             case HangUp():
-                await self._hang_up()
-                return None
+                return self._hang_up()
 
     async def _act_and_tell(self, effect: Effect) -> Reply:
         began = perf_counter()
@@ -116,13 +116,14 @@ class Driver:
     async def _call_model(self, effect: CallModel) -> Opened | UpstreamFailure:
         await self._hang_up()
         errand = self._errand
-        body = effect.body
+        body, own = effect.body, errand.request.body
+        texts = {key: text for key, text in errand.request.texts.items() if body.get(key) is own[key]}
         if body.get("model") != errand.route.model:
             body = {**body, "model": errand.route.model}
         self._call = UpstreamCall(
             errand.metrics, errand.route.upstream, str(effect.strategy.priority), errand.deps.clock
         )
-        answer = await errand.route.provider.call(body, stream=errand.stream, request_id=errand.request_id)
+        answer = await errand.route.provider.call(body, stream=errand.stream, request_id=errand.request_id, texts=texts)
         if isinstance(answer, UpstreamFailure):
             self._call.failed(answer)
             return answer

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toolgate_core.jsontext import JsonObject
+from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder import Answer, Attempt, Climb
 from toolgate_core.messages import Usage
 from toolgate_core.vocabulary import Strategy
 
 from toolgate_gateway.exchange import Headers
 
-NO_LADDER: Headers = ((b"x-toolgate-priority", b"none"), (b"x-toolgate-attempts", b"none"))
+_ATTEMPTS = b"x-toolgate-attempts"
+NO_LADDER: Headers = ((b"x-toolgate-priority", b"none"), (_ATTEMPTS, b"none"))
 
 
 def usage_json(usage: Usage) -> JsonObject:
@@ -38,35 +39,42 @@ def serving_usage(answers: Sequence[Answer]) -> Usage | None:
 
 def headers(climbs: Sequence[Climb]) -> Headers:
     """Return what is known now: the largest priority of the choices, and each choice's attempts."""
-    served = [climb.priority.priority for climb in climbs if climb.priority is not None]
-    priority = str(max(served)) if served else "none"
-    attempts = ";".join(climb.summary for climb in climbs) or "none"
-    return ((b"x-toolgate-priority", priority.encode()), (b"x-toolgate-attempts", attempts.encode()))
+    priority, attempts = 0, []
+    for climb in climbs:
+        attempts.append(climb.summary)
+        if climb.priority is not None:
+            priority = max(priority, climb.priority.priority)
+    told = ";".join(attempts) or "none"
+    return ((b"x-toolgate-priority", b"%d" % priority if priority else b"none"), (_ATTEMPTS, told.encode()))
 
 
 def field(climbs: Sequence[Climb], answers: Sequence[Answer]) -> JsonObject:
     """Return the `toolgate` field: strategy and priority of the choice that climbed highest, attempts of all."""
-    highest = _highest(answers)
-    totals = [answer.total_usage for answer in answers if answer.total_usage is not None]
+    highest: Strategy | None = None
+    total: Usage | None = None
+    repairs: list[JsonValue] = []
+    degraded = False
+    for answer in answers:
+        if highest is None or answer.strategy.priority > highest.priority:
+            highest = answer.strategy
+        if answer.total_usage is not None:
+            total = answer.total_usage if total is None else total + answer.total_usage
+        repairs.extend(answer.repairs)
+        degraded = degraded or answer.degraded
     return {
         "priority": highest.priority if highest is not None else None,
-        "strategy": highest.value if highest is not None else None,
+        "strategy": highest,
         "attempts": [_attempt(attempt, i, len(climbs)) for i, climb in enumerate(climbs) for attempt in climb.attempts],
-        "repairs": [tag for answer in answers for tag in answer.repairs],
-        "usage": usage_json(sum(totals, Usage())) if totals else None,
-        "degraded": any(answer.degraded for answer in answers),
+        "repairs": repairs,
+        "usage": usage_json(total) if total is not None else None,
+        "degraded": degraded,
     }
-
-
-def _highest(answers: Sequence[Answer]) -> Strategy | None:
-    strategies = [answer.strategy for answer in answers if answer.strategy is not None]
-    return max(strategies, key=lambda strategy: strategy.priority, default=None)
 
 
 def _attempt(attempt: Attempt, choice: int, choices: int) -> JsonObject:
     entry: JsonObject = {
-        "strategy": attempt.strategy.value,
-        "outcome": attempt.outcome.value,
+        "strategy": attempt.strategy,
+        "outcome": attempt.outcome,
         "duration_ms": round(attempt.duration_s * 1000, 1),
     }
     if choices > 1:

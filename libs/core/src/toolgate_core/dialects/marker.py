@@ -40,6 +40,8 @@ class MarkerScanner:
         if self.hit:
             self._pieces.append(text)
             return ""
+        if not text:
+            return ""
         scan = self._scan
         if not (
             self._tail or self._gap or scan.head or "<" in text or "`" in text or "~" in text or " to=" in text
@@ -59,7 +61,7 @@ class MarkerScanner:
         """The text has ended; return what was held, or nothing if a marker came true at the very end (`hit`)."""
         if self.hit:
             return ""
-        clean = self._scanned(self._tail, ended=True)
+        clean = self._scanned(self._tail, ended=True) if self._tail else ""
         if self.hit:
             return clean
         clean += "".join(self._gap)

@@ -17,10 +17,10 @@ def transform(effect: Transform) -> Transformed:
     """Return the request as it was given, with the fault of the attempt before it quoted."""
     request = effect.request
     body = own_tools(effect)
-    messages = mended(request.messages)
     if effect.fault is not None:
-        messages = quote(messages, effect.fault)
-    body["messages"] = list[JsonValue](messages)
+        body["messages"] = list[JsonValue](quote(mended(request.messages), effect.fault))
+    elif "messages" not in request.texts:
+        body["messages"] = list[JsonValue](mended(request.messages))
     return Transformed(body, Plan(strategy=effect.strategy, form="native", parallel=request.parallel))
 
 

@@ -9,8 +9,11 @@ from toolgate_core.request.legacy import convert_call, convert_result
 _SPEAKS = ("content", "refusal", "audio", "reasoning", "reasoning_content")
 
 
-def check_messages(body: JsonObject) -> None:
-    """Check the messages, and rewrite in place what an older or a careless client wrote; raise `RequestError`."""
+def check_messages(body: JsonObject) -> bool:
+    """Check the messages, and rewrite in place what an older or a careless client wrote; raise `RequestError`.
+
+    Returns whether anything was rewritten.
+    """
     messages = body.get("messages")
     if messages is None:
         raise RequestError(
@@ -21,9 +24,14 @@ def check_messages(body: JsonObject) -> None:
     if not messages:
         raise RequestError("'messages' must hold at least one message.", param="messages", code="empty_array")
     sequence = _Sequence()
+    rewritten = False
     for place, message in enumerate(messages):
-        messages[place] = sequence.take(message, place)
+        taken = sequence.take(message, place)
+        if taken is not message:
+            messages[place] = taken
+            rewritten = True
     sequence.end(len(messages) - 1)
+    return rewritten
 
 
 class _Sequence:

@@ -6,9 +6,10 @@ Fields that nobody here knows are left in the body: they belong to the upstream 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from toolgate_core.errors import RequestError
-from toolgate_core.jsontext import JsonObject, JsonTextError, decode, encode
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, decode_fields, encode
 from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
 from toolgate_core.request.choice import parse_choice
 from toolgate_core.request.fields import check_fields
@@ -21,6 +22,9 @@ from toolgate_core.schema.toolset import compiled
 MAX_NESTING = 256
 """Objects and arrays inside each other, in the whole body."""
 
+MAX_REMEMBERED = 256 * 1024
+"""Bytes of a `tools` array that is remembered; larger ones are read each time."""
+
 
 def parse_request(body: bytes) -> ChatRequest:
     """Return the validated request; raise `RequestError` (always 400) for the first thing that is wrong.
@@ -28,17 +32,19 @@ def parse_request(body: bytes) -> ChatRequest:
     Nulls at the top level count as absent; empty `tools` and empty `tool_calls` in the history are dropped; the older
     `functions` become tools, in the history too.
     """
-    content = _decoded(body)
+    content, texts = _decoded(body)
     model = content.get("model")
     if not isinstance(model, str) or not model:
         raise RequestError("You must provide a model parameter.", param="model")
     legacy = convert_functions(content)
-    check_messages(content)
+    if check_messages(content):
+        texts.pop("messages", None)
     fields = check_fields(content)
-    tools = _tools(content, legacy=legacy)
+    tools = _tools(content, texts.get("tools"), legacy=legacy)
     return ChatRequest(
         body=content,
         model=model,
+        texts=_as_written(texts, tools=tools.clean),
         tools=tools.definitions,
         tools_json=tools.json,
         tool_choice=tools.choice,
@@ -54,18 +60,64 @@ def parse_request(body: bytes) -> ChatRequest:
     )
 
 
-def _decoded(body: bytes) -> JsonObject:
+def _decoded(body: bytes) -> tuple[JsonObject, dict[str, bytes]]:
+    """Return the body without nulls, and the text of each of its fields.
+
+    Tools are most of a body, and the same in many requests: those whose text is known are not read again.
+    """
     try:
-        content = decode(body)
-    except JsonTextError as error:
-        raise RequestError(f"We could not parse the JSON body of your request: {error}.") from error
-    if not isinstance(content, dict):
-        raise RequestError("The JSON body of your request must be an object.")
-    if body.count(b"{") + body.count(b"[") > MAX_NESTING and deeper_than(body.decode(), MAX_NESTING):
-        raise RequestError(f"The JSON body of your request is nested more than {MAX_NESTING} levels deep.")
+        texts = decode_fields(body)
+        content = {key: _remembered(text).value if key == "tools" else _value(text) for key, text in texts.items()}
+    except JsonTextError:
+        raise _unreadable(body) from None
     if None in content.values():
-        return {key: value for key, value in content.items() if value is not None}
-    return content
+        return {key: value for key, value in content.items() if value is not None}, texts
+    return content, texts
+
+
+def _unreadable(body: bytes) -> RequestError:
+    """Return what is wrong with a body that is not an object, or not JSON."""
+    try:
+        decode(body)
+    except JsonTextError as error:
+        return RequestError(f"We could not parse the JSON body of your request: {error}.")
+    return RequestError("The JSON body of your request must be an object.")
+
+
+def _value(text: bytes) -> JsonValue:
+    """Return a field's value; the body around it is one level of the nesting."""
+    value = decode(text)
+    if text.count(b"{") + text.count(b"[") >= MAX_NESTING and deeper_than(text.decode(), MAX_NESTING - 1):
+        raise RequestError(f"The JSON body of your request is nested more than {MAX_NESTING} levels deep.")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _ToolsText:
+    value: JsonValue
+    json: bytes
+    clean: bool
+
+
+@lru_cache(maxsize=128)
+def _read_tools(text: bytes) -> _ToolsText:
+    value = _value(text)
+    return _ToolsText(value, encode(value), b"null" not in text)
+
+
+def _remembered(text: bytes) -> _ToolsText:
+    return _read_tools(text) if len(text) <= MAX_REMEMBERED else _read_tools.__wrapped__(text)
+
+
+def _as_written(texts: dict[str, bytes], *, tools: bool) -> dict[str, bytes]:
+    """Return the texts that may go on as they came."""
+    kept = {}
+    messages = texts.get("messages", b"null")
+    if b"null" not in messages and b'"tool_calls"' not in messages:
+        kept["messages"] = messages
+    if tools:
+        kept["tools"] = texts["tools"]
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +125,19 @@ class _Tools:
     definitions: tuple[ToolDefinition, ...]
     json: bytes
     choice: ToolChoice
+    clean: bool = False
 
 
 _NO_TOOLS = _Tools((), b"", ToolChoice("none"))
 
 
-def _tools(content: JsonObject, *, legacy: bool) -> _Tools:
+def _tools(content: JsonObject, text: bytes | None, *, legacy: bool) -> _Tools:
     tools = content.get("tools")
     if not tools:
         _without_tools(content)
         return _NO_TOOLS
-    tools_json = encode(tools)
+    read = None if text is None else _remembered(text)
+    tools_json = encode(tools) if read is None else read.json
     try:
         toolset = compiled(tools_json)
         check_names(toolset.names)
@@ -91,7 +145,8 @@ def _tools(content: JsonObject, *, legacy: bool) -> _Tools:
         if legacy:
             raise _as_functions(error) from error
         raise
-    return _Tools(toolset.definitions, tools_json, parse_choice(content.get("tool_choice"), toolset))
+    choice = parse_choice(content.get("tool_choice"), toolset)
+    return _Tools(toolset.definitions, tools_json, choice, clean=read is not None and read.clean)
 
 
 def _without_tools(content: JsonObject) -> None:

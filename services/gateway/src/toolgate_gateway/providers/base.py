@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from toolgate_core.errors import ToolgateError
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.effects import Piece, UpstreamFailure
+
+NO_TEXTS: Mapping[str, bytes] = MappingProxyType({})
 
 
 class UpstreamCutError(ToolgateError):
@@ -57,8 +60,13 @@ class Provider(Protocol):
 
     name: str
 
-    async def call(self, body: JsonObject, *, stream: bool, request_id: str) -> ModelAnswer | UpstreamFailure:
-        """Send a chat request in OpenAI's form (`model` is the upstream's own name) and await the answer's head."""
+    async def call(
+        self, body: JsonObject, *, stream: bool, request_id: str, texts: Mapping[str, bytes] = NO_TEXTS
+    ) -> ModelAnswer | UpstreamFailure:
+        """Send a chat request in OpenAI's form (`model` is the upstream's own name) and await the answer's head.
+
+        `texts`: the JSON text of fields of `body` that need not be written anew (`ChatRequest.texts`).
+        """
         ...
 
     async def forward(self, body: bytes, *, stream: bool, request_id: str) -> ForwardedAnswer | UpstreamFailure:

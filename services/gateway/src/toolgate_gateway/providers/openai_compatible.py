@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Final
 
 import aiohttp
-from toolgate_core.jsontext import JsonObject, JsonTextError, decode, encode
+from toolgate_core.jsontext import JsonObject, JsonTextError, decode
 from toolgate_core.ladder.effects import UpstreamFailure
 
 from toolgate_gateway.providers.answers import ForwardedBytes, StreamedAnswer, WholeAnswer, hang_up, read_all
-from toolgate_gateway.providers.base import ForwardedAnswer, ModelAnswer
+from toolgate_gateway.providers.base import NO_TEXTS, ForwardedAnswer, ModelAnswer
 from toolgate_gateway.providers.failures import FailureTable
 from toolgate_gateway.providers.upstream import UpstreamConfig
-from toolgate_gateway.providers.wire import request_body
+from toolgate_gateway.providers.wire import request_bytes
 
 MAX_ERROR_BYTES: Final = 256 * 1024
 MAX_MODELS_BYTES: Final = 16 * 1024 * 1024
@@ -40,10 +40,12 @@ class OpenAICompatible:
         self._headers = _headers(config)
         self._session: aiohttp.ClientSession | None = None
 
-    async def call(self, body: JsonObject, *, stream: bool, request_id: str) -> ModelAnswer | UpstreamFailure:
+    async def call(
+        self, body: JsonObject, *, stream: bool, request_id: str, texts: Mapping[str, bytes] = NO_TEXTS
+    ) -> ModelAnswer | UpstreamFailure:
         """Send a chat request and await the answer's head."""
         try:
-            data = encode(request_body(body, stream=stream))
+            data = request_bytes(body, texts, stream=stream)
         except JsonTextError as error:
             return self._failures.plain("refused", f"The request can't be written as JSON: {error}", status=400)
         response = await self._post(data, request_id)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
+from typing import cast
+
 import msgspec
 from msgspec import Struct, field
-from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.jsontext import JsonObject, JsonValue, encode
 from toolgate_core.messages import Usage
 from toolgate_core.vocabulary import FinishReason
 
@@ -190,20 +193,21 @@ def _clean_tool(tool: JsonValue) -> JsonValue:
     return tool
 
 
-def request_body(body: JsonObject, *, stream: bool) -> JsonObject:
+def request_body(body: JsonObject, *, stream: bool, as_written: Container[str] = ()) -> JsonObject:
     """Return what goes upstream: no nulls, no empty `tools`, usage always asked for.
 
     vLLM takes `tool_choice: null` for "not auto" and then returns no calls, and refuses `tools: []`; OpenAI refuses
-    `tool_calls: []`. A message's `content: null` stays: OpenAI wants it beside calls.
+    `tool_calls: []`. A message's `content: null` stays: OpenAI wants it beside calls. `as_written`: fields that are
+    known to hold none of that.
     """
     out = _without_nulls(body)
     messages, tools = out.get("messages"), out.get("tools")
-    if isinstance(messages, list):
+    if "messages" not in as_written and isinstance(messages, list):
         out["messages"] = [_clean_message(message) for message in messages]
     if tools == []:
         for key in ("tools", "tool_choice", "parallel_tool_calls"):
             out.pop(key, None)
-    elif isinstance(tools, list):
+    elif "tools" not in as_written and isinstance(tools, list):
         out["tools"] = [_clean_tool(tool) for tool in tools]
     options = out.pop("stream_options", None)
     out.pop("stream", None)
@@ -211,3 +215,11 @@ def request_body(body: JsonObject, *, stream: bool) -> JsonObject:
         out["stream"] = True
         out["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
     return out
+
+
+def request_bytes(body: JsonObject, texts: Mapping[str, bytes], *, stream: bool) -> bytes:
+    """Return the JSON text of `request_body`, with `texts` for their fields; raise `JsonTextError`."""
+    out = cast("dict[str, object]", request_body(body, stream=stream, as_written=texts))
+    for key, text in texts.items():
+        out[key] = msgspec.Raw(text)
+    return encode(cast("JsonObject", out))
