@@ -693,3 +693,62 @@ def test_what_is_bad_in_an_envelope_is_no_cut_since_its_limit_is_wider() -> None
     world = World([said(text), decided(("ping", {}))], policy=policy, max_tokens=5)
     assert isinstance(world.run(), Answer)
     assert world.climb.attempts[-1].succeeded
+
+
+# response_format
+
+FORMAT = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "a",
+        "schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+def answered(answer: str) -> list[Piece | UpstreamFailure]:
+    return said(f'{{"action":"answer","answer":{answer}}}')
+
+
+@pytest.mark.parametrize("bad", ['"plain text"', "{}", '{"city":3}'])
+def test_an_answer_that_does_not_fit_the_response_format_is_tried_again(bad: str) -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
+    world = World([answered(bad), answered('{"city":"Oslo"}')], policy=policy, response_format=FORMAT)
+    assert isinstance(world.run(), Answer)
+    assert (world.text, world.climb.summary) == ('{"city":"Oslo"}', "bridge:schema_invalid,bridge:ok")
+
+
+def test_a_streamed_answer_that_is_no_object_is_noticed_before_it_is_sent() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
+    world = World([answered('"no"'), answered('{"city":3}')], policy=policy, response_format=FORMAT, stream=True)
+    assert isinstance(world.run(), Answer)
+    assert (world.text, world.climb.summary) == ('{"city":3}', "bridge:schema_invalid,bridge:ok")
+
+
+def test_a_call_needs_no_response_format() -> None:
+    world = World([decided(("ping", {}))], policy=Policy(ladder=(Strategy.BRIDGE,)), response_format=FORMAT)
+    assert isinstance(world.run(), Answer)
+    assert world.calls == [("ping", {})]
+
+
+def test_an_answer_that_is_no_json_does_not_fit_a_schema_without_a_type() -> None:
+    odd = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"minimum": 3}}}
+    policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
+    world = World([answered('"not json"'), answered("4")], policy=policy, response_format=odd)
+    assert isinstance(world.run(), Answer)
+    assert (world.text, world.climb.summary) == ("4", "bridge:schema_invalid,bridge:ok")
+
+
+def test_json_mode_wants_an_object() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
+    world = World([answered('"x"'), answered("{}")], policy=policy, response_format={"type": "json_object"})
+    assert isinstance(world.run(), Answer)
+    assert world.text == "{}"
+
+
+def test_an_upstream_that_failed_again_and_again_is_not_to_be_asked_again_by_the_client() -> None:
+    refusal = World([failed("error")] * 4, policy=ALL).run()
+    once = World([failed("error")], policy=Policy(ladder=(Strategy.NATIVE,))).run()
+    assert isinstance(refusal, Refusal)
+    assert isinstance(once, Refusal)
+    assert (refusal.should_retry, once.should_retry) == (False, None)

@@ -68,8 +68,15 @@ def judge(reading: Reading, request: ChatRequest) -> tuple[AttemptOutcome, str]:
         return AttemptOutcome.TRUNCATED, "The answer was cut by the token limit before a call was complete."
     if reading.undecided:
         return AttemptOutcome.PARSE_ERROR, "The answer had to be one JSON object, a decision, and was not."
+    return _judge_text(reading, request)
+
+
+def _judge_text(reading: Reading, request: ChatRequest) -> tuple[AttemptOutcome, str]:
+    """Return what text without a call is worth."""
     if request.tool_choice.forced:
         return AttemptOutcome.NO_TOOL_CALL, "The answer had to be a tool call and was text."
     if not reading.text.strip() and request.tool_choice.mode != "none":
         return AttemptOutcome.NO_TOOL_CALL, "The answer was empty."
+    if reading.finish == "stop" and (misfit := reading.misfit):
+        return AttemptOutcome.SCHEMA_INVALID, misfit
     return AttemptOutcome.SUCCESS_TEXT, ""

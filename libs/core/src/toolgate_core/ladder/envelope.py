@@ -6,8 +6,9 @@ is applied to the answer by us, and its token limit leaves room for what stands 
 
 from __future__ import annotations
 
-from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
+from toolgate_core.jsontext import JsonObject, encode, encode_str
 from toolgate_core.messages import ChatRequest
+from toolgate_core.schema.answer import answer_schema
 from toolgate_core.schema.decision import decision_for
 
 ENVELOPE_TOKENS = 64
@@ -20,7 +21,6 @@ _NOT_EMULATED = (
     *("guided_json", "guided_regex", "guided_choice", "guided_grammar"),
 )
 _LIMITS = ("max_tokens", "max_completion_tokens")
-_ANY_OBJECT: JsonObject = {"type": "object"}
 
 
 def without_tools(body: JsonObject) -> JsonObject:
@@ -55,18 +55,6 @@ def widen(body: JsonObject) -> None:
         limit = body.get(field)
         if isinstance(limit, int):
             body[field] = limit + ENVELOPE_TOKENS
-
-
-def answer_schema(request: ChatRequest) -> JsonObject | None:
-    """Return the schema that the client wants its answer to have; None for text."""
-    wanted = request.response_format
-    if wanted is None:
-        return None
-    described = wanted.get("json_schema")
-    schema: JsonValue = described.get("schema") if isinstance(described, dict) else None
-    if isinstance(schema, dict):
-        return schema
-    return _ANY_OBJECT if wanted.get("type") in ("json_object", "json_schema") else None
 
 
 def answer_rule(request: ChatRequest, *, what: str) -> str:

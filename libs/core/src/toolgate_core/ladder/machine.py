@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
+from msgspec.structs import replace
+
 from toolgate_core.events import TextDelta
 from toolgate_core.fault import Fault
 from toolgate_core.ladder.attempt import Try, judge
@@ -303,15 +305,17 @@ class Climb:
             yield Emit((TextDelta(text),))
             return self._ended("stop", best)
         if self._failure is not None and all(a.outcome in _UPSTREAM for a in self._attempts):
-            return refusal_of(self._failure)
+            # The ladder has tried again and again: a client that did the same would multiply it.
+            return replace(refusal_of(self._failure), should_retry=False if len(self._attempts) > 1 else None)
         return self._unavailable()
 
     def _unavailable(self) -> Refusal:
+        wanted = "tool call" if self._request.tool_choice.forced else "answer"
         return Refusal(
             status=502,
             type="server_error",
             code=TOO_LITTLE,
-            message=f"No valid tool call could be had from the model ({self.summary or 'no attempt'}).",
+            message=f"No valid {wanted} could be had from the model ({self.summary or 'no attempt'}).",
             outcome=RequestOutcome.EXHAUSTED,
             should_retry=False,
         )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from toolgate_core.dialects import MarkerScanner
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 from toolgate_core.fault import Fault
-from toolgate_core.jsontext import JsonObject
+from toolgate_core.jsontext import JsonObject, encode
 from toolgate_core.ladder.effects import (
     CallDelta,
     Effect,
@@ -30,6 +30,7 @@ from toolgate_core.ladder.stop import StopFilter
 from toolgate_core.messages import ChatRequest, Usage
 from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset
+from toolgate_core.schema.answer import answer_check, answer_schema
 from toolgate_core.settle import settle
 from toolgate_core.vocabulary import FinishReason, Reason, TextEnd
 
@@ -71,6 +72,8 @@ class Reading:
         self._early = early
         self._clock = clock
         self._scanner = MarkerScanner() if plan.form == "native" else None
+        schema = answer_schema(request) if plan.form == "decision" else None
+        self._check = answer_check(encode(schema)) if schema is not None else None
         self._extracting = False
         self._stop = StopFilter(plan.stop)
         self._held: list[Event] = []
@@ -96,6 +99,11 @@ class Reading:
     def text(self) -> str:
         """The clean text of the answer so far."""
         return "".join(self._text)
+
+    @property
+    def misfit(self) -> str:
+        """What is wrong with the form of the answer, in one sentence; empty where nothing is or all has been sent."""
+        return "" if self._check is None or self._outbox.text_sent else self._check.misfit(self.text)
 
     @property
     def undecided(self) -> bool:
@@ -220,6 +228,8 @@ class Reading:
             # Clients and routers refuse content after the first tool delta, so it can't be sent any more.
             self._repairs.append("text_after_call")
             return
+        if self._check is not None and self._check.object_only and not self._text and text.lstrip()[0] != "{":
+            self._fail(Reason.SCHEMA_INVALID, "The answer must be a JSON object.")
         self._text.append(text)
         if self._plan.form != "text":
             self._send(TextDelta(text))

@@ -1,0 +1,50 @@
+"""The form that a client wants its answer to have (`response_format`), held against what a model answered."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import cast
+
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
+from toolgate_core.messages import ChatRequest
+from toolgate_core.schema.compiling import compile_schema
+
+_ANY_OBJECT: JsonObject = {"type": "object"}
+
+
+def answer_schema(request: ChatRequest) -> JsonObject | None:
+    """Return the schema that the client wants its answer to have; None for text."""
+    wanted = request.response_format
+    if wanted is None:
+        return None
+    described = wanted.get("json_schema")
+    schema: JsonValue = described.get("schema") if isinstance(described, dict) else None
+    if isinstance(schema, dict):
+        return schema
+    return _ANY_OBJECT if wanted.get("type") in ("json_object", "json_schema") else None
+
+
+class AnswerCheck:
+    """Holds answers against one schema, which has been validated. `object_only`: no answer but an object can fit."""
+
+    def __init__(self, schema: JsonObject) -> None:
+        self.object_only = schema.get("type") == "object"
+        self._validator = compile_schema(schema, object_only=False)
+
+    def misfit(self, text: str) -> str:
+        """Return one sentence about what is wrong with an answer; empty where nothing is."""
+        try:
+            value = decode(text)
+        except JsonTextError:
+            return "The answer must be JSON that fits the schema of the response format."
+        if self._validator.is_valid(value):
+            return ""
+        error = next(self._validator.iter_errors(value))
+        place = "/".join(str(step) for step in error.instance_path)
+        return f"The answer does not fit the schema of the response format at '{place}'."
+
+
+@lru_cache(maxsize=64)
+def answer_check(schema_json: bytes) -> AnswerCheck:
+    """Return the check for the JSON text of a schema, from the 64 that were asked for last."""
+    return AnswerCheck(cast("JsonObject", decode(schema_json)))
