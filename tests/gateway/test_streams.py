@@ -19,7 +19,7 @@ from tests.gateway.house import (
     native,
     text_stream,
 )
-from tests.support.upstream import Reply, Request, chunk, event, stream
+from tests.support.upstream import Reply, Request, answer, chunk, completion, event, stream
 
 NAMED = {"type": "function", "function": {"name": "get_weather"}}
 
@@ -264,10 +264,29 @@ async def test_silence_is_filled_with_comments_that_clients_skip() -> None:
         response = await house.post({**asked(tool_choice="required"), "stream": True})
         assert response.text.startswith(": keep-alive\n\n: keep-alive\n\n")
         assert response.headers["x-toolgate-attempts"] == "native:pending"
+        assert response.headers["x-toolgate-priority"] == "pending"
         assert json.loads(response.text.rstrip().rsplit("data: ", 1)[1])["error"]["code"] == "timeout"
         late.set()
         async with house.openai().chat.completions.stream(**asked()) as streamed:
             assert (await streamed.get_final_completion()).choices[0].message.content == "Hello."
+
+
+@pytest.mark.parametrize("path", ["/v1", "/passthrough/v1"])
+async def test_a_forwarded_stream_is_kept_alive_before_its_upstream_says_a_word(path: str) -> None:
+    body = {"model": MODEL, "messages": asked()["messages"], "stream": True}
+    async with gateway(Reply((), then="silence"), keep_alive_s=0.05, request_timeout_ms=500) as house:
+        response = await house.post(body, path=f"{path}/chat/completions")
+        assert response.text.startswith(": keep-alive\n\n: keep-alive\n\n")
+        assert response.headers["x-toolgate-priority"] == "none"
+        assert json.loads(response.text.rstrip().rsplit("data: ", 1)[1])["error"]["code"] == "timeout"
+
+
+async def test_a_forwarded_stream_that_comes_as_a_whole_answer_is_passed_on() -> None:
+    body = {"model": MODEL, "messages": asked()["messages"], "stream": True}
+    async with gateway(answer(completion({"role": "assistant", "content": "Hi"}))) as house:
+        response = await house.post(body)
+        assert response.headers["content-type"] == "application/json"
+        assert response.json()["choices"][0]["message"]["content"] == "Hi"
 
 
 async def test_a_hundred_streams_at_once_do_not_mix() -> None:

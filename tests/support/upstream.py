@@ -32,7 +32,7 @@ class Reply:
     """What to answer: `parts` are written one by one.
 
     `parts` None: close the connection without an answer. `then`: what follows the last part: the proper `end`, `cut`
-    (close at once), or `hang` (say nothing more, keep the connection). `pause`: the other side gets to read each part
+    (close at once), or `hang` (say nothing more, keep the connection); `silence` says nothing at all. `pause`: the other side gets to read each part
     by itself. `framing`: `chunked`, `length` or `close` (the end of the connection ends the body).
     """
 
@@ -128,12 +128,13 @@ class ScriptedUpstream:
             reply = self._pick(request)
             if reply.parts is None:
                 return
-            await _write_reply(reply, writer)
+            if reply.then != "silence":
+                await _write_reply(reply, writer)
             if reply.then == "cut":
                 await writer.drain()
                 writer.close()
                 return
-            if reply.then == "hang":
+            if reply.then in ("hang", "silence"):
                 await reader.read()
                 request.gone.set()
                 return

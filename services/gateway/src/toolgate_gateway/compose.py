@@ -36,7 +36,7 @@ def providers(settings: GatewaySettings) -> dict[str, Provider]:
                 url=place.url,
                 api_key=place.key(),
                 provider=place.provider,
-                read_timeout_s=place.read_timeout_s,
+                read_timeout_s=place.read_timeout_s or settings.request_timeout_ms / 1000,
                 max_connections=place.max_connections,
                 headers=place.headers,
             )

@@ -38,14 +38,18 @@ def serving_usage(answers: Sequence[Answer]) -> Usage | None:
 
 
 def headers(climbs: Sequence[Climb]) -> Headers:
-    """Return what is known now: the largest priority of the choices, and each choice's attempts."""
+    """Return what is known now: the largest priority of the choices, and each choice's attempts.
+
+    The priority is `pending` while nothing but comments has been sent, and `none` where no strategy served.
+    """
     priority, attempts = 0, []
     for climb in climbs:
         attempts.append(climb.summary)
         if climb.priority is not None:
             priority = max(priority, climb.priority.priority)
     told = ";".join(attempts) or "none"
-    return ((b"x-toolgate-priority", b"%d" % priority if priority else b"none"), (_ATTEMPTS, told.encode()))
+    unknown = b"pending" if ":pending" in told else b"none"
+    return ((b"x-toolgate-priority", b"%d" % priority if priority else unknown), (_ATTEMPTS, told.encode()))
 
 
 def field(climbs: Sequence[Climb], answers: Sequence[Answer]) -> JsonObject:

@@ -71,32 +71,35 @@ class Forwarding:
         self._record = visit.record
         self._route = route
         self._head = head
+        self._call = UpstreamCall(self._gateway.metrics, route.upstream, "none", self._gateway.deps.clock)
+        self._answer: ForwardedAnswer | None = None
 
     async def run(self, body: bytes) -> None:
         """Serve the request; raise what keeps it from an answer, unless a stream has begun."""
         if self._head.model != self._route.model:
             body = with_model(body, self._route.model)
-        stream = bool(self._head.stream)
-        gateway, route = self._gateway, self._route
-        call = UpstreamCall(gateway.metrics, route.upstream, "none", gateway.deps.clock)
-        answer: ForwardedAnswer | None = None
         try:
-            with self._lifeline.scope():
-                opened = await route.provider.forward(body, stream=stream, request_id=self._exchange.request_id)
-            if isinstance(opened, UpstreamFailure):
-                call.failed(opened)
-                raise from_upstream(opened)
-            answer = opened
-            if stream and answer.headers.get("content-type", "").startswith("text/event-stream"):
-                await self._stream(answer, call)
+            if self._head.stream:
+                await self._streamed(body)
             else:
-                await self._whole(answer, call)
+                await self._whole(await self._open(body))
         finally:
-            call.end(CANCELLED)
-            if answer is not None:
-                await answer.close()
+            self._call.end(CANCELLED)
+            if self._answer is not None:
+                await self._answer.close()
 
-    async def _whole(self, answer: ForwardedAnswer, call: UpstreamCall) -> None:
+    async def _open(self, body: bytes) -> ForwardedAnswer:
+        stream = bool(self._head.stream)
+        with self._lifeline.scope():
+            opened = await self._route.provider.forward(body, stream=stream, request_id=self._exchange.request_id)
+        if isinstance(opened, UpstreamFailure):
+            self._call.failed(opened)
+            raise from_upstream(opened)
+        self._answer = opened
+        return opened
+
+    async def _whole(self, answer: ForwardedAnswer) -> None:
+        call = self._call
         parts: list[bytes] = []
         try:
             with self._lifeline.scope():
@@ -115,33 +118,45 @@ class Forwarding:
         kind = answer.headers.get("content-type", "application/json").encode("latin-1")
         await self._exchange.respond(200, body, self._headers(answer), kind=kind)
 
-    async def _stream(self, answer: ForwardedAnswer, call: UpstreamCall) -> None:
-        headers = self._headers(answer)
-        stream = EventStream(self._exchange, lambda: headers, self._gateway.settings.keep_alive_s)
+    async def _streamed(self, body: bytes) -> None:
+        """Serve a request for a stream: while the upstream is silent, its client hears comments from the start."""
+        stream = EventStream(self._exchange, self._stream_headers, self._gateway.settings.keep_alive_s)
         try:
-            with self._lifeline.scope():
-                async for chunk in answer.chunks():
-                    call.heard()
-                    self._record.first_token()
-                    await stream.write(chunk)
-            call.end("200")
-            with self._lifeline.last_words(LAST_WORDS_S):
-                await stream.close(b"")
+            answer = await self._open(body)
+            if answer.headers.get("content-type", "").startswith("text/event-stream"):
+                await self._stream(answer, stream)
+            elif stream.started:
+                raise _no_stream()
+            else:
+                stream.release()
+                await self._whole(answer)
         except ClientGoneError:
             self._record.abort("client")
             raise
         except Exception as error:  # noqa: BLE001 - the boundary of a request
-            await self._fail(stream, call, error)
+            await self._fail(stream, error)
         finally:
             stream.release()
 
-    async def _fail(self, stream: EventStream, call: UpstreamCall, error: Exception) -> None:
+    async def _stream(self, answer: ForwardedAnswer, stream: EventStream) -> None:
+        with self._lifeline.scope():
+            async for chunk in answer.chunks():
+                self._call.heard()
+                self._record.first_token()
+                await stream.write(chunk)
+        self._call.end("200")
+        with self._lifeline.last_words(LAST_WORDS_S):
+            await stream.close(b"")
+
+    async def _fail(self, stream: EventStream, error: Exception) -> None:
         """Tell the client of a failure, within the stream where that has begun."""
         if isinstance(error, UpstreamCutError):
-            call.end("reset")
+            self._call.end("reset")
             failure = _cut()
         else:
             failure = explain(error, self._gateway.log)
+        if self._answer is None and not stream.started:
+            raise failure from error
         self._record.abort("upstream" if failure.status in (502, 504) else "gateway")
         if not stream.started:
             raise failure from error
@@ -151,6 +166,9 @@ class Forwarding:
         with self._lifeline.last_words(LAST_WORDS_S):
             await stream.close(seam + error_event(failure.body()))
 
+    def _stream_headers(self) -> Headers:
+        return NO_LADDER if self._answer is None else self._headers(self._answer)
+
     def _headers(self, answer: ForwardedAnswer) -> Headers:
         kept = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
@@ -158,6 +176,16 @@ class Forwarding:
             if name.lower().startswith(_KEPT_HEADERS)
         ]
         return [*NO_LADDER, *kept]
+
+
+def _no_stream() -> ApiError:
+    return ApiError(
+        502,
+        "The upstream did not answer with the stream that it was asked for.",
+        kind=SERVER,
+        code="upstream_error",
+        outcome=RequestOutcome.UPSTREAM_ERROR,
+    )
 
 
 def _cut() -> ApiError:

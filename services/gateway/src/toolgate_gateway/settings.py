@@ -18,7 +18,8 @@ class UpstreamEntry(BaseModel):
 
     `url` is a base (with or without `/v1`) or the full path of chat completions. The key is given as it is or as a
     file that holds it. `read_timeout_s` is the longest silence that is borne, before and between the bytes of an
-    answer. `headers` go with every request. `capabilities` overrides what the presets of its models assume.
+    answer; unset: as long as the request may take. `headers` go with every request. `capabilities` overrides what the
+    presets of its models assume.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,7 +28,7 @@ class UpstreamEntry(BaseModel):
     api_key: SecretStr | None = None
     api_key_file: Path | None = None
     provider: Literal["openai_compatible"] = "openai_compatible"
-    read_timeout_s: float = Field(default=120.0, gt=0)
+    read_timeout_s: float | None = Field(default=None, gt=0)
     max_connections: int = Field(default=2000, ge=0)
     headers: dict[str, str] = Field(default_factory=dict)
     capabilities: dict[str, JsonValue] = Field(default_factory=dict)
