@@ -29,6 +29,14 @@ class SseReader:
         """Return the data of every event that `chunk` completes; raise `SseTooLongError`."""
         if self._after_cr or b"\r" in chunk:
             chunk = self._unify_line_ends(chunk)
+        if b"\n\n" in chunk and not self._data:
+            chunk = b"".join((*self._tail, chunk))
+            self._tail.clear()
+            end = chunk.rindex(b"\n\n")
+            events = self._plain(chunk[:end])
+            if events and b"\n" not in chunk[end + 2 :]:
+                self._keep(chunk[end + 2 :])
+                return events
         lines = chunk.split(b"\n")
         last = lines.pop()
         if lines and self._tail:
@@ -36,9 +44,7 @@ class SseReader:
             lines[0] = b"".join(self._tail)
             self._tail.clear()
         events = self._take(lines) if lines else []
-        if last:
-            self._tail.append(last)
-            self._hold(len(last))
+        self._keep(last)
         return events
 
     def finish(self) -> list[bytes]:
@@ -46,6 +52,23 @@ class SseReader:
         rest = b"".join(self._tail)
         self._tail.clear()
         return self._take([rest, b""])
+
+    def _plain(self, text: bytes) -> list[bytes]:
+        """Return the events of a text that is nothing but single lines of data with blank lines between; else none."""
+        if not text.startswith(b"data: "):
+            return []
+        events = text[6:].split(b"\n\ndata: ")
+        if text.count(b"\n") != 2 * (len(events) - 1):
+            return []
+        self._at_start = False
+        self._held_bytes = 0
+        return events
+
+    def _keep(self, last: bytes) -> None:
+        """Keep a line that has not ended."""
+        if last:
+            self._tail.append(last)
+            self._hold(len(last))
 
     def _take(self, lines: list[bytes]) -> list[bytes]:
         if self._at_start and lines:

@@ -13,7 +13,7 @@ from toolgate_core.ladder.effects import Piece, UpstreamFailure
 from toolgate_gateway.providers.base import UpstreamCutError
 from toolgate_gateway.providers.failures import FailureTable
 from toolgate_gateway.providers.joiner import ChunkJoiner
-from toolgate_gateway.providers.wire import AnswerBody, decode_answer
+from toolgate_gateway.providers.wire import AnswerBody, decode_answer, decode_burst
 from toolgate_gateway.sse_reader import SseReader, SseTooLongError
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -106,8 +106,10 @@ class StreamedAnswer:
         except SseTooLongError:
             self._ending = self._failures.plain("error", "The upstream sent an event that is too long.")
             return
-        for data in events:
-            self._take(data, last=not part)
+        burst = decode_burst(events[:-1]) if len(events) > 1 else []
+        done = self._joiner.add_texts(burst) if burst else 0
+        for place, data in enumerate(events[done:], done):
+            self._take(data, burst[place] if place < len(burst) else decode_answer(data), last=not part)
             if self._ending is not None:
                 return
         if not part:
@@ -124,12 +126,10 @@ class StreamedAnswer:
         except TimeoutError:
             return b""
 
-    def _take(self, data: bytes, *, last: bool) -> None:
+    def _take(self, data: bytes, answer: AnswerBody | None, *, last: bool) -> None:
         if data.startswith(b"[DONE]"):
             self._ending = self._conclude(None)
-            return
-        answer = decode_answer(data)
-        if answer is None:
+        elif answer is None:
             # What the end of the stream broke off is a cut, not bad JSON.
             if data.strip() and not last:
                 self._ending = self._failures.plain("error", "The upstream sent a chunk that can't be read.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import cast
 
 from toolgate_core.jsontext import JsonObject, encode_str
@@ -18,6 +20,9 @@ from toolgate_gateway.providers.wire import (
     finish_reason,
     reasoning_text,
 )
+
+_others = attrgetter("reasoning", "reasoning_content", "function_call", "refusal")
+_NO_OTHERS = (None, None, None, None)
 
 
 class _OpenCall:
@@ -80,6 +85,28 @@ class ChunkJoiner:
         for choice in chunk.choices:
             if not choice.index:  # an upstream is only ever asked for one choice
                 self._add_choice(choice)
+
+    def add_texts(self, chunks: Sequence[AnswerBody]) -> int:
+        """Take in chunks from the first on, as long as each is text and nothing else; return how many those are.
+
+        In a burst nearly all chunks are, and this is the work per chunk.
+        """
+        texts = self._text
+        for count, chunk in enumerate(chunks):
+            choices = chunk.choices
+            if not choices or chunk.usage is not None or chunk.error is not None or len(choices) > 1:
+                return count
+            choice = choices[0]
+            body = choice.delta
+            if body is None or choice.index or choice.finish_reason or choice.logprobs is not None:
+                return count
+            content = body.content
+            if isinstance(content, list) or body.tool_calls or _others(body) != _NO_OTHERS:
+                return count
+            if content:
+                texts.append(content)
+            self.began = True
+        return len(chunks)
 
     def take(self, *, final: bool = False) -> Piece:
         """Return what is new; with `final`, the last piece, which has `finish` and `usage`."""

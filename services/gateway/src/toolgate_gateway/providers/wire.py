@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -107,6 +107,7 @@ class AnswerBody(Struct):
 
 
 _decoder = msgspec.json.Decoder(AnswerBody)
+_burst_decoder = msgspec.json.Decoder(list[AnswerBody])
 
 
 def decode_answer(data: bytes) -> AnswerBody | None:
@@ -124,6 +125,15 @@ def decode_answer(data: bytes) -> AnswerBody | None:
         return msgspec.convert(msgspec.json.decode(data), AnswerBody, strict=False)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
         return None
+
+
+def decode_burst(chunks: Sequence[bytes]) -> list[AnswerBody]:
+    """Return the chunks of one read, decoded at once; nothing where they have to be looked at one by one."""
+    try:
+        answers = _burst_decoder.decode(b"[%b]" % b",".join(chunks))
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+        return []
+    return answers if len(answers) == len(chunks) else []
 
 
 def content_text(content: Content) -> str:
