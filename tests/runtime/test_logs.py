@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -149,3 +150,48 @@ def test_a_second_handler_gets_the_events_as_records(caplog: pytest.LogCaptureFi
     log.info("event", fact=1)
     assert written(stream) == [{"level": "info", "service": "s", "msg": "event", "fact": 1}]
     assert [record.getMessage() for record in caplog.records] == ["event"]
+
+
+async def test_gathered_lines_are_written_together_and_in_order() -> None:
+    stream = io.StringIO()
+    log = logs.configure("s", stream=stream)
+    with logs.gathered():
+        token = logs.request_id.set("r1")
+        log.info("first")
+        logs.request_id.reset(token)
+        log.info("second")
+        assert written(stream) == []
+        log.warning("third")
+        assert [line["msg"] for line in written(stream)] == ["first", "second", "third"]
+        log.info("fourth")
+        logging.getLogger("other").warning("fifth")
+        log.info("sixth")
+        await asyncio.to_thread(log.info, "seventh")
+        assert [line["msg"] for line in written(stream)][3:] == ["fourth", "fifth", "sixth", "seventh"]
+        log.info("eighth")
+    log.info("ninth")
+    lines = written(stream)
+    assert [line["msg"] for line in lines][7:] == ["eighth", "ninth"]
+    assert [line.get("request_id") for line in lines[:2]] == ["r1", None]
+
+
+async def test_gathered_lines_do_not_wait_for_others() -> None:
+    class Told(io.StringIO):
+        def flush(self) -> None:
+            told.set()
+
+    told = asyncio.Event()
+    stream = Told()
+    log = logs.configure("s", stream=stream)
+    with logs.gathered():
+        log.info("alone")
+        await told.wait()
+        assert [line["msg"] for line in written(stream)] == ["alone"]
+
+
+async def test_where_others_read_the_log_nothing_is_gathered(caplog: pytest.LogCaptureFixture) -> None:
+    logs.configure("s", stream=io.StringIO())
+    logging.getLogger().addHandler(caplog.handler)
+    with logs.gathered():
+        logs.Log().info("event")
+        assert [record.getMessage() for record in caplog.records] == ["event"]

@@ -13,7 +13,7 @@ from typing import cast
 import uvicorn
 from msgspec import Struct
 from toolgate_runtime.errors import StartError
-from toolgate_runtime.logs import Log
+from toolgate_runtime.logs import Log, gathered
 from toolgate_runtime.metrics import MetricsServer
 from uvicorn._types import ASGIApplication
 
@@ -68,7 +68,8 @@ async def serve(
             metrics = _serve_metrics(settings, deps, ports)
             app = _app(settings, deps)
             bound = Ports(listener.getsockname()[1], metrics)
-            await _run(_Server(settings, app), listener, bound, stop or _on_signals(), ready)
+            with gathered():
+                await _run(_Server(settings, app), listener, bound, stop or _on_signals(), ready)
 
 
 def _app(settings: GatewaySettings, deps: Deps) -> App:
