@@ -39,14 +39,6 @@ class ToolChoice(Struct, frozen=True):
         return self.allowed is None or name in self.allowed
 
 
-class ToolCall(Struct, frozen=True):
-    """A settled call; `arguments` is the JSON text of an object."""
-
-    id: str
-    name: str
-    arguments: str
-
-
 class Usage(Struct, frozen=True):
     """Tokens, as the upstream counted them; reasoning and cached tokens are part of the other two."""
 

@@ -102,12 +102,6 @@ class Models:
         # One caller's end must not end the others' wait.
         await asyncio.shield(self._asking)
 
-    async def keep_fresh(self, every_s: float) -> None:
-        """Refresh for ever."""
-        while True:
-            await self.refresh()
-            await asyncio.sleep(every_s)
-
     async def _ask(self) -> None:
         try:
             await asyncio.gather(*(self._ask_one(name) for name in self._upstreams))

@@ -43,17 +43,17 @@ class EnvelopeGrammar(Grammar, frozen=True, kw_only=True):
 class TaggedGrammar(Grammar, frozen=True, kw_only=True):
     """One element per call, one element per argument; the value's type comes from the tool's schema.
 
+    The five XML entities and CDATA sections are decoded, once.
+
     Attributes:
         sections: names of the tags around the calls; they may be missing.
         calls: names of the tag around a call; its attribute `name` is the tool's.
         parameters: names of the tag around an argument; its attribute `name` is the key.
-        entities: the five XML entities and CDATA sections are decoded, once.
     """
 
     sections: tuple[str, ...]
     calls: tuple[str, ...]
     parameters: tuple[str, ...]
-    entities: bool = True
 
 
 class MessageGrammar(Grammar, frozen=True, kw_only=True):
