@@ -4,8 +4,8 @@ import pytest
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
 from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
+from toolgate_core.recall import MAX_REMEMBERED
 from toolgate_core.request import parse_request
-from toolgate_core.request.parsing import MAX_REMEMBERED
 from toolgate_core.schema.definitions import NO_PARAMETERS
 
 HELLO: JsonValue = [{"role": "user", "content": "hello"}]

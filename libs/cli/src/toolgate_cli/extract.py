@@ -15,7 +15,7 @@ from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode
 from toolgate_core.messages import ToolChoice
 from toolgate_core.plan import Plan
-from toolgate_core.schema import Toolset, parse_tools
+from toolgate_core.schema import Toolset, compiled, parse_tools
 from toolgate_core.settle import settle
 from toolgate_core.vocabulary import Strategy, TextEnd
 
@@ -147,7 +147,6 @@ class Lines:
         self._dialect = dialect
         self._finish = finish
         self._step = step
-        self._toolsets: dict[bytes, Toolset] = {}
         self.failed = False
 
     def do(self, line: bytes) -> bytes:
@@ -171,20 +170,12 @@ class Lines:
         tools = given.get("tools")
         found, _ = extract(
             text,
-            toolset=self._toolset(self._tools if tools is None else encode(tools)),
+            toolset=compiled(self._tools if tools is None else encode(tools)),
             dialect=_word(given, "dialect", self._dialect),
             finish=_word(given, "finish", self._finish),
             step=self._step,
         )
         return found
-
-    def _toolset(self, tools: bytes) -> Toolset:
-        toolset = self._toolsets.get(tools)
-        if toolset is None:
-            if len(self._toolsets) >= 100:
-                self._toolsets.clear()
-            toolset = self._toolsets[tools] = Toolset.compile(parse_tools(tools))
-        return toolset
 
 
 def _word(given: dict[str, JsonValue], key: str, default: str) -> str:

@@ -10,6 +10,7 @@ from toolgate_core.events import Event
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder import Answer, Climb, Refusal
 from toolgate_core.messages import ChatRequest
+from toolgate_core.schema import compiled
 from toolgate_core.vocabulary import Mode
 
 from toolgate_gateway import facts
@@ -50,7 +51,7 @@ class Climbing:
         if request.n > policy.max_choices:
             raise RequestError(f"n is at most {policy.max_choices} for this model.", param="n", code="invalid_value")
         deps = self._gateway.deps
-        toolset = self._gateway.toolsets.get(request.tools_json)
+        toolset = compiled(request.tools_json)
         ids: set[str] = set()
         climbs = [
             Climb(

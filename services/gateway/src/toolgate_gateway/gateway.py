@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from toolgate_runtime.cache import Cache, compiled_tools
 from toolgate_runtime.logs import Log
 
 from toolgate_gateway.admission import Admission
@@ -27,7 +26,6 @@ class Gateway:
         self.log = Log(show_content=settings.log_content)
         self.metrics = GatewayMetrics(deps.registry)
         self.stats = Stats(deps.instance)
-        self.toolsets = Cache(compiled_tools)
         self.keys = tuple(key.encode() for key in settings.client_keys())
         self.admission = Admission(limit=settings.max_in_flight, queue=settings.max_queue, wait_s=settings.queue_wait_s)
         places = settings.places()

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, decode, encode
+from toolgate_core.recall import recall
 from toolgate_core.schema.compiling import SchemaError, compile_schema
 
 MAX_STOPS = 4
@@ -149,7 +150,7 @@ def _check_format_schema(described: JsonValue) -> None:
     if not isinstance(schema, dict):
         raise _invalid("response_format.json_schema.schema", "expected an object", "invalid_type")
     try:
-        _check_schema(encode(schema))
+        recall(_check_schema, encode(schema))
     except SchemaError as error:
         raise RequestError(
             f"Invalid schema for response_format '{name}': {error}.",

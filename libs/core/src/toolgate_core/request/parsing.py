@@ -11,6 +11,7 @@ from functools import lru_cache
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, decode_fields, encode
 from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
+from toolgate_core.recall import recall
 from toolgate_core.request.choice import parse_choice
 from toolgate_core.request.fields import check_fields
 from toolgate_core.request.history import check_messages
@@ -21,9 +22,6 @@ from toolgate_core.schema.toolset import compiled
 
 MAX_NESTING = 256
 """Objects and arrays inside each other, in the whole body."""
-
-MAX_REMEMBERED = 256 * 1024
-"""Bytes of a `tools` array that is remembered; larger ones are read each time."""
 
 
 def parse_request(body: bytes) -> ChatRequest:
@@ -67,7 +65,9 @@ def _decoded(body: bytes) -> tuple[JsonObject, dict[str, bytes]]:
     """
     try:
         texts = decode_fields(body)
-        content = {key: _remembered(text).value if key == "tools" else _value(text) for key, text in texts.items()}
+        content = {
+            key: recall(_read_tools, text).value if key == "tools" else _value(text) for key, text in texts.items()
+        }
     except JsonTextError:
         raise _unreadable(body) from None
     if None in content.values():
@@ -105,10 +105,6 @@ def _read_tools(text: bytes) -> _ToolsText:
     return _ToolsText(value, encode(value), b"null" not in text)
 
 
-def _remembered(text: bytes) -> _ToolsText:
-    return _read_tools(text) if len(text) <= MAX_REMEMBERED else _read_tools.__wrapped__(text)
-
-
 def _as_written(texts: dict[str, bytes], *, tools: bool) -> dict[str, bytes]:
     """Return the texts that may go on as they came."""
     kept = {}
@@ -136,7 +132,7 @@ def _tools(content: JsonObject, text: bytes | None, *, legacy: bool) -> _Tools:
     if not tools:
         _without_tools(content)
         return _NO_TOOLS
-    read = None if text is None else _remembered(text)
+    read = None if text is None else recall(_read_tools, text)
     tools_json = encode(tools) if read is None else read.json
     try:
         toolset = compiled(tools_json)

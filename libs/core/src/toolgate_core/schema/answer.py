@@ -7,6 +7,7 @@ from typing import cast
 
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.messages import ChatRequest
+from toolgate_core.recall import recall
 from toolgate_core.schema.compiling import compile_schema
 
 _ANY_OBJECT: JsonObject = {"type": "object"}
@@ -44,7 +45,11 @@ class AnswerCheck:
         return f"The answer does not fit the schema of the response format at '{place}'."
 
 
-@lru_cache(maxsize=64)
 def answer_check(schema_json: bytes) -> AnswerCheck:
     """Return the check for the JSON text of a schema, from the 64 that were asked for last."""
+    return recall(_answer_check, schema_json)
+
+
+@lru_cache(maxsize=64)
+def _answer_check(schema_json: bytes) -> AnswerCheck:
     return AnswerCheck(cast("JsonObject", decode(schema_json)))

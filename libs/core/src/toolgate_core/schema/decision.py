@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from toolgate_core.jsontext import JsonObject, JsonValue, decode
 from toolgate_core.messages import ToolChoice, ToolDefinition
+from toolgate_core.recall import recall
 from toolgate_core.schema.references import follow
 from toolgate_core.schema.toolset import compiled
 
@@ -49,9 +50,13 @@ def decision_schema(
     return hoist.finish({"anyOf": [call, _branch("answer", "answer", answer)]})
 
 
-@lru_cache(maxsize=128)
 def decision_for(tools_json: bytes, choice: ToolChoice, *, parallel: bool, answer_json: bytes) -> JsonObject:
     """Return the same for JSON texts (`answer_json` empty: a string), shared: it must not be changed."""
+    return recall(_decision_for, tools_json, answer_json, choice=choice, parallel=parallel)
+
+
+@lru_cache(maxsize=128)
+def _decision_for(tools_json: bytes, answer_json: bytes, *, choice: ToolChoice, parallel: bool) -> JsonObject:
     answer = decode(answer_json) if answer_json else None
     answer_schema = answer if isinstance(answer, dict) else None
     return decision_schema(compiled(tools_json).definitions, choice, parallel=parallel, answer_schema=answer_schema)

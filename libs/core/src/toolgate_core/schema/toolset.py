@@ -12,6 +12,7 @@ import jsonschema_rs
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.messages import ToolDefinition
+from toolgate_core.recall import recall
 from toolgate_core.schema import names
 from toolgate_core.schema.compiling import SchemaError, compile_schema
 from toolgate_core.schema.definitions import parse_tools
@@ -121,10 +122,14 @@ EMPTY = Toolset(())
 """The toolset without a tool."""
 
 
-@lru_cache(maxsize=128)
 def compiled(tools_json: bytes) -> Toolset:
     """Return the toolset of the JSON text of a `tools` array, from the 128 that were asked for last.
 
     Raises `RequestError`, which is not remembered.
     """
+    return recall(_compiled, tools_json)
+
+
+@lru_cache(maxsize=128)
+def _compiled(tools_json: bytes) -> Toolset:
     return Toolset.compile(parse_tools(tools_json))
