@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from toolgate_core.dialects import Extraction
+from toolgate_core.extraction import Extraction
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Event, ReasoningDelta, TextDelta
 from toolgate_core.jsontext import encode
 from toolgate_core.plan import Plan, ScannerState

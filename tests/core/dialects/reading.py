@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from toolgate_core.dialects import Extraction
+from toolgate_core.extraction import Extraction
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset, parse_tools

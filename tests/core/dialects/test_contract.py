@@ -5,7 +5,8 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from toolgate_core.dialects import DIALECTS, MarkerScanner, dialect_names
+from toolgate_core.dialects import DIALECTS, dialect_names
+from toolgate_core.extraction import MarkerScanner
 from toolgate_core.messages import ToolDefinition
 from toolgate_core.plan import ScannerState
 from toolgate_core.schema import Toolset

@@ -4,7 +4,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from toolgate_core.dialects.json_reader import JsonScan, continuation, unescape
+from toolgate_core.extraction.json_reader import JsonScan, continuation, unescape
 from toolgate_core.jsontext import encode_str
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs",)), max_size=5)

@@ -2,7 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
-from toolgate_core.dialects import Extraction, MarkerScanner
+from toolgate_core.extraction import Extraction, MarkerScanner
 from toolgate_core.events import CallEnd, Drop, TextDelta
 from toolgate_core.plan import Plan
 from toolgate_core.vocabulary import Strategy

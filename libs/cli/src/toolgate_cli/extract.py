@@ -8,9 +8,10 @@ from typing import Literal, cast
 
 import msgspec
 from msgspec import Struct
-from toolgate_core.dialects import Extraction, dialect_names
+from toolgate_core.dialects import dialect_names
 from toolgate_core.errors import RequestError, ToolgateError
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Event, ReasoningDelta, TextDelta
+from toolgate_core.extraction import Extraction
 from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode
 from toolgate_core.messages import ToolChoice

@@ -6,7 +6,8 @@ The core does not wait for anything, so `timeout_s` cannot run out here.
 from __future__ import annotations
 
 from msgspec import Struct
-from toolgate_core.dialects import DIALECTS, Extraction
+from toolgate_core.dialects import DIALECTS
+from toolgate_core.extraction import Extraction
 from toolgate_core.events import Event
 from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.plan import Plan, ScannerState

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from toolgate_core.dialects import MarkerScanner
+from toolgate_core.extraction import MarkerScanner
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, encode

@@ -17,12 +17,12 @@ from functools import cache
 from msgspec import Struct
 
 from toolgate_core.dialects.base import TaggedGrammar
-from toolgate_core.dialects.calls import Call, Reading
-from toolgate_core.dialects.cursor import Steps, beginnings
-from toolgate_core.dialects.envelope import scan_value
-from toolgate_core.dialects.json_reader import BadBodyError, TooLargeError
-from toolgate_core.dialects.mend import mend, skip
-from toolgate_core.dialects.values import Value, may_be_tag, unescape_entities
+from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.cursor import Steps, beginnings
+from toolgate_core.extraction.envelope import scan_value
+from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
+from toolgate_core.extraction.mend import mend, skip
+from toolgate_core.extraction.values import Value, may_be_tag, unescape_entities
 
 MAX_TAG = 2048
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>/]+))""")

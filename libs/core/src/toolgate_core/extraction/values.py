@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from io import StringIO
 
-from toolgate_core.dialects.calls import MAX_ARGUMENTS, Call, Reading
-from toolgate_core.dialects.cursor import Steps
-from toolgate_core.dialects.json_reader import BadBodyError, TooLargeError, escape
+from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError, escape
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
 from toolgate_core.schema import coerce_text
 

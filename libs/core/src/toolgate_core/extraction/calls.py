@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from io import StringIO
 
-from toolgate_core.dialects.cursor import Cursor
-from toolgate_core.dialects.json_reader import TooLargeError, continuation
-from toolgate_core.dialects.sink import Sink
+from toolgate_core.extraction.cursor import Cursor
+from toolgate_core.extraction.json_reader import TooLargeError, continuation
+from toolgate_core.extraction.sink import Sink
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.schema import Toolset
 from toolgate_core.schema.relaxed import relax

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from toolgate_core.dialects.cursor import WHITE
-from toolgate_core.dialects.scanner import Scan
+from toolgate_core.extraction.cursor import WHITE
+from toolgate_core.extraction.scanner import Scan
 from toolgate_core.dialects.table import PROSE_SAFE
 from toolgate_core.plan import ScannerState
 

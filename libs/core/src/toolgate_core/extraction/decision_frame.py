@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 
 from toolgate_core.dialects.base import DecisionGrammar
-from toolgate_core.dialects.calls import Reading
-from toolgate_core.dialects.cursor import Steps, beginnings
-from toolgate_core.dialects.envelope import Body, short_string
-from toolgate_core.dialects.json_reader import BadBodyError, JsonScan, TooLargeError, continuation, read_string
-from toolgate_core.dialects.mend import Mended, calls_in, mend
+from toolgate_core.extraction.calls import Reading
+from toolgate_core.extraction.cursor import Steps, beginnings
+from toolgate_core.extraction.envelope import Body, short_string
+from toolgate_core.extraction.json_reader import BadBodyError, JsonScan, TooLargeError, continuation, read_string
+from toolgate_core.extraction.mend import Mended, calls_in, mend
 from toolgate_core.jsontext import JsonValue, encode_str
 
 _FENCE = re.compile(r"```(?:json)?\s*(?=\{)")

@@ -16,12 +16,12 @@ from typing import Literal
 from msgspec import Struct
 
 from toolgate_core.dialects.base import MessageGrammar
-from toolgate_core.dialects.calls import Call, Reading
-from toolgate_core.dialects.cursor import Steps, beginnings
-from toolgate_core.dialects.envelope import scan_value
-from toolgate_core.dialects.json_reader import BadBodyError, TooLargeError
-from toolgate_core.dialects.mend import mend, skip
-from toolgate_core.dialects.scanner import HEAD_WORDS
+from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.cursor import Steps, beginnings
+from toolgate_core.extraction.envelope import scan_value
+from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
+from toolgate_core.extraction.mend import mend, skip
+from toolgate_core.extraction.scanner import HEAD_WORDS
 
 Turn = Literal["content", "reasoning", "skip"]
 """What kind of text follows a header."""

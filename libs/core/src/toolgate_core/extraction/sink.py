@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from toolgate_core.dialects.cursor import WHITE
+from toolgate_core.extraction.cursor import WHITE
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 
 MAX_CALLS = 128

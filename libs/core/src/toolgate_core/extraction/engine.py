@@ -19,15 +19,15 @@ from toolgate_core.dialects.base import (
     MessageGrammar,
     TaggedGrammar,
 )
-from toolgate_core.dialects.calls import Reading
-from toolgate_core.dialects.cursor import Cursor, Steps
-from toolgate_core.dialects.decision_frame import read_decision
-from toolgate_core.dialects.envelope import read_envelopes
-from toolgate_core.dialects.message import Turn, read_message
-from toolgate_core.dialects.scanner import THINK_CLOSE, THINK_OPEN, Entry, Scan
-from toolgate_core.dialects.sink import Sink
+from toolgate_core.extraction.calls import Reading
+from toolgate_core.extraction.cursor import Cursor, Steps
+from toolgate_core.extraction.decision_frame import read_decision
+from toolgate_core.extraction.envelope import read_envelopes
+from toolgate_core.extraction.message import Turn, read_message
+from toolgate_core.extraction.scanner import THINK_CLOSE, THINK_OPEN, Entry, Scan
+from toolgate_core.extraction.sink import Sink
 from toolgate_core.dialects.table import DIALECTS, grammars_of
-from toolgate_core.dialects.tagged import read_tagged
+from toolgate_core.extraction.tagged import read_tagged
 from toolgate_core.events import Event
 from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset

@@ -15,8 +15,8 @@ from typing import Literal as OneOf
 from msgspec import Struct
 
 from toolgate_core.dialects.base import AnyGrammar
-from toolgate_core.dialects.cursor import WHITE, beginnings
-from toolgate_core.dialects.literal import Literal
+from toolgate_core.extraction.cursor import WHITE, beginnings
+from toolgate_core.extraction.literal import Literal
 from toolgate_core.plan import ScannerState
 
 THINK_OPEN: Final = "<think>"

@@ -8,8 +8,8 @@ from io import StringIO
 from msgspec import Struct
 
 from toolgate_core.dialects.base import EnvelopeGrammar
-from toolgate_core.dialects.calls import MAX_ARGUMENTS, Reading
-from toolgate_core.dialects.cursor import Cursor, Steps
+from toolgate_core.extraction.calls import MAX_ARGUMENTS, Reading
+from toolgate_core.extraction.cursor import Cursor, Steps
 from toolgate_core.jsontext import JsonValue
 from toolgate_core.schema.relaxed import relax
 

@@ -16,10 +16,10 @@ from io import StringIO
 from msgspec import Struct
 
 from toolgate_core.dialects.base import EnvelopeGrammar
-from toolgate_core.dialects.calls import MAX_NAME, Call, Reading
-from toolgate_core.dialects.cursor import Steps, beginnings
-from toolgate_core.dialects.json_reader import BadBodyError, JsonScan, TooLargeError, read_string
-from toolgate_core.dialects.mend import MAX_BODY, Mended, calls_in, mend, skip
+from toolgate_core.extraction.calls import MAX_NAME, Call, Reading
+from toolgate_core.extraction.cursor import Steps, beginnings
+from toolgate_core.extraction.json_reader import BadBodyError, JsonScan, TooLargeError, read_string
+from toolgate_core.extraction.mend import MAX_BODY, Mended, calls_in, mend, skip
 from toolgate_core.jsontext import JsonValue
 
 _FENCE = re.compile(r"```\w*\s")

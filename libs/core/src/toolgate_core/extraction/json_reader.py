@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from toolgate_core.dialects.cursor import Cursor, Steps
+from toolgate_core.extraction.cursor import Cursor, Steps
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
 
 MAX_DEPTH = 128
