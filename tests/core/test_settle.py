@@ -101,6 +101,28 @@ def test_a_string_that_holds_too_deep_an_object_is_refused() -> None:
     assert (fault.reason, fault.detail) == (Reason.PARSE_ERROR, "get_weather: the arguments must be one JSON object.")
 
 
+def test_a_schema_in_the_words_of_other_languages_is_settled_as_it_is_meant() -> None:
+    schema: JsonObject = {
+        "type": "dict",
+        "properties": {"n": {"type": "int", "nullable": True}, "x": {"type": "any"}, "l": {"type": "list[str]"}},
+    }
+    tools = Toolset.compile((ToolDefinition("f", "", schema),))
+    text = '{"n":"5","x":{"y":1},"l":"[\'a\']"}'
+    expected = Settled("f", '{"n":5,"x":{"y":1},"l":["a"]}', ("string_to_integer", "json_string_to_array"))
+    assert settle("f", text, tools, AUTO) == expected
+    assert settle("f", '{"n":null}', tools, AUTO) == Settled("f", '{"n":null}')
+    fault = settle("f", '{"n":"five"}', tools, AUTO)
+    assert isinstance(fault, Fault)
+    assert fault.detail == 'f: n must be an integer or null, got "five".'
+
+
+def test_quotes_inside_a_string_are_escaped_where_only_one_reading_is_possible() -> None:
+    assert settled('{"city": "the "big" one"}') == Settled(
+        "get_weather", '{"city":"the \\"big\\" one"}', ("unescaped_quote",)
+    )
+    assert isinstance(settled('{"city": "the "big", one"}'), Fault)
+
+
 def test_objects_in_strings_can_not_add_up_to_a_deeper_one() -> None:
     inner = "[" * 100 + "]" * 100
     tools = Toolset.compile((ToolDefinition("f", "", {"properties": {"a": {"items": {"items": {"type": "array"}}}}}),))

@@ -25,7 +25,12 @@ def done(value: JsonValue, schema: JsonValue) -> tuple[JsonValue, tuple[str, ...
         ("9007199254740993", INTEGER, 9007199254740993, ("string_to_integer",)),
         ("3.0", INTEGER, 3, ("string_to_integer",)),
         ("1e5", INTEGER, 100_000, ("string_to_integer",)),
+        ("9007199254740993.0", INTEGER, 9007199254740993, ("string_to_integer",)),
+        ("-0", INTEGER, 0, ("string_to_integer",)),
+        ("-0.0", {"type": "number"}, -0.0, ("string_to_number",)),
         ("3.5", INTEGER, "3.5", ()),
+        ("-inf", {"type": "number"}, "-inf", ()),
+        ("0x10", INTEGER, "0x10", ()),
         ("1e300", INTEGER, "1e300", ()),
         ("three", INTEGER, "three", ()),
         (None, INTEGER, None, ()),
@@ -48,6 +53,9 @@ def done(value: JsonValue, schema: JsonValue) -> tuple[JsonValue, tuple[str, ...
         (None, STRING, None, ()),
         ('{"a": 1}', {"type": "object"}, {"a": 1}, ("json_string_to_object",)),
         ("{'a': 1}", {"type": "object"}, {"a": 1}, ("json_string_to_object",)),
+        ("{'a': {1, 2}}", {"type": "object"}, {"a": [1, 2]}, ("json_string_to_object",)),
+        ("[None, 'a', true]", {"type": "array"}, [None, "a", True], ("json_string_to_array",)),
+        ('[{"a": 1}, {"a": 2}]', {"type": "object"}, '[{"a": 1}, {"a": 2}]', ()),
         ("{a", {"type": "object"}, "{a", ()),
         (5, {"type": "object"}, 5, ()),
         ("[1]", {"type": "array"}, [1], ("json_string_to_array",)),
@@ -146,6 +154,47 @@ def test_a_null_for_an_optional_property_counts_as_absent() -> None:
     assert done({"a": None, "b": None}, schema) == ({"b": None}, ("null_dropped",))
 
 
+@pytest.mark.parametrize(
+    ("value", "schema", "expected", "tags"),
+    [
+        ("null", INTEGER, {}, ("null_dropped",)),
+        ("None", {"type": "object"}, {}, ("null_dropped",)),
+        ("null", {"type": ["integer", "null"]}, {"a": None}, ("string_to_null",)),
+        ("null", STRING, {"a": "null"}, ()),
+        ("none", {"enum": ["x"]}, {"a": "none"}, ()),
+        ("nothing", INTEGER, {"a": "nothing"}, ()),
+    ],
+)
+def test_the_word_null_counts_as_absent_where_no_string_is_allowed(
+    value: JsonValue, schema: JsonObject, expected: JsonValue, tags: tuple[str, ...]
+) -> None:
+    assert done({"a": value}, {"type": "object", "properties": {"a": schema}}) == (expected, tags)
+    required: JsonObject = {"type": "object", "properties": {"a": INTEGER}, "required": ["a"]}
+    assert done({"a": "null"}, required) == ({"a": "null"}, ())
+
+
+def test_a_property_meets_the_schemas_of_all_patterns_that_match() -> None:
+    schema: JsonObject = {"patternProperties": {"^n_": INTEGER, "_list$": {"type": "array", "items": INTEGER}}}
+    assert done({"n_a": "1", "b_list": "2", "other": "3"}, schema) == (
+        {"n_a": 1, "b_list": [2], "other": "3"},
+        ("string_to_integer", "scalar_to_array"),
+    )
+
+
+def test_a_tuple_of_an_older_draft_is_coerced() -> None:
+    assert done(["1", 2, "3"], {"items": [INTEGER, STRING], "additionalItems": INTEGER}) == (
+        [1, "2", 3],
+        ("string_to_integer", "number_to_string"),
+    )
+
+
+@pytest.mark.parametrize("key", ["__proto__", "constructor", "prototype"])
+def test_no_key_is_made_that_changes_what_an_object_is(key: str) -> None:
+    schema: JsonObject = {"type": "object", "properties": {key: INTEGER}, "additionalProperties": False}
+    assert done({key.upper(): 1, key.replace("_", "-"): 2, key.strip("_") + "_": 3}, schema)[0] in ({}, {key: 2})
+    assert done({key: "1"}, schema)[0] == {key: 1}
+
+
 def test_references_are_followed() -> None:
     root: JsonObject = {
         "type": "object",
@@ -220,9 +269,38 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
     assert done("5", {"anyOf": [{"$ref": "#"}, {"$ref": "#"}, INTEGER]})[0] in ("5", 5)
 
 
+def test_text_beyond_the_budget_of_reading_stays_text() -> None:
+    text = "[1]" + " " * 1_000_000
+    short: JsonObject = {"type": "array", "minItems": 2}
+    assert done(text, {"anyOf": [short] * 5 + [{"type": "array"}]}) == ([1], ("json_string_to_array",))
+    assert done(text, {"anyOf": [short] * 20 + [{"type": "array"}]}) == (text, ())
+    assert coerce_text(text, {"anyOf": [short] * 20 + [{"type": "array"}]}, {}) == ([1], ())
+
+
+def test_wrappers_inside_each_other_end() -> None:
+    inner: JsonObject = {"type": "object", "properties": {"x": {"$ref": "#/$defs/list"}}}
+    root: JsonObject = {"$ref": "#/$defs/list", "$defs": {"list": {"type": "array", "items": inner}}}
+    value: JsonValue = []
+    for _ in range(60):
+        value = {"wrapper": {"x": value}}
+    assert isinstance(done(value, root)[0], list)
+
+
+def test_deep_values_do_not_exhaust_the_stack() -> None:
+    root: JsonObject = {"type": "object", "properties": {"a": {"$ref": "#"}, "b": {"type": "object"}}}
+    value: JsonValue = {"b": "{'a': " * 120 + "{1}" + "}" * 120}
+    for _ in range(40):
+        value = {"a": value}
+    assert isinstance(done(value, root)[0], dict)
+
+
 @pytest.mark.parametrize(
     ("text", "schema", "expected", "tags"),
     [
+        ("-0", INTEGER, 0, ()),
+        ("NaN", {"type": "number"}, "NaN", ()),
+        ("Infinity", {"type": "number"}, "Infinity", ()),
+        ("{1, 2}", {"type": "array", "items": INTEGER}, [1, 2], ("python_literal",)),
         ("5", INTEGER, 5, ()),
         ("007", INTEGER, 7, ("number_form",)),
         ('"5"', INTEGER, 5, ("string_to_integer",)),
@@ -263,7 +341,8 @@ def test_types_are_intersected_where_several_rules_apply() -> None:
 
 leaves = st.sampled_from(
     [INTEGER, STRING, {"type": "number", "minimum": 0}, {"type": "boolean"}, {"type": "null"}, {"enum": ["a", 1, None]},
-     {"const": "x"}, True, {}, {"$ref": "#"}, {"type": ["string", "null"], "maxLength": 3}]
+     {"const": "x"}, True, {}, {"$ref": "#"}, {"type": ["string", "null"], "maxLength": 3},
+     {"type": "integer", "nullable": True}, {"type": "object", "patternProperties": {"^a": INTEGER}}]
 )  # fmt: skip
 schemas = st.recursive(
     leaves,

@@ -86,6 +86,9 @@ def property_of(schema: JsonValue) -> JsonValue:
     ("schema", "reduced"),
     [
         ({"const": True}, {"enum": [True]}),
+        ({"type": "int"}, {"type": "integer"}),
+        ({"type": "any"}, {}),
+        ({"type": "string", "nullable": True}, {"type": ["string", "null"]}),
         ({"type": "number", "minimum": 0, "exclusiveMaximum": 5, "multipleOf": 2}, {"type": "number", "minimum": 0, "exclusiveMaximum": 5}),
         ({"type": "number", "minimum": 0, "exclusiveMinimum": True}, {"type": "number", "minimum": 0}),
         ({"oneOf": [{"type": "null"}, False, True]}, {"anyOf": [{"type": "null"}, {}]}),

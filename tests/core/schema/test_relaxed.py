@@ -41,10 +41,63 @@ from toolgate_core.schema import relax
         ('{"a": 12345678901234567890123}', {"a": 12345678901234567890123}, ()),
         ("5", 5, ()),
         ("\ufeff[1]", [1], ()),
+        (r"{'a': '\x41\xe9\d\xz'}", {"a": r"Aé\d\xz"}, ("single_quotes", "python_literal", "invalid_escape")),
+        (r'{"a": "\x41"}', {"a": r"\x41"}, ("invalid_escape",)),
+        ("{'a': {1, 2}}", {"a": [1, 2]}, ("python_literal",)),
+        ("[1, True, true, None, 'a']", [1, True, True, None, "a"], ("python_literal", "single_quotes")),
     ],
 )
 def test_nearly_json_is_read(text: str, value: JsonValue, tags: tuple[str, ...]) -> None:
     assert relax(text) == (value, tags)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": "he said "hi""}', 'he said "hi"'),
+        ('{"a": "he said "hi" twice", "b": 1}', 'he said "hi" twice'),
+        ('{"a": ""quoted" text", "b": [1]}', '"quoted" text'),
+        ('{"a": "<a href="x">y</a>"}', '<a href="x">y</a>'),
+        ('{"a": "one "two" three ("four")", "b": "c"}', 'one "two" three ("four")'),
+        ('{"a": "5" pipe"}', '5" pipe'),
+        ('{"a": "x "y") z", "b": ("c")}', 'x "y") z'),
+        ("{'a': 'it's', 'b': 'that's'}", "it's"),
+        ("{'a': 'say 'hi' to it's owner', 'b': 'c'}", "say 'hi' to it's owner"),
+        ('{"a": "x "y" z" /* note */ , "b": 1}', 'x "y" z'),
+    ],
+)
+def test_a_quote_that_can_not_end_a_string_is_part_of_it(text: str, value: str) -> None:
+    read = relax(text)
+    assert read is not None
+    assert isinstance(read[0], dict)
+    assert read[0]["a"] == value
+    assert "unescaped_quote" in read[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": "say "yes", "b": "no""}',
+        '{"a": "he said "hi", ok"}',
+        '{"a": "x "y", "b": "z" w"}',
+        '{"a": "5" pipe", "b": "c"}',
+        '["x" "y"]',
+        '["x""y"]',
+        '["x ""y"]',
+        '["x" 5, "y"]',
+        '["x" ["y"]]',
+        '["x"5,"y"]',
+        '{"a": "x" "b": "y"}',
+        '{"a": "x" b: "y"}',
+        '{"a": "x "y " z", "b": 1}',
+        '{"a "b" c": 1}',
+        '"a "b" c"',
+        '{"a": "he said "hi',
+        '{"a": "see "#1" ok"}',
+    ],
+)
+def test_a_quote_that_may_end_a_string_is_not_mended(text: str) -> None:
+    assert relax(text) is None
 
 
 @pytest.mark.parametrize(

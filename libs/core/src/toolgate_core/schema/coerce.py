@@ -6,14 +6,20 @@ validator then says what is wrong. Nothing raises, and the work is bounded on re
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeAlias
 
-from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
-from toolgate_core.schema.conversions import convert
-from toolgate_core.schema.kinds import ORDER, accepts, declared, kind, possible
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
+from toolgate_core.schema.aliases import NULL
+from toolgate_core.schema.conversions import Converted, convert, says_null
+from toolgate_core.schema.elements import read_elements
+from toolgate_core.schema.keys import member_schemas, renamed
+from toolgate_core.schema.kinds import ORDER, Text, accepts, declared, kind, possible
+from toolgate_core.schema.lists import Reading, bare_words, listed, split, unwrapped
+from toolgate_core.schema.options import option, options, same
 from toolgate_core.schema.references import follow
 from toolgate_core.schema.relaxed import relax
+from toolgate_core.schema.rules import broken, chosen
+from toolgate_core.schema.shapes import item_types, may_unwrap, tuple_items
 
 MAX_STEPS = 20_000
 """Schemas applied to values in one coercion."""
@@ -21,17 +27,13 @@ MAX_STEPS = 20_000
 MAX_LEVELS = 100
 """Schemas applied inside each other."""
 
+MAX_CHARS = 16 * 1024 * 1024
+"""Characters of text that are read for another type than a string, counted each time."""
+
 _DROPPED = ("extra_dropped", "null_dropped")
-_BOUNDS: dict[str, Callable[[float, float], bool]] = {
-    "minimum": lambda value, bound: value >= bound,
-    "maximum": lambda value, bound: value <= bound,
-    "exclusiveMinimum": lambda value, bound: value > bound,
-    "exclusiveMaximum": lambda value, bound: value < bound,
-}
-_SIZES = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}
-
-_NAMES = {"integer": "number"}
-
+_EMPTY = (("array",), ("object",))
+_UNIONS = ("anyOf", "oneOf")
+_SHORT = 1_000
 _Cost: TypeAlias = tuple[int, int, int, int]
 
 
@@ -49,37 +51,11 @@ def coerce_text(text: str, schema: JsonValue, root: JsonObject) -> tuple[JsonVal
     """Return the value that `text` writes, for formats whose values are text without a type.
 
     Where the schema allows a string and nothing else, or anything at all, the text is the value. In a union with
-    strings another type is taken only for its exact JSON form (`007` stays text). Tags say what had to be mended; text
-    that is the JSON form of its type needs none.
+    strings another type is taken only for its exact JSON form (`007` stays text). Objects and arrays may also be
+    nearly-JSON or XML elements, whose contents are such text again. Tags say what had to be mended; text that is the
+    JSON form of its type needs none.
     """
-    types = possible(schema, root)
-    if not types or types == ("string",):
-        return coerce(text, schema, root)
-    stripped = text.strip()
-    try:
-        exact = decode(stripped)
-    except JsonTextError:
-        return _mended(text, schema, root, types)
-    if "string" in types:
-        return coerce(exact if kind(exact) != "string" and accepts(types, exact) else text, schema, root)
-    whole_number = isinstance(exact, float) and "number" not in types
-    return coerce(stripped if whole_number else exact, schema, root)
-
-
-def _mended(
-    text: str, schema: JsonValue, root: JsonObject, types: tuple[str, ...]
-) -> tuple[JsonValue, tuple[str, ...]]:
-    if "string" in types:
-        for wanted in ("null", "boolean"):  # python's words for them; every other text is a string here
-            converted = convert(text, wanted) if wanted in types else None
-            if converted:
-                return converted[0], (converted[1],)
-        return coerce(text, schema, root)
-    relaxed = relax(text)
-    if relaxed is None:
-        return coerce(text, schema, root)
-    value, tags = coerce(relaxed[0], schema, root)
-    return value, tuple(dict.fromkeys((*relaxed[1], *tags)))
+    return coerce(Text(text), schema, root)
 
 
 class _Coercion:
@@ -90,43 +66,134 @@ class _Coercion:
         self._root = root
         self._problems = 0
         self._steps = 0
+        self._chars = 0
 
     def apply(self, value: JsonValue, schema: JsonValue, level: int = 0) -> JsonValue:
         """Return `value` made to fit `schema`."""
         self._steps += 1
+        if isinstance(value, Text):
+            value = self._read(value, schema)
         if not isinstance(schema, dict) or level > MAX_LEVELS or self._steps > MAX_STEPS:
             self._problems += schema is False
             return value
+        if schema.get("nullable") is True:
+            rest: JsonValue = {keyword: rule for keyword, rule in schema.items() if keyword != "nullable"}
+            return self._best(value, [NULL, rest], level)
         if "$ref" in schema:
             value = self.apply(value, follow(schema["$ref"], self._root), level + 1)
         for member in _list(schema.get("allOf")):
             value = self.apply(value, member, level + 1)
-        value = self._typed(value, schema)
-        for keyword in ("anyOf", "oneOf"):
-            value = self._best(value, _list(schema.get(keyword)), level)
+        value = self._typed(value, schema, level)
+        for keyword in _UNIONS:
+            if keyword in schema:
+                value = self._best(value, chosen(value, schema, keyword), level)
         if isinstance(value, dict):
             value = self._members(value, schema, level)
         elif isinstance(value, list):
             value = self._items(value, schema, level)
-        self._problems += _broken(value, schema)
+        self._problems += broken(value, schema)
         return value
 
-    def _typed(self, value: JsonValue, schema: JsonObject) -> JsonValue:
-        options = [schema["const"]] if "const" in schema else _list(schema.get("enum"))
-        if options and not any(_same(value, option) for option in options):
-            match = _option(value, options)
+    def _read(self, text: str, schema: JsonValue) -> JsonValue:
+        """Return what a text without a type says to `schema`: a plain string, or a value of another type."""
+        types = possible(schema, self._root) if self._affords(text) else ()
+        if not types or types == ("string",):
+            return str(text)
+        stripped = text.strip()
+        if not stripped and types in _EMPTY:
+            self.tags.append(f"empty_to_{types[0]}")
+            return [] if types == ("array",) else {}
+        try:
+            exact = decode(stripped)
+        except JsonTextError:
+            return self._mended(str(text), schema, types)
+        if "string" in types:
+            return exact if kind(exact) != "string" and accepts(types, exact) else str(text)
+        whole_number = isinstance(exact, float) and "number" not in types
+        return stripped if whole_number else exact
+
+    def _mended(self, text: str, schema: JsonValue, types: tuple[str, ...]) -> JsonValue:
+        if "string" in types:
+            for wanted in ("null", "boolean"):  # python's words for them; every other text is a string here
+                converted = convert(text, wanted) if wanted in types else None
+                if converted:
+                    self.tags.append(converted[1])
+                    return converted[0]
+            return text
+        relaxed = relax(text)
+        if relaxed is not None:
+            self.tags.extend(relaxed[1])
+            return relaxed[0]
+        allowed = item_types(schema, self._root)
+        read = read_elements(text, types, markup=not allowed or "string" in allowed)
+        if read is None:
+            return text
+        self.tags.append("elements")
+        return read
+
+    def _affords(self, text: str) -> bool:
+        """Whether a text may be read once more. Each member of a union reads it anew."""
+        self._chars += len(text)
+        return self._steps <= MAX_STEPS and (self._chars <= MAX_CHARS or len(text) <= _SHORT)
+
+    def _typed(self, value: JsonValue, schema: JsonObject, level: int) -> JsonValue:
+        allowed = options(schema)
+        if allowed and not any(same(value, one) for one in allowed):
+            match = option(value, allowed)
             if match:
                 self.tags.append(match[1])
                 return match[0]
         types = declared(schema)
-        if accepts(types, value):
+        if accepts(types, value) or (isinstance(value, str) and not self._affords(value)):
             return value
         for wanted in types:
-            converted = convert(value, wanted)
+            converted = self._array(value, schema, level) if wanted == "array" else convert(value, wanted)
             if converted:
                 self.tags.append(converted[1])
                 return converted[0]
         return value
+
+    def _array(self, value: JsonValue, schema: JsonObject, level: int) -> Converted:
+        """Return `value` as an array: what it holds where it is written or built like a list, else its only item."""
+        alone = convert(value, "array")
+        if alone is None or alone[1] != "scalar_to_array":
+            return alone
+        if isinstance(value, str):
+            return self._written_array(value, schema, level) or alone
+        if isinstance(value, dict):
+            return self._unwrapped_array(value, schema, level) or alone
+        return alone
+
+    def _unwrapped_array(self, value: JsonObject, schema: JsonObject, level: int) -> Reading | None:
+        found = unwrapped(value)
+        if found is None or not may_unwrap(value, schema, self._root):
+            return None
+        return found if self._trial(found[0], schema, level) <= self._trial([value], schema, level) else None
+
+    def _written_array(self, text: str, schema: JsonObject, level: int) -> Reading | None:
+        for reading in (bare_words(text), listed(text)):
+            if reading and self._fits(reading[0], schema, level):
+                return reading
+        types = item_types(schema, self._root)
+        if not types or "object" in types or "array" in types:
+            return None
+        readings = split(text)
+        if not readings or self._fits([text], schema, level):
+            return None
+        fitting = [reading for reading in readings if self._fits(reading[0], schema, level)]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _fits(self, value: JsonValue, schema: JsonObject, level: int) -> bool:
+        return self._trial(value, schema, level) == (0, 0)
+
+    def _trial(self, value: JsonValue, schema: JsonValue, level: int) -> tuple[int, int]:
+        """Return how many rules `value` would still break, and how often something of it would be dropped."""
+        tags, problems = self.tags, self._problems
+        self.tags, self._problems = [], 0
+        self.apply(value, schema, level + 1)
+        cost = (self._problems, sum(tag in _DROPPED for tag in self.tags))
+        self.tags, self._problems = tags, problems
+        return cost
 
     def _best(self, value: JsonValue, members: list[JsonValue], level: int) -> JsonValue:
         """Return `value` as the member takes it that leaves the fewest problems and changes the least."""
@@ -145,29 +212,41 @@ class _Coercion:
         return result
 
     def _members(self, value: JsonObject, schema: JsonObject, level: int) -> JsonObject:
-        properties, required = _dict(schema.get("properties")), _list(schema.get("required"))
-        others: JsonValue = True if "patternProperties" in schema else schema.get("additionalProperties", True)
+        required = _list(schema.get("required"))
+        names: dict[str, str] | None = None
         result: JsonObject = {}
         changed = False
         for key, member in value.items():
-            if others is False and key not in properties:
-                self.tags.append("extra_dropped")
+            name, rules = key, member_schemas(key, schema)
+            if not rules:
                 changed = True
-                continue
-            problems = self._problems
-            coerced = self.apply(member, properties.get(key, others), level + 1)
-            if member is None and self._problems > problems and key not in required:
+                names = renamed(value, schema) if names is None else names
+                if key not in names:
+                    self.tags.append("extra_dropped")
+                    continue
+                self.tags.append("key_case")
+                name = names[key]
+                rules = member_schemas(name, schema)
+            problems, coerced = self._problems, member
+            for rule in rules:
+                coerced = self.apply(coerced, rule, level + 1)
+            if self._problems > problems and name not in required and self._is_absent(coerced, rules):
                 self._problems = problems
                 self.tags.append("null_dropped")
                 changed = True
                 continue
             changed = changed or coerced is not member
-            result[key] = coerced
+            result[name] = coerced
         return result if changed else value
 
+    def _is_absent(self, value: JsonValue, rules: list[JsonValue]) -> bool:
+        """Whether a value that breaks `rules` only says that there is none."""
+        if not says_null(value):
+            return False
+        return value is None or all("string" not in (possible(rule, self._root) or ("string",)) for rule in rules)
+
     def _items(self, value: list[JsonValue], schema: JsonObject, level: int) -> list[JsonValue]:
-        first = _list(schema.get("prefixItems"))
-        rest = schema.get("items", True)
+        first, rest = tuple_items(schema)
         result = [
             self.apply(item, first[place] if place < len(first) else rest, level + 1)
             for place, item in enumerate(value)
@@ -181,47 +260,3 @@ def _cost(found: tuple[_Cost, JsonValue, list[str]]) -> _Cost:
 
 def _list(value: JsonValue) -> list[JsonValue]:
     return value if isinstance(value, list) else []
-
-
-def _dict(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _same(left: JsonValue, right: JsonValue) -> bool:
-    return isinstance(left, bool) == isinstance(right, bool) and left == right
-
-
-def _option(value: JsonValue, options: list[JsonValue]) -> tuple[JsonValue, str] | None:
-    """Return the one option that `value` writes with another case, spacing or type."""
-    if isinstance(value, list | dict):
-        return None
-    folded = _folded(value)
-    matches = [option for option in options if not isinstance(option, list | dict) and _folded(option) == folded]
-    if len(matches) != 1:
-        return None
-    old, new = (_NAMES.get(kind(one), kind(one)) for one in (value, matches[0]))
-    if old == new:
-        return matches[0], "enum_case"
-    return matches[0], f"{old}_to_{kind(matches[0])}"
-
-
-def _folded(value: JsonValue) -> str:
-    return "".join((value if isinstance(value, str) else encode_str(value)).casefold().split())
-
-
-def _broken(value: JsonValue, schema: JsonObject) -> int:
-    """Return how many of the rules that decide between the members of a union `value` breaks."""
-    options = [schema["const"]] if "const" in schema else _list(schema.get("enum"))
-    broken = int(bool(options) and not any(_same(value, option) for option in options))
-    broken += not accepts(declared(schema), value)
-    if isinstance(value, dict):
-        return broken + sum(key not in value for key in _list(schema.get("required")))
-    if isinstance(value, str | list):
-        low, high = (schema.get(keyword) for keyword in _SIZES[kind(value)])
-        broken += isinstance(low, int) and len(value) < low
-        broken += isinstance(high, int) and len(value) > high
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        for keyword, holds in _BOUNDS.items():
-            bound = schema.get(keyword)
-            broken += isinstance(bound, int | float) and not isinstance(bound, bool) and not holds(value, bound)
-    return broken

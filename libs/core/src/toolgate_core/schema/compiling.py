@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import jsonschema_rs
 
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.schema.aliases import plain
+from toolgate_core.schema.kinds import declared
 from toolgate_core.schema.references import follow, is_local
 
 MAX_NESTING = 100
@@ -19,6 +21,7 @@ MAX_NESTING = 100
 MAX_EXPANSION = 2_000
 """Schemas that may apply to one and the same value, counting each way in which references lead there."""
 
+_OBJECT = ("object",)
 _IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
 _IN_PLACE = ("not", "if", "then", "else")
 _CHILD_LISTS = ("items", "prefixItems")
@@ -41,11 +44,23 @@ class SchemaError(ValueError):
 def compile_schema(schema: JsonObject, *, object_only: bool = True) -> jsonschema_rs.Validator:
     """Return the validator of a schema, of an object unless told otherwise; raise `SchemaError`.
 
-    Draft 2020-12, unless `$schema` names another known draft. References lead only to places in the same schema.
+    Draft 2020-12, unless `$schema` names another known draft. References lead only to places in the same schema. What
+    the schema says in words that JSON Schema lacks (`int`, `nullable`) is checked as it is meant; words that mean
+    nothing are an error.
     """
-    if object_only and schema.get("type", "object") != "object":
+    if object_only and declared(schema) != _OBJECT and "type" in schema:
         raise SchemaError(f"the schema of a function's parameters must have type 'object', not {schema['type']!r:.80}")
     _Bounds(schema).check()
+    meant = plain(schema)
+    if meant is schema:
+        return _compiled(schema)
+    try:
+        return _compiled(meant)
+    except SchemaError:  # a reference into what was put differently; or an error, whose words shall fit what came in
+        return _compiled(schema)
+
+
+def _compiled(schema: JsonObject) -> jsonschema_rs.Validator:
     try:
         return jsonschema_rs.validator_cls_for(schema)(schema, offline=True)
     except jsonschema_rs.ValidationError as error:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
-from toolgate_core.schema.relaxed import MAX_DEPTH, deeper_than, number, relax
+from toolgate_core.schema.numbers import number
+from toolgate_core.schema.relaxed import MAX_DEPTH, deeper_than, relax
 
 Converted: TypeAlias = tuple[JsonValue, str] | None
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\Z", re.ASCII)
+_WHOLE = re.compile(r"([+-]?\d+)\.0*\Z", re.ASCII)
 _EXACT = 2**53
 _BOOLEANS = {"true": True, "false": False}
 _NULLS = ("null", "none")
@@ -23,25 +25,30 @@ def convert(value: JsonValue, wanted: str) -> Converted:
     return converter(value) if converter else None
 
 
+def says_null(value: JsonValue) -> bool:
+    """Whether a value is null, or a string that says so in JSON or in python."""
+    return value is None or (isinstance(value, str) and value.strip().casefold() in _NULLS)
+
+
 def _null(value: JsonValue) -> Converted:
-    if isinstance(value, str) and value.strip().casefold() in _NULLS:
-        return None, "string_to_null"
-    return None
+    return (None, "string_to_null") if says_null(value) else None
 
 
 def _integer(value: JsonValue) -> Converted:
-    found = _number_in(value)
+    whole = _WHOLE.match(value.strip()) if isinstance(value, str) else None
+    found = number(whole[1]) if whole else as_number(value)
     if isinstance(found, float):
         found = int(found) if found.is_integer() and abs(found) < _EXACT else None
     return None if found is None else (found, "string_to_integer")
 
 
 def _number(value: JsonValue) -> Converted:
-    found = _number_in(value)
+    found = as_number(value)
     return None if found is None else (found, "string_to_number")
 
 
-def _number_in(value: JsonValue) -> int | float | None:
+def as_number(value: JsonValue) -> int | float | None:
+    """Return the number that a string writes, exact where it is whole; None where it writes none."""
     if not isinstance(value, str):
         return None
     text = value.strip()

@@ -14,6 +14,7 @@ from functools import lru_cache
 from toolgate_core.jsontext import JsonObject, JsonValue, decode
 from toolgate_core.messages import ToolChoice, ToolDefinition
 from toolgate_core.recall import recall
+from toolgate_core.schema.aliases import plain
 from toolgate_core.schema.references import follow
 from toolgate_core.schema.toolset import compiled
 
@@ -85,7 +86,7 @@ def _call(tool: ToolDefinition, hoist: _Hoist) -> JsonObject:
         "type": "object",
         "properties": {
             "name": {"type": "string", "enum": [tool.name]},
-            "arguments": {"type": "object", **hoist.reduced(tool.parameters)},
+            "arguments": {"type": "object", **hoist.reduced(plain(tool.parameters))},
         },
         "required": ["name", "arguments"],
         "additionalProperties": False,

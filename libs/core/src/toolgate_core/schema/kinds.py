@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.schema.aliases import json_type
 from toolgate_core.schema.references import follow
 
 ORDER = ("null", "integer", "number", "boolean", "object", "array", "string")
@@ -12,6 +13,13 @@ _KINDS: dict[type, str] = {
     type(None): "null", bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object",
 }  # fmt: skip
 _MAX_HOPS = 32
+_NULL = frozenset(("null",))
+
+
+class Text(str):
+    """A value whose type its format does not say: text until a schema is met."""
+
+    __slots__ = ()
 
 
 def kind(value: JsonValue) -> str:
@@ -20,11 +28,15 @@ def kind(value: JsonValue) -> str:
 
 
 def declared(schema: JsonObject) -> tuple[str, ...]:
-    """Return what `type` says, in `ORDER`; empty where it says nothing."""
+    """Return what `type` says, in `ORDER` and in JSON Schema's names; empty where it says nothing."""
     types = schema.get("type")
     if isinstance(types, str):
-        return (types,)
-    return tuple(name for name in ORDER if name in types) if isinstance(types, list) else ()
+        name = json_type(types)
+        return (name,) if name else ()
+    if not isinstance(types, list):
+        return ()
+    named = {json_type(name) for name in types if isinstance(name, str)}
+    return () if "" in named else tuple(name for name in ORDER if name in named)
 
 
 def accepts(types: tuple[str, ...], value: JsonValue) -> bool:
@@ -50,7 +62,7 @@ def _possible(schema: JsonValue, root: JsonObject, hops: int) -> frozenset[str] 
     for limit in _limits(schema, root, hops - 1):
         if limit is not None:
             found = limit if found is None else found & limit
-    return found
+    return found | _NULL if found is not None and schema.get("nullable") is True else found
 
 
 def _limits(schema: JsonObject, root: JsonObject, hops: int) -> list[frozenset[str] | None]:

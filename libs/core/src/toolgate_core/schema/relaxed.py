@@ -10,12 +10,10 @@ import re
 from collections.abc import Callable
 
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.schema.numbers import number
+from toolgate_core.schema.pyliteral import MAX_DEPTH, read_literal
 
-MAX_DEPTH = 128
-"""Objects and arrays inside each other."""
-
-MAX_DIGITS = 4_000
-"""Digits of one number."""
+__all__ = ["MAX_DEPTH", "deeper_than", "number", "relax"]
 
 _MAX_LEAD = 64
 _BLANK = " \t\r\n\ufeff"
@@ -29,6 +27,9 @@ _LITERALS: dict[str, JsonValue] = {
 }  # fmt: skip
 _RUNS = {'"': re.compile(r'[^"\\\x00-\x1f]+'), "'": re.compile(r"[^'\\\x00-\x1f]+")}
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_BYTE = re.compile(r"[0-9a-fA-F]{2}")
+_FOLLOW = frozenset(("", ",", ":", "}", "]"))
+_COMMENTS = ("//", "/*", "#")
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 _FENCE = "```"
 _FENCE_HEAD = re.compile(r"```[\w-]*")
@@ -47,8 +48,10 @@ def relax(text: str, *, close: bool = False) -> tuple[JsonValue, tuple[str, ...]
     """Return the value of nearly-JSON and the tags of what was mended; None when it can't be read.
 
     Read besides JSON: python's and single-quoted literals, tuples, trailing commas, unquoted keys, comments, raw
-    control characters, unknown escapes (kept as written), a code fence around, a few words before and stray closers
-    behind. `close`: brackets that are missing at the very end are closed; use it only when the model ended by itself.
+    control characters, unknown escapes (kept as written), unescaped quotes inside a string where they can be nothing
+    else, a code fence around, a few words before and stray closers behind. What is only python's is read where the
+    whole text is a literal. `close`: brackets that are missing at the very end are closed; use it only when the model
+    ended by itself.
     """
     tags: list[str] = []
     stripped = text.strip()
@@ -59,7 +62,7 @@ def relax(text: str, *, close: bool = False) -> tuple[JsonValue, tuple[str, ...]
     try:
         value = reader.document()
     except _UnreadableError:
-        return None
+        return read_literal(text)
     return value, tuple(dict.fromkeys(tags))
 
 
@@ -72,6 +75,7 @@ class _Reader:
         self._close = close
         self._at = 0
         self._depth = 0
+        self._tuples = 0
 
     def document(self) -> JsonValue:
         lead = _LEAD.match(self._text)
@@ -93,6 +97,8 @@ class _Reader:
             comment = _COMMENT.match(self._text, self._at)
             if not comment:
                 return
+            if self._close and self._depth and comment.end() == len(self._text) and comment[0][1:2] != "*":
+                raise _UnreadableError  # what should be closed may stand behind the end of this line
             self._at = comment.end()
             self._tags.append("comment")
 
@@ -107,10 +113,10 @@ class _Reader:
         if char in ("[", "("):
             return self._nested(self._array)
         if char in _RUNS:
-            return self._string(char)
-        number = _NUMBER.match(self._text, self._at)
-        if number:
-            return self._number(number)
+            return self._string(char, inner=self._depth > 0)
+        match = _NUMBER.match(self._text, self._at)
+        if match:
+            return self._number(match)
         return self._literal()
 
     def _nested(self, read: Callable[[], JsonValue]) -> JsonValue:
@@ -136,12 +142,15 @@ class _Reader:
 
     def _array(self) -> JsonValue:
         closer = _CLOSERS[self._text[self._at]]
-        if closer == ")":
+        is_tuple = closer == ")"
+        if is_tuple:
             self._tags.append("python_literal")
+        self._tuples += is_tuple
         self._at += 1
         items: list[JsonValue] = []
         while not self._closed(closer, first=not items):
             items.append(self._value())
+        self._tuples -= is_tuple
         return items
 
     def _closed(self, closer: str, *, first: bool) -> bool:
@@ -152,6 +161,9 @@ class _Reader:
             char = self._peek()
             if char == closer or not char:
                 self._tags.append("trailing_comma")
+        elif char and char in "]})" and char != closer and self._close:
+            self._tags.append("unclosed")
+            return True
         elif char and char != closer and not first:
             raise _UnreadableError
         if char == closer:
@@ -196,11 +208,14 @@ class _Reader:
             raise _UnreadableError
         return value
 
-    def _string(self, quote: str) -> str:
+    def _string(self, quote: str, *, inner: bool = False) -> str:
+        """Read a string; with `inner`, a quote that nothing follows which could follow a value is part of it."""
         if quote == "'":
             self._tags.append("single_quotes")
         self._at += 1
+        first = self._at
         pieces: list[str] = []
+        inside: list[int] = []
         run = _RUNS[quote]
         while True:
             match = run.match(self._text, self._at)
@@ -209,23 +224,56 @@ class _Reader:
                 self._at = match.end()
             char = self._text[self._at : self._at + 1]
             self._at += 1
-            if char == quote:
+            if char == quote and inner and not self._ends():
+                inside.append(self._at - 1)
+                pieces.append(char)
+            elif char == quote:
+                self._balanced(inside, first)
                 return "".join(pieces)
-            if not char:
+            elif not char:
                 raise _UnreadableError
-            if char == "\\":
-                pieces.append(self._escape())
+            elif char == "\\":
+                pieces.append(self._escape(quote))
             else:
                 self._tags.append("unescaped_newline")
                 pieces.append(char)
 
-    def _escape(self) -> str:
+    def _ends(self) -> bool:
+        """Whether what comes next could come after a value."""
+        after = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # matches nothing too
+        char = self._text[after : after + 1]
+        return char in _FOLLOW or (char == ")" and self._tuples > 0) or self._text.startswith(_COMMENTS, after)
+
+    def _balanced(self, inside: list[int], first: int) -> None:
+        """Raise where the quotes inside a string, which should have been escaped, allow another reading of the text.
+
+        They do not where they come in pairs around words, or where one stands alone and no other quote comes after.
+        """
+        if not inside:
+            return
+        self._tags.append("unescaped_quote")
+        text, quote = self._text, self._text[inside[0]]
+        loose = [at for at in inside if quote == '"' or not (text[at - 1].isalnum() and text[at + 1].isalnum())]
+        if len(loose) == 1:
+            clear = text.find(quote, self._at) < 0
+        else:
+            opening = all(at == first or not text[at - 1].isalnum() for at in loose[::2])
+            around = all(not text[at + 1].isspace() and text[at + 1] != quote for at in loose[::2])
+            clear = opening and around and not len(loose) % 2 and not any(text[at - 1].isspace() for at in loose[1::2])
+        if not clear:
+            raise _UnreadableError
+
+    def _escape(self, quote: str) -> str:
         char = self._text[self._at : self._at + 1]
         self._at += 1
         if char in _ESCAPES:
             return _ESCAPES[char]
         if char == "u":
             return self._unicode()
+        if char == "x" and quote == "'" and (byte := _BYTE.match(self._text, self._at)):
+            self._at = byte.end()
+            self._tags.append("python_literal")
+            return chr(int(byte[0], 16))
         self._tags.append("invalid_escape")
         return char if char in ("'", "") else "\\" + char
 
@@ -252,16 +300,6 @@ class _Reader:
             return None
         self._at = digits.end()
         return int(digits[0], 16)
-
-
-def number(lexeme: str) -> int | float | None:
-    """Return the exact integer or the float that `lexeme` writes; None when too long or beyond a float."""
-    if len(lexeme) > MAX_DIGITS:
-        return None
-    if lexeme.lstrip("+-").isdecimal():
-        return int(lexeme)
-    value = float(lexeme)
-    return value if abs(value) != float("inf") else None
 
 
 def deeper_than(text: str, limit: int) -> bool:

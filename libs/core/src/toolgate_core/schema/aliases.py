@@ -1,0 +1,104 @@
+"""Schemas as people write them, in the words of JSON Schema: python's and other languages' types, OpenAPI's `nullable`.
+
+Only what the words plainly mean is put into JSON Schema, and nothing gets stricter by it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from toolgate_core.jsontext import JsonObject, JsonValue
+
+NULL: JsonObject = {"type": "null"}
+
+_WORDS = {
+    "null": "null nil none nonetype",
+    "integer": "integer int int8 int16 int32 int64 uint uint8 uint16 uint32 uint64 long short bigint",
+    "number": "number float float16 float32 float64 double decimal num numeric",
+    "boolean": "boolean bool",
+    "object": "object dict dictionary map mapping hashmap struct",
+    "array": "array list tuple set sequence vector",
+    "string": "string str text varchar",
+    "": "any unknown",
+}
+_TYPES = {word: name for name, words in _WORDS.items() for word in words.split()}
+_GENERIC = re.compile(r"[\[<].*[\]>]\Z", re.DOTALL)
+_IN_PLACE = ("$ref", "allOf", "anyOf", "oneOf")
+_KEPT = ("$schema", "$defs", "definitions")
+_SCHEMA = ("additionalProperties", "contains", "items", "additionalItems", "not", "if", "then", "else", "propertyNames",
+           "unevaluatedItems", "unevaluatedProperties")  # fmt: skip
+_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
+_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+
+
+def json_type(name: str) -> str:
+    """Return the JSON Schema type that `name` means: itself where it means none, empty where it means any."""
+    if name in _WORDS:
+        return name
+    word = name.casefold()
+    return _TYPES.get(word) or _TYPES.get(_GENERIC.sub("", word).removeprefix("typing."), name)
+
+
+def plain(schema: JsonObject) -> JsonObject:
+    """Return a whole schema in the words of JSON Schema; the very same where it is so already."""
+    new: JsonObject = {keyword: _plain_at(keyword, value) for keyword, value in schema.items()}
+    if "type" in new:
+        _name_type(new)
+    same = len(new) == len(schema) and all(value is schema[keyword] for keyword, value in new.items())
+    return schema if same else new
+
+
+def _plain(schema: JsonValue) -> JsonValue:
+    if not isinstance(schema, dict):
+        return schema
+    new = plain(schema)
+    return _or_null(new) if new.get("nullable") is True else new
+
+
+def _plain_at(keyword: str, value: JsonValue) -> JsonValue:
+    if isinstance(value, list) and keyword in _LISTS:
+        members = [_plain(member) for member in value]
+        return members if any(new is not old for new, old in zip(members, value, strict=True)) else value
+    if isinstance(value, dict) and keyword in _MAPS:
+        named = {name: _plain(member) for name, member in value.items()}
+        return named if any(new is not value[name] for name, new in named.items()) else value
+    return _plain(value) if keyword in _SCHEMA else value
+
+
+def _name_type(schema: JsonObject) -> None:
+    types = _types(schema["type"])
+    if types is None:
+        del schema["type"]
+    else:
+        schema["type"] = types
+
+
+def _types(types: JsonValue) -> JsonValue:
+    """Return what `type` says in JSON Schema's names, the very same where it does so already; None for any type."""
+    if isinstance(types, str):
+        return json_type(types) or None
+    if not isinstance(types, list):
+        return types
+    named: list[JsonValue] = [json_type(name) if isinstance(name, str) else name for name in types]
+    if "" in named:
+        return None
+    return types if named == types else [name for place, name in enumerate(named) if name not in named[:place]]
+
+
+def _or_null(schema: JsonObject) -> JsonObject:
+    """Return what `nullable: true` makes of a schema."""
+    rest = {keyword: value for keyword, value in schema.items() if keyword != "nullable"}
+    if any(keyword in rest for keyword in _IN_PLACE):
+        kept = {keyword: rest.pop(keyword) for keyword in _KEPT if keyword in rest}
+        return {**kept, "anyOf": [NULL, rest]}
+    options = rest.get("enum")
+    if "const" in rest:
+        rest["enum"] = [rest.pop("const"), None]
+    elif isinstance(options, list) and None not in options:
+        rest["enum"] = [*options, None]
+    types = rest.get("type")
+    if isinstance(types, str) and types != "null":
+        rest["type"] = [types, "null"]
+    elif isinstance(types, list) and "null" not in types:
+        rest["type"] = [*types, "null"]
+    return rest

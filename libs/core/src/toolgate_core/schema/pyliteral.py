@@ -1,0 +1,183 @@
+"""Python literals that no reader of JSON could take for JSON: sets, numbers with `_` or a base, long and raw strings.
+
+A text is read only where the whole of it is the literal of one container, so that nothing is taken from prose or code.
+Keys are strings, as in JSON. Nothing is evaluated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.schema.numbers import number
+
+MAX_DEPTH = 128
+"""Objects and arrays inside each other."""
+
+MAX_BASED = 3_000
+"""Digits of a number with a base: as many as are no more than 4,000 in decimals."""
+
+_SPACE = re.compile(r"(?:\s++|#[^\n]*+)*+")
+_STRING = re.compile(
+    r'([rRuU]?)(?:"""((?:[^"\\]++|\\.|"(?!""))*+)"""'
+    r"|'''((?:[^'\\]++|\\.|'(?!''))*+)'''"
+    r'|"((?:[^"\\\n]++|\\.)*+)"'
+    r"|'((?:[^'\\\n]++|\\.)*+)')",
+    re.DOTALL,
+)
+_NUMBER = re.compile(
+    r"([+-]?)(?:0(?:[xX]((?:_?[0-9a-fA-F])+)|[oO]((?:_?[0-7])+)|[bB]((?:_?[01])+))"
+    r"|((?:(?:[1-9](?:_?\d)*|0)(?:\.(?:\d(?:_?\d)*)?)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d+)?))(?![\w.])",
+    re.ASCII,
+)
+_BASES = ((2, 16), (3, 8), (4, 2))
+_WORD = re.compile(r"True|False|None")
+_WORDS: dict[str, JsonValue] = {"True": True, "False": False, "None": None}
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{1,3})|(.))", re.DOTALL)
+_SIMPLE = {
+    "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "a": "\a", "v": "\v", "\n": "", "\\": "\\",
+    "'": "'", '"': '"',
+}  # fmt: skip
+_UNCLEAR = "xuUN/"
+"""Escapes that are cut, that name a character, or that are JSON's and not python's."""
+
+
+class _UnreadableError(Exception):
+    """The text is no such literal."""
+
+
+def read_literal(text: str) -> tuple[JsonValue, tuple[str, ...]] | None:
+    """Return the value of the literal of a python container, and its tag; None where `text` is none."""
+    if not text.lstrip().startswith(("{", "[", "(")):
+        return None
+    try:
+        return _Reader(text).document(), ("python_literal",)
+    except _UnreadableError:
+        return None
+
+
+class _Reader:
+    """Reads one literal; `at` is the place of the next character."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._depth = 0
+
+    def document(self) -> JsonValue:
+        value = self._value()
+        if self._peek():
+            raise _UnreadableError
+        return value
+
+    def _peek(self) -> str:
+        self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # matches nothing too
+        return self._text[self._at : self._at + 1]
+
+    def _value(self) -> JsonValue:
+        char = self._peek()
+        if char == "{":
+            return self._nested(self._braces)
+        if char == "[":
+            return self._nested(partial(self._items, "]", []))
+        if char == "(":
+            return self._nested(partial(self._items, ")", []))
+        match = _NUMBER.match(self._text, self._at)
+        if match:
+            self._at = match.end()
+            return _number(match)
+        match = _WORD.match(self._text, self._at)
+        if match:
+            self._at = match.end()
+            return _WORDS[match[0]]
+        return self._string()
+
+    def _nested(self, read: Callable[[], JsonValue]) -> JsonValue:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise _UnreadableError
+        self._at += 1
+        value = read()
+        self._depth -= 1
+        return value
+
+    def _braces(self) -> JsonValue:
+        """Read a dict or a set; the empty one is a dict."""
+        if self._peek() == "}":
+            self._at += 1
+            return {}
+        first = self._value()
+        if self._peek() != ":":
+            return self._items("}", [first])
+        return self._members(first)
+
+    def _members(self, key: JsonValue) -> JsonObject:
+        members: JsonObject = {}
+        while True:
+            if not isinstance(key, str) or key in members or self._peek() != ":":
+                raise _UnreadableError
+            self._at += 1
+            members[key] = self._value()
+            if self._closed("}", first=False):
+                return members
+            key = self._string()
+
+    def _items(self, closer: str, items: list[JsonValue]) -> list[JsonValue]:
+        while not self._closed(closer, first=not items):
+            items.append(self._value())
+        return items
+
+    def _closed(self, closer: str, *, first: bool) -> bool:
+        """Move over what stands between members; whether the container has ended."""
+        if not first and self._peek() == ",":
+            self._at += 1
+        elif not first and self._peek() != closer:
+            raise _UnreadableError
+        if self._peek() != closer:
+            return False
+        self._at += 1
+        return True
+
+    def _string(self) -> str:
+        self._peek()
+        match = _STRING.match(self._text, self._at)
+        if not match:
+            raise _UnreadableError
+        self._at = match.end()
+        body = next(part for part in match.groups()[1:] if part is not None)
+        return body if match[1] in ("r", "R") else _whole(_ESCAPE.sub(_escaped, body))
+
+
+def _number(match: re.Match[str]) -> int | float:
+    for group, base in _BASES:
+        digits = match[group]
+        if digits is not None and len(digits) <= MAX_BASED:
+            return int(match[1] + digits.replace("_", ""), base)
+    value = number(match[1] + match[5].replace("_", "")) if match[5] else None
+    if value is None:
+        raise _UnreadableError
+    return value
+
+
+def _escaped(match: re.Match[str]) -> str:
+    octal, char = match[4], match[5]
+    if octal:
+        return chr(int(octal, 8))
+    if char is None:
+        code = int(match[1] or match[2] or match[3], 16)
+        if code > 0x10FFFF:
+            raise _UnreadableError
+        return chr(code)
+    if char in _UNCLEAR:
+        raise _UnreadableError
+    return _SIMPLE.get(char, match[0])
+
+
+def _whole(text: str) -> str:
+    """Return `text` with the halves of surrogate pairs put together."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise _UnreadableError from error

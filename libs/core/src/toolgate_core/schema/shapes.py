@@ -1,0 +1,81 @@
+"""What a schema says of the items of an array, seen through references and unions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.schema.kinds import ORDER, possible
+from toolgate_core.schema.references import follow
+
+MAX_PARTS = 64
+"""Schemas that are looked through for one value."""
+
+
+def parts(schema: JsonValue, root: JsonObject) -> Iterator[JsonObject]:
+    """Yield the schemas that may apply to the same value as `schema` does, itself first, at most `MAX_PARTS`."""
+    waiting: list[JsonValue] = [schema]
+    for _ in range(MAX_PARTS):
+        if not waiting:
+            return
+        part = waiting.pop()
+        if not isinstance(part, dict):
+            continue
+        yield part
+        if "$ref" in part:
+            waiting.append(follow(part["$ref"], root))
+        for keyword in ("allOf", "anyOf", "oneOf"):
+            members = part.get(keyword)
+            waiting.extend(members if isinstance(members, list) else ())
+
+
+def item_schemas(schema: JsonValue, root: JsonObject) -> list[JsonValue]:
+    """Return the schemas that the items of an array may have to meet."""
+    found: list[JsonValue] = []
+    for part in parts(schema, root):
+        for keyword in ("prefixItems", "items"):
+            items = part.get(keyword)
+            found.extend(items if isinstance(items, list) else [items] if keyword in part else ())
+    return found
+
+
+def item_types(schema: JsonValue, root: JsonObject) -> tuple[str, ...]:
+    """Return the types that the items of an array may have, in `ORDER`; empty where any will do."""
+    found: set[str] = set()
+    for items in item_schemas(schema, root):
+        types = possible(items, root)
+        if not types:
+            return ()
+        found.update(types)
+    return tuple(name for name in ORDER if name in found)
+
+
+def item_names(schema: JsonValue, root: JsonObject) -> set[str]:
+    """Return the properties that are declared for the items of an array."""
+    return {name for items in item_schemas(schema, root) for name in _names(items, root)}
+
+
+def _names(schema: JsonValue, root: JsonObject) -> Iterator[str]:
+    for part in parts(schema, root):
+        named = part.get("properties")
+        yield from named if isinstance(named, dict) else ()
+
+
+def may_unwrap(value: JsonObject, schema: JsonValue, root: JsonObject) -> bool:
+    """Whether an object can be no item of an array as it is, so that it may be the list of them.
+
+    An item that may be an array, or an object of any properties, could hold it; one whose properties it has is meant.
+    """
+    types, names = item_types(schema, root), item_names(schema, root)
+    if not types or "array" in types:
+        return False
+    return "object" not in types or (bool(names) and names.isdisjoint(value))
+
+
+def tuple_items(schema: JsonObject) -> tuple[list[JsonValue], JsonValue]:
+    """Return the schemas of the first items and of all others; older drafts write a tuple as a list of `items`."""
+    items = schema.get("items", True)
+    if isinstance(items, list):
+        return items, schema.get("additionalItems", True)
+    first = schema.get("prefixItems")
+    return (first if isinstance(first, list) else []), items

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+from toolgate_core.jsontext import JsonValue
+from toolgate_core.schema.options import option, options
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed", "expected"),
+    [
+        ("IN PROGRESS", ["in progress", "done"], ("in progress", "enum_case")),
+        ("in-progress", ["in_progress", "done"], ("in_progress", "enum_case")),
+        ("In Progress", ["in-progress", "done"], ("in-progress", "enum_case")),
+        ("a b", ["a-b", "a_b"], None),
+        ("none", ["a", None], (None, "string_to_null")),
+        ("None", ["none", None], ("none", "enum_case")),
+        ("007", [7, 8], (7, "string_to_integer")),
+        ("1.0", [1, 2], (1, "string_to_integer")),
+        ("1.5", [1.5], (1.5, "string_to_number")),
+        (1, ["1.0", "2.0"], ("1.0", "number_to_string")),
+        ("1.0", ["1", "2"], None),
+        ("-1", [1], None),
+        ("TRUE", [True], (True, "string_to_boolean")),
+        ("1", [1, True], (1, "string_to_integer")),
+        ("9007199254740993", [9007199254740992, 9007199254740993], (9007199254740993, "string_to_integer")),
+        ('"a"', ["a", "b"], ("a", "enum_quotes")),
+        ("`b`", ["a", "b"], ("b", "enum_quotes")),
+        ("'a\"", ["a"], None),
+        ("'c'", ["a"], None),
+        ('"', ["a"], None),
+        (["a"], ["a"], None),
+        ("a", [["a"], {"a": 1}], None),
+        ("x", [], None),
+    ],
+)
+def test_the_one_option_that_a_value_writes_is_found(
+    value: JsonValue, allowed: list[JsonValue], expected: tuple[JsonValue, str] | None
+) -> None:
+    assert option(value, allowed) == expected
+
+
+def test_const_is_the_only_option() -> None:
+    assert options({"const": 1, "enum": [2]}) == [1]
+    assert options({"enum": [2]}) == [2]
+    assert options({"enum": 7}) == options({}) == []
