@@ -37,6 +37,7 @@ ALLOWED = {
     "msgspec.structs",
     "operator",
     "re",
+    "regex",
     "string",
     "struct",
     "textwrap",
@@ -44,6 +45,7 @@ ALLOWED = {
     "typing",
     "unicodedata",
     "urllib.parse",
+    "yaml",
 }
 BANNED_CALLS = {"open", "input", "print", "exec", "eval", "compile", "__import__", "breakpoint"}
 

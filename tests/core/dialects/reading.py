@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from toolgate_core.extraction import Extraction
+from toolgate_core.dialects import DIALECTS
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
+from toolgate_core.extraction import Extraction
 from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset, parse_tools
 from toolgate_core.vocabulary import Strategy
@@ -14,6 +16,11 @@ from toolgate_core.vocabulary import Strategy
 START = ScannerState()
 CASES = Path(__file__).parent / "cases"
 TOOLSET = Toolset.compile(parse_tools((CASES / "tools.json").read_bytes()))
+
+
+@cache
+def only(names: tuple[str, ...]) -> Toolset:
+    return Toolset.compile(tuple(definition for definition in TOOLSET.definitions if definition.name in names))
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,12 @@ class Case:
     reasoning_open: bool = False
     broken: int = 0
     drops: bool = False
+    source: str = ""
+    tools: tuple = ()
+
+    @property
+    def toolset(self) -> Toolset:
+        return only(tuple(self.tools)) if self.tools else TOOLSET
 
     @property
     def plan(self) -> Plan:
@@ -54,6 +67,7 @@ def cases() -> list[Case]:
     return [
         Case(dialect=path.parent.name, **case)
         for path in sorted(CASES.glob("*/*.json"))
+        if path.parent.name in DIALECTS
         for case in json.loads(path.read_text())
     ]
 

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toolgate_core.dialects import DIALECTS, dialect_names
-from toolgate_core.extraction import MarkerScanner
+from toolgate_core.dialects.base import WrittenCall
+from toolgate_core.dialects.table import active
+from toolgate_core.events import ReasoningDelta, TextDelta
+from toolgate_core.extraction import Extraction, MarkerScanner
+from toolgate_core.extraction.notes import Notes
+from toolgate_core.extraction.triggers import triggers
 from toolgate_core.messages import ToolDefinition
 from toolgate_core.plan import ScannerState
 from toolgate_core.schema import Toolset
@@ -14,38 +19,43 @@ from toolgate_core.schema import Toolset
 from tests.core.dialects.reading import TOOLSET, cases, events, joined, pieces, plan, read
 
 CASES = cases()
-MARKERS = (
-    "<function_calls>", "</function_calls>", '<invoke name="ping">', '<invoke name="save">', "</invoke>", "<invoke",
-    '<parameter name="html">', "</parameter>", "<![CDATA[", "]]>", "<tool_call>", "</tool_call>", "<think>", "</think>",
+PIECES = (
+    '<invoke name="ping">', '<invoke name="save">', '<parameter name="html">', "<![CDATA[", "]]>", "<function=ping>",
+    "<function=save>", "<parameter=html>", "<arg_key>html</arg_key><arg_value>", "ping", "save(html=", "ping()", "[ping()]",
     '{"name":"ping","arguments":{}}', '{"name":', '"arguments":', "{", "}", "[", "]", '"', "'", ",", ":", "\\", "\\ud83d",
-    "<|channel|>", "<|start|>", "assistant", "analysis", "final", "commentary", " to=functions.ping", "<|message|>",
-    "<|call|>", "<|end|>", "`", "```", "```json\n", "~~~", "\n", "\n\n", " ", "a", "é", "&lt;", "&", "<", "null", "True", "1",
-    '{"action":"call","calls":[', '{"action":"answer","answer":', '"ping"', '"html"',
+    "assistant", "analysis", "final", "commentary", " to=functions.ping", "<|message|>", "to=user", "<|sep|>", "[ARGS]",
+    "`", "```", "```json\n", "~~~", "\n", "\n\n", " ", "a", "é", "&lt;", "&", "<", "null", "True", "1", "(", ")", "=", "/",
+    '{"action":"call","calls":[', '{"action":"answer","answer":', '"ping"', '"html"', "call:ping{", '<|"|>', "<escape>",
+    "name: ping", "Action Input:", ">>>", "<ping>", "</ping>", "<save>", "<html>", "</html>", "｜tool▁sep｜", "\u2581",
+    "ſ", "ı", "\\\\", " " * 90, "\n" * 90, "<tool_sep>", "thought\n", ' name="ping"', ' name="html"', ' string="true"', ' tool="ping"', ' key="html"',
 )  # fmt: skip
-MIXED = st.lists(st.one_of(st.sampled_from(MARKERS), st.text(max_size=3)), max_size=24).map("".join)
-DIALECT = st.sampled_from(dialect_names())
+MARKERS = tuple(sorted({marker for name in dialect_names() for marker in triggers(active(name)).table} | set(PIECES)))
+SPECIAL = tuple(marker for marker in MARKERS if marker.startswith(("<|", "<｜", "]<]", "[TOOL", "</｜")))
+MIXED = st.lists(st.one_of(st.sampled_from(PIECES), st.sampled_from(MARKERS), st.text(max_size=3)), max_size=24).map(
+    "".join
+)
 END = st.sampled_from(("stop", "length", "cut"))
 FUZZ = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_text_says_the_same_however_it_is_cut_into_pieces(case):
-    whole = joined(events(case.plan, [case.text], case.finish))
+    whole = joined(events(case.plan, [case.text], case.finish, case.toolset))
     for size in (1, 2, 3, 7):
-        assert joined(events(case.plan, pieces(case.text, size), case.finish)) == whole
+        assert joined(events(case.plan, pieces(case.text, size), case.finish, case.toolset)) == whole
     for at in range(1, len(case.text)):
-        assert joined(events(case.plan, [case.text[:at], case.text[at:]], case.finish)) == whole
+        assert joined(events(case.plan, [case.text[:at], case.text[at:]], case.finish, case.toolset)) == whole
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_text_that_is_cut_anywhere_gives_only_what_it_had_said(case):
-    drafts = "<think>" in case.text or case.reasoning_open
+    drafts = case.reasoning or case.reasoning_open or "think" in case.text.lower()
     for at in range(len(case.text)):
-        got = read(events(case.plan, [case.text[:at]], "length"))
+        got = read(events(case.plan, [case.text[:at]], "length", case.toolset))
         assert got.calls == case.calls[: len(got.calls)] or drafts
-        for marker in ('<invoke name="get_weather"', '<tool_call>{"name', "<|message|>"):
-            assert marker not in got.content or marker in case.content
-        read(events(case.plan, [case.text[:at]], "stop"))
+        if not any(grammar.plain for grammar in DIALECTS[case.dialect].grammars):
+            assert [marker for marker in SPECIAL if marker in got.content and marker not in case.content] == []
+        read(events(case.plan, [case.text[:at]], "stop", case.toolset))
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.dialect != "decision"], ids=str)
@@ -53,12 +63,12 @@ def test_a_scanner_and_an_extraction_from_its_state_say_what_an_extraction_says(
     if case.reasoning_open:
         return
     auto = plan("auto")
-    whole = read(events(auto, [case.text], case.finish))
+    whole = read(events(auto, [case.text], case.finish, case.toolset))
     for size in (1, 2, 7, 1000):
-        assert scanned(case.text, size, case.finish) == whole
+        assert scanned(case.text, size, case.finish, case.toolset) == whole
 
 
-def scanned(text, size, finish):
+def scanned(text, size, finish, toolset=TOOLSET):
     scanner = MarkerScanner()
     passed = "".join(scanner.feed(part) for part in pieces(text, size))
     passed += scanner.finish()
@@ -66,17 +76,41 @@ def scanned(text, size, finish):
         got = read([])
         got.content = passed
         return got
-    got = read(events(plan("auto"), [scanner.held], finish, state=scanner.state))
+    got = read(events(plan("auto"), [scanner.held], finish, toolset, scanner.state))
     got.content = passed + got.content
     return got
 
 
-@FUZZ
-@given(DIALECT, MIXED, END, st.integers(1, 9))
-def test_any_text_is_read_the_same_in_pieces_and_never_raises(dialect, text, end, size):
+@pytest.mark.parametrize("dialect", dialect_names())
+@settings(FUZZ, max_examples=60)
+@given(MIXED, END, st.integers(1, 9))
+def test_any_text_is_read_the_same_in_pieces_and_nothing_raises_or_is_lost(dialect, text, end, size):
     whole = joined(events(plan(dialect), [text], end))
     assert joined(events(plan(dialect), pieces(text, size), end)) == whole
     read(whole)
+    assert dialect == "decision" or lost(plan(dialect), text, end) == ""
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.dialect != "decision"], ids=str)
+def test_nothing_of_a_text_is_lost(case):
+    assert lost(case.plan, case.text, case.finish, case.toolset) == ""
+
+
+CONSUMED = frozenset(("call", "markup", "think", "unthink", "close", "wrap", "end", "dropped", "draft", "promoted"))
+
+
+def lost(plan, text, end, toolset=TOOLSET):
+    """What neither came out as text or reasoning nor was taken for something, or what came out and was not there."""
+    notes = Notes()
+    extraction = Extraction(plan, toolset, notes=notes)
+    found = [*extraction.feed(text), *extraction.finish(end)]
+    left = list(text)
+    for note in notes.all:
+        if note.what in CONSUMED:
+            left[note.start : note.stop] = [" "] * (note.stop - note.start)
+    rest = "".join("".join(left).split())
+    out = "".join("".join(event.text for event in found if isinstance(event, TextDelta | ReasoningDelta)).split())
+    return "" if rest == out else f"{rest!r} is not {out!r}"
 
 
 @FUZZ
@@ -86,7 +120,7 @@ def test_a_scanner_agrees_with_an_extraction_on_any_text(text, end, size):
 
 
 @FUZZ
-@given(st.text(alphabet=st.characters(blacklist_characters="<`~{=", blacklist_categories=("Cs",))))
+@given(st.text(alphabet=st.characters(blacklist_characters="<`~{=[>:|/(助", blacklist_categories=("Cs",))))
 def test_text_without_a_marker_is_the_content(text):
     assert scanned(text, 3, "stop").content == text
     for dialect in dialect_names():
@@ -116,9 +150,10 @@ def schema_of(value):
     return {"type": names.get(type(value), "null")}
 
 
-@FUZZ
+@pytest.mark.parametrize("dialect", dialect_names())
+@settings(FUZZ, max_examples=40)
 @given(st.lists(st.dictionaries(STRINGS, VALUES, max_size=3), min_size=1, max_size=3), st.integers(1, 9))
-def test_calls_that_are_written_are_read_back(arguments, size):
+def test_calls_that_are_written_are_read_back(dialect, arguments, size):
     names = [f"tool-{index}.x" for index in range(len(arguments))]
     toolset = Toolset.compile(
         tuple(
@@ -129,11 +164,30 @@ def test_calls_that_are_written_are_read_back(arguments, size):
         )
     )
     texts = [json.dumps(value, ensure_ascii=False) for value in arguments]
-    for dialect in dialect_names():
-        text = DIALECTS[dialect].render_calls(list(zip(names, texts, strict=True)))
-        got = read(events(plan(dialect), pieces(text, size), "stop", toolset))
-        assert got.calls == [list(pair) for pair in zip(names, arguments, strict=True)], dialect
-        assert (got.content, got.reasoning, got.drops, got.unfinished) == ("", "", [], 0)
+    text = DIALECTS[dialect].render_calls([WrittenCall(*pair) for pair in zip(names, texts, strict=True)])
+    got = read(events(plan(dialect), pieces(text, size), "stop", toolset))
+    assert got.calls == [list(pair) for pair in zip(names, arguments, strict=True)]
+    dropped = [drop for drop in got.drops if drop.kind != "markup" and not drop.raw.isspace()]
+    assert (got.content, got.reasoning, dropped, got.unfinished) == ("", "", [], 0)
+
+
+PARTICULAR = (
+    {"rows": ["a", ["b", "c"]], "more": {"k": "v", "l": ["x"]}},
+    {"text": "one\n\nthree", "other": " \nx\n ", "third": "a: b\n- c"},
+    {"text": "x\n \ny"},
+    {"k" * 130: "a"},
+    {"text": "</parameter></invoke></function></tool_call>"},
+    {"none": None, "yes": True, "big": 2**70, "small": 1e-7, "empty": {}, "list": []},
+)
+
+
+@pytest.mark.parametrize("dialect", dialect_names())
+@pytest.mark.parametrize("arguments", PARTICULAR, ids=range(len(PARTICULAR)))
+def test_particular_calls_are_written_and_read_back(dialect, arguments):
+    properties = {key: schema_of(item) for key, item in arguments.items()}
+    toolset = Toolset.compile((ToolDefinition("tool", "", {"type": "object", "properties": properties}),))
+    text = DIALECTS[dialect].render_calls([WrittenCall("tool", json.dumps(arguments, ensure_ascii=False))])
+    assert read(events(plan(dialect), [text], "stop", toolset)).calls == [["tool", arguments]]
 
 
 def test_a_scanner_passes_text_without_a_marker_whole():

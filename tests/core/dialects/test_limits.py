@@ -2,8 +2,8 @@
 
 import pytest
 from msgspec.structs import replace
-from toolgate_core.extraction import Extraction, MarkerScanner
 from toolgate_core.events import CallEnd, Drop, TextDelta
+from toolgate_core.extraction import Extraction, MarkerScanner
 from toolgate_core.plan import Plan
 from toolgate_core.vocabulary import Strategy
 
@@ -12,6 +12,7 @@ from tests.core.dialects.reading import START, TOOLSET, Read, events, joined, pi
 MEBIBYTE = 1 << 20
 LONG = "x" * (MEBIBYTE + 10)
 HUGE = "y" * (MEBIBYTE + 70_000)
+MARK = "]<]minimax[>["
 PING = '<tool_call>{"name": "ping", "arguments": {}}</tool_call>'
 
 
@@ -29,11 +30,73 @@ def of(dialect: str, text: str, finish: str = "stop", size: int = 65_536) -> Rea
         ("hermes", f'<tool_call>{{"name": "save", "arguments": "{HUGE}"}}</tool_call>ok'),
         ("hermes", f'<tool_call>{{"name": "save", "x": "{HUGE}"}}</tool_call>ok'),
         ("harmony", f'<|channel|>commentary to=functions.save<|message|>{{"html": "{LONG}"}}<|call|>ok'),
+        ("qwen3_coder", f"<function=save>\n<parameter=html>\n{LONG}\n</parameter>\n</function>ok"),
+        ("qwen3_coder", f"<function=save>\n<parameter=html>\na</parameter>{LONG}\n</parameter>\n</function>ok"),
+        ("glm", f"<tool_call>get_weather<arg_key>opt</arg_key><arg_value>{LONG}</arg_value></tool_call>ok"),
+        (
+            "dsml",
+            f'<｜DSML｜invoke name="save"><｜DSML｜parameter name="html" string="true">{LONG}</｜DSML｜parameter></｜DSML｜invoke>ok',
+        ),
+        ("mistral", f'[TOOL_CALLS]save[ARGS]{{"html": "{LONG}"}}[/TOOL_CALLS]ok'),
     ],
 )
 def test_arguments_beyond_a_mebibyte_are_no_call(dialect, text):
     got = of(dialect, text)
     assert (got.calls, got.unfinished, got.repairs, got.content) == ([], 1, ["too_large"], "ok")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("lfm2", f"<|tool_call_start|>[save(html='{LONG}')]<|tool_call_end|>ok"),
+        ("lfm2", f"<|tool_call_start|>[get_weather(opt={'[' * 200}1{']' * 200})]<|tool_call_end|>ok"),
+        ("gemma4", f'<|tool_call>call:save{{html:<|"|>{LONG}<|"|>}}<tool_call|>ok'),
+        ("gemma4", f"<|tool_call>call:get_weather{{opt:{'[' * 200}1{']' * 200}}}<tool_call|>ok"),
+    ],
+    ids=range(4),
+)
+def test_literals_are_bounded_in_size_and_depth(dialect, text):
+    got = of(dialect, text)
+    assert (got.calls, got.unfinished, got.content) == ([], 1, "ok")
+
+
+MANY = "a" * 1000
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("gemma4", f'<|tool_call>call:save{{html:<|"|>{LONG}'),
+        ("gemma4", "<|tool_call>call:get_weather{tags:[" + f'<|"|>{MANY}<|"|>,' * 1100),
+        ("lfm2", "<|tool_call_start|>[get_weather(tags=[" + f"'{MANY}'," * 1100),
+        ("qwen3_coder", f"<function=save>\n<parameter=html>\n{LONG}</func"),
+    ],
+    ids=range(4),
+)
+def test_what_never_ends_is_given_up(dialect, text):
+    got = of(dialect, text)
+    assert (got.calls, got.unfinished, got.content) == ([], 1, "")
+
+
+@pytest.mark.parametrize("body", [f"{MARK}<html>{LONG}{MARK}</html>", f"{MARK}<a>" * 200])
+def test_elements_are_bounded_in_size_and_depth(body):
+    got = of("minimax_m3", f'{MARK}<invoke name="save">{body}{MARK}</invoke>')
+    assert (got.calls, got.unfinished, got.content) == ([], 1, "")
+
+
+def test_yaml_is_bounded_in_size_and_depth():
+    for text in (
+        f"<save>\nhtml: {'a' * 70_000}\n</save>",
+        f"<save>\nhtml: {'[' * 40}{']' * 40}\n</save>",
+        f"<save>\nhtml: {'[]' * 300}\n</save>",
+    ):
+        got = of("yaml_xml", text)
+        assert (got.calls, got.content) == ([], text)
+
+
+def test_a_payload_that_is_too_long_is_text():
+    text = '{"name": "save", "arguments": {"html": "' + "a" * 20_000 + '"}}'
+    assert of("generic", text).content == text
 
 
 def test_arguments_without_a_name_are_bounded_too():
@@ -83,16 +146,16 @@ def test_deep_nesting_is_no_call(deep):
 @pytest.mark.parametrize(
     "text",
     [
-        "<tool_" * 5000, "<tool_call>{" * 3000, '<invoke name="save">' * 3000, '<invoke name="nope">' * 3000, "` <tool_call>" * 3000,
-        '<tool_call>{"' + "<tool_call>{" * 3000, "```\n" * 3000, "<think>" * 3000, "</think>" * 3000, "{" * 5000, " " * 9000,
+        "<tool_" * 900, "<tool_call>{" * 500, '<invoke name="save">' * 500, '<invoke name="nope">' * 500, "` <tool_call>" * 500,
+        '<tool_call>{"' + "<tool_call>{" * 500, "```\n" * 500, "<think>" * 500, "</think>" * 500, "{" * 900, " " * 9000,
         '<invoke name="save"><parameter name="html">' + "\n" * 9000, '<invoke name="save"><parameter name="html">' + " " * 9000,
-        '<invoke name="save"><parameter name="html">a' + " " * 9000 + "</parameter>", "<|channel|>" * 2000, " to=functions." * 2000,
-        '<tool_call>{"name": "get_weather", "arguments": {"days": ' + "1" * 9000, "]" * 3000, "~" * 3000, '{"action": ' * 2000,
+        '<invoke name="save"><parameter name="html">a' + " " * 9000 + "</parameter>", "<|channel|>" * 500, " to=functions." * 500,
+        '<tool_call>{"name": "get_weather", "arguments": {"days": ' + "1" * 9000, "]" * 500, "~" * 500, '{"action": ' * 500,
         "<invoke " + "a" * 9000, '<tool_call>{"' + "k" * 9000, "<tool_call" + " " * 9000,
     ],
 )  # fmt: skip
 def test_hostile_text_is_read_like_any_other(text):
-    for dialect in ("hermes", "decision"):
+    for dialect in ("hermes", "decision", "qwen3_coder", "pythonic", "gemma4", "minimax_m3", "yaml_xml", "generic"):
         assert joined(events(plan(dialect), pieces(text, 997), "stop")) == joined(events(plan(dialect), [text], "stop"))
 
 
@@ -105,6 +168,47 @@ def test_halves_of_a_pair_come_together_and_lone_ones_are_replaced():
     assert extraction.feed("d") == [TextDelta("\ufffdd")]
     assert extraction.feed("\ud83d") == []
     assert extraction.finish("stop") == [TextDelta("\ufffd")]
+
+
+def test_an_empty_piece_changes_nothing():
+    extraction = Extraction(plan("hermes"), TOOLSET)
+    assert extraction.feed("x\ud83d") == [TextDelta("x")]
+    assert extraction.feed("") == []
+    assert extraction.feed("\ude00") == [TextDelta("😀")]
+
+
+def test_half_a_pair_behind_an_escaped_backslash_is_text():
+    text = '<tool_call>{"name":"save","arguments":"{\\"html\\": \\"' + "\\" * 60 + 'ud83dx\\"}"}</tool_call>'
+    whole = joined(events(plan("hermes"), [text], "stop"))
+    assert all(joined(events(plan("hermes"), [text[:at], text[at:]], "stop")) == whole for at in range(len(text)))
+
+
+def test_mended_arguments_that_grow_beyond_a_mebibyte_are_no_call():
+    got = of("mistral", "[TOOL_CALLS]save[ARGS]{'html': '" + "\x01" * 300_000 + "'}[/TOOL_CALLS]ok")
+    assert (got.calls, got.unfinished, got.content) == ([], 1, "ok")
+
+
+def test_elements_that_grow_beyond_a_mebibyte_are_no_call():
+    got = of(
+        "minimax_m3", f'{MARK}<invoke name="save">{MARK}<html>' + "\x01" * 300_000 + f"{MARK}</html>{MARK}</invoke>"
+    )
+    assert (got.calls, got.unfinished, got.repairs) == ([], 1, ["too_large"])
+
+
+def test_an_edge_is_found_in_any_pieces():
+    for text in (
+        f"<invoke name=\"save\">{{'html': 'x'}} <invoke name=\"{'a' * 90}\">{{}}</invoke>",
+        "<invoke name=\"save\">{'html': 'x'</invoke" + " " * 12 + ">ok",
+        '{"name": "save", "parameters": {"html": \'x\'}}\n' + " " * 100 + "\nmore",
+    ):
+        for dialect in ("function_calls", "llama3_json"):
+            whole = joined(events(plan(dialect), [text], "stop"))
+            assert joined(events(plan(dialect), list(text), "stop")) == whole
+
+
+def test_many_lines_that_are_no_payload_hide_no_later_one():
+    lines = "".join(f'{{"name": "Bob {line}", "id": 1}}\n' for line in range(300))
+    assert of("generic", lines + '{"name": "ping", "arguments": {}}').calls == [["ping", {}]]
 
 
 def test_an_unknown_dialect_is_an_error():

@@ -1,13 +1,14 @@
 """What a dialect is made of: grammars, which say how calls are read, and a writer, for prompts and histories.
 
-Grammars are data. Each kind of grammar has one frame that reads it; a new dialect of a known kind is a new record and
-nothing else.
+Grammars are data. Each kind of grammar has one frame in `toolgate_core.extraction` that reads it; a new dialect of a
+known kind is a new record and nothing else. Where a grammar holds a pattern, it is a regular expression whose matches
+stay the same however much text follows: the frames match it against text that is still coming.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -23,6 +24,11 @@ class Grammar(Struct, frozen=True, kw_only=True):
         close_tags: names of closing tags; one without its opener is markup, once there has been a call.
         close_tokens: closers that stand as they are; the same holds.
         special: the markers are special tokens of a model, so that they mean what they say even inside code.
+        where: openers count anywhere, or only where a line begins.
+        begins: a pattern of how a block without an opener begins; it counts only where a text begins.
+        auto: the openers cannot be ordinary prose, so that they are looked for even where nobody asked for the dialect.
+        after: what becomes of text behind a block: it is text, or it is dropped because the block ends the turn.
+        plain: the openers are ordinary characters, so that text which the end cuts behind one stays text.
     """
 
     tags: tuple[str, ...] = ()
@@ -30,37 +36,171 @@ class Grammar(Struct, frozen=True, kw_only=True):
     close_tags: tuple[str, ...] = ()
     close_tokens: tuple[str, ...] = ()
     special: bool = False
+    where: Literal["anywhere", "line"] = "anywhere"
+    begins: str = ""
+    auto: bool = True
+    after: Literal["emit", "drop"] = "emit"
+    plain: bool = False
 
 
 class EnvelopeGrammar(Grammar, frozen=True, kw_only=True):
-    """A JSON object, several of them or an array of them, each with name and arguments, between the markers."""
+    """A JSON object, several of them or an array of them, each with name and arguments, between the markers.
 
+    Attributes:
+        open: a pattern of what opens a block; unset: any of the markers.
+        keyed: the key of each object is the tool's name, its value the arguments.
+        bare: there are no markers, so that an object counts only with a declared name and with arguments.
+        close: a pattern of what closes a block; unset: any of the closing markers.
+        yaml: the same may be said in YAML, up to any closing tag.
+    """
+
+    open: str = ""
     name_keys: tuple[str, ...] = ("name",)
     argument_keys: tuple[str, ...] = ("arguments", "parameters")
     id_keys: tuple[str, ...] = ("id", "call_id")
+    keyed: bool = False
+    bare: bool = False
+    close: str = ""
+    yaml: bool = False
+
+
+class NamedGrammar(Grammar, frozen=True, kw_only=True):
+    """The name stands in a header, the arguments are one JSON object behind it.
+
+    Attributes:
+        call: a pattern of all that stands before the object, opener included; group `name`, perhaps group `id`.
+        close: a pattern of what closes the call.
+        empty: a pattern of a block without a call.
+        declared: only the names of declared tools open a call.
+    """
+
+    call: str
+    close: str
+    empty: str = ""
+    declared: bool = False
 
 
 class TaggedGrammar(Grammar, frozen=True, kw_only=True):
     """One element per call, one element per argument; the value's type comes from the tool's schema.
 
-    The five XML entities and CDATA sections are decoded, once.
-
     Attributes:
-        sections: names of the tags around the calls; they may be missing.
-        calls: names of the tag around a call; its attribute `name` is the tool's.
-        parameters: names of the tag around an argument; its attribute `name` is the key.
+        section: a pattern of the tag around the calls; it may be missing.
+        section_close: a pattern of its end.
+        call: a pattern of what opens a call; group `name`, or `inside` with attributes.
+        call_close: a pattern of what closes it; `{name}` in it is the name of the call.
+        parameter: a pattern of what opens an argument; group `key`, or `inside` with attributes, perhaps `kind`.
+        parameter_close: a pattern of what closes it.
+        name_attribute: the attribute of a call that is the tool's name.
+        key_attribute: the attribute of an argument that is its key.
+        kind_attribute: the attribute that says whether the value is raw (`true` or `string`) or JSON; unset: none.
+        entities: the five XML entities, numeric ones and CDATA sections are decoded, once.
+        trim: the white space around a value that is layout: none, one line break on each side (`line`), the same where
+            the value begins with one (`layout`), all (`strip`).
+        confirm: a closing tag counts only where structure follows it; otherwise it is part of the value.
+        property_tags: a tag named after a declared parameter opens that parameter.
+        declared: only the names of declared tools open a call, and only where arguments follow.
+        bare_name: the name is plain text behind the opener, so that without arguments only a declared one counts.
+        yaml: the arguments may be a YAML mapping.
     """
 
-    sections: tuple[str, ...]
-    calls: tuple[str, ...]
-    parameters: tuple[str, ...]
+    section: str = ""
+    section_close: str = ""
+    call: str
+    call_close: str
+    parameter: str
+    parameter_close: str
+    name_attribute: str = "name"
+    key_attribute: str = "name"
+    kind_attribute: str = ""
+    entities: bool = False
+    trim: Literal["none", "line", "layout", "strip"] = "none"
+    confirm: bool = True
+    property_tags: bool = False
+    declared: bool = False
+    bare_name: bool = False
+    yaml: bool = False
+
+
+class ElementsGrammar(Grammar, frozen=True, kw_only=True):
+    """One element per call; the arguments are nested elements named after their keys.
+
+    Attributes:
+        lead: what stands before the `<` of every structural tag.
+        section: the name of the tag around the calls; it may be missing.
+        call: the name of the tag around a call; its attribute `name` is the tool's.
+    """
+
+    lead: str
+    section: str
+    call: str
+
+
+class PythonGrammar(Grammar, frozen=True, kw_only=True):
+    """Calls in Python's syntax: `[f(a=1), g()]`, or one a line.
+
+    Attributes:
+        open: a pattern of what stands before the first call or its bracket; may match nothing.
+        close: a pattern of what closes the block; empty: nothing does.
+        bare: there are no markers, so that only declared names count, and only once the block is complete.
+        alone: nothing may stand behind the block.
+        keywords: arguments must be named.
+        method: a call is the method `call` of the tool.
+        echo: the block repeats the one before it, which some models do; it is markup.
+    """
+
+    open: str = ""
+    close: str = ""
+    bare: bool = False
+    alone: bool = False
+    keywords: bool = False
+    method: bool = False
+    echo: bool = False
+
+
+class BraceGrammar(Grammar, frozen=True, kw_only=True):
+    """`call:NAME{key:value, …}` with bare keys and strings between delimiters of their own.
+
+    Attributes:
+        call: a pattern of all that stands before the opening brace; group `name`.
+        close: a pattern of what closes the call.
+        quote: the delimiter of strings.
+        declared: only the names of declared tools open a call.
+    """
+
+    call: str
+    close: str
+    quote: str
+    declared: bool = False
 
 
 class MessageGrammar(Grammar, frozen=True, kw_only=True):
-    """Messages with a header of channel and recipient, as in harmony: the recipient is the tool, the body its JSON."""
+    """Messages with a header of channel and recipient, as in harmony: the recipient is the tool, the body its JSON.
+
+    Attributes:
+        reasoning: channels, or recipients, whose messages are the model's own thoughts.
+        content: channels, or recipients, whose messages are for the user.
+        ends: tokens that end a message.
+        body: the arguments are JSON, or a block of another grammar that is live only there.
+        glued: the special tokens are gone, so that words stand glued to each other.
+    """
 
     reasoning: frozenset[str]
     content: frozenset[str]
+    ends: tuple[str, ...] = ("<|end|>", "<|call|>", "<|return|>")
+    body: Literal["json", "block"] = "json"
+    glued: bool = False
+
+
+class PayloadGrammar(Grammar, frozen=True, kw_only=True):
+    """JSON that no marker announces, of any envelope that is in use; nothing may stand behind it.
+
+    Attributes:
+        fenced: it may stand in a code fence.
+        arguments_only: where a single tool is declared, an object that its schema accepts is a call to it.
+    """
+
+    fenced: bool = False
+    arguments_only: bool = False
 
 
 class DecisionGrammar(Grammar, frozen=True, kw_only=True):
@@ -69,36 +209,101 @@ class DecisionGrammar(Grammar, frozen=True, kw_only=True):
     envelope: EnvelopeGrammar
 
 
-AnyGrammar: TypeAlias = EnvelopeGrammar | TaggedGrammar | MessageGrammar | DecisionGrammar
+AnyGrammar: TypeAlias = (
+    EnvelopeGrammar
+    | NamedGrammar
+    | TaggedGrammar
+    | ElementsGrammar
+    | PythonGrammar
+    | BraceGrammar
+    | MessageGrammar
+    | PayloadGrammar
+    | DecisionGrammar
+)
+
+
+class Reasoning(Struct, frozen=True, kw_only=True):
+    """How a model marks its own thoughts.
+
+    Attributes:
+        open: the marker that begins them.
+        close: the marker that ends them.
+        lead: a pattern of what follows the opening marker and belongs to it.
+        special: the markers are special tokens: they mean what they say wherever they stand.
+        auto: the markers cannot be ordinary prose, so that they count even where nobody asked for the dialect.
+    """
+
+    open: str
+    close: str
+    lead: str = ""
+    special: bool = False
+    auto: bool = False
+
+
+class WrittenCall(Struct, frozen=True):
+    """A call as a history shows it: the arguments' JSON text, the id, and its number in the conversation, from 0."""
+
+    name: str
+    arguments: str
+    id: str = ""
+    index: int = 0
 
 
 class Writer(Struct, frozen=True):
-    """How prompts and histories are written in a dialect."""
+    """How prompts and histories are written in a dialect.
+
+    Attributes:
+        tools: the system block that declares the tools; gets them, the choice, and whether calls may be parallel.
+        calls: calls as the model itself would have written them.
+        result: a tool's result; gets the tool's name, the call's id and the text.
+        call_id: the id by which the dialect knows a call; unset: the one that it has.
+    """
 
     tools: Callable[[Sequence[ToolDefinition], ToolChoice, bool], str]
-    calls: Callable[[Sequence[tuple[str, str]]], str]
+    calls: Callable[[Sequence[WrittenCall]], str]
     result: Callable[[str, str, str], str]
+    call_id: Callable[[WrittenCall], str] | None = None
 
 
 class Dialect(Struct, frozen=True, kw_only=True):
     """A text form in which a model family writes tool calls.
 
-    `prose_safe`: its openers cannot be ordinary prose, so that `auto` and the marker scanner look for them everywhere.
+    Attributes:
+        name: its name in policies, plans and metrics.
+        models: who speaks it, for the documentation.
+        grammars: how its calls are read, the likeliest first.
+        writer: how prompts and histories are written in it.
+        reasoning: how its models mark their thoughts, beyond `<think>`.
+        wraps: markers around ordinary text, which vanish wherever they stand.
+        ends: tokens that end a turn, which vanish at the end of a text and behind a call.
+        heads: patterns of what vanishes where a text begins.
+        aliases: other names of it, such as those of vLLM's and SGLang's parsers.
+        no_call: names that its models call to say that no tool fits, unless a tool of that name is declared.
     """
 
     name: str
+    models: str
     grammars: tuple[AnyGrammar, ...]
     writer: Writer
-    prose_safe: bool = True
+    reasoning: tuple[Reasoning, ...] = ()
+    wraps: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    no_call: tuple[str, ...] = ()
 
     def render_tools(self, tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: bool) -> str:
         """Return the system block that declares the tools and says how to call them."""
         return self.writer.tools(tools, choice, parallel)
 
-    def render_calls(self, calls: Sequence[tuple[str, str]]) -> str:
-        """Return calls (name, JSON text of the arguments) as the model itself would have written them."""
+    def render_calls(self, calls: Sequence[WrittenCall]) -> str:
+        """Return calls as the model itself would have written them."""
         return self.writer.calls(calls)
 
     def render_result(self, name: str, call_id: str, content: str) -> str:
         """Return a tool's result in the dialect's wrapper, with markup in it made harmless."""
         return self.writer.result(name, call_id, content)
+
+    def call_id(self, call: WrittenCall) -> str:
+        """Return the id by which the dialect knows a call."""
+        return self.writer.call_id(call) if self.writer.call_id else call.id

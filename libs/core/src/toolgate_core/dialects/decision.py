@@ -11,18 +11,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects import hermes, prompt
-from toolgate_core.dialects.base import DecisionGrammar, Dialect, EnvelopeGrammar, Writer
+from toolgate_core.dialects.base import DecisionGrammar, Dialect, EnvelopeGrammar, Writer, WrittenCall
 from toolgate_core.jsontext import encode_str
 from toolgate_core.messages import ToolChoice, ToolDefinition
 
 GRAMMAR = DecisionGrammar(
-    tokens=("{", "```json\n{", "```\n{", "```json {", "```json\n\n{"), special=True, envelope=EnvelopeGrammar()
+    tokens=("{", "```json\n{", "```\n{", "```json {", "```json\n\n{"),
+    special=True,
+    auto=False,
+    envelope=EnvelopeGrammar(),
 )
 
 
-def render_calls(calls: Sequence[tuple[str, str]]) -> str:
+def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return the decision to make these calls."""
-    items = ", ".join(hermes.envelope(name, arguments) for name, arguments in calls)
+    items = ", ".join(hermes.envelope(call.name, call.arguments) for call in calls)
     return f'{{"action": "call", "calls": [{items}]}}'
 
 
@@ -37,7 +40,7 @@ def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: 
     allowed = prompt.permitted(tools, choice)
     lines = "\n".join(prompt.definition(tool) for tool in allowed)
     example = (allowed or list(tools))[0] if tools else None
-    real = render_calls([(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
+    real = render_calls([WrittenCall(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
     answer = (
         ""
         if choice.forced
@@ -67,5 +70,8 @@ Rules:
 
 
 DECISION = Dialect(
-    name="decision", grammars=(GRAMMAR,), writer=Writer(render_tools, render_calls, render_result), prose_safe=False
+    name="decision",
+    models="any model behind a grammar",
+    grammars=(GRAMMAR,),
+    writer=Writer(render_tools, render_calls, render_result),
 )

@@ -17,27 +17,31 @@ import re
 from collections.abc import Sequence
 
 from toolgate_core.dialects import prompt
-from toolgate_core.dialects.base import Dialect, TaggedGrammar, Writer
+from toolgate_core.dialects.base import Dialect, TaggedGrammar, Writer, WrittenCall
+from toolgate_core.dialects.inert import inert
+from toolgate_core.dialects.patterns import bare_tag, close_tag, open_tag
 from toolgate_core.jsontext import JsonValue, decode, encode_str
 from toolgate_core.messages import ToolChoice, ToolDefinition
 
-NAMESPACES = ("", "antml:", "atem:", "minimax:", "seed:", "steptml:")
+_NAMESPACE = "antml:|atem:|minimax:"
+_SPACES = ("", "antml:", "atem:", "minimax:")
 
 
-def _in_all(*names: str) -> tuple[str, ...]:
-    return tuple(space + name for name in names for space in NAMESPACES)
+def _in_all(name: str) -> tuple[str, ...]:
+    return tuple(space + name for space in _SPACES)
 
-
-SECTIONS = (*_in_all("function_calls"), "minimax:tool_call")
-CALLS = _in_all("invoke")
-PARAMETERS = _in_all("parameter")
 
 GRAMMAR = TaggedGrammar(
-    tags=SECTIONS + CALLS,
-    close_tags=SECTIONS + CALLS + PARAMETERS,
-    sections=SECTIONS,
-    calls=CALLS,
-    parameters=PARAMETERS,
+    tags=_in_all("function_calls") + _in_all("invoke"),
+    close_tags=_in_all("function_calls") + _in_all("invoke") + _in_all("parameter"),
+    section=bare_tag("function_calls", namespace=_NAMESPACE),
+    section_close=close_tag("function_calls", namespace=_NAMESPACE),
+    call=open_tag("invoke", namespace=_NAMESPACE),
+    call_close=close_tag("invoke", namespace=_NAMESPACE),
+    parameter=open_tag("parameter", namespace=_NAMESPACE),
+    parameter_close=close_tag("parameter", namespace=_NAMESPACE),
+    entities=True,
+    trim="layout",
 )
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
@@ -64,16 +68,17 @@ def _call(name: str, arguments: str) -> str:
     return f'<invoke name="{escape(name)}">\n{"".join(lines)}</invoke>\n'
 
 
-def render_calls(calls: Sequence[tuple[str, str]]) -> str:
+def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one block with all calls."""
-    return f"<function_calls>\n{''.join(_call(name, arguments) for name, arguments in calls)}</function_calls>"
+    return f"<function_calls>\n{''.join(_call(call.name, call.arguments) for call in calls)}</function_calls>"
 
 
 def render_result(name: str, call_id: str, content: str) -> str:
     """Return a result; markup in it is escaped, so that it can't end its wrapper."""
+    output = inert(content.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
     return (
         f"<function_results>\n<result>\n<tool_name>{escape(name)}</tool_name>\n<call_id>{escape(call_id)}</call_id>\n"
-        f"<output>{content.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')}</output>\n"
+        f"<output>{output}</output>\n"
         "</result>\n</function_results>"
     )
 
@@ -83,7 +88,7 @@ def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: 
     allowed = prompt.permitted(tools, choice)
     definitions = "\n".join(f"<function>{prompt.definition(tool)}</function>" for tool in allowed)
     example = (allowed or list(tools))[0] if tools else None
-    real = render_calls([(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
+    real = render_calls([WrittenCall(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
     return f"""In this environment you have access to a set of tools.
 Here they are, with JSON Schemas of their parameters:
 <functions>
@@ -108,5 +113,8 @@ Rules:
 
 
 FUNCTION_CALLS = Dialect(
-    name="function_calls", grammars=(GRAMMAR,), writer=Writer(render_tools, render_calls, render_result)
+    name="function_calls",
+    models="any model that is asked for it in the prompt",
+    grammars=(GRAMMAR,),
+    writer=Writer(render_tools, render_calls, render_result),
 )

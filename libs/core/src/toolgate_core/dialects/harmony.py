@@ -12,58 +12,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toolgate_core.dialects import prompt
-from toolgate_core.dialects.base import Dialect, MessageGrammar, Writer
-from toolgate_core.dialects.hermes import harmless
-from toolgate_core.jsontext import encode_str
-from toolgate_core.messages import ToolChoice, ToolDefinition
+from msgspec.structs import replace
+
+from toolgate_core.dialects.base import Dialect, MessageGrammar, WrittenCall
+from toolgate_core.dialects.typescript import namespace
+from toolgate_core.dialects.writing import harmless, writer
 
 GRAMMAR = MessageGrammar(
     tokens=("<|channel|>", "<|start|>", " to=functions.", "\nto=functions."),
     close_tokens=("<|end|>", "<|call|>", "<|return|>"),
     special=True,
+    begins=r"(?:assistant)?(?:analysis|commentary) to=functions\.",
     reasoning=frozenset(("analysis",)),
     content=frozenset(("final", "commentary")),
 )
+GLUED = replace(
+    GRAMMAR,
+    tokens=("assistantanalysis", "assistantcommentary", "assistantfinal"),
+    begins=r"(?:assistant)?(?:analysis|commentary|final)(?=[A-Z0-9\"'(\u0080-\U0010ffff])",
+    auto=False,
+    glued=True,
+)
 
 
-def _call(name: str, arguments: str) -> str:
-    header = f"<|start|>assistant<|channel|>commentary to=functions.{name} <|constrain|>json"
-    return f"{header}<|message|>{harmless(arguments)}<|call|>"
+INTRO = "# Tools\n\n## functions\n"
+FORM = "Valid channels: analysis, commentary, final. Calls to these functions must go to the commentary channel:"
+NOTE = "The arguments are JSON. Several calls are several messages. Results come back in <tool_response> blocks."
 
 
-def render_calls(calls: Sequence[tuple[str, str]]) -> str:
-    """Return one message per call."""
-    return "".join(_call(name, arguments) for name, arguments in calls)
+def _call(call: WrittenCall) -> str:
+    header = f"<|channel|>commentary to=functions.{call.name} <|constrain|>json"
+    return f"{header}<|message|>{harmless(call.arguments)}<|call|>"
 
 
-def render_result(name: str, call_id: str, content: str) -> str:
-    """Return a result as a message of the tool; it is JSON, in which markup is harmless."""
-    body = harmless(encode_str({"call_id": call_id, "content": content}))
-    return f"<|start|>functions.{name} to=assistant<|channel|>commentary<|message|>{body}<|end|>"
+def render_calls(calls: Sequence[WrittenCall]) -> str:
+    """Return one message per call, without the tokens of the turn, which are the server's."""
+    return "".join(map(_call, calls))
 
 
-def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: bool) -> str:
-    """Return the developer block."""
-    allowed = prompt.permitted(tools, choice)
-    lines = "\n".join(prompt.definition(tool) for tool in allowed)
-    example = (allowed or list(tools))[0] if tools else None
-    real = render_calls([(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
-    return f"""# Tools
-
-## functions
-
-Each line declares a function with a JSON Schema of its parameters:
-{lines}
-
-Valid channels: analysis, commentary, final. Calls to these functions must go to the commentary channel:
-{_call("FUNCTION_NAME", '{"PARAMETER_NAME": "VALUE"}')}
-
-For example, a call to {example.name if example else "a function"}:
-{real}
-
-Rules:
-{prompt.rules(choice, parallel=parallel)}"""
-
-
-HARMONY = Dialect(name="harmony", grammars=(GRAMMAR,), writer=Writer(render_tools, render_calls, render_result))
+HARMONY = Dialect(
+    name="harmony",
+    models="gpt-oss",
+    grammars=(GRAMMAR, GLUED),
+    writer=writer(render_calls, intro=INTRO, definitions=namespace, form=FORM, note=NOTE),
+    aliases=("openai", "gpt_oss"),
+)

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects import prompt
-from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Writer
+from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Writer, WrittenCall
 from toolgate_core.jsontext import encode_str
 from toolgate_core.messages import ToolChoice, ToolDefinition
 
-GRAMMAR = EnvelopeGrammar(tags=("tool_call",), close_tags=("tool_call",))
+GRAMMAR = EnvelopeGrammar(tags=("tool_call",), close_tags=("tool_call",), yaml=True)
 
 
 def envelope(name: str, arguments: str) -> str:
@@ -29,9 +29,9 @@ def harmless(text: str) -> str:
     return text.replace("<", "\\u003c")
 
 
-def render_calls(calls: Sequence[tuple[str, str]]) -> str:
+def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one block per call."""
-    return "\n".join(f"<tool_call>\n{envelope(name, arguments)}\n</tool_call>" for name, arguments in calls)
+    return "\n".join(f"<tool_call>\n{envelope(call.name, call.arguments)}\n</tool_call>" for call in calls)
 
 
 def render_result(name: str, call_id: str, content: str) -> str:
@@ -45,7 +45,7 @@ def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: 
     allowed = prompt.permitted(tools, choice)
     lines = "\n".join(f'{{"type": "function", "function": {prompt.definition(tool)}}}' for tool in allowed)
     example = (allowed or list(tools))[0] if tools else None
-    real = render_calls([(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
+    real = render_calls([WrittenCall(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
     return f"""You are a function calling AI model.
 You are provided with function signatures within <tools></tools> XML tags:
 <tools>
@@ -67,4 +67,11 @@ Rules:
 {prompt.rules(choice, parallel=parallel)}"""
 
 
-HERMES = Dialect(name="hermes", grammars=(GRAMMAR,), writer=Writer(render_tools, render_calls, render_result))
+HERMES = Dialect(
+    name="hermes",
+    models="Hermes 2 Pro, 3 and 4, Qwen 2.5, Qwen 3, QwQ, Arcee Trinity, many fine-tunes",
+    grammars=(GRAMMAR,),
+    writer=Writer(render_tools, render_calls, render_result),
+    ends=("<|im_end|>", "<|endoftext|>"),
+    aliases=("qwen", "qwen25", "qwen3", "trinity"),
+)

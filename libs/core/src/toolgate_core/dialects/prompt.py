@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from toolgate_core.dialects.inert import inert
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
 from toolgate_core.messages import ToolChoice, ToolDefinition
 
@@ -14,8 +15,14 @@ def permitted(tools: Sequence[ToolDefinition], choice: ToolChoice) -> list[ToolD
 
 
 def definition(tool: ToolDefinition) -> str:
-    """Return a tool's definition as one line of compact JSON."""
-    return encode_str({"name": tool.name, "description": tool.description, "parameters": tool.parameters})
+    """Return a tool's definition as one line of compact JSON, in which markup is harmless."""
+    return inert(encode_str({"name": tool.name, "description": tool.description, "parameters": tool.parameters}))
+
+
+def rest(schema: JsonObject, said: frozenset[str]) -> str:
+    """Return what a schema says besides the keys in `said`, as one line of JSON; empty where that is nothing."""
+    left = {key: value for key, value in schema.items() if key not in said}
+    return encode_str(left) if left else ""
 
 
 def rules(choice: ToolChoice, *, parallel: bool) -> str:

@@ -1,27 +1,156 @@
-"""The table of dialects. A new one is a file, a row here, and a folder of cases among the tests."""
+"""The table of dialects. A new one is a file, a row here, and a folder of cases among the tests.
+
+The order counts where dialects share an opener: the frames are tried in it, and each one says by the next character
+that means something whether the block is its own.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from toolgate_core.dialects.base import AnyGrammar, Dialect
+from toolgate_core.dialects.apertus import APERTUS
+from toolgate_core.dialects.apriel import APRIEL
+from toolgate_core.dialects.base import (
+    AnyGrammar,
+    DecisionGrammar,
+    Dialect,
+    EnvelopeGrammar,
+    PayloadGrammar,
+    Reasoning,
+)
+from toolgate_core.dialects.cohere import COHERE
 from toolgate_core.dialects.decision import DECISION
+from toolgate_core.dialects.deepseek_v3 import DEEPSEEK_V3
+from toolgate_core.dialects.deepseek_v31 import DEEPSEEK_V31
+from toolgate_core.dialects.dsml import DSML
+from toolgate_core.dialects.ernie45 import ERNIE45
+from toolgate_core.dialects.firefunction_v2 import FIREFUNCTION_V2
 from toolgate_core.dialects.function_calls import FUNCTION_CALLS
+from toolgate_core.dialects.functionary31 import FUNCTIONARY31
+from toolgate_core.dialects.functionary32 import FUNCTIONARY32
+from toolgate_core.dialects.functiongemma import FUNCTIONGEMMA
+from toolgate_core.dialects.gemma4 import GEMMA4
+from toolgate_core.dialects.generic import GENERIC
+from toolgate_core.dialects.gigachat3 import GIGACHAT3
+from toolgate_core.dialects.glm import GLM
+from toolgate_core.dialects.granite3 import GRANITE3
+from toolgate_core.dialects.granite4 import GRANITE4
+from toolgate_core.dialects.granite_20b_fc import GRANITE_20B_FC
 from toolgate_core.dialects.harmony import HARMONY
 from toolgate_core.dialects.hermes import HERMES
+from toolgate_core.dialects.hunyuan_a13b import HUNYUAN_A13B
+from toolgate_core.dialects.hy_v3 import HY_V3
+from toolgate_core.dialects.hy_v4 import HY_V4
+from toolgate_core.dialects.inkling import INKLING
+from toolgate_core.dialects.internlm2 import INTERNLM2
+from toolgate_core.dialects.jamba import JAMBA
+from toolgate_core.dialects.kimi_k2 import KIMI_K2
+from toolgate_core.dialects.kimi_k3 import KIMI_K3
+from toolgate_core.dialects.lfm2 import LFM2
+from toolgate_core.dialects.llama3_json import LLAMA3_JSON
+from toolgate_core.dialects.llama4_pythonic import LLAMA4_PYTHONIC
+from toolgate_core.dialects.longcat import LONGCAT
+from toolgate_core.dialects.mimo import MIMO
+from toolgate_core.dialects.minicpm5 import MINICPM5
+from toolgate_core.dialects.minimax_m2 import MINIMAX_M2
+from toolgate_core.dialects.minimax_m3 import MINIMAX_M3
+from toolgate_core.dialects.mistral import MISTRAL
+from toolgate_core.dialects.morph_xml import MORPH_XML
+from toolgate_core.dialects.muse import MUSE
+from toolgate_core.dialects.nemotron_v2 import NEMOTRON_V2
+from toolgate_core.dialects.olmo3 import OLMO3
+from toolgate_core.dialects.phi4mini import PHI4MINI
+from toolgate_core.dialects.pythonic import PYTHONIC
+from toolgate_core.dialects.qwen3_coder import QWEN3_CODER
+from toolgate_core.dialects.react import REACT
+from toolgate_core.dialects.seed_oss import SEED_OSS
+from toolgate_core.dialects.solar_open2 import SOLAR_OPEN2
+from toolgate_core.dialects.step3 import STEP3
+from toolgate_core.dialects.xlam import XLAM
+from toolgate_core.dialects.yaml_xml import YAML_XML
 
-_TEXT = (FUNCTION_CALLS, HERMES, HARMONY)
-
-PROSE_SAFE: tuple[AnyGrammar, ...] = tuple(
-    grammar for dialect in _TEXT if dialect.prose_safe for grammar in dialect.grammars
+_BARS = frozenset("|｜")
+_TEXT = (
+    FUNCTION_CALLS,
+    HERMES,
+    QWEN3_CODER,
+    GLM,
+    MUSE,
+    HARMONY,
+    DSML,
+    DEEPSEEK_V3,
+    DEEPSEEK_V31,
+    KIMI_K2,
+    KIMI_K3,
+    MINIMAX_M2,
+    MINIMAX_M3,
+    MISTRAL,
+    GEMMA4,
+    FUNCTIONGEMMA,
+    LLAMA3_JSON,
+    PYTHONIC,
+    LLAMA4_PYTHONIC,
+    LFM2,
+    GRANITE3,
+    GRANITE4,
+    GRANITE_20B_FC,
+    NEMOTRON_V2,
+    COHERE,
+    HY_V3,
+    HY_V4,
+    SEED_OSS,
+    STEP3,
+    MIMO,
+    INTERNLM2,
+    PHI4MINI,
+    FIREFUNCTION_V2,
+    OLMO3,
+    APERTUS,
+    HUNYUAN_A13B,
+    JAMBA,
+    XLAM,
+    ERNIE45,
+    LONGCAT,
+    FUNCTIONARY31,
+    FUNCTIONARY32,
+    GIGACHAT3,
+    SOLAR_OPEN2,
+    MINICPM5,
+    INKLING,
+    APRIEL,
+    MORPH_XML,
+    YAML_XML,
+    REACT,
+    GENERIC,
 )
-"""The grammars whose openers cannot be ordinary prose."""
 
-AUTO = replace(FUNCTION_CALLS, name="auto", grammars=PROSE_SAFE)
+AUTO = replace(FUNCTION_CALLS, name="auto", models="any", grammars=(), aliases=())
+"""Whatever cannot be ordinary prose; written like `function_calls`."""
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (*_TEXT, DECISION, AUTO)}
+
+THINK = Reasoning(open="<think>", close="</think>")
+
+
+class Active(Struct, frozen=True, eq=False):
+    """What is looked for in a text.
+
+    Attributes:
+        grammars: those of the dialect that was asked for, then all that cannot be prose.
+        reasoning: how thoughts are marked.
+        wraps: markers that vanish.
+        ends: tokens that end a turn.
+        heads: patterns of what vanishes where a text begins.
+    """
+
+    grammars: tuple[AnyGrammar, ...]
+    reasoning: tuple[Reasoning, ...]
+    wraps: tuple[str, ...]
+    ends: tuple[str, ...]
+    heads: tuple[str, ...] = ()
 
 
 def dialect_names() -> tuple[str, ...]:
@@ -29,10 +158,53 @@ def dialect_names() -> tuple[str, ...]:
     return tuple(DIALECTS)
 
 
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "_").replace(".", "_")
+
+
+_ALIASES = {_folded(alias): dialect.name for dialect in _TEXT for alias in (dialect.name, *dialect.aliases)}
+
+
+def find_dialect(name: str) -> Dialect | None:
+    """Return the dialect of this name; what other software calls it, and other punctuation, will do."""
+    return DIALECTS.get(name) or DIALECTS.get(_ALIASES.get(_folded(name), ""))
+
+
+def _bare(dialect: Dialect) -> bool:
+    """Whether the dialect itself reads JSON that no marker announces."""
+    return any(isinstance(grammar, EnvelopeGrammar) and grammar.bare for grammar in dialect.grammars)
+
+
 @cache
-def grammars_of(name: str) -> tuple[AnyGrammar, ...]:
-    """Return what to look for when dialect `name` was asked for: its grammars first, then all that are prose-safe.
+def active(name: str) -> Active:
+    """Return what to look for when the dialect `name` was asked for: its own forms first, then all that can't be prose.
 
     A model that was asked for one dialect may fall back to the one it was trained on.
     """
-    return tuple(dict.fromkeys((*DIALECTS[name].grammars, *PROSE_SAFE)))
+    dialect = DIALECTS[name]
+    ends_a_text = any(isinstance(grammar, PayloadGrammar | DecisionGrammar) for grammar in dialect.grammars)
+    safe = (
+        grammar
+        for other in _TEXT
+        for grammar in other.grammars
+        if grammar.auto and not (isinstance(grammar, PayloadGrammar) and (ends_a_text or _bare(dialect)))
+    )
+    forms = (form for other in _TEXT for form in other.reasoning if form.auto)
+    wraps = (token for other in _TEXT for token in other.wraps if "<|" in token)
+    ends = (token for other in _TEXT for token in other.ends if _BARS & set(token))
+    return Active(
+        grammars=tuple(dict.fromkeys((*dialect.grammars, *safe))),
+        reasoning=tuple(dict.fromkeys((THINK, *dialect.reasoning, *forms))),
+        wraps=tuple(dict.fromkeys((*dialect.wraps, *wraps))),
+        ends=tuple(dict.fromkeys((*dialect.ends, *ends))),
+        heads=dialect.heads,
+    )
+
+
+TEXT_ONLY = Active((), (THINK,), (), ())
+"""Nothing but thoughts."""
+
+
+def owner(grammar: AnyGrammar) -> str:
+    """Return the name of the dialect that has `grammar`."""
+    return next((name for name, dialect in DIALECTS.items() if grammar in dialect.grammars), "")

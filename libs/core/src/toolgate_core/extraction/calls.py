@@ -14,13 +14,21 @@ from toolgate_core.schema.toolset import Tool
 
 MAX_ARGUMENTS = 1 << 20
 MAX_NAME = 256
+MAX_SECOND_LOOKS = 16
 NO_TAGS: tuple[str, ...] = ()
 
 
 class Reading:
-    """What every frame reads from and writes to."""
+    """What every frame reads from and writes to.
 
-    __slots__ = ("cursor", "names", "parking", "sink", "tape", "toolset")
+    Attributes:
+        parking: calls are kept apart, because they stand inside reasoning.
+        tentative: the block may turn out to be text until its very end, whatever its name.
+        found: a call has begun in the block.
+        patience: how often text may still be read a second time because a value's end was in doubt.
+    """
+
+    __slots__ = ("cursor", "found", "names", "parking", "patience", "plain", "sink", "tape", "tentative", "toolset")
 
     def __init__(self, cursor: Cursor, sink: Sink, toolset: Toolset, names: dict[str, str]) -> None:
         self.cursor = cursor
@@ -28,7 +36,18 @@ class Reading:
         self.toolset = toolset
         self.names = names
         self.parking = False
+        self.plain = False
+        self.tentative = False
+        self.found = False
+        self.patience = MAX_SECOND_LOOKS
         self.tape = StringIO()
+
+    def begin(self, tape: StringIO, *, plain: bool) -> None:
+        """A block may begin here. `plain`: its opener may be ordinary text."""
+        self.tape = tape
+        self.plain = plain
+        self.tentative = self.found = False
+        self.sink.hold()
 
     @property
     def stopped(self) -> bool:
@@ -39,9 +58,15 @@ class Reading:
         """Return the declared tool that `name` means."""
         return self.toolset.resolve(name)[0]
 
+    def sure(self, tool: Tool | None) -> None:
+        """The block is what it looked like, so that a call to a declared tool need not be held to its end."""
+        if self.tentative and tool is not None:
+            self.tentative = False
+            self.commit()
+
     def commit(self) -> None:
         """This block is a call: what was held goes out, and need not be remembered as text."""
-        if not self.parking:
+        if not self.parking and not self.tentative:
             self.sink.commit()
             self.cursor.stop(self.tape)
 
@@ -66,6 +91,7 @@ class Call:
             return False
         self.name = self._reading.names.get(name, name)
         self.tool = self._reading.tool(self.name)
+        self._reading.found = True
         self._reading.sink.start(self.name, self.call_id)
         if self.tool is not None:
             self._reading.commit()
@@ -75,11 +101,12 @@ class Call:
 
     def write(self, piece: str) -> None:
         """The next piece of the arguments' JSON text; raises `TooLargeError`."""
-        if self._written.tell() + len(piece) > MAX_ARGUMENTS:
-            raise TooLargeError
-        self._written.write(piece)
+        room = MAX_ARGUMENTS - self._written.tell()
+        self._written.write(piece[:room])
         if self.name:
-            self._reading.sink.arguments(piece)
+            self._reading.sink.arguments(piece[:room])
+        if len(piece) > room:
+            raise TooLargeError
 
     def write_text(self, text: str) -> bool:
         """The arguments are the JSON text inside a string: write the object it says; false if it says none."""

@@ -12,6 +12,8 @@ from collections.abc import Generator
 from io import StringIO
 from typing import TypeAlias, TypeVar
 
+import regex
+
 from toolgate_core.vocabulary import TextEnd
 
 T = TypeVar("T")
@@ -25,7 +27,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 class Cursor:
     """Unread text, the end of it once known, and tapes that record what is read."""
 
-    __slots__ = ("_tapes", "end", "pos", "starved", "text")
+    __slots__ = ("_pushed", "_tapes", "end", "pos", "starved", "text")
 
     def __init__(self) -> None:
         self.text = ""
@@ -33,6 +35,12 @@ class Cursor:
         self.end: TextEnd | None = None
         self.starved = False
         self._tapes: tuple[StringIO, ...] = ()
+        self._pushed = 0
+
+    @property
+    def place(self) -> int:
+        """How many characters of the whole text have been read."""
+        return self._pushed - self.left
 
     @property
     def left(self) -> int:
@@ -43,6 +51,11 @@ class Cursor:
         """Add text at the end."""
         self.text = self.text[self.pos :] + text
         self.pos = 0
+        self._pushed += len(text)
+
+    def skip(self, count: int) -> None:
+        """Count text that has been read elsewhere; nothing may be unread here."""
+        self._pushed += count
 
     def take(self, count: int) -> str:
         """Read `count` characters (fewer where there are fewer)."""
@@ -55,7 +68,7 @@ class Cursor:
     def unread(self, text: str) -> None:
         """Put back what was read last; tapes forget it."""
         for tape in self._tapes:
-            tape.seek(tape.tell() - len(text))
+            tape.seek(max(tape.tell() - len(text), 0))
             tape.truncate()
         if self.text.endswith(text, 0, self.pos):
             self.pos -= len(text)
@@ -99,35 +112,38 @@ class Cursor:
             if not (yield from self.more()):
                 return ""
 
-    def match(self, pattern: re.Pattern[str], window: int) -> Steps[re.Match[str] | None]:
-        """Read what `pattern` matches here, waiting until it does or until `window` characters show that it does not.
+    def comes(self, pattern: regex.Pattern[str], *, window: int = 4096) -> Steps[regex.Match[str] | None]:
+        """Return the match of `pattern` here without reading it; wait while the text may still become one.
 
-        The pattern must match at the same place however much text follows it.
+        What is longer than `window` is none.
         """
         while True:
-            match = pattern.match(self.text, self.pos, self.pos + window)
-            if match is not None:
-                self.take(match.end() - self.pos)
+            match = pattern.match(self.text, self.pos, self.pos + window, partial=self.end is None)
+            if match is None or not match.partial:
+                if match is None and self.end is not None and not self.starved:
+                    self.starved = pattern.fullmatch(self.text, self.pos, partial=True) is not None
                 return match
             if self.left >= window or not (yield from self.more()):
                 return None
 
-    def literal(self, pattern: re.Pattern[str], prefixes: frozenset[str]) -> Steps[bool]:
-        """Read what `pattern` matches here; wait only while the text could still become a match.
+    def expect(self, pattern: regex.Pattern[str], *, window: int = 4096) -> Steps[regex.Match[str] | None]:
+        """Read what `pattern` matches here; wait while the text may still become a match."""
+        match = yield from self.comes(pattern, window=window)
+        if match is not None:
+            self.take(match.end() - self.pos)
+        return match
 
-        `prefixes` are all the proper beginnings of what the pattern matches, without white space and in lower case. At
-        the end of the text a beginning of at least two characters counts as a match, because nothing else can follow.
+    def closes(self, pattern: regex.Pattern[str], *, least: int = 2) -> Steps[bool]:
+        """Read the closing marker that `pattern` matches here.
+
+        Where the model ended its text, a beginning of `least` characters counts as one, because nothing else follows.
         """
-        while True:
-            match = pattern.match(self.text, self.pos)
-            if match is not None:
-                self.take(match.end() - self.pos)
-                return True
-            rest = "".join(self.text[self.pos : self.pos + 64].split()).lower()
-            if rest and rest not in prefixes:
-                return False
-            if not (yield from self.more()):
-                return len(rest) > 1 and bool(self.take(self.left))
+        if (yield from self.expect(pattern)) is not None:
+            return True
+        if self.end != "stop" or self.left < least:
+            return False
+        match = pattern.fullmatch(self.text, self.pos, partial=True)
+        return match is not None and bool(self.take(self.left))
 
 
 def beginnings(markers: tuple[str, ...]) -> frozenset[str]:

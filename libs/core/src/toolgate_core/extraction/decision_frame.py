@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import re
 
+import regex
+
 from toolgate_core.dialects.base import DecisionGrammar
 from toolgate_core.extraction.calls import Reading
-from toolgate_core.extraction.cursor import Steps, beginnings
+from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.envelope import Body, short_string
 from toolgate_core.extraction.json_reader import BadBodyError, JsonScan, TooLargeError, continuation, read_string
 from toolgate_core.extraction.mend import Mended, calls_in, mend
 from toolgate_core.jsontext import JsonValue, encode_str
 
-_FENCE = re.compile(r"```(?:json)?\s*(?=\{)")
+_FENCE = regex.compile(r"```(?:json)?\s*(?=\{)")
 _FIRST_KEY = re.compile(r"""\{\s*["']?(action|answer|calls|tool_calls|name|function)["']?\s*:""")
 _FIRST_KEY_HEAD = re.compile(r"""\{(?:\s*(?:["']?(?:[a-z_]{1,10}(?:["']?\s*)?)?)?)?\Z""")
-_EDGES = re.compile(r"(?!)")
-_CLOSE_FENCE = re.compile("```")
+_EDGES = regex.compile(r"(?!)")
+_CLOSE_FENCE = regex.compile("```")
 
 
 def read_decision(reading: Reading, grammar: DecisionGrammar) -> Steps[bool]:
     """Read a decision; false where the text is none."""
     cursor = reading.cursor
     if (yield from cursor.peek()) == "`":
-        yield from cursor.match(_FENCE, 64)
+        yield from cursor.expect(_FENCE, window=64)
     while not _FIRST_KEY.match(cursor.text, cursor.pos):
         if not _FIRST_KEY_HEAD.match(cursor.text[cursor.pos : cursor.pos + 64]) or not (yield from cursor.more()):
             return False
@@ -35,7 +37,7 @@ def read_decision(reading: Reading, grammar: DecisionGrammar) -> Steps[bool]:
     if not (yield from decision.read()):
         return False
     yield from cursor.space()
-    yield from cursor.literal(_CLOSE_FENCE, beginnings(("```",)))
+    yield from cursor.closes(_CLOSE_FENCE)
     return True
 
 

@@ -1,10 +1,11 @@
 """The extraction engine: a model's text in, events out. Sans-IO, append-only, linear in the text.
 
-`Extraction` walks ordinary text with a `Scan`; at a live marker it lets the grammar's frame read a block. A block is
-*tentative* until its name is complete and declared: what it says is held, and if it turns out to be no call its text
-is released and scanned on behind the marker. A call to a name that nobody declared goes out only once its block is
-complete, so that prose about tool calling stays prose and an invented name can still be reported. Calls inside
-reasoning are parked: if a call comes outside of it they were drafts; if none comes they are the calls.
+`Extraction` walks ordinary text with a `Scan`; at a live marker the frames of the grammars that may begin there are
+tried in order, and the first that recognises its own reads the block. A block is *tentative* until its name is complete
+and declared: what it says is held, and if it turns out to be no call its text is released and scanned on behind the
+marker. A call to a name that nobody declared goes out only once its block is complete, so that prose about tool calling
+stays prose and an invented name can still be reported. Calls inside reasoning are parked: if a call comes outside of it
+they were drafts; if none comes they are the calls.
 """
 
 from __future__ import annotations
@@ -12,33 +13,27 @@ from __future__ import annotations
 import re
 from typing import Literal as OneOf
 
-from toolgate_core.dialects.base import (
-    AnyGrammar,
-    DecisionGrammar,
-    EnvelopeGrammar,
-    MessageGrammar,
-    TaggedGrammar,
-)
+from toolgate_core.dialects.base import AnyGrammar, MessageGrammar
+from toolgate_core.dialects.table import TEXT_ONLY, active, find_dialect
+from toolgate_core.events import Event
 from toolgate_core.extraction.calls import Reading
 from toolgate_core.extraction.cursor import Cursor, Steps
-from toolgate_core.extraction.decision_frame import read_decision
-from toolgate_core.extraction.envelope import read_envelopes
-from toolgate_core.extraction.message import Turn, read_message
-from toolgate_core.extraction.scanner import THINK_CLOSE, THINK_OPEN, Entry, Scan
+from toolgate_core.extraction.frames import read_block
+from toolgate_core.extraction.message import Turn
+from toolgate_core.extraction.notes import NotedSink, Notes, WatchedScan
+from toolgate_core.extraction.scanner import Scan
 from toolgate_core.extraction.sink import Sink
-from toolgate_core.dialects.table import DIALECTS, grammars_of
-from toolgate_core.extraction.tagged import read_tagged
-from toolgate_core.events import Event
+from toolgate_core.extraction.triggers import Entry, lead
 from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset
 from toolgate_core.vocabulary import TextEnd
 
 MAX_RESCAN = 4096
+MAX_RESCANS = 16
 START = ScannerState()
 
-Mode = OneOf["content", "think", "reasoning", "skip"]
+Mode = OneOf["content", "think", "reasoning", "skip", "after"]
 
-_CLOSER = re.compile(r"</\s*[\w:.-]+\s*>|<\|\w+\|>")
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
@@ -46,33 +41,51 @@ class Extraction:
     """Turns one choice's text into events.
 
     `feed` takes text in pieces of any size and `finish` says how the text ended; the events do not depend on the
-    pieces. No text makes it raise. An unknown dialect in the plan is a `ValueError`.
+    pieces. No text makes it raise. An unknown dialect in the plan is a `ValueError`. `notes` gets what was decided
+    where, for people who want to know why.
     """
 
-    def __init__(self, plan: Plan, toolset: Toolset, state: ScannerState = START) -> None:
-        name = {"decision": "decision", "native": "auto"}.get(plan.form, plan.dialect)
-        if name not in DIALECTS:
+    def __init__(
+        self, plan: Plan, toolset: Toolset, state: ScannerState = START, *, notes: Notes | None = None
+    ) -> None:
+        name = {"decision": "decision", "native": plan.dialect or "auto"}.get(plan.form, plan.dialect)
+        dialect = find_dialect(name)
+        if dialect is None:
             raise ValueError(f"unknown dialect: {name}")
         self._cursor = Cursor()
-        self._sink = Sink(started=state.started)
-        self._scan = Scan(grammars_of(name) if plan.form != "text" else (), state)
+        looked = active(dialect.name) if plan.form != "text" else TEXT_ONLY
+        if notes is None:
+            self._sink, self._scan = Sink(started=state.started), Scan(looked, state)
+        else:
+            self._sink = NotedSink(notes, self._cursor, started=state.started)
+            self._scan = WatchedScan(looked, state, notes, self._cursor)
         self._reading = Reading(self._cursor, self._sink, toolset, plan.names)
+        self._notes = notes
         self._mode: Mode = "content"
-        self._decides = name == "decision"
+        self._decides = dialect.name == "decision"
+        self._last: AnyGrammar | None = None
+        self._rescans = MAX_RESCANS
         self._half = ""
         if plan.reasoning_open:
             self._turn("think")
         self._steps = self._read()
+        self._idle = True
         self._done = False
 
     def feed(self, text: str) -> list[Event]:
         """Take the next piece of text; return what is certain now."""
+        if not text:
+            return []
         if not text.isascii():
             text = self._whole(text)
         elif self._half:
             text, self._half = "\ufffd" + text, ""
-        self._cursor.push(text)
-        self._step()
+        if self._idle and not self._cursor.left and self._scan.plain(text):
+            self._cursor.skip(len(text))
+            self._say(text)
+        else:
+            self._cursor.push(text)
+            self._step()
         return self._sink.take()
 
     def finish(self, end: TextEnd) -> list[Event]:
@@ -109,7 +122,9 @@ class Extraction:
             scan.mute = -1
             self._say(cursor.take(upto - cursor.pos))
             if entry is not None:
+                self._idle = False
                 yield from self._marker(entry)
+                self._idle = True
             elif ended:
                 return
             else:
@@ -123,84 +138,114 @@ class Extraction:
             self._sink.drop("prose", text)
         elif self._mode == "content":
             self._sink.text(text)
-        elif self._mode == "skip":
-            self._sink.drop("markup", text)
+        elif self._mode in ("skip", "after"):
+            self._sink.drop("markup" if self._mode == "skip" else "after_call", text)
         else:
             self._sink.reasoning(text)
 
-    def _turn(self, mode: Mode) -> None:
-        """Text is of another kind from here on."""
+    def _turn(self, mode: Mode, *, quoted: bool = False) -> None:
+        """Text is of another kind from here on. `quoted`: calls in it are quotations."""
         self._mode = mode
         self._reading.parking = mode in ("think", "reasoning")
         self._scan.thinking = mode == "think"
         self._scan.thought |= mode == "think"
+        self._scan.quoted = quoted
         self._scan.block()
         self._sink.boundary()
 
     def _marker(self, entry: Entry) -> Steps[None]:
-        cursor = self._cursor
-        if entry.kind == "think":
-            cursor.take(len(THINK_OPEN))
-            self._turn("think")
-        elif entry.kind == "unthink":
-            cursor.take(len(THINK_CLOSE))
-            self._turn("content")
-        elif entry.kind == "close":
-            match = _CLOSER.match(cursor.text, cursor.pos)
-            assert match is not None  # the scan has found it here
-            cursor.take(match.end() - cursor.pos)
-            if self._mode in ("reasoning", "skip"):
-                self._turn("content")
-            else:
-                self._sink.boundary()
-                self._scan.block()
-        else:
-            assert entry.grammar is not None  # calls have one
-            yield from self._block(entry.grammar)
+        if not entry.calls or not (yield from self._block(entry.calls, last=not entry.other)):
+            yield from self._other(entry)
 
-    def _block(self, grammar: AnyGrammar) -> Steps[None]:
-        reading, sink = self._reading, self._sink
-        reading.tape = self._cursor.record()
-        self._cursor.starved = False
-        if isinstance(grammar, MessageGrammar) and self._mode == "reasoning":
-            reading.parking = False  # a new header says itself what its message is
-        sink.hold()
-        read = yield from self._frame(grammar)
-        self._cursor.stop(reading.tape)
-        if read is False:
-            self._refuse(reading.tape.getvalue())
-            return
+    def _other(self, entry: Entry) -> Steps[None]:
+        """A marker that begins no call."""
+        cursor, kind = self._cursor, entry.other
+        began = cursor.place
+        marker = cursor.take(self._scan.size)
+        ends_message = self._mode in ("reasoning", "skip") or self._scan.quoted
+        if kind == "think":
+            assert entry.reasoning is not None  # it is this marker's
+            if entry.reasoning.lead:
+                yield from cursor.expect(lead(entry.reasoning), window=64)
+            self._turn("think")
+        elif (kind == "unthink" and (self._mode == "think" or not entry.special)) or (
+            kind in ("close", "end") and ends_message
+        ):
+            self._turn("content")
+        else:
+            self._sink.boundary()
+            self._scan.block()
+        if kind in ("close", "wrap", "end"):
+            self._last = None
+            self._sink.drop("markup", marker)
+        self._note(began, kind, marker)
+
+    def _block(self, grammars: tuple[AnyGrammar, ...], *, last: bool) -> Steps[bool]:
+        """Let the frames of `grammars` try to read a block here; false where none does and the marker is left.
+
+        `last`: the marker means nothing else, so that what is no block is ordinary text.
+        """
+        if self._last in grammars:  # a section goes on as it began
+            grammars = (self._last, *(grammar for grammar in grammars if grammar is not self._last))
+        cursor, began = self._cursor, self._cursor.place
+        cursor.starved = False
+        for grammar in grammars:
+            tape = cursor.record()
+            self._reading.begin(tape, plain=grammar.plain)
+            if isinstance(grammar, MessageGrammar) and self._mode == "reasoning":
+                self._reading.parking = False  # a new header says itself what its message is
+            read = yield from read_block(self._reading, grammar)
+            cursor.stop(tape)
+            if read is not False:
+                self._accept(grammar, read, tape.getvalue())
+                self._note(began, "call" if self._reading.found else "markup", grammar)
+                return True
+            self._sink.discard()
+            self._reading.parking = self._mode in ("think", "reasoning")
+            raw = tape.getvalue()
+            self._note(began, "unread" if self._reading.found else "refused", grammar)
+            if grammar is not grammars[-1]:
+                cursor.unread(raw)
+        return self._refuse(raw, last=last)
+
+    def _accept(self, grammar: AnyGrammar, read: bool | Turn, raw: str) -> None:
+        """A block has been read."""
+        sink = self._sink
         self._scan.closes = True
+        self._last = grammar
         if sink.holding:
-            sink.park(reading.tape.getvalue()) if reading.parking else sink.commit()
-        if isinstance(read, str):
-            self._turn(read)
+            sink.park(raw) if self._reading.parking else sink.commit()
+        if isinstance(read, Turn):
+            self._turn(read.kind, quoted=read.quoted)
         elif isinstance(grammar, MessageGrammar):
             self._turn("content")
         else:
             self._scan.block()
             sink.boundary()
+            if grammar.after == "drop" and self._mode == "content":
+                self._mode = "after"
 
-    def _frame(self, grammar: AnyGrammar) -> Steps[bool | Turn]:
-        if isinstance(grammar, EnvelopeGrammar):
-            return (yield from read_envelopes(self._reading, grammar))
-        if isinstance(grammar, TaggedGrammar):
-            return (yield from read_tagged(self._reading, grammar))
-        if isinstance(grammar, DecisionGrammar):
-            return (yield from read_decision(self._reading, grammar))
-        return (yield from read_message(self._reading, grammar))
+    def _refuse(self, raw: str, *, last: bool) -> bool:
+        """A block was none: its text is ordinary, unless the end of the text cut what had begun.
 
-    def _refuse(self, raw: str) -> None:
-        """A block was none: its text is ordinary, unless the end of the text cut what had begun."""
-        self._sink.discard()
-        self._reading.parking = self._mode in ("think", "reasoning")
+        Return whether that is all there is to the marker.
+        """
         cursor = self._cursor
-        if cursor.end in ("length", "cut") and cursor.starved:
+        if cursor.end in ("length", "cut") and cursor.starved and not self._reading.plain:
             self._sink.boundary()
             self._sink.drop("cut", raw + cursor.take(cursor.left))
-        elif len(raw) > MAX_RESCAN:
+            return True
+        if not last:
+            cursor.unread(raw)
+        elif len(raw) > MAX_RESCAN and self._rescans <= 0:
             self._say(raw)
             self._scan.block()
         else:
+            self._rescans -= len(raw) > MAX_RESCAN
             cursor.unread(raw)
             self._scan.mute = cursor.pos
+        return last
+
+    def _note(self, began: int, what: str, about: AnyGrammar | str) -> None:
+        if self._notes is not None:
+            self._notes.add(began, self._cursor.place, what, about)

@@ -9,68 +9,102 @@ Good JSON streams through as it stands. Broken JSON is read to the block's edge 
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from io import StringIO
 
+import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import EnvelopeGrammar
 from toolgate_core.extraction.calls import MAX_NAME, Call, Reading
-from toolgate_core.extraction.cursor import Steps, beginnings
-from toolgate_core.extraction.json_reader import BadBodyError, JsonScan, TooLargeError, read_string
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.json_reader import BadBodyError, CutBodyError, JsonScan, TooLargeError, read_string
 from toolgate_core.extraction.mend import MAX_BODY, Mended, calls_in, mend, skip
+from toolgate_core.extraction.yamls import dedented, read_until, yaml_value
 from toolgate_core.jsontext import JsonValue
 
-_FENCE = re.compile(r"```\w*\s")
-_NAMED = re.compile(r"""["']?(?:name|arguments|parameters|function|tool)["']?\s*:""")
-_NEVER = re.compile(r"(?!)")
+_FENCE = regex.compile(r"```\w{0,16}\s")
+_NAMED = regex.compile(r"""["']?(?:name|arguments|parameters|function|tool|tool_name)["']?\s*:""")
+_PYTHON = regex.compile(r"\[\s{0,16}[A-Za-z_][\w.\-]{0,255}\(")
+_EMPTY = regex.compile(r"\[\s{0,64}\]")
+_BARE_EDGE = regex.compile(r"\n[ \t\r]*+\n\s*+(?=\S)|<\|e|\n(?=\{)|((?!))")
+_YAML = regex.compile(r"(?:-[ \t]{1,8})?(?:name|function|tool_name)[ \t]{0,8}:[ \t\n]")
 
 
 class Marks(Struct, frozen=True):
     """A grammar's markers, compiled."""
 
-    open: re.Pattern[str]
-    close: re.Pattern[str]
-    close_prefixes: frozenset[str]
-    edges: re.Pattern[str]
+    open: regex.Pattern[str]
+    close: regex.Pattern[str]
+    edges: regex.Pattern[str]
+    yaml_edge: regex.Pattern[str]
 
 
 @cache
 def marks(grammar: EnvelopeGrammar) -> Marks:
     """Return the patterns of a grammar's markers."""
-    tags = "|".join(re.escape(f"<{tag}") + r"\s*>" for tag in grammar.tags)
-    tokens = "|".join(map(re.escape, grammar.tokens))
-    opens = "|".join(filter(None, (tags, tokens)))
-    closes = [rf"</\s*{re.escape(tag)}\s*>" for tag in grammar.close_tags] + [*map(re.escape, grammar.close_tokens)]
-    close = "|".join(closes)
+    tags = "|".join(regex.escape(f"<{tag}") + r"\s*>" for tag in grammar.tags)
+    tokens = "|".join(map(regex.escape, grammar.tokens))
+    opens = grammar.open or "|".join(filter(None, (tags, tokens)))
+    closes = [rf"</\s*{regex.escape(tag)}\s*>" for tag in grammar.close_tags]
+    close = grammar.close or "|".join((*closes, *map(regex.escape, grammar.close_tokens))) or "(?!)"
     return Marks(
-        open=re.compile(opens, re.IGNORECASE),
-        close=re.compile(close, re.IGNORECASE) if close else _NEVER,
-        close_prefixes=beginnings((*(f"</{tag}>" for tag in grammar.close_tags), *grammar.close_tokens)),
-        edges=re.compile("|".join(filter(None, (close, rf"((?:{opens})\s*[{{\[])"))), re.IGNORECASE),
+        open=regex.compile(opens, regex.IGNORECASE),
+        close=regex.compile(close, regex.IGNORECASE),
+        edges=regex.compile(rf"{close}|((?:{opens})\s*[{{\[])", regex.IGNORECASE),
+        yaml_edge=regex.compile(rf"</[\w.:-]{{1,64}}\s*>|{opens}", regex.IGNORECASE),
     )
 
 
 def read_envelopes(reading: Reading, grammar: EnvelopeGrammar) -> Steps[bool]:
     """Read one block; false where it is not a call."""
     cursor, mark = reading.cursor, marks(grammar)
-    if (yield from cursor.match(mark.open, 64)) is None:
+    if (yield from cursor.expect(mark.open, window=512)) is None:
         return False
+    reading.tentative = grammar.bare
     char = yield from cursor.space()
-    fenced = char == "`" and (yield from cursor.match(_FENCE, 16)) is not None
+    fenced = char == "`" and (yield from cursor.expect(_FENCE, window=32)) is not None
     if fenced:
         char = yield from cursor.space()
     if not char and reading.stopped and reading.sink.calls:
-        reading.sink.drop("markup", mark.open.pattern)
+        reading.sink.drop("markup", reading.tape.getvalue())
         return True
-    if char not in ("{", "["):
+    if char == "[" and (yield from cursor.comes(_PYTHON, window=320)) is not None:
         return False
+    if not char or char not in "{[":
+        return grammar.yaml and (yield from _yaml(reading, grammar, mark))
+    if grammar.special and (yield from cursor.expect(_EMPTY, window=128)) is not None:
+        yield from cursor.space()
+        yield from cursor.closes(mark.close)
+        return True
     body = Body(reading, grammar)
     if not (yield from body.read_all(mark.edges)):
         return False
     yield from _close(reading, mark, "}],`" if fenced else "}],")
     return True
+
+
+def _yaml(reading: Reading, grammar: EnvelopeGrammar, mark: Marks) -> Steps[bool]:
+    """Read calls that are written in YAML, up to a closing tag of any name."""
+    if (yield from reading.cursor.comes(_YAML, window=128)) is None:
+        return False
+    try:
+        text = yield from read_until(reading, mark.yaml_edge)
+        found = calls_in(yaml_value(dedented(text)), grammar)
+    except BadBodyError:
+        return False
+    for one in found:
+        call = Call(reading)
+        call.call_id = one.call_id
+        arguments = {} if one.arguments in (None, "") else one.arguments
+        if not isinstance(arguments, dict) or not call.begin(one.name):
+            return False
+        if arguments:
+            call.write_value(arguments)
+        call.repaired("yaml_body")
+        call.end()
+    yield from reading.cursor.expect(mark.yaml_edge)
+    return bool(found)
 
 
 def _close(reading: Reading, mark: Marks, strays: str) -> Steps[None]:
@@ -79,7 +113,7 @@ def _close(reading: Reading, mark: Marks, strays: str) -> Steps[None]:
     while (char := (yield from cursor.space())) and char in strays:
         stray += cursor.take(1)
     reading.sink.drop("markup", stray)
-    yield from cursor.literal(mark.close, mark.close_prefixes)
+    yield from cursor.closes(mark.close)
 
 
 class Body:
@@ -94,7 +128,7 @@ class Body:
         self.done = 0
         self._base = 0
 
-    def read_all(self, edges: re.Pattern[str]) -> Steps[bool]:
+    def read_all(self, edges: regex.Pattern[str]) -> Steps[bool]:
         """Read the objects of a block, mended where needed; false where they are no calls."""
         self.tape = self._cursor.record()
         try:
@@ -102,10 +136,45 @@ class Body:
         except TooLargeError:
             self._cursor.stop(self.tape)
             return (yield from self.too_large(edges))
+        except CutBodyError:
+            self._cursor.stop(self.tape)
+            if self._grammar.bare:
+                return (yield from self._bare())
+            return self.failed(self.tape.getvalue())
         except BadBodyError:
+            if self._grammar.bare:
+                self._cursor.stop(self.tape)
+                return (yield from self._bare())
             return self.mended((yield from mend(self._reading, self.tape, edges)))
         self._cursor.stop(self.tape)
         return True
+
+    def _bare(self) -> Steps[bool]:
+        """A call that no marker announced can't be read: mend its line if its name is declared, if it is not cut."""
+        call = self.open
+        if call is None or call.tool is None:
+            return self._rest_is_text()
+        if self._cursor.end in ("length", "cut") and not self._cursor.left:
+            call.repaired("cut")
+            call.end(complete=False)
+            return True
+        mended = yield from mend(self._reading, self.tape, _BARE_EDGE)
+        found = [] if isinstance(mended, str) else calls_in(mended.value, self._grammar, arguments=True)
+        if isinstance(mended, str) or len(found) != 1:
+            return self._rest_is_text()
+        return self.mended(mended)
+
+    def _rest_is_text(self) -> bool:
+        """What follows the last good object is none; true where there has been a good one."""
+        if self.done:
+            self._cursor.unread(self.tape.getvalue())
+            self._give_up()
+        return self.done > 0
+
+    def _give_up(self) -> None:
+        """End the call that can't be read, if it has begun."""
+        if self.open is not None and self.open.name:
+            self.open.end(complete=False)
 
     def values(self) -> Steps[None]:
         """Read one object, several, or an array of them."""
@@ -156,7 +225,7 @@ class Body:
             yield from self.expect(":")
             yield from self._member(call, key, seen)
             separator = yield from self.expect(",}")
-        if not call.name:
+        if not call.name or (self._grammar.bare and "arguments" not in seen):
             raise BadBodyError
         call.end()
         self.open = None
@@ -173,8 +242,15 @@ class Body:
         char = yield from self._cursor.space()
         grammar = self._grammar
         role = "name" if key in grammar.name_keys else "arguments" if key in grammar.argument_keys else key
+        if grammar.keyed:
+            yield from self._keyed(call, key, seen)
+            return
+        if grammar.bare and role not in ("name", "arguments") and key not in (*grammar.id_keys, "type"):
+            raise BadBodyError
         if role == "name" and "name" not in seen:
             if char != '"' or not call.begin((yield from short_string(self._reading))):
+                raise BadBodyError
+            if grammar.bare and call.tool is None:
                 raise BadBodyError
         elif role == "arguments" and "arguments" not in seen:
             yield from read_arguments(self._reading, call, self.tape)
@@ -184,14 +260,23 @@ class Body:
             yield from scan_value(self._reading, self.tape, None)
         seen.add(role)
 
+    def _keyed(self, call: Call, key: str, seen: set[str]) -> Steps[None]:
+        """Read a member whose key is the tool's name."""
+        if seen:
+            raise BadBodyError
+        seen.add(key)
+        if not call.begin(key):
+            raise BadBodyError
+        yield from read_arguments(self._reading, call, self.tape)
+
     def mended(self, mended: Mended | str) -> bool:
         """Write what is left of a block that had to be mended; false where it is no call."""
         if isinstance(mended, str):
             return self.failed(mended)
         found = calls_in(mended.value, self._grammar)[self.done - self._base :]
         call = self.open if self.open and self.open.name else None
-        if call is None and not found:
-            return self.done > 0 or self._reading.sink.holding is False
+        if call is None and not any(self._reading.tool(one.name) for one in found):
+            return self.done > 0 or self._reading.sink.holding is False  # prose may hold JSON that is no call
         for one in found:
             call = call or Call(self._reading)
             self._write(call, one.name, one.call_id, one.arguments, mended.repairs)
@@ -225,16 +310,22 @@ class Body:
             return True
         if self.done:
             reading.sink.drop(kind, raw)
+            self._give_up()
             return True
-        if self.open is not None and not self.open.name and _NAMED.search(raw):
+        if (
+            (kind == "cut" or len(raw) > MAX_BODY)
+            and self.open is not None
+            and not self.open.name
+            and _NAMED.search(raw)
+        ):
             reading.sink.drop(kind, raw)
             return True
         return False
 
-    def too_large(self, edges: re.Pattern[str]) -> Steps[bool]:
+    def too_large(self, edges: regex.Pattern[str]) -> Steps[bool]:
         """Read over the rest of a block that is larger than any call may be."""
         yield from skip(self._cursor, edges)
-        if self.open is not None and self.open.tool is not None:
+        if self.open is not None and self.open.name and (self.open.tool is not None or self.done):
             self.open.repaired("too_large")
             self.open.end(complete=False)
         else:
@@ -299,5 +390,7 @@ def scan_value(reading: Reading, tape: StringIO, call: Call | None) -> Steps[str
             raise TooLargeError
         if scan.done:
             return head
-        if scan.bad or not (yield from cursor.more()):
+        if scan.bad:
             raise BadBodyError
+        if not (yield from cursor.more()):
+            raise BadBodyError if reading.stopped else CutBodyError

@@ -20,6 +20,7 @@ _SPACE = re.compile(r"[ \t\r\n]+")
 _BODY = re.compile(r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+')
 _HALF_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _HIGH_HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u([dD][89abAB][0-9a-fA-F]{2})\Z")
+_HIGH = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
 _LONE_HALF = re.compile(
     r"((?:\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|[^\\])+)"
     r"|\\u[0-9a-fA-F]{4}"
@@ -33,6 +34,10 @@ VALUE, FIRST_ITEM, STRING, FIRST_KEY, KEY, KEY_BODY, COLON, AFTER = range(8)
 
 class BadBodyError(Exception):
     """The text breaks the grammar of the block that is being read, or ends inside of it. Never leaves the engine."""
+
+
+class CutBodyError(BadBodyError):
+    """The text ends inside of the block, before its time: there is nothing to be mended."""
 
 
 class TooLargeError(BadBodyError):
@@ -189,9 +194,9 @@ def read_string(cursor: Cursor, put: Callable[[str], None]) -> Steps[None]:
         match = _BODY.match(cursor.text, cursor.pos)
         assert match is not None  # the pattern matches the empty string
         body, rest = match.group(), len(cursor.text) - match.end()
-        if rest < 6 and cursor.end is None and (half := _HIGH_HALF.search(body[-64:])):
+        if rest < 6 and cursor.end is None and _ends_in_high_half(body):
             if rest == 0 or _could_be_low(cursor.text[match.end() :]):
-                body = body[: len(body) - 6] if half else body
+                body = body[: len(body) - 6]
         if body:
             put(unescape(cursor.take(len(body))))
         if cursor.left and cursor.pos == match.end():
@@ -202,6 +207,12 @@ def read_string(cursor: Cursor, put: Callable[[str], None]) -> Steps[None]:
                 raise BadBodyError
         if not (yield from cursor.more()):
             raise BadBodyError
+
+
+def _ends_in_high_half(body: str) -> bool:
+    """Whether `body` ends in the escaped first half of a surrogate pair, its backslash not escaped itself."""
+    before = body[:-6]
+    return _HIGH.match(body[-6:]) is not None and (len(before) - len(before.rstrip("\\"))) % 2 == 0
 
 
 def _could_be_low(text: str) -> bool:

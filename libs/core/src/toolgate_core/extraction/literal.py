@@ -51,6 +51,8 @@ class Literal:
         """A run of backticks or tildes stands from `start` to `stop`; false when more text must tell what it is."""
         prefix = self.prefix(text, base, start)
         marks = text[start:stop]
+        if self.ticks and text.find("\n", base, start) >= 0:
+            self.ticks = 0
         opens = len(marks) >= 3 and _FENCE_PREFIX.match(prefix) is not None
         if self.fence:
             inline = prefix.lstrip(" \t>").startswith(self.fence) and marks == self.fence
@@ -65,15 +67,12 @@ class Literal:
         elif opens:
             self.fence, self.ticks = marks, 0
         elif marks[0] == "`":
-            self._toggle(text, base, start, len(marks))
-        span = self.ticks > 0
+            self._toggle(len(marks))
+        self.adjacent = self.ticks > 0 and marks[0] == "`"
         self.line = self.prefix(text, base, stop)
-        self.adjacent = span
         return True
 
-    def _toggle(self, text: str, base: int, start: int, size: int) -> None:
-        if self.ticks and text.find("\n", base, start) >= 0:
-            self.ticks = 0
+    def _toggle(self, size: int) -> None:
         if not self.ticks:
             self.ticks = size
         elif self.ticks == size:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from toolgate_core.dialects.table import active
 from toolgate_core.extraction.cursor import WHITE
 from toolgate_core.extraction.scanner import Scan
-from toolgate_core.dialects.table import PROSE_SAFE
 from toolgate_core.plan import ScannerState
 
 
 class MarkerScanner:
-    """Passes ordinary text on until a marker of a prose-safe dialect is live in it.
+    """Passes ordinary text on until a marker is live in it, of `dialect` or of any dialect that cannot be prose.
 
     Attributes:
         hit: a marker stands at the start of `held` (but for white space); nothing comes out any more, and an extraction
@@ -18,8 +18,8 @@ class MarkerScanner:
 
     __slots__ = ("_gap", "_pieces", "_scan", "_tail", "hit")
 
-    def __init__(self) -> None:
-        self._scan = Scan(PROSE_SAFE, ScannerState())
+    def __init__(self, dialect: str = "auto") -> None:
+        self._scan = Scan(active(dialect), ScannerState())
         self._gap: list[str] = []
         self._tail = ""
         self._pieces: list[str] = []
@@ -40,22 +40,9 @@ class MarkerScanner:
         if self.hit:
             self._pieces.append(text)
             return ""
-        if not text:
-            return ""
-        scan = self._scan
-        if not (
-            self._tail or self._gap or scan.head or "<" in text or "`" in text or "~" in text or " to=" in text
-        ) and (text and text[-1] not in " \t\r\nto="):
-            literal = scan.literal
-            literal.adjacent = False
-            newline = text.rfind("\n")
-            if newline >= 0:
-                literal.line = text[newline + 1 : newline + 257]
-                literal.ticks = 0
-            elif len(literal.line) < 256:
-                literal.line = (literal.line + text)[:256]
+        if not self._tail and not self._gap and text and text[-1] not in WHITE and self._scan.plain(text):
             return text
-        return self._scanned(self._tail + text, ended=False)
+        return self._scanned(self._tail + text, ended=False) if text else ""
 
     def finish(self) -> str:
         """The text has ended; return what was held, or nothing if a marker came true at the very end (`hit`)."""

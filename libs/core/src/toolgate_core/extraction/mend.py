@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from io import StringIO
 
+import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import EnvelopeGrammar
@@ -16,7 +16,7 @@ from toolgate_core.schema.relaxed import relax
 MAX_TRIES = 8
 MAX_BODY = MAX_ARGUMENTS + 65536
 STRIDE = 4096
-_OVERLAP = 80
+MAX_EDGE = 2048
 
 
 class Mended(Struct, frozen=True):
@@ -26,7 +26,7 @@ class Mended(Struct, frozen=True):
     repairs: tuple[str, ...]
 
 
-def mend(reading: Reading, tape: StringIO, edges: re.Pattern[str]) -> Steps[Mended | str]:
+def mend(reading: Reading, tape: StringIO, edges: regex.Pattern[str]) -> Steps[Mended | str]:
     """Read on from a fault until what `tape` holds can be mended up to an edge.
 
     Returns the broken text where it can't; then the text behind the first edge is unread. Group 1 of `edges` is set
@@ -36,12 +36,13 @@ def mend(reading: Reading, tape: StringIO, edges: re.Pattern[str]) -> Steps[Mend
     raw, seen, tries, first = tape.getvalue(), 0, 0, -1
     cursor.stop(tape)
     while True:
-        match = edges.search(raw, seen)
-        if match is None:
-            seen = max(seen, len(raw) - _OVERLAP)
-            if len(raw) > MAX_BODY or not (cursor.left or (yield from cursor.more())):
+        waits = bool(cursor.left) or cursor.end is None
+        match = edges.search(raw, seen, partial=waits)
+        if match is None or match.partial:
+            seen = len(raw) if match is None else max(match.start(), len(raw) - MAX_EDGE)
+            if len(raw) > MAX_BODY or not (cursor.left or (yield from cursor.more()) or waits):
                 break
-            raw += cursor.take(STRIDE)
+            raw += cursor.take(min(STRIDE, MAX_BODY + 1 - len(raw)))
             continue
         first = match.start() if first < 0 else first
         found = relax(raw[: match.start()], close=True)
@@ -59,21 +60,24 @@ def mend(reading: Reading, tape: StringIO, edges: re.Pattern[str]) -> Steps[Mend
     return raw[:first]
 
 
-def skip(cursor: Cursor, edges: re.Pattern[str]) -> Steps[None]:
+def skip(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[None]:
     """Read over what can't be read, up to an edge or the end of the text."""
     while True:
-        match = edges.search(cursor.text, cursor.pos)
-        if match is not None:
-            cursor.pos = match.start()
+        match = edges.search(cursor.text, cursor.pos, partial=cursor.end is None)
+        if match is not None and not match.partial:
+            cursor.take(match.start() - cursor.pos)
             return
-        cursor.pos = max(cursor.pos, len(cursor.text) - _OVERLAP)
-        if not (yield from cursor.more()):
-            cursor.pos = len(cursor.text)
+        keep = len(cursor.text) if match is None else max(match.start(), len(cursor.text) - MAX_EDGE)
+        cursor.take(keep - cursor.pos)
+        if not (yield from cursor.more()) and match is None:
             return
 
 
 def _named(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("missing_close" if tag == "unclosed" else tag for tag in tags)
+
+
+_WRAPPERS = ("function", "tool_calls", "toolcalls", "calls", "tool_call", "toolcall", "function_call")
 
 
 class Found(Struct, frozen=True):
@@ -84,16 +88,25 @@ class Found(Struct, frozen=True):
     call_id: str | None
 
 
-def calls_in(value: JsonValue, grammar: EnvelopeGrammar, depth: int = 4) -> list[Found]:
-    """Return the calls that a JSON value says: an envelope, a list of them, or one wrapped in `function`."""
+def calls_in(value: JsonValue, grammar: EnvelopeGrammar, depth: int = 4, *, arguments: bool = False) -> list[Found]:
+    """Return the calls that a JSON value says: an envelope, a list of them, or one wrapped in `function`.
+
+    `arguments`: an object without arguments is none.
+    """
     if isinstance(value, list):
-        return [found for item in value for found in calls_in(item, grammar, depth - 1)] if depth else []
+        return (
+            [one for item in value for one in calls_in(item, grammar, depth - 1, arguments=arguments)] if depth else []
+        )
     if not isinstance(value, dict) or not depth:
         return []
-    name = next((value[key] for key in grammar.name_keys if key in value), None)
+    if grammar.keyed:
+        return [Found(str(name), member, None) for name, member in value.items()]
+    name = next((value[key] for key in grammar.name_keys if isinstance(value.get(key), str)), None)
     if isinstance(name, str):
         call_id = next((value[key] for key in grammar.id_keys if key in value), None)
-        arguments = next((value[key] for key in grammar.argument_keys if key in value), {})
-        return [Found(name, arguments, call_id if isinstance(call_id, str) else None)]
-    wrapped = next((value[key] for key in ("function", "tool_calls", "calls", "tool_call") if key in value), None)
-    return calls_in(wrapped, grammar, depth - 1)
+        key = next((key for key in grammar.argument_keys if key in value), None)
+        if arguments and (key is None or "description" in value):
+            return []  # the definition of a tool has a description, a call has not
+        return [Found(name, value[key] if key else {}, call_id if isinstance(call_id, str) else None)]
+    wrapped = next((value[key] for key in _WRAPPERS if key in value), None)
+    return calls_in(wrapped, grammar, depth - 1, arguments=arguments)

@@ -3,123 +3,86 @@
 ```
 message = [<|start|>role] {to=RECIPIENT | <|channel|>NAME | [<|constrain|>]TYPE} <|message|> body [<|end|> …]
 ```
-The recipient may stand before or after the channel, and any special token may be missing where it leaked as text. A
-recipient makes the body a call's JSON; otherwise the channel says whether it is reasoning or content, and the body is
-read as ordinary text.
+The recipient may stand before or after the channel, and any special token may be missing where it leaked as text: then
+the words stand glued to each other, as in `assistantcommentary to=functions.F json{…}`. A recipient makes the body a
+call; otherwise the channel says whether it is reasoning or content, and the body is read as ordinary text.
 """
 
 from __future__ import annotations
 
-import re
+from functools import cache
 from typing import Literal
 
+import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import MessageGrammar
 from toolgate_core.extraction.calls import Call, Reading
-from toolgate_core.extraction.cursor import Steps, beginnings
-from toolgate_core.extraction.envelope import scan_value
-from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
-from toolgate_core.extraction.mend import mend, skip
-from toolgate_core.extraction.scanner import HEAD_WORDS
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.objects import read_object
 
-Turn = Literal["content", "reasoning", "skip"]
-"""What kind of text follows a header."""
+MAX_HEADER = 512
 
-MAX_HEADER = 320
-_ITEM = re.compile(
-    r"\s*(?:<\|start\|>\s*(?P<role>[\w.-]+)?(?=[\s<])|<\|channel\|>\s*(?P<channel>[a-z]+)"
-    r"|to=(?P<to>[^\s<{]+)|<\|constrain\|>\s*\w*|(?:json|code)\b)"
+_ITEM = (
+    r"(?:<\|start\|>\s{0,16}(?:(?P<role>[\w.-]+)(?=[\s<]))?|<\|channel\|>\s{0,16}(?P<channel>[a-z]+)"
+    r"|to=(?P<to>[^\s<{]+)(?=[\s<{])|<\|constrain\|>\s{0,16}\w*|(?:json|code)(?=[\s<{]))"
 )
-_HEAD_WORD = re.compile(rf"\s*(?:{'|'.join(HEAD_WORDS)})(?=\s)")
-_BODY = re.compile(r"\s*<\|message\|>")
-_BARE_BODY = re.compile(r"\s*(?=\{)")
-_EDGES = re.compile(r"<\|(?:end|call|return)\|>|(<\|(?:start|channel)\|>)")
-_CLOSE = re.compile(r"<\|(?:end|call|return)\|>")
-_CLOSE_PREFIXES = beginnings(("<|end|>", "<|call|>", "<|return|>"))
+_WORD = r"(?P<word>(?:assistant)?(?P<channel>analysis|commentary|final))"
+_ITEMS = rf"(?:\s{{0,16}}{_ITEM}){{0,8}}"
+_HEADER = regex.compile(
+    rf"(?:\s*{_WORD}(?=\s))?{_ITEMS}\s{{0,16}}(?:<\|message\|>|(?(to)(?=\{{)|(?!)))", regex.IGNORECASE
+)
+_GLUED = regex.compile(
+    rf"\s*{_WORD}(?:\s{{1,16}}to=(?P<to>[^\s<{{]+)(?:\s{{1,16}}(?:json|code))?\s{{0,16}}(?=\{{)|(?=\S))"
+)
+_BLOCK = regex.compile(r"\s{0,64}<[a-z]+:")
 
 
-class Header(Struct):
-    """What a header says; `body` is whether the body has begun."""
+class Turn(Struct, frozen=True):
+    """What kind of text follows a header; `quoted`: calls in it are quotations."""
 
-    role: str = ""
-    channel: str = ""
-    to: str = ""
+    kind: Literal["content", "reasoning", "skip"]
+    quoted: bool = False
 
 
-def read_header(text: str) -> tuple[Header, int, bool]:
-    """Read header items; return them, where they end, and whether the body begins there."""
-    header = Header()
-    word = _HEAD_WORD.match(text)
-    at = word.end() if word else 0
-    while match := _ITEM.match(text, at):
-        header.role = match.group("role") or header.role
-        header.channel = match.group("channel") or header.channel
-        header.to = match.group("to") or header.to
-        at = match.end()
-    body = _BODY.match(text, at) or (_BARE_BODY.match(text, at) if header.to else None)
-    return header, body.end() if body else at, body is not None
+@cache
+def _closers(grammar: MessageGrammar) -> tuple[regex.Pattern[str], regex.Pattern[str]]:
+    ends = "|".join(map(regex.escape, grammar.ends))
+    return regex.compile(ends), regex.compile(rf"{ends}|(<\|(?:start|channel)\|>)")
 
 
 def read_message(reading: Reading, grammar: MessageGrammar) -> Steps[bool | Turn]:
     """Read a header, and a call if it is one; return the channel's kind where ordinary text follows, false for text."""
-    header = yield from _header(reading)
-    if header is None:
+    match = yield from reading.cursor.expect(_GLUED if grammar.glued else _HEADER, window=MAX_HEADER)
+    if match is None:
         return False
-    if header.to and header.to != "assistant" and not header.role.startswith("functions"):
-        return (yield from _call(reading, header.to.removeprefix("functions.")))
-    if header.role.startswith("functions") or header.channel not in grammar.reasoning | grammar.content:
-        if header.role in ("", "assistant") and not header.channel:
-            return "content"
-        return "skip"
-    return "reasoning" if header.channel in grammar.reasoning else "content"
+    found = match.groupdict()
+    role, to = found.get("role") or "", found.get("to") or ""
+    channel = (found.get("channel") or "").lower()
+    if grammar.body == "block":
+        return False if channel else (yield from _addressed(reading, grammar, to))
+    if to and to != "assistant" and not role.startswith("functions"):
+        if not to.startswith("functions.") and reading.tool(to) is None:
+            return Turn("skip")  # a tool of the model's own, which nobody runs here
+        return (yield from _call(reading, grammar, to.removeprefix("functions.")))
+    if role.startswith("functions") or channel not in grammar.reasoning | grammar.content:
+        return Turn("content") if role in ("", "assistant") and not channel else Turn("skip")
+    return Turn("reasoning" if channel in grammar.reasoning else "content")
 
 
-def _header(reading: Reading) -> Steps[Header | None]:
-    cursor = reading.cursor
-    while True:
-        text = cursor.text[cursor.pos : cursor.pos + MAX_HEADER]
-        header, stop, complete = read_header(text)
-        if complete:
-            cursor.take(stop)
-            return header
-        if len(text) >= MAX_HEADER or not _may_go_on(text, stop) or not (yield from cursor.more()):
-            return None
+def _addressed(reading: Reading, grammar: MessageGrammar, to: str) -> Steps[bool | Turn]:
+    """A message whose recipient says all: calls count only in messages to tools."""
+    if not to or to in grammar.content:
+        return Turn("content", quoted=bool(to))
+    if to in grammar.reasoning:
+        return Turn("reasoning", quoted=True)
+    if (yield from reading.cursor.comes(_BLOCK, window=128)) is None:
+        return False
+    return Turn("skip")
 
 
-_TAIL = re.compile(r"\s*(?:<(?:\|\w{0,10}(?:\|(?:>\s*[\w.-]{0,64})?)?)?|to=\S{0,256}|\w{0,40})?\Z")
-
-
-def _may_go_on(text: str, stop: int) -> bool:
-    return _TAIL.match(text, stop) is not None
-
-
-def _call(reading: Reading, name: str) -> Steps[bool]:
-    cursor, call = reading.cursor, Call(reading)
+def _call(reading: Reading, grammar: MessageGrammar, name: str) -> Steps[bool]:
+    call = Call(reading)
     if not call.begin(name):
         return False
-    char = yield from cursor.space()
-    tape = cursor.record()
-    complete = True
-    try:
-        if char == "{":
-            yield from scan_value(reading, tape, call)
-        elif not (yield from cursor.literal(_CLOSE, _CLOSE_PREFIXES)):
-            raise BadBodyError
-    except TooLargeError:
-        call.repaired("too_large")
-        yield from skip(cursor, _EDGES)
-        complete = False
-    except BadBodyError:
-        mended = yield from mend(reading, tape, _EDGES)
-        complete = not isinstance(mended, str) and call.write_value(mended.value)
-        call.repaired(*(() if isinstance(mended, str) else mended.repairs))
-    cursor.stop(tape)
-    if call.tool is None and not complete:
-        reading.sink.discard()
-        reading.sink.drop("bad_json" if cursor.end is None or reading.stopped else "cut", tape.getvalue())
-    else:
-        call.end(complete=complete)
-    yield from cursor.space()
-    yield from cursor.literal(_CLOSE, _CLOSE_PREFIXES)
-    return True
+    return (yield from read_object(reading, call, *_closers(grammar), marked=True))

@@ -1,100 +1,29 @@
 """Finds where a call may begin in ordinary text.
 
 `Scan` is what the engine and `MarkerScanner` share: it walks text, follows code contexts, and stops at a marker that is
-live there. `MarkerScanner` is the cheap guard of answers that should hold no markup: it costs a few string searches per
-piece until a marker comes, and then says where an extraction must go on.
+live there. Ordinary text costs it one `str.find` per lead character (see `triggers`).
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Final
-from typing import Literal as OneOf
 
-from msgspec import Struct
+from msgspec.structs import replace
 
-from toolgate_core.dialects.base import AnyGrammar
-from toolgate_core.extraction.cursor import WHITE, beginnings
+from toolgate_core.dialects.base import AnyGrammar, MessageGrammar
+from toolgate_core.dialects.table import Active
+from toolgate_core.extraction.cursor import WHITE
 from toolgate_core.extraction.literal import Literal
+from toolgate_core.extraction.triggers import Entry, lead, triggers
 from toolgate_core.plan import ScannerState
 
-THINK_OPEN: Final = "<think>"
-THINK_CLOSE: Final = "</think>"
-MAX_HELD = 64
-HEAD_WORDS = ("analysis", "commentary", "assistantanalysis", "assistantcommentary")
-
-Kind = OneOf["call", "close", "think", "unthink"]
-
-
-class Entry(Struct, frozen=True):
-    """What a marker means; `grammar` for a call and its close."""
-
-    kind: Kind
-    grammar: AnyGrammar | None = None
-
-    @property
-    def special(self) -> bool:
-        """Whether the marker means what it says even inside code."""
-        return self.grammar is not None and self.grammar.special
-
-
-class Triggers(Struct, frozen=True):
-    """All markers of a set of grammars, ready to be searched for."""
-
-    search: re.Pattern[str]
-    head: re.Pattern[str] | None
-    table: dict[str, Entry]
-    prefixes: frozenset[str]
-    head_prefixes: frozenset[str]
-    longest: int
-
-
-def _entries(grammars: tuple[AnyGrammar, ...]) -> dict[str, Entry]:
-    table = {THINK_OPEN: Entry("think"), THINK_CLOSE: Entry("unthink")}
-    for grammar in reversed(grammars):
-        table.update({f"</{name}".lower(): Entry("close", grammar) for name in grammar.close_tags})
-        table.update({token.lower(): Entry("close", grammar) for token in grammar.close_tokens})
-    for grammar in reversed(grammars):
-        table.update({f"<{name}".lower(): Entry("call", grammar) for name in grammar.tags})
-        table.update({token.lower(): Entry("call", grammar) for token in grammar.tokens})
-    return table
-
-
-def _pattern(table: dict[str, Entry], tags: frozenset[str], closes: frozenset[str]) -> re.Pattern[str]:
-    """Return the search for all markers and for runs of backticks and tildes.
-
-    It begins with one class of rare characters and sorts out afterwards which of them it was: so the search runs over
-    ordinary text at full speed. A marker that begins with white space is found by its first rare character.
-    """
-    rests: dict[str, list[str]] = {"`": ["`*"], "~": ["~~+"]}
-    for marker in sorted(table, key=len):
-        after = r"(?=[\s/>])" if marker in tags else r"\s*>" if marker in closes else ""
-        if marker[0].isspace():
-            lead, rest = marker.split("=")
-            rests.setdefault("=", []).insert(0, rf"(?<={re.escape(lead)}=){re.escape(rest)}")
-        else:
-            rests.setdefault(marker[0], []).insert(0, re.escape(marker[1:]) + after)
-    branches = "|".join(rf"(?<={re.escape(char)})(?:{'|'.join(rest)})" for char, rest in rests.items())
-    return re.compile(rf"[{re.escape(''.join(rests))}](?:{branches})", re.IGNORECASE)
-
-
-@cache
-def triggers(grammars: tuple[AnyGrammar, ...]) -> Triggers:
-    """Return the markers of `grammars`; where two share one, the earlier grammar has it."""
-    table = _entries(grammars)
-    tags = frozenset(f"<{name}".lower() for grammar in grammars for name in grammar.tags)
-    closes = frozenset(f"</{name}".lower() for grammar in grammars for name in grammar.close_tags)
-    bare = tuple(token for token in table if token[0] == " ")
-    words = "|".join(word + re.escape(token) for word in HEAD_WORDS for token in bare)
-    return Triggers(
-        search=_pattern(table, tags, closes),
-        head=re.compile(rf"\s*(?:{words})") if bare else None,
-        table=table,
-        prefixes=beginnings(tuple(table)) | tags | closes,
-        head_prefixes=beginnings(tuple(word + token for word in HEAD_WORDS for token in bare)),
-        longest=max(map(len, table)) + 1,
-    )
+NOWHERE = 1 << 62
+MAX_END = 512
+MAX_HEAD = 512
+MAX_HELD = 192
+_SUFFIX = re.compile(r"(</.+):[\w-]+\s*>\Z")
+_SUFFIX_HEAD = re.compile(r"(</[^\s>]+?)(?::[\w-]{0,32})?\s{0,64}\Z")
+_CLOSE_SPACE = "> \t\r\n\f\v"
 
 
 class Scan:
@@ -105,20 +34,30 @@ class Scan:
         started: text other than white space has passed.
         closes: closing markers without an opener count (there has been a call).
         thinking: the text is reasoning.
+        thought: there has been reasoning.
+        quoted: only the headers of messages count.
         mute: the marker at this place of the text is ordinary text.
+        size: how long the marker is that was found last.
+        wrapped: a marker around text has counted.
     """
 
-    __slots__ = ("_start", "_triggers", "closes", "head", "literal", "mute", "started", "thinking", "thought")
+    __slots__ = (
+        "_start", "_triggers", "closes", "head", "literal", "mute", "quoted", "size", "started", "thinking", "thought",
+        "wrapped",
+    )  # fmt: skip
 
-    def __init__(self, grammars: tuple[AnyGrammar, ...], state: ScannerState) -> None:
-        self._triggers = triggers(grammars)
+    def __init__(self, active: Active, state: ScannerState) -> None:
+        self._triggers = triggers(active)
         self.literal = Literal(state)
         self.started = state.started
         self.head = not state.started
         self.closes = False
         self.thinking = False
         self.thought = False
+        self.quoted = False
         self.mute = -1
+        self.size = 0
+        self.wrapped = False
         self._start = 0
 
     def state(self) -> ScannerState:
@@ -131,6 +70,20 @@ class Scan:
         self.literal.reset()
         self.head = True
 
+    def plain(self, text: str) -> bool:
+        """Walk over `text` if it is ordinary for sure and leaves nothing to wait for; false where `run` must tell."""
+        if self.head or self._pending(text):
+            return False
+        for char in self._triggers.leads:
+            if char in text:
+                return False
+        self.literal.advance(text, 0, len(text))
+        return True
+
+    def _pending(self, text: str) -> bool:
+        """Whether a marker may have begun, before its lead, at the end of `text`."""
+        return text[-self._triggers.longest :].lower().endswith(self._triggers.loose)
+
     def run(self, text: str, pos: int, *, ended: bool) -> tuple[int, Entry | None]:
         """Return up to where `text` is ordinary from `pos` on, and the marker that stands there.
 
@@ -138,52 +91,96 @@ class Scan:
         """
         if self.head and pos != self.mute and (verdict := self._at_head(text, pos, ended=ended)) is not None:
             return verdict
-        base = at = self._start = pos
-        while (match := self._triggers.search.search(text, at)) is not None:
-            entry, start, stop = self._read(match)
+        base = at = floor = self._start = pos
+        next_at = dict.fromkeys(self._triggers.leads, -1)
+        while (place := self._next(text, at, next_at)) < NOWHERE:
+            found = self._found(text, place, pos)
+            if found is None:
+                at = place + 1
+                continue
+            entry, start, stop = found
             if entry is None:
                 waits = not ended and (stop == len(text) or self._may_become(text, start))
                 if waits or not self.literal.run(text, base, start, stop, ended=ended):
                     return self._clean(text, pos, base, start), None
-                base = at = stop
+                base = at = floor = stop
                 continue
-            skip = match.start() + 1 if start == self.mute else self._inert(entry, text, base, start, ended=ended)
+            if not ended and (hold := self._partial(text, floor)) <= start:
+                return self._clean(text, pos, base, hold), None  # a longer marker may be on its way
+            live, skip = self._live(entry, text, (base, start, stop), ended=ended)
             if not skip:
-                return self._clean(text, pos, base, start), entry if skip == 0 else None
-            at = max(skip, match.start() + 1)
-        hold = len(text) if ended else self._partial(text, at)
+                self.size = stop - start
+                return self._clean(text, pos, base, start), live if skip == 0 else None
+            at = floor = max(skip, place + 1)
+        hold = self._partial(text, floor) if not ended or self.closes else len(text)
+        if ended and hold < len(text) and not self._cut_close(text[hold:]):
+            hold = len(text)
+        if ended and hold < len(text):
+            self.size = len(text) - hold
+            return self._clean(text, pos, base, hold), Entry(other="close", special=True)
         return self._clean(text, pos, base, hold), None
+
+    def _next(self, text: str, at: int, next_at: dict[str, int]) -> int:
+        """Return where the next lead stands; `next_at` remembers where each one was found."""
+        nearest = NOWHERE
+        for char, known in next_at.items():
+            place = known
+            if place < at:
+                place = text.find(char, at)
+                next_at[char] = place = NOWHERE if place < 0 else place
+            nearest = min(nearest, place)
+        return nearest
+
+    def _found(self, text: str, place: int, pos: int) -> tuple[Entry | None, int, int] | None:
+        """Return what stands at a lead (see `_read`); none if nothing does, or its beginning has gone out as text."""
+        match = self._triggers.leads[text[place]].match(text, place)
+        found = self._read(match) if match is not None else None
+        return found if found is not None and found[1] >= pos else None
 
     def _read(self, match: re.Match[str]) -> tuple[Entry | None, int, int]:
         """Return what was found (nothing: a run of backticks or tildes) and where it stands."""
         start, stop = match.span()
-        char = match.string[start]
-        if char in "`~":
-            marker = match.group().lower()
-            if marker in self._triggers.table and start != self.mute:
-                return self._triggers.table[marker], start, stop
-            return None, start, start + len(marker) - len(marker.lstrip(char))
-        if char == "=":
-            start -= 3
-        key = match.string[start:stop].lower()
         table = self._triggers.table
-        return table.get(key) or table[key.rstrip("> \t\r\n\f\v")], start, stop
+        text = match.string
+        if text[start] in "`~":
+            marker = match.group().lower()
+            if marker in table and start != self.mute:
+                return table[marker], start, stop
+            size = len(marker) - len(marker.lstrip(marker[0]))
+            fence = self._triggers.fence
+            if fence is not None and size > 2 and start != self.mute and not self.literal.fence:
+                return fence, start, start + size
+            return None, start, start + size
+        key = text[start:stop].lower()
+        entry = table.get(key) or table.get(key.rstrip(_CLOSE_SPACE))
+        if entry is None and (suffixed := _SUFFIX.match(key)):
+            entry = table.get(suffixed[1])
+        if entry is not None:
+            return entry, start, stop
+        lead = next(
+            size
+            for size in range(1, min(self._triggers.longest, start + 1))
+            if text[start - size : stop].lower() in table
+        )  # the pattern has looked behind
+        return table[text[start - lead : stop].lower()], start - lead, stop
 
     def _may_become(self, text: str, start: int) -> bool:
-        return start != self.mute and text[start : start + self._triggers.longest].lower() in self._triggers.prefixes
+        rest = text[start : start + self._triggers.longest].lower()
+        known = self._triggers.prefixes.get(rest[-1])
+        return start != self.mute and known is not None and rest in known[1]
 
     def _at_head(self, text: str, pos: int, *, ended: bool) -> tuple[int, Entry | None] | None:
-        """Harmony without its special tokens begins with a bare word, which counts only as the first of a text."""
-        head = self._triggers.head
-        if head is None:
-            return None
-        if match := head.match(text, pos):
-            token = match.group().lower().lstrip(WHITE)
-            return pos, self._triggers.table[token[token.index(" ") :]]
-        word = text[pos : pos + 64].lstrip(WHITE).lower()
-        if not ended and word in self._triggers.head_prefixes:
-            return pos, None
-        return None
+        """Some blocks without a marker count where a text begins; the place after white space is the block's."""
+        waits = False
+        for pattern, entry in self._triggers.heads:
+            if self.quoted:
+                break
+            match = pattern.match(text, pos, pos + MAX_HEAD, partial=not ended)
+            if match is not None and not match.partial:
+                self.size = match.end() - pos
+                return pos, entry
+            waits = waits or (match is not None and pos + MAX_HEAD > len(text))
+        return (pos, None) if waits else None
 
     def _clean(self, text: str, pos: int, base: int, upto: int) -> int:
         self.literal.advance(text, base, upto)
@@ -192,36 +189,149 @@ class Scan:
             self.started = True
         return upto
 
-    def _inert(self, entry: Entry, text: str, base: int, at: int, *, ended: bool) -> int | None:
-        """Return where to go on if the marker at `at` means nothing there; 0 if it is live, none if more must tell."""
-        if entry.special:
-            return 0 if entry.kind == "call" or self.closes else at + 1
-        if entry.kind == "close" and not self.closes:
-            return at + 1
+    def _live(self, entry: Entry, text: str, span: tuple[int, int, int], *, ended: bool) -> tuple[Entry, int | None]:
+        """Return what counts of the marker here, and where to go on if nothing does.
+
+        0 if the marker is live, none if more text must tell.
+        """
+        base, start, _ = span
+        calls = tuple(grammar for grammar in entry.calls if self._counts(grammar, text, base, start))
+        if len(calls) < len(entry.calls):
+            entry = replace(entry, calls=calls)
+        if not entry.calls and (not entry.other or (self.quoted and not entry.special)):
+            return entry, start + 1
+        return entry, self._inert(entry, text, span, ended=ended)
+
+    def _counts(self, grammar: AnyGrammar, text: str, base: int, at: int) -> bool:
+        """Whether a block of `grammar` may begin here at all."""
+        if at == self.mute or (self.quoted and not isinstance(grammar, MessageGrammar)):
+            return False
+        return grammar.where == "anywhere" or not self.literal.prefix(text, base, at).strip(WHITE)
+
+    def _glued(self, text: str, stop: int, *, ended: bool) -> bool | None:
+        """Whether another marker follows at once, as no sentence has it; none if more text must tell."""
+        if stop == len(text):
+            return False if ended else None
+        pattern = self._triggers.leads.get(text[stop]) if text[stop] in "<[" else None
+        if pattern is None:
+            return False
+        if pattern.match(text, stop) is not None:
+            return True
+        return None if not ended and self._may_become(text, stop) else False
+
+    def _inert(self, entry: Entry, text: str, span: tuple[int, int, int], *, ended: bool) -> int | None:
+        """Return where to go on if the marker means nothing there; 0 if it is live, none if more must tell."""
+        base, at, _ = span
+        if not entry.calls:
+            inert = self._beside_calls(entry, text, span, ended=ended)
+            if inert != 0 or entry.special:
+                return inert
+        if entry.live_in_code:
+            return 0
         fence = self.literal.fence
-        if entry.kind in ("think", "unthink"):
-            blank = self.head and not text[self._start : at].strip(WHITE)
-            if entry.kind == "think" and not blank:
+        if not entry.calls and entry.other in ("think", "unthink"):
+            if not self._thought(entry.other, text, base, at):
                 return at + 1
-            if entry.kind == "unthink" and not self.thinking:
-                line_start = not self.literal.prefix(text, base, at).strip(WHITE)
-                if not (blank or self.thought or line_start):
-                    return at + 1
-            elif entry.kind == "unthink":
-                self.literal.fence = ""  # an unclosed fence in a thought does not reach into the answer
         inside = self.literal.inside(text, base, at, ended=ended)
         self.literal.fence = fence
         return inside
 
+    def _beside_calls(self, entry: Entry, text: str, span: tuple[int, int, int], *, ended: bool) -> int | None:
+        """Return what `_inert` does, for a marker that opens no call; 0 also where its place in code decides."""
+        base, at, stop = span
+        if entry.special and entry.other in ("wrap", "unthink"):
+            glued = self._glued(text, stop, ended=ended)
+            if glued is not False:
+                return None if glued is None else 0
+        if entry.other == "end" or (entry.other == "wrap" and not self._wraps(text, base, at)):
+            return self._at_end(text, at, ended=ended)
+        if entry.other == "close":
+            return self._closes(entry, text, at, ended=ended)
+        if entry.special and entry.other in ("think", "unthink"):
+            return self._special_thought(entry, text, base, at, ended=ended)
+        return 0
+
+    def _closes(self, entry: Entry, text: str, at: int, *, ended: bool) -> int | None:
+        """A closing marker counts behind a call, inside thoughts if it is special, and else at the ends of a text."""
+        if self.closes or (entry.special and self.thinking):
+            return 0
+        if entry.special:
+            return self._at_end(text, at, ended=ended)
+        return 0 if self.head and not text[self._start : at].strip(WHITE) else at + 1
+
+    def _thought(self, kind: str, text: str, base: int, at: int) -> bool:
+        """Whether a think marker that is plain text may count here."""
+        blank = self.head and not text[self._start : at].strip(WHITE)
+        if kind == "think":
+            return blank
+        if self.thinking:
+            self.literal.fence = ""  # an unclosed fence in a thought does not reach into the answer
+            return True
+        return blank or self.thought or not self.literal.prefix(text, base, at).strip(WHITE)
+
+    def _wraps(self, text: str, base: int, at: int) -> bool:
+        """Whether a marker around text counts here: where a text or a line begins, and once one has counted."""
+        blank = self.head and not text[self._start : at].strip(WHITE)
+        self.wrapped = self.wrapped or blank or not self.literal.prefix(text, base, at).strip(WHITE)
+        return self.wrapped
+
+    def _special_thought(self, entry: Entry, text: str, base: int, at: int, *, ended: bool) -> int | None:
+        """Return what `_inert` returns, for a special think marker.
+
+        Somebody may write about such tokens: so they count where a text or a line begins, or with what belongs to them.
+        """
+        blank = self.head and not text[self._start : at].strip(WHITE)
+        if blank or not self.literal.prefix(text, base, at).strip(WHITE):
+            return 0
+        if entry.other == "unthink":
+            known = self.thinking or self.thought or self.wrapped
+            return 0 if known else self._at_end(text, at, ended=ended)
+        assert entry.reasoning is not None  # think markers have one
+        if not entry.reasoning.lead:
+            return at + 1
+        match = lead(entry.reasoning).match(text, at + len(entry.reasoning.open), partial=not ended)
+        if match is not None and match.partial:
+            return None
+        return 0 if match and match.end() > match.start() else at + 1
+
+    def _at_end(self, text: str, at: int, *, ended: bool) -> int | None:
+        """The end of a turn counts behind a call, and where nothing but such tokens follows."""
+        ends = self._triggers.ends
+        if self.closes:
+            return 0
+        match = ends.fullmatch(text, at, partial=True) if len(text) - at <= MAX_END else None
+        if match is None:
+            return at + 1
+        if ended:
+            self.closes = True  # what is left of another such token behind it vanishes, too
+        return 0 if ended else None
+
+    def _cut_close(self, tail: str) -> bool:
+        """Whether `tail`, the end of the text behind a call, is what is left of a closing marker."""
+        start = tail.lower().rstrip()
+        return len(start) > 1 and any(
+            marker.startswith(start)
+            for marker, entry in self._triggers.table.items()
+            if entry.other in ("close", "end")
+        )
+
     def _partial(self, text: str, at: int) -> int:
         """Return where a marker may have begun that the end of the text cuts, the end itself if nowhere."""
-        prefixes, hold = self._triggers.prefixes, len(text)
-        if (tag := text.rfind("<", max(at, hold - MAX_HELD))) >= 0 and text[tag:].rstrip().lower() in prefixes:
+        hold = len(text)
+        last = text[-MAX_HELD:]
+        if not self._pending(last) and not any(char in last for char in self._triggers.leads):
+            return hold
+        bare = text.rstrip(WHITE)
+        for tail in (text, bare) if bare is not text else (text,):
+            lengths, prefixes = self._triggers.prefixes.get(tail[-1:].lower(), ((), frozenset()))
+            for length in lengths:
+                start = len(tail) - length
+                if start >= at and start < hold and start != self.mute and tail[start:].lower() in prefixes:
+                    hold = start
+                    break
+        tag = text.rfind("</", max(at, len(text) - 128), hold)
+        if tag >= 0 and (head := _SUFFIX_HEAD.match(text, tag)) and head[1].lower() in self._triggers.closes:
             hold = tag
-        at = max(at, len(text) - self._triggers.longest)
-        space = max(text.rfind(" ", at, hold), text.rfind("\n", at, hold))
-        if space >= 0 and text[space:].lower() in prefixes:
-            hold = min(hold, space)
         if text.endswith("~"):
             hold = min(hold, max(at, len(text.rstrip("~"))))
         return hold

@@ -1,9 +1,8 @@
 """Frame: one element per call, one element per argument.
 
 ```
-block = [section-open] call {call} [section-close]       (the section tags are markup, read between the calls)
-call  = <invoke name="F"> ({<parameter name="K">V</parameter>} | JSON object) </invoke>  |  <invoke name="F"/>
-V     = text with entities | <![CDATA[ … ]]>
+block = [section] call {call} [section-close]            (the section tags are markup, read between the calls)
+call  = call-open ({parameter-open V parameter-close} | JSON object | YAML mapping) call-close  |  call-open with "/"
 ```
 A value ends at its closing tag, or where the next structural tag shows that the closing tag is missing. Values get
 their type from the tool's schema; those of plain strings stream, all others wait for their end.
@@ -11,122 +10,71 @@ their type from the tool's schema; those of plain strings stream, all others wai
 
 from __future__ import annotations
 
-import re
-from functools import cache
-
-from msgspec import Struct
+import regex
 
 from toolgate_core.dialects.base import TaggedGrammar
 from toolgate_core.extraction.calls import Call, Reading
-from toolgate_core.extraction.cursor import Steps, beginnings
+from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.envelope import scan_value
 from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
 from toolgate_core.extraction.mend import mend, skip
-from toolgate_core.extraction.values import Value, may_be_tag, unescape_entities
+from toolgate_core.extraction.parameters import Parameters
+from toolgate_core.extraction.tags import MAX_TAG, TagMarks, attribute, call_marks, tag_marks
+from toolgate_core.extraction.yamls import read_mapping
 
-MAX_TAG = 2048
-_ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>/]+))""")
-_WORD = re.compile(r"[^<\s]+")
-_INSIDE = r"""((?:[^<>"']|"[^"]*"|'[^']*')*)>"""
-
-
-class TagMarks(Struct, frozen=True):
-    """A grammar's tags, compiled; group 1 of an opening tag is what stands inside of it."""
-
-    section: re.Pattern[str]
-    section_close: re.Pattern[str]
-    call: re.Pattern[str]
-    call_head: re.Pattern[str]
-    call_prefixes: frozenset[str]
-    parameter: re.Pattern[str]
-    parameter_head: re.Pattern[str]
-    value_close: re.Pattern[str]
-    value_edge: re.Pattern[str]
-    call_edge: re.Pattern[str]
-    json_edge: re.Pattern[str]
-
-
-@cache
-def tag_marks(grammar: TaggedGrammar) -> TagMarks:
-    """Return the patterns of a grammar's tags."""
-    names = {
-        "section": "|".join(map(re.escape, grammar.sections)),
-        "call": "|".join(map(re.escape, grammar.calls)),
-        "parameter": "|".join(map(re.escape, grammar.parameters)),
-    }
-
-    def build(pattern: str) -> re.Pattern[str]:
-        return re.compile(pattern, re.IGNORECASE)
-
-    return TagMarks(
-        section=build(rf"<(?:{names['section']})\s*>"),
-        section_close=build(rf"</\s*(?:{names['section']})\s*>"),
-        call=build(rf"<(?:{names['call']}){_INSIDE}"),
-        call_head=build(rf"<(?:{names['call']})(?=[\s/>])"),
-        call_prefixes=beginnings(tuple(f"</{name}>" for name in grammar.calls)),
-        parameter=build(rf"<(?:{names['parameter']}){_INSIDE}"),
-        parameter_head=build(rf"<(?:{names['parameter']})(?=[\s/>])"),
-        value_close=build(rf"</\s*(?:{names['parameter']})\s*>"),
-        value_edge=build(
-            rf"<(?:(?:{names['parameter']}|{names['call']})\s+name\s*=|/\s*(?:{names['call']}|{names['section']})\s*>)"
-        ),
-        call_edge=build(rf"</\s*(?:{names['call']})\s*>"),
-        json_edge=build(rf"</\s*(?:{names['call']}|{names['section']})\s*>|(<(?:{names['call']})\s+name\s*=)"),
-    )
+MAX_SECTIONS = 4
+_WORD = regex.compile(r"[^<\s]+")
 
 
 def read_tagged(reading: Reading, grammar: TaggedGrammar) -> Steps[bool]:
     """Read one call, with the section tag before it if there is one; false where it is no call."""
     cursor, mark = reading.cursor, tag_marks(grammar)
-    if not (yield from at_tag(reading, mark.call_head)):
-        if (yield from cursor.match(mark.section, 64)) is None:
+    match = yield from cursor.expect(mark.call, window=MAX_TAG)
+    if match is None:
+        if (yield from cursor.expect(mark.section, window=256)) is None:
             return False
         yield from cursor.space()
-        if (yield from at_tag(reading, mark.section_close)):
-            yield from cursor.match(mark.section_close, 64)
+        for _ in range(MAX_SECTIONS):
+            if (yield from cursor.expect(mark.section, window=256)) is None:
+                break
+            yield from cursor.space()
+        if (yield from cursor.expect(mark.section_close, window=64)):
             return True
-        if not (yield from at_tag(reading, mark.call_head)):
+        match = yield from cursor.expect(mark.call, window=MAX_TAG)
+        if match is None:
             return False
-    return (yield from Element(reading, mark).read())
-
-
-def at_tag(reading: Reading, pattern: re.Pattern[str]) -> Steps[bool]:
-    """Whether `pattern` matches here, without reading it; waits while a tag's head may still come."""
-    cursor = reading.cursor
-    while True:
-        if pattern.match(cursor.text, cursor.pos):
-            return True
-        if not may_be_tag(cursor.text[cursor.pos : cursor.pos + 64]) or not (yield from cursor.more()):
-            return False
-
-
-def attribute(inside: str, name: str) -> str | None:
-    """Return an attribute of a tag, its entities decoded."""
-    for match in _ATTRIBUTE.finditer(inside):
-        if match.group(1).lower() == name:
-            return unescape_entities(match.group(2) or match.group(3) or match.group(4) or "")
-    return None
+    found = match.groupdict()
+    inside = found.get("inside") or ""
+    name = found.get("name") or attribute(inside, grammar.name_attribute) or ""
+    if grammar.declared and reading.toolset.get(name) is None:
+        return False
+    call = Call(reading)
+    reading.tentative = True  # a name in a tag may be prose about calls
+    if not call.begin(name):
+        return False
+    return (yield from Element(reading, grammar, call).read(empty=inside.rstrip().endswith("/")))
 
 
 class Element:
-    """One call element."""
+    """One call element, behind its opening tag."""
 
-    def __init__(self, reading: Reading, mark: TagMarks) -> None:
+    def __init__(self, reading: Reading, grammar: TaggedGrammar, call: Call) -> None:
         self._reading = reading
         self._cursor = reading.cursor
-        self._mark = mark
-        self._call = Call(reading)
-        self._seen: set[str] = set()
+        self._grammar = grammar
+        schema = call.tool.parameters.get("properties") if call.tool else None
+        self._mark: TagMarks = call_marks(grammar, call.name, tuple(schema) if isinstance(schema, dict) else ())
+        self._call = call
+        self._parameters = Parameters(reading, grammar, self._mark, call)
+        self._indent = ""
 
-    def read(self) -> Steps[bool]:
+    def read(self, *, empty: bool) -> Steps[bool]:
         """Read the call; false where it is none."""
-        match = yield from self._cursor.match(self._mark.call, MAX_TAG)
-        inside = match.group(1) if match else ""
-        if not self._call.begin(attribute(inside, "name") or ""):
-            return False
-        if inside.rstrip().endswith("/"):
+        if empty:
             self._call.end()
             return True
+        if not (yield from self._structured()):
+            return False
         try:
             closed = yield from self._body()
         except TooLargeError:
@@ -136,31 +84,56 @@ class Element:
             closed = None
         return (yield from self._end(closed=closed))
 
+    def _structured(self) -> Steps[bool]:
+        """Whether a call goes on as calls do, so that prose is not held for long."""
+        cursor, mark = self._cursor, self._mark
+        tape = cursor.record()
+        char = yield from cursor.space()
+        cursor.stop(tape)
+        _, line, self._indent = tape.getvalue().rpartition("\n")
+        if char == "{" or (yield from cursor.comes(mark.parameter, window=MAX_TAG)) is not None:
+            return True
+        if self._grammar.yaml and line and char not in ("", "<"):
+            return True
+        if self._call.tool is None and self._grammar.bare_name:
+            return False
+        for known in (mark.call_close, mark.section_close, mark.call, mark.section):
+            if (yield from cursor.comes(known, window=MAX_TAG)) is not None:
+                return not self._grammar.declared or known is mark.call_close
+        return cursor.starved and (not self._grammar.declared or self._cut_off)
+
+    @property
+    def _cut_off(self) -> bool:
+        return self._cursor.end in ("length", "cut")
+
     def _end(self, *, closed: bool | None) -> Steps[bool]:
         """`closed`: by its own tag; false: by what follows; none: it can't be read."""
-        if self._call.tool is None and not closed:
+        if (self._call.tool is None and not closed) or (
+            closed is None and self._reading.tentative and not self._cut_off
+        ):
             return False
         if closed is None:
-            yield from self._skip()
+            yield from skip(self._cursor, self._mark.call_close)
+            yield from self._cursor.expect(self._mark.call_close)
         elif not closed:
             self._call.repaired("missing_close")
         self._call.end(complete=closed is not None)
         return True
 
-    def _skip(self) -> Steps[None]:
-        """Read over the rest of a call that can't be read."""
-        yield from skip(self._cursor, self._mark.call_edge)
-        yield from self._cursor.match(self._mark.call_edge, 64)
-
     def _body(self) -> Steps[bool]:
-        if (yield from self._cursor.space()) == "{":
+        char = yield from self._cursor.space()
+        if char == "{":
+            self._reading.sure(self._call.tool)
             yield from self._json()
-            return (yield from self._after_parameters())
-        while (yield from self._parameter()):
-            pass
-        if not self._call.empty:
-            self._call.write("}")
-        return (yield from self._after_parameters())
+        elif self._grammar.yaml and char not in ("<", ""):
+            yield from read_mapping(self._reading, self._call, self._mark.call_close, self._indent)
+            self._reading.sure(self._call.tool)
+        else:
+            self._reading.sure(self._call.tool)
+            while (yield from self._member()):
+                pass
+            self._parameters.end()
+        return (yield from self._after_body())
 
     def _json(self) -> Steps[None]:
         """Read arguments that are one JSON object."""
@@ -177,60 +150,37 @@ class Element:
         finally:
             self._cursor.stop(tape)
 
-    def _parameter(self) -> Steps[bool]:
-        """Read one argument; false where none follows."""
+    def _member(self) -> Steps[bool]:
+        """Read one argument, or what stands beside arguments; false where the call ends."""
         cursor = self._cursor
-        while (yield from cursor.space()) not in ("<", ""):
-            self._reading.sink.drop("markup", self._text())
-        match = None
-        if (yield from at_tag(self._reading, self._mark.parameter_head)):
-            match = yield from cursor.match(self._mark.parameter, MAX_TAG)
-            if match is None and cursor.starved:
-                raise BadBodyError
-        if match is None:
-            return (yield from self._stray_tag())
-        inside = match.group(1)
-        key = attribute(inside, "name")
-        empty = inside.rstrip().endswith("/")
-        if key is None or key in self._seen:
-            self._call.repaired("duplicate_key" if key is not None else "stray_text")
-            value = Value(self._reading, (self._mark.value_close, self._mark.value_edge))
-        else:
-            self._seen.add(key)
-            value = self._value(key)
-        self._call.repaired(*(yield from value.read(empty=empty)))
-        return True
-
-    def _value(self, key: str) -> Value:
-        root = self._call.tool.parameters if self._call.tool else {}
-        properties = root.get("properties")
-        schema = properties.get(key, {}) if isinstance(properties, dict) else {}
-        value = Value(self._reading, (self._mark.value_close, self._mark.value_edge), self._call, schema, root)
-        value.open(key)
-        return value
-
-    def _text(self) -> str:
-        cursor = self._cursor
-        match = _WORD.match(cursor.text, cursor.pos)
-        return cursor.take(match.end() - cursor.pos if match else 1)
-
-    def _stray_tag(self) -> Steps[bool]:
-        """At a tag that is no argument: true where it was read over because it means nothing here."""
-        cursor, mark = self._cursor, self._mark
-        for known in (mark.call_edge, mark.section_close, mark.call_head):
-            if (yield from at_tag(self._reading, known)):
+        if (yield from self._parameters.read()):
+            return True
+        char = yield from cursor.space()
+        for known in (self._mark.call_close, self._mark.section_close, self._mark.call, self._mark.section):
+            if (yield from cursor.comes(known, window=MAX_TAG)) is not None:
                 return False
-        if not cursor.left:
+        if not char or (self._reading.cursor.end is not None and self._cut()):
             return False
-        self._reading.sink.drop("markup", cursor.take(1))
+        match = _WORD.match(cursor.text, cursor.pos)
+        self._reading.sink.drop("markup", cursor.take(match.end() - cursor.pos if match else 1))
         return True
 
-    def _after_parameters(self) -> Steps[bool]:
+    def _cut(self) -> bool:
+        """Whether the end of the text has cut a closing tag here."""
+        cursor = self._cursor
+        cut = cursor.left > 1 and self._mark.call_close.fullmatch(cursor.text, cursor.pos, partial=True) is not None
+        return cut or self._mark.parameter.fullmatch(cursor.text, cursor.pos, partial=True) is not None
+
+    def _after_body(self) -> Steps[bool]:
         """Read the closing tag; false where the call ends without it, although the model ended it."""
         cursor = self._cursor
         yield from cursor.space()
-        if (yield from cursor.literal(self._mark.call_edge, self._mark.call_prefixes)):
+        if (yield from cursor.closes(self._mark.call_close)):
             return True
-        if not cursor.left and not self._reading.stopped:
+        if cursor.end is None or (cursor.left and not cursor.starved):
+            return False
+        if not self._reading.stopped or (
+            cursor.left and self._mark.parameter.fullmatch(cursor.text, cursor.pos, partial=True)
+        ):
             raise BadBodyError
         return False

@@ -1,0 +1,34 @@
+"""`apertus`: an array of objects whose only key is the tool's name.
+
+```
+<|tools_prefix|>[{"F": {…}}, {"G": {}}]<|tools_suffix|>
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Reasoning, WrittenCall
+from toolgate_core.dialects.typescript import types
+from toolgate_core.dialects.writing import harmless, writer
+from toolgate_core.jsontext import encode_str
+
+GRAMMAR = EnvelopeGrammar(tokens=("<|tools_prefix|>",), close_tokens=("<|tools_suffix|>",), special=True, keyed=True)
+
+
+def render_calls(calls: Sequence[WrittenCall]) -> str:
+    """Return one array."""
+    items = ", ".join(f"{{{encode_str(call.name)}: {harmless(call.arguments)}}}" for call in calls)
+    return f"<|tools_prefix|>[{items}]<|tools_suffix|>"
+
+
+APERTUS = Dialect(
+    name="apertus",
+    models="Apertus",
+    grammars=(GRAMMAR,),
+    writer=writer(render_calls, intro="Tool Capabilities:", definitions=types),
+    reasoning=(Reasoning(open="<|inner_prefix|>", close="<|inner_suffix|>", special=True, auto=True),),
+    ends=("<|assistant_end|>",),
+    aliases=("apertus2509",),
+)

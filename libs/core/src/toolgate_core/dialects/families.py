@@ -1,0 +1,138 @@
+"""Model families: which dialects a model speaks, by its name. What is known about their templates, as data.
+
+`FAMILIES` are tried in order against the lower-case name of the model (without what stands before the last `/`); the
+first that is found counts. Fine-tunes are named after their base and speak a dialect of their own, so that they come
+before it. Who knows better names a dialect in the model's policy.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from toolgate_core.dialects.base import Dialect, WrittenCall
+from toolgate_core.dialects.table import DIALECTS
+
+Thoughts: TypeAlias = Literal["none", "think", "own", "channel"]
+"""How a family writes its thoughts: not at all, in `<think>`, between its dialect's markers, in messages of its own."""
+
+ASKED_FOR = frozenset({"function_calls", "decision", "auto", "generic", "morph_xml", "yaml_xml", "react"})
+"""Dialects that no family speaks of its own accord: a prompt asks for them."""
+
+UNASKED = "function_calls"
+"""What any model is asked for whose own dialect is unknown or cannot be seen."""
+
+
+class Family(Struct, frozen=True):
+    """Models that speak alike.
+
+    Attributes:
+        pattern: what a model's name looks like.
+        dialects: what it speaks, the likeliest first.
+        thoughts: how it writes its thoughts.
+        opened: its prompt opens the thoughts (perhaps only where thinking is on), so that answers hold just their end.
+        consumed: servers read its markers themselves whatever they are told, so that none are left in the text.
+    """
+
+    pattern: re.Pattern[str]
+    dialects: tuple[str, ...]
+    thoughts: Thoughts = "none"
+    opened: bool = False
+    consumed: bool = False
+
+
+FAMILIES: tuple[Family, ...] = (
+    # Fine-tunes and models that carry another family's name.
+    Family(re.compile(r"gpt-?oss"), ("harmony",), "channel", consumed=True),
+    Family(re.compile(r"hermes"), ("hermes",), "think"),
+    Family(re.compile(r"xlam"), ("xlam",)),
+    Family(re.compile(r"toolace"), ("pythonic",)),
+    Family(re.compile(r"functionary.*3[._-]?1"), ("functionary31",)),
+    Family(re.compile(r"functionary"), ("functionary32",)),
+    Family(re.compile(r"firefunction"), ("firefunction_v2",)),
+    Family(re.compile(r"apriel"), ("apriel",), "own", opened=True),
+    Family(re.compile(r"nemotron-?3(?![\d.])"), ("qwen3_coder",), "think", opened=True),
+    Family(re.compile(r"llama.*nemotron-70b"), ("llama3_json",)),
+    Family(re.compile(r"nemotron"), ("nemotron_v2",), "think", opened=True),
+    # DeepSeek: V3.2-Exp still speaks as V3.1 did, distilled models keep the template of R1.
+    Family(re.compile(r"deepseek-?v4|deepseek-?v3[.p]2(?!-?exp)"), ("dsml",), "think", opened=True),
+    Family(re.compile(r"deepseek-?v3[.p][12]"), ("deepseek_v31",), "think", opened=True),
+    Family(re.compile(r"deepseek-?r1"), ("deepseek_v3",), "think", opened=True),
+    Family(re.compile(r"deepseek-?v(2[.p]5|3)"), ("deepseek_v3", "deepseek_v31")),
+    Family(re.compile(r"^deepseek-(chat|reasoner)"), ("dsml", "deepseek_v31"), "think"),
+    # Qwen and those who write as it does.
+    Family(re.compile(r"qwen-?3.*coder"), ("qwen3_coder",)),
+    Family(re.compile(r"qwen-?3[.p]\d"), ("qwen3_coder", "hermes"), "think", opened=True),
+    Family(re.compile(r"qwen.*thinking|qwq"), ("hermes",), "think", opened=True),
+    Family(re.compile(r"qwen"), ("hermes", "qwen3_coder"), "think"),
+    Family(re.compile(r"ui-?tars"), ("qwen3_coder",)),
+    Family(re.compile(r"k-exaone-?2(?!\d)"), ("qwen3_coder",), "think", opened=True),
+    Family(re.compile(r"exaone"), ("hermes",), "think"),
+    Family(re.compile(r"mimo-?v2"), ("mimo", "qwen3_coder"), "think", opened=True),
+    Family(re.compile(r"mimo"), ("hermes", "mimo"), "think"),
+    Family(re.compile(r"step-?3[.p]\d"), ("qwen3_coder",), "think", opened=True),
+    Family(re.compile(r"step-?3"), ("step3",), "think", opened=True),
+    Family(re.compile(r"trinity"), ("hermes",), "think"),
+    Family(re.compile(r"longcat"), ("longcat",), "own", opened=True),
+    Family(re.compile(r"seed-?oss"), ("seed_oss",), "own"),
+    # Other houses, each with a form of its own.
+    Family(re.compile(r"glm-?(4[.p]?[5-9]|[5-9])(?![\db])|laguna"), ("glm",), "think", opened=True),
+    Family(re.compile(r"kimi-?k3"), ("kimi_k3",), "own", opened=True),
+    Family(re.compile(r"kimi"), ("kimi_k2",), "think"),
+    Family(re.compile(r"minimax-?m3"), ("minimax_m3",), "own", opened=True),
+    Family(re.compile(r"minimax-?m2"), ("minimax_m2",), "think", opened=True),
+    Family(re.compile(r"mistral|mixtral|ministral|magistral|devstral|codestral|pixtral"), ("mistral",), "own"),
+    Family(re.compile(r"functiongemma"), ("functiongemma",)),
+    Family(re.compile(r"gemma-?4"), ("gemma4",), "channel"),
+    Family(re.compile(r"gemma-?3"), ("pythonic",)),
+    Family(re.compile(r"llama-?4"), ("llama4_pythonic", "llama3_json")),
+    Family(re.compile(r"llama-?v?3[._p]2"), ("llama3_json", "pythonic")),
+    Family(re.compile(r"llama-?v?3[._p][13]"), ("llama3_json", "functionary31")),
+    Family(re.compile(r"granite-20b-func"), ("granite_20b_fc",)),
+    Family(re.compile(r"granite-?4(?![\db])"), ("granite4",)),
+    Family(re.compile(r"granite-?3(?![\db])"), ("granite3",), "think"),
+    Family(re.compile(r"command-?(r|a|4)|^north"), ("cohere",), "own"),
+    Family(re.compile(r"lfm-?2"), ("lfm2",), "think"),
+    Family(re.compile(r"^hy-?4|hunyuan-?4(?![\d.]*b)"), ("hy_v4",), "own", opened=True),
+    Family(re.compile(r"^hy-?3|hunyuan-?3(?![\d.]*b)"), ("hy_v3",), "own", opened=True),
+    Family(re.compile(r"hunyuan"), ("hunyuan_a13b",), "think"),
+    Family(re.compile(r"intern-?s1"), ("internlm2",), "think"),
+    Family(re.compile(r"internlm-?[23]"), ("internlm2",)),
+    Family(re.compile(r"phi-?4-mini"), ("phi4mini",)),
+    Family(re.compile(r"olmo-?3.*think"), ("olmo3",), "think", opened=True),
+    Family(re.compile(r"olmo-?3"), ("olmo3",)),
+    Family(re.compile(r"apertus"), ("apertus",), "own"),
+    Family(re.compile(r"jamba"), ("jamba",)),
+    Family(re.compile(r"ernie-?4[.p]5"), ("ernie45",), "think", opened=True),
+    Family(re.compile(r"gigachat-?3"), ("gigachat3",), "think", opened=True),
+    Family(re.compile(r"solar-?(open-?2|pro-?4)"), ("solar_open2",), "own"),
+    Family(re.compile(r"minicpm-?5"), ("minicpm5",), "think", opened=True),
+    Family(re.compile(r"inkling"), ("inkling",), "channel"),
+    Family(re.compile(r"^muse|glimmer"), ("muse",), "channel"),
+)
+
+
+def family_of(model: str) -> Family | None:
+    """Return the family of a model, by its name; none where nobody here knows it."""
+    name = model.rstrip("/").rsplit("/", 1)[-1].lower()
+    return next((family for family in FAMILIES if family.pattern.search(name)), None)
+
+
+def asked_dialect(family: Family | None, *, special: bool) -> str:
+    """Return the dialect that a prompt asks a model of `family` for: its own, if what it writes can be seen.
+
+    `special`: the upstream keeps special tokens in the text.
+    """
+    if family is None or family.consumed:
+        return UNASKED
+    name = family.dialects[0]
+    return name if special or not _special(DIALECTS[name]) else UNASKED
+
+
+def _special(dialect: Dialect) -> bool:
+    """Whether calls are written with special tokens."""
+    written = dialect.render_calls([WrittenCall("f", "{}", "f")])
+    markers = (token for grammar in dialect.grammars if grammar.special for token in (*grammar.tokens, *grammar.tags))
+    return any(marker in written for marker in markers)

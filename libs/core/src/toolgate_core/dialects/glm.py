@@ -1,0 +1,67 @@
+"""`glm`: the name bare behind the opening tag, key and value in elements of their own.
+
+```
+<tool_call>F
+<arg_key>K</arg_key>
+<arg_value>V</arg_value>
+</tool_call>
+```
+Later models write the same without line breaks. Strings stand as they are, everything else is JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
+from toolgate_core.dialects.tagging import guarded, tagged
+from toolgate_core.dialects.writing import SIGNATURES, envelope, wrapped, writer
+
+GRAMMAR = TaggedGrammar(
+    tags=("tool_call",),
+    close_tags=("tool_call", "arg_key", "arg_value"),
+    call=r"<tool_call>\s{0,16}(?P<name>[^\s<>{}\[\]()=,:\"']{1,256})\s{0,16}(?=<arg_key>|</tool_call>)",
+    call_close=r"</tool_call>",
+    parameter=r"<arg_key>(?P<key>[^<]{1,256})(?:</arg_key>)?\s{0,16}(?:<arg_value>|(?P<missing>(?=</tool_call>)))",
+    parameter_close=r"</arg_value>",
+    trim="layout",
+    bare_name=True,
+)
+
+FORM = "For each function call, output the function name and arguments within the following XML format:"
+NOTE = (
+    "Strings stand as they are, without quotes or escapes; all other values are JSON. "
+    "Several calls are several <tool_call> blocks. Results come back in <tool_response> blocks."
+)
+
+
+def _element(key: str, text: str) -> str:
+    return f"<arg_key>{key}</arg_key>\n<arg_value>{guarded(text)}</arg_value>\n"
+
+
+def _call(call: WrittenCall) -> str:
+    arguments = tagged(call, GRAMMAR, _element)
+    if arguments is None:
+        return f"<tool_call>\n{envelope(call)}\n</tool_call>"
+    return f"<tool_call>{call.name}\n{arguments}</tool_call>"
+
+
+def render_calls(calls: Sequence[WrittenCall]) -> str:
+    """Return one block per call; arguments that tags can't say make it an envelope, as `hermes` writes it."""
+    return "\n".join(map(_call, calls))
+
+
+GLM = Dialect(
+    name="glm",
+    models="GLM 4.5, 4.6, 4.7 and 5, poolside Laguna",
+    grammars=(GRAMMAR,),
+    writer=writer(
+        render_calls,
+        intro=f"# Tools\n\n{SIGNATURES}",
+        form=FORM,
+        note=NOTE,
+        result=wrapped("<tool_response>\n", "\n</tool_response>"),
+    ),
+    ends=("<|user|>", "<|observation|>", "<|endoftext|>"),
+    aliases=("glm45", "glm47", "glm4", "glm5", "poolside_v1"),
+)

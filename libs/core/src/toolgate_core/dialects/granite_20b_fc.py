@@ -1,0 +1,46 @@
+"""`granite_20b_fc`: an envelope behind every opening tag, and no closing one.
+
+```
+<function_call> {"name": "F", "arguments": {…}}
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, WrittenCall
+from toolgate_core.dialects.writing import envelope, schemas, wrapped, writer
+from toolgate_core.messages import ToolDefinition
+
+GRAMMAR = EnvelopeGrammar(tags=("function_call",), close_tags=("function_call",))
+INTRO = (
+    "You are a helpful assistant with access to the following function calls. Your task is to produce a sequence of "
+    "function calls necessary to generate a response to the user. Use the following function calls as required."
+)
+
+
+def definitions(tools: Sequence[ToolDefinition]) -> str:
+    """Return the definitions of the functions, a line of JSON each, behind the token of the library."""
+    return f"<|function_call_library|>\n{schemas(tools)}"
+
+
+def render_calls(calls: Sequence[WrittenCall]) -> str:
+    """Return one tag per call."""
+    return "\n".join(f"<function_call> {envelope(call)}" for call in calls)
+
+
+GRANITE_20B_FC = Dialect(
+    name="granite_20b_fc",
+    models="Granite 20B Function Calling",
+    grammars=(GRAMMAR,),
+    writer=writer(
+        render_calls,
+        intro=INTRO,
+        definitions=definitions,
+        note="Results come back behind <function_response>.",
+        result=wrapped("<function_response> ", ""),
+    ),
+    ends=("<|endoftext|>",),
+    no_call=("no_function",),
+)

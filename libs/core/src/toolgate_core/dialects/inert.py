@@ -1,0 +1,59 @@
+"""Results of tools, made harmless: what a tool returns can neither end its wrapper nor pass for markup of a model.
+
+Results are data: pages, files, messages of strangers. Models copy from them, so that only what would be markup is
+changed, and by one character: in JSON text to an escape that says the same, in other text to an entity.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from toolgate_core.jsontext import JsonTextError, decode
+
+_NAMES = (
+    r"tools?(?![a-z])|toolcalls?(?![a-z])|functions?(?![a-z])|function(?:name|_)|invoke(?![a-z])|arg_(?:key|value)"
+    r"|available_tools|think(?![a-z])|antml:|atem:|seed:|minimax:|steptml:|mm:|longcat_|(?:start|end)_(?:of_turn|function)"
+    r"|special_\d|escape>|eos>|bos>|s>|dsml|\w{1,32}\|>"
+)
+_MARKUP = (
+    rf"(?i:<(?=/?(?:{_NAMES})))"
+    r"|<(?=/?[|｜‖]{1,2}/?[\w\"]|\s?[|｜‖]\s?(?i:dsml))"  # tokens; F# and Elm write `<| `
+    r"|(?<=\])<(?=\])"
+    r"|\[(?=/?(?:TOOL_?CALLS|TOOL_RESULTS|AVAILABLE_TOOLS|INST|THINK)\])"
+    r"|\[(?=(?:BEGIN|END) FINAL RESPONSE\]|e~\[)"
+    r"|(?i:(?<=functools)\[|(?<=\sto)=(?=functions\.))"
+    r"|>(?=>>all\s)"
+)
+_ENTITIES = {"<": "&lt;", ">": "&gt;"}
+
+
+@cache
+def _pattern(others: tuple[str, ...]) -> re.Pattern[str]:
+    own = (f"{re.escape(text[0])}(?={re.escape(text[1:])})" for text in others if text)
+    return re.compile("|".join((_MARKUP, *own)))
+
+
+def inert(text: str, *others: str) -> str:
+    """Return `text` with nothing in it that a model or a server could take for markup, or for one of `others`."""
+    pattern = _pattern(others)
+    if pattern.search(text) is None:
+        return text
+    return pattern.sub(_escape if _is_json(text) else _entity, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match.group()):04x}"
+
+
+def _entity(match: re.Match[str]) -> str:
+    char = match.group()
+    return _ENTITIES.get(char, f"&#{ord(char)};")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        decode(text)
+    except JsonTextError:
+        return False
+    return True

@@ -1,0 +1,43 @@
+"""`jamba`: an array of envelopes in `<tool_calls>`.
+
+```
+<tool_calls>[
+    {"name": "F", "arguments": {…}}
+]</tool_calls>
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, WrittenCall
+from toolgate_core.dialects.writing import array, envelope, json_list, writer
+from toolgate_core.messages import ToolDefinition
+
+GRAMMAR = EnvelopeGrammar(tags=("tool_calls",), close_tags=("tool_calls",))
+
+
+def definitions(tools: Sequence[ToolDefinition]) -> str:
+    """Return the definitions of the functions as one array."""
+    return f"<tool_definitions>\n{json_list(tools)}\n</tool_definitions>"
+
+
+def render_array(calls: Sequence[WrittenCall]) -> str:
+    """Return one array in one line, as others write it."""
+    return f"<tool_calls>{array(calls)}</tool_calls>"
+
+
+def render_calls(calls: Sequence[WrittenCall]) -> str:
+    """Return one array, a line for each call."""
+    lines = ",\n".join(f"    {envelope(call)}" for call in calls)
+    return f"<tool_calls>[\n{lines}\n]</tool_calls>"
+
+
+JAMBA = Dialect(
+    name="jamba",
+    models="Jamba",
+    grammars=(GRAMMAR,),
+    writer=writer(render_calls, definitions=definitions),
+    ends=("<|eom|>",),
+)

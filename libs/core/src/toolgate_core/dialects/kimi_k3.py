@@ -1,0 +1,102 @@
+"""`kimi_k3`: elements whose tags are written between tokens (XTML).
+
+```
+<|open|>tools<|sep|><|open|>call tool="F" index="1"<|sep|>
+<|open|>argument key="K" type="string"<|sep|>V<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>
+```
+Values of the type `string` are raw, all others JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolgate_core.dialects.base import Dialect, NamedGrammar, Reasoning, TaggedGrammar, WrittenCall
+from toolgate_core.dialects.tagging import tagged
+from toolgate_core.dialects.writing import harmless, members, whole, writer
+from toolgate_core.jsontext import JsonValue
+from toolgate_core.messages import ToolDefinition
+from toolgate_core.schema.kinds import kind
+
+_ATTRIBUTES = r"""(?P<inside>(?:\s(?:[^<>"']|"[^"]*"|'[^']*')*)?)"""
+
+GRAMMAR = TaggedGrammar(
+    tokens=("<|open|>tools<|sep|>", "<|open|>call "),
+    close_tokens=("<|close|>tools<|sep|>", "<|close|>call<|sep|>", "<|close|>argument<|sep|>", "<|close|>json<|sep|>"),
+    special=True,
+    section=r"<\|open\|>tools<\|sep\|>",
+    section_close=r"<\|close\|>tools<\|sep\|>",
+    call=rf"<\|open\|>call{_ATTRIBUTES}<\|sep\|>",
+    call_close=r"<\|close\|>call<\|sep\|>",
+    parameter=rf"<\|open\|>argument{_ATTRIBUTES}<\|sep\|>",
+    parameter_close=r"<\|close\|>argument<\|sep\|>",
+    name_attribute="tool",
+    key_attribute="key",
+    kind_attribute="type",
+)
+JSON_BODY = NamedGrammar(
+    tokens=GRAMMAR.tokens,
+    close_tokens=GRAMMAR.close_tokens,
+    special=True,
+    call=r"""(?:<\|open\|>tools<\|sep\|>\s{0,16})?<\|open\|>call\s{1,4}tool="(?P<name>[^"<>]{1,256})"[^<>]{0,64}<\|sep\|>\s{0,16}"""
+    r"<\|open\|>json[^<>]{0,64}<\|sep\|>",
+    close=r"<\|close\|>json<\|sep\|>|<\|close\|>call<\|sep\|>",
+)
+
+
+INTRO = "# Tools\nHere are the available tools, described in JSONSchema.\n"
+NOTE = (
+    "Arguments of the type string stand as they are, all others (number, boolean, null, object, array) are JSON. "
+    "One block holds all calls, their index counts from 1. Results come back in <tool_response> blocks."
+)
+
+
+def definitions(tools: Sequence[ToolDefinition]) -> str:
+    """Return the definitions as one JSON array in a code fence."""
+    return f"```json\n[{','.join(map(whole, tools))}]\n```"
+
+
+def _type(value: JsonValue) -> str:
+    return kind(value).replace("integer", "number")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;")
+
+
+def _elements(call: WrittenCall) -> str | None:
+    types = {key: _type(value) for key, value in members(call.arguments)}
+
+    def element(key: str, text: str) -> str:
+        return f'<|open|>argument key="{key}" type="{types[key]}"<|sep|>{text}<|close|>argument<|sep|>'
+
+    return tagged(call, GRAMMAR, element)
+
+
+def _json(call: WrittenCall) -> str:
+    return f'<|open|>json type="object"<|sep|>{harmless(call.arguments)}<|close|>json<|sep|>'
+
+
+def render_calls(calls: Sequence[WrittenCall]) -> str:
+    """Return one section with all calls.
+
+    Where tags can't say an argument, the arguments of all calls are JSON objects, in the template's own other form.
+    """
+    bodies = [_elements(call) for call in calls]
+    parts = [
+        f'<|open|>call tool="{_escaped(call.name)}" index="{place}"<|sep|>'
+        f"{_json(call) if None in bodies else body}<|close|>call<|sep|>"
+        for place, (call, body) in enumerate(zip(calls, bodies, strict=True), 1)
+    ]
+    return f"<|open|>tools<|sep|>{''.join(parts)}<|close|>tools<|sep|>"
+
+
+KIMI_K3 = Dialect(
+    name="kimi_k3",
+    models="Kimi K3",
+    grammars=(JSON_BODY, GRAMMAR),
+    writer=writer(render_calls, intro=INTRO, definitions=definitions, note=NOTE),
+    reasoning=(Reasoning(open="<|open|>think<|sep|>", close="<|close|>think<|sep|>", special=True, auto=True),),
+    wraps=("<|open|>response<|sep|>", "<|close|>response<|sep|>", "<|close|>message<|sep|>"),
+    ends=("<|end_of_msg|>",),
+)

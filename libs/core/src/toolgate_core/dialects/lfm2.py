@@ -1,0 +1,53 @@
+"""`lfm2`: a list of calls in Python's syntax between tokens; older checkpoints write JSON there.
+
+```
+<|tool_call_start|>[f(a='x'), g()]<|tool_call_end|>
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolgate_core.dialects import pythonic
+from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, PythonGrammar, WrittenCall
+from toolgate_core.dialects.writing import array, json_list, wrapped, writer
+
+GRAMMAR = PythonGrammar(
+    tokens=("<|tool_call_start|>",),
+    close_tokens=("<|tool_call_end|>",),
+    special=True,
+    open=r"<\|tool_call_start\|>",
+    close=r"<\|tool_call_end\|>",
+)
+JSON_FORM = EnvelopeGrammar(tokens=("<|tool_call_start|>",), close_tokens=("<|tool_call_end|>",), special=True)
+
+ECHO = PythonGrammar(
+    begins=r"\[[A-Za-z_][\w.-]{0,255}\(",
+    auto=False,
+    plain=True,
+    close=r"<\|tool_call_end\|>",
+    bare=True,
+    echo=True,
+)
+
+
+def render_calls(calls: Sequence[WrittenCall]) -> str:
+    """Return one list; what Python's syntax can't say is JSON, as older checkpoints write it."""
+    body = pythonic.list_text(calls) if all(map(pythonic.sayable, calls)) else array(calls)
+    return f"<|tool_call_start|>{body}<|tool_call_end|>"
+
+
+LFM2 = Dialect(
+    name="lfm2",
+    models="LFM2, LFM2.5",
+    grammars=(JSON_FORM, GRAMMAR, ECHO),
+    writer=writer(
+        render_calls,
+        intro="List of tools:",
+        definitions=json_list,
+        note="Results come back between <|tool_response_start|> and <|tool_response_end|>.",
+        result=wrapped("<|tool_response_start|>", "<|tool_response_end|>"),
+    ),
+    ends=("<|im_end|>", "<|endoftext|>"),
+)

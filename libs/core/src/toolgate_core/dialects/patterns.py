@@ -1,0 +1,24 @@
+"""Pieces of patterns that grammars are put together from."""
+
+from __future__ import annotations
+
+_ATTRIBUTES = r"""(?P<inside>(?:[\s/](?:[^<>"']|"[^"]*"|'[^']*')*)?)"""
+
+
+def open_tag(names: str, *, namespace: str = "") -> str:
+    """Return the pattern of an opening tag with attributes (group `inside`); both arguments are patterns."""
+    return f"<{_space(namespace)}(?:{names}){_ATTRIBUTES}>"
+
+
+def bare_tag(names: str, *, namespace: str = "") -> str:
+    """Return the pattern of an opening tag without attributes."""
+    return rf"<{_space(namespace)}(?:{names})\s{{0,16}}>"
+
+
+def close_tag(names: str, *, namespace: str = "") -> str:
+    """Return the pattern of a closing tag."""
+    return rf"</\s{{0,4}}{_space(namespace)}(?:{names})\s{{0,16}}>"
+
+
+def _space(namespace: str) -> str:
+    return f"(?:{namespace})?" if namespace else ""

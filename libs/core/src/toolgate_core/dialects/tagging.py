@@ -1,0 +1,145 @@
+"""What the writers of tagged dialects share: when a value can stand between tags, and how its edges are kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+import regex
+from msgspec import Struct
+
+from toolgate_core.dialects.base import TaggedGrammar, WrittenCall
+from toolgate_core.dialects.writing import harmless, members
+from toolgate_core.jsontext import JsonValue, encode_str
+
+KEY = re.compile(r"[\w.$@:-]{1,200}")
+"""Keys that can stand in any tag."""
+
+_EDGE = re.compile(r"\A\r?\n|[\r\n]\Z")
+_LONG_SPACE = re.compile(r"[ \t\r\n]{4000}")
+"""More white space than the reader keeps in mind to tell layout from text."""
+_MEANS_MORE = re.compile(r"<[|｜]\w|</?(?:\w{1,16}[:_])?think\b", re.IGNORECASE)
+"""What servers take for a token, or templates for the end of thoughts, wherever it stands in a history."""
+
+
+def said(value: JsonValue) -> str:
+    """Return a string as it is, anything else as JSON that can't hold a tag."""
+    return value if isinstance(value, str) else harmless(encode_str(value))
+
+
+def worded(value: JsonValue) -> str:
+    """Return the same, but Python's words for true, false and null."""
+    return repr(value) if value is None or isinstance(value, bool) else said(value)
+
+
+def lines(text: str) -> str:
+    """Return a text in lines of its own; the reader takes one line break from each side."""
+    return f"\n{text}\r\n" if text.endswith("\r") else f"\n{text}\n"
+
+
+def guarded(text: str) -> str:
+    """Return a text, in lines of its own if a line break at an edge of it would be taken for layout."""
+    return lines(text) if _EDGE.search(text) else text
+
+
+def tagged(
+    call: WrittenCall,
+    grammar: TaggedGrammar,
+    element: Callable[[str, str], str],
+    *,
+    say: Callable[[JsonValue], str] = said,
+) -> str | None:
+    """Return the arguments of a call, each written by `element` from its key and its text.
+
+    None where a key can't stand in a tag, or where a text holds what would be read as a tag.
+    """
+    found = [(key, say(value)) for key, value in members(call.arguments)]
+    keys = frozenset(key for key, _ in found)
+    if all(KEY.fullmatch(key) and _sayable(text, grammar, keys) for key, text in found):
+        return "".join(element(key, text) for key, text in found)
+    return None
+
+
+def tagged_or_json(
+    call: WrittenCall,
+    grammar: TaggedGrammar,
+    element: Callable[[str, str], str],
+    *,
+    say: Callable[[JsonValue], str] = said,
+) -> str:
+    """Return the same, or one JSON object in the place of all elements, which the frame of tagged calls reads, too."""
+    found = tagged(call, grammar, element, say=say)
+    return f"{harmless(call.arguments)}\n" if found is None else found
+
+
+def innocent(text: str) -> bool:
+    """Whether a text may stand in a history as it is, whatever reads it besides the frames of dialects."""
+    return _MEANS_MORE.search(text) is None
+
+
+class _Tags(Struct, frozen=True):
+    """What a text between tags must not hold.
+
+    Attributes:
+        breaks: what ends a value, or begins another, wherever it stands.
+        parameter: the tags of arguments, which count where they are the call's own.
+        opener: what opens a call or an argument, or begins like it.
+        call: what opens a call.
+        close: what may close the value.
+        line_close: the same, at the beginning of a line.
+    """
+
+    breaks: regex.Pattern[str]
+    parameter: regex.Pattern[str]
+    opener: regex.Pattern[str]
+    call: regex.Pattern[str]
+    close: regex.Pattern[str]
+    line_close: regex.Pattern[str]
+
+
+def _sayable(text: str, grammar: TaggedGrammar, keys: frozenset[str]) -> bool:
+    """Whether a text between tags is read as it is."""
+    if not innocent(text) or _LONG_SPACE.search(text) or (grammar.trim == "strip" and text != text.strip()):
+        return False
+    tags = _tags(grammar)
+    if tags.breaks.search(text):
+        return False
+    # Behind a closing tag that may have been the value's own, what opens something new is believed.
+    if tags.call.search(text) and tags.close.search(text):
+        return False
+    if tags.opener.search(text) and tags.line_close.search(text):
+        return False
+    found = (match.groupdict().get("key") for match in tags.parameter.finditer(text))
+    return not any(key is None or key.strip() in keys for key in found)
+
+
+@cache
+def _tags(grammar: TaggedGrammar) -> _Tags:
+    call, parameter = _ungrouped(grammar.call), _ungrouped(grammar.parameter)
+    ends = "|".join(filter(None, (grammar.call_close, grammar.section_close)))
+    after_call = "|".join(filter(None, (ends, call, grammar.section)))
+    heads = "|".join((*(rf"<{tag}(?=[\s/>])" for tag in grammar.tags), *map(re.escape, grammar.tokens)))
+    opener = f"{parameter}|{call}|{heads}"
+    patterns = (
+        rf"(?:{grammar.parameter_close})\s*(?:{parameter}|{after_call}|{heads})",
+        rf"(?:{ends})\s*(?:{after_call}|{heads})",
+        rf"(?:\A|\n)\s*(?:{opener})",
+    )
+    close = f"{grammar.parameter_close}|{ends}"
+    return _Tags(
+        breaks=_compiled("|".join(patterns)),
+        parameter=_compiled(grammar.parameter),
+        opener=_compiled(opener),
+        call=_compiled(call),
+        close=_compiled(close),
+        line_close=_compiled(rf"(?:\A|\n)\s*(?:{close})"),
+    )
+
+
+def _compiled(pattern: str) -> regex.Pattern[str]:
+    return regex.compile(pattern, regex.IGNORECASE)
+
+
+def _ungrouped(pattern: str) -> str:
+    return re.sub(r"\(\?P<\w+>", "(?:", pattern)

@@ -1,0 +1,252 @@
+"""Frame: `call:NAME{key:value, …}`, with bare keys and strings between delimiters of their own.
+
+```
+value = QUOTE text QUOTE | "…" | number | true | false | null | "{" [key ":" value {","}] "}" | "[" [value {","}] "]"
+```
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import regex
+from msgspec import Struct
+
+from toolgate_core.dialects.base import BraceGrammar
+from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.json_reader import MAX_DEPTH, BadBodyError, TooLargeError, read_string
+from toolgate_core.extraction.literals import Literals
+from toolgate_core.extraction.mend import skip
+from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
+from toolgate_core.schema.kinds import possible
+
+_KEY = re.compile(r"""[^\s:=,{}()\[\]<"']{1,257}""")
+_CLOSERS = {"{": "}", "(": ")"}
+_BARE = re.compile(r"[^,}\]\[{<)\n\"']+")
+
+
+class BraceMarks(Struct, frozen=True):
+    """A grammar's patterns, compiled; `edges` is where a call that can't be read ends at the latest."""
+
+    call: regex.Pattern[str]
+    close: regex.Pattern[str]
+    edges: regex.Pattern[str]
+
+
+@cache
+def brace_marks(grammar: BraceGrammar) -> BraceMarks:
+    """Return the patterns of a grammar."""
+    opens = "|".join(map(regex.escape, grammar.tokens)) or "(?!)"
+    return BraceMarks(
+        call=regex.compile(grammar.call, regex.IGNORECASE),
+        close=regex.compile(grammar.close, regex.IGNORECASE),
+        edges=regex.compile(f"{grammar.close}|{opens}", regex.IGNORECASE),
+    )
+
+
+def read_braces(reading: Reading, grammar: BraceGrammar) -> Steps[bool]:
+    """Read one call; false where it is none."""
+    cursor, mark = reading.cursor, brace_marks(grammar)
+    match = yield from cursor.expect(mark.call, window=512)
+    if match is None or (grammar.declared and reading.toolset.get(match["name"]) is None):
+        return False
+    call = Call(reading)
+    reading.tentative = grammar.declared
+    call.begin(match["name"])
+    try:
+        yield from Braces(reading, grammar, mark, call).arguments()
+        complete = True
+    except BadBodyError:
+        if call.tool is None or (reading.tentative and cursor.end not in ("length", "cut")):
+            return False
+        call.repaired("cut" if cursor.end in ("length", "cut") else "bad_literal")
+        complete = False
+        yield from skip(cursor, mark.edges)
+    call.end(complete=complete)
+    yield from cursor.space()
+    while (char := (yield from cursor.peek())) and char in "})":
+        reading.sink.drop("markup", cursor.take(1))
+        yield from cursor.space()
+    yield from cursor.closes(mark.close)
+    return True
+
+
+class Braces:
+    """Reads the arguments of one call."""
+
+    def __init__(self, reading: Reading, grammar: BraceGrammar, mark: BraceMarks, call: Call) -> None:
+        self._reading = reading
+        self._cursor = reading.cursor
+        self._quote = grammar.quote
+        self._mark = mark
+        self._call = call
+        self._root: JsonObject = call.tool.parameters if call.tool else {}
+        self._literals = Literals(reading)
+        self._unsure = False
+        self._began = reading.cursor.place
+
+    def arguments(self) -> Steps[None]:
+        """Read the object of the arguments into the call; raises `BadBodyError`."""
+        opener = yield from self._cursor.space()
+        if opener not in _CLOSERS:
+            if (yield from self._cursor.comes(self._mark.close)) is None:
+                raise BadBodyError
+            return
+        properties = self._root.get("properties")
+        schemas = properties if isinstance(properties, dict) else {}
+        seen: set[str] = set()
+        self._cursor.take(1)
+        while not (yield from self._ended(_CLOSERS[opener], first=not seen)):
+            key = yield from self._key()
+            text = yield from self._value(1, schemas.get(key, {}))
+            if key in seen:
+                self._call.repaired("duplicate_key")
+                continue
+            seen.add(key)
+            self._call.write(f"{'{' if self._call.empty else ','}{encode_str(key)}:{text}")
+        if not self._call.empty:
+            self._call.write("}")
+        self._call.repaired(*self._literals.repairs)
+
+    def _ended(self, closer: str, *, first: bool) -> Steps[bool]:
+        """Read what stands between members; whether the container has ended."""
+        cursor = self._cursor
+        char = yield from cursor.space()
+        if char == "," and not first:
+            cursor.take(1)
+            char = yield from cursor.space()
+        if char == closer:
+            cursor.take(1)
+            return True
+        if (yield from cursor.comes(self._mark.close)) is not None:
+            self._call.repaired("missing_close")
+            return True
+        if not char:
+            if not self._reading.stopped or self._unsure:
+                raise BadBodyError
+            self._call.repaired("missing_close")
+            return True
+        return False
+
+    def _quoted(self) -> Steps[bool]:
+        """Whether a delimiter of strings stands here."""
+        cursor = self._cursor
+        while self._quote.startswith(cursor.text[cursor.pos : cursor.pos + len(self._quote)]):
+            if cursor.left >= len(self._quote):
+                return True
+            if not (yield from cursor.more()):
+                return False
+        return False
+
+    def _key(self) -> Steps[str]:
+        cursor = self._cursor
+        char = yield from cursor.space()
+        if (yield from self._quoted()):
+            key = yield from self._string()
+        elif char == '"':
+            key = yield from self._json_string()
+        else:
+            while True:
+                match = _KEY.match(cursor.text, cursor.pos)
+                if match is None or match.end() < len(cursor.text):
+                    break
+                if match.end() - cursor.pos > 256 or not (yield from cursor.more()):
+                    raise BadBodyError
+            if match is None:
+                raise BadBodyError
+            key = cursor.take(match.end() - cursor.pos)
+        if (yield from cursor.space()) not in (":", "="):
+            raise BadBodyError
+        cursor.take(1)
+        return key
+
+    def _value(self, depth: int, schema: JsonValue) -> Steps[str]:
+        """Read one value; return its JSON text. Where the schema allows it a string may stand without delimiters."""
+        if depth > MAX_DEPTH:
+            raise BadBodyError
+        if self._cursor.place - self._began > MAX_ARGUMENTS:
+            raise TooLargeError
+        char = yield from self._cursor.space()
+        self._unsure = False
+        if (yield from self._quoted()):
+            return encode_str((yield from self._string()))
+        if char == '"':
+            return encode_str((yield from self._json_string()))
+        if char == "{":
+            return (yield from self._object(depth, schema))
+        if char == "[":
+            return (yield from self._list(depth, schema))
+        return (yield from self._scalar(possible(schema, self._root)))
+
+    def _object(self, depth: int, schema: JsonValue) -> Steps[str]:
+        self._cursor.take(1)
+        properties = schema.get("properties") if isinstance(schema, dict) else None
+        schemas = properties if isinstance(properties, dict) else {}
+        members: list[str] = []
+        while not (yield from self._ended("}", first=not members)):
+            key = yield from self._key()
+            members.append(f"{encode_str(key)}:{(yield from self._value(depth + 1, schemas.get(key, {})))}")
+        return "{" + ",".join(members) + "}"
+
+    def _list(self, depth: int, schema: JsonValue) -> Steps[str]:
+        self._cursor.take(1)
+        item: JsonValue = schema.get("items", {}) if isinstance(schema, dict) else {}
+        items: list[str] = []
+        while not (yield from self._ended("]", first=not items)):
+            items.append((yield from self._value(depth + 1, item)))
+        return "[" + ",".join(items) + "]"
+
+    def _scalar(self, types: tuple[str, ...]) -> Steps[str]:
+        cursor = self._cursor
+        while True:
+            match = _BARE.match(cursor.text, cursor.pos, cursor.pos + 4096)
+            if match is not None and (match.end() < len(cursor.text) or match.end() - cursor.pos >= 4096):
+                break
+            if match is None and cursor.left:
+                raise BadBodyError
+            if not (yield from cursor.more()):
+                self._unsure = True
+                break
+        if match is None:
+            raise BadBodyError
+        word = cursor.take(match.end() - cursor.pos).strip()
+        if types == ("string",) and not self._unsure:
+            self._call.repaired("unquoted_string")
+            return encode_str(word)
+        known = self._literals.known(word)
+        if known is None:
+            if self._unsure or (types and "string" not in types):
+                raise BadBodyError
+            self._call.repaired("unquoted_string")
+            known = encode_str(word)
+        return known
+
+    def _json_string(self) -> Steps[str]:
+        pieces: list[str] = []
+        yield from read_string(self._cursor, pieces.append)
+        return "".join(pieces)
+
+    def _string(self) -> Steps[str]:
+        """Read a string between delimiters: anything but the delimiter."""
+        cursor, quote = self._cursor, self._quote
+        cursor.take(len(quote))
+        pieces: list[str] = []
+        size = 0
+        while True:
+            stop = cursor.text.find(quote, cursor.pos)
+            if stop >= 0:
+                pieces.append(cursor.take(stop - cursor.pos))
+                cursor.take(len(quote))
+                return "".join(pieces)
+            keep = next(
+                (length for length in range(len(quote) - 1, 0, -1) if cursor.text.endswith(quote[:length], cursor.pos)),
+                0,
+            )
+            pieces.append(cursor.take(cursor.left - keep))
+            size += len(pieces[-1])
+            if size > MAX_ARGUMENTS:
+                raise TooLargeError
+            if not (yield from cursor.more()):
+                raise BadBodyError

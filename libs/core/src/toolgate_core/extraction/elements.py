@@ -1,0 +1,224 @@
+"""Frame: one element per call, its arguments as nested elements that are named after their keys.
+
+```
+block   = [section-open] call {call} [section-close]
+call    = <call name="F"> {element} </call>
+element = <key> (text | {element}) </key>
+```
+Lists are elements named `item`, or repeated elements; text beside elements stands under `$text`. Nothing can be said
+before the call has ended, because a later element may make a list of an earlier one.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import regex
+from msgspec import Struct
+
+from toolgate_core.dialects.base import ElementsGrammar
+from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.json_reader import MAX_DEPTH, BadBodyError, TooLargeError
+from toolgate_core.extraction.mend import skip
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.schema import coerce_text
+from toolgate_core.schema.kinds import possible
+from toolgate_core.schema.references import follow
+
+_PLAIN = regex.compile(r"[^<\]]*")
+
+
+class ElementMarks(Struct, frozen=True):
+    """A grammar's patterns, compiled."""
+
+    section: regex.Pattern[str]
+    section_close: regex.Pattern[str]
+    call: regex.Pattern[str]
+    call_close: regex.Pattern[str]
+    plain_call_close: regex.Pattern[str]
+    call_ends: regex.Pattern[str]
+    tag: regex.Pattern[str]
+    least: int
+    plain_close: regex.Pattern[str]
+
+
+@cache
+def element_marks(grammar: ElementsGrammar) -> ElementMarks:
+    """Return the patterns of a grammar."""
+    lead = regex.escape(grammar.lead) + r"\s{0,4}"
+    any_lead = f"(?:{lead})?"
+    section, call = regex.escape(grammar.section), regex.escape(grammar.call)
+    return ElementMarks(
+        section=regex.compile(rf"{any_lead}<{section}>"),
+        section_close=regex.compile(rf"{any_lead}</{section}>"),
+        call=regex.compile(rf"""{lead}<{call}\s+name\s*=\s*["']?(?P<name>[^"'>]+)["']?\s*>"""),
+        call_close=regex.compile(rf"{lead}</{call}>"),
+        plain_call_close=regex.compile(rf"</{call}>"),
+        call_ends=regex.compile(rf"{lead}</(?:{call}|{section})>|{lead}<{call}\s"),
+        tag=regex.compile(
+            rf"{lead}<(?P<name>[^<>/\s]{{1,256}})(?P<empty>\s*/)?>|{lead}<(?P<close>/)(?P<name>[^<>/\s]{{1,256}})\s*>"
+        ),
+        least=len(grammar.lead) + 3,
+        plain_close=regex.compile(rf"</(?P<name>[^<>/\s]{{1,256}})\s*>(?=\s{{0,16}}{lead})"),
+    )
+
+
+class Node:
+    """An element that is being read."""
+
+    __slots__ = ("children", "name", "text")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.text: list[str] = []
+        self.children: list[Node] = []
+
+
+def read_elements(reading: Reading, grammar: ElementsGrammar) -> Steps[bool]:
+    """Read one call, with the section tag before it if there is one; false where it is none."""
+    cursor, mark = reading.cursor, element_marks(grammar)
+    match = yield from cursor.expect(mark.call, window=512)
+    if match is None:
+        if (yield from cursor.expect(mark.section, window=256)) is None:
+            return False
+        yield from cursor.space()
+        if (yield from cursor.expect(mark.section_close, window=256)) is not None:
+            return True
+        match = yield from cursor.expect(mark.call, window=512)
+    call = Call(reading)
+    if match is None or not call.begin(match["name"]):
+        return False
+    try:
+        complete = yield from Elements(reading, mark, call).read()
+    except BadBodyError as error:
+        if call.tool is None:
+            return False
+        cut = cursor.end in ("length", "cut")
+        call.repaired("too_large" if isinstance(error, TooLargeError) else "cut" if cut else "bad_element")
+        yield from skip(cursor, mark.call_ends)
+        complete = False
+    call.end(complete=complete)
+    return True
+
+
+class Elements:
+    """Reads the elements of one call."""
+
+    def __init__(self, reading: Reading, mark: ElementMarks, call: Call) -> None:
+        self._reading = reading
+        self._cursor = reading.cursor
+        self._mark = mark
+        self._call = call
+        self._stack = [Node("")]
+        self._size = 0
+
+    def read(self) -> Steps[bool]:
+        """Read up to the end of the call; false where it is too large. Raises `BadBodyError` where it is cut."""
+        while not (yield from self._part()):
+            pass
+        if len(self._stack) > 1:
+            self._call.repaired("missing_close")
+        schema: JsonObject = self._call.tool.parameters if self._call.tool else {}
+        arguments = _members(self._stack[0], schema, schema)
+        try:
+            if arguments:
+                self._call.write_value(arguments)
+        except TooLargeError:
+            self._call.repaired("too_large")
+            return False
+        return True
+
+    def _part(self) -> Steps[bool]:
+        """Read the next tag or piece of text; true at the end of the call."""
+        cursor = self._cursor
+        if (yield from cursor.peek()) == "":
+            if self._reading.stopped and len(self._stack) == 1:
+                self._call.repaired("missing_close")
+                return True
+            raise BadBodyError
+        if (yield from cursor.closes(self._mark.call_close, least=self._mark.least)):
+            return True
+        if len(self._stack) == 1 and (yield from cursor.closes(self._mark.plain_call_close)):
+            return True
+        if (yield from cursor.comes(self._mark.call_ends)) is not None:
+            self._call.repaired("missing_close")
+            return True
+        match = yield from cursor.expect(self._mark.tag, window=512)
+        if match is not None:
+            self._grow(len(match[0]))
+            self._tag(match["name"], closes=bool(match["close"]), empty=match["empty"] is not None)
+            return False
+        match = yield from cursor.comes(self._mark.plain_close, window=512)
+        if match is not None and len(self._stack) > 1 and match["name"] == self._stack[-1].name:
+            cursor.take(match.end() - cursor.pos)
+            self._tag(match["name"], closes=True, empty=False)
+            return False
+        self._text()
+        return False
+
+    def _tag(self, name: str, *, closes: bool, empty: bool) -> None:
+        if closes:
+            if any(node.name == name for node in self._stack[1:]):
+                while self._stack.pop().name != name:
+                    self._call.repaired("missing_close")
+            return
+        if len(self._stack) > MAX_DEPTH:
+            raise BadBodyError
+        node = Node(name)
+        self._stack[-1].children.append(node)
+        if not empty:
+            self._stack.append(node)
+
+    def _grow(self, size: int) -> None:
+        self._size += size
+        if self._size > MAX_ARGUMENTS:
+            raise TooLargeError
+
+    def _text(self) -> None:
+        cursor = self._cursor
+        match = _PLAIN.match(cursor.text, cursor.pos + 1)
+        piece = cursor.take((match.end() if match else len(cursor.text)) - cursor.pos)
+        self._grow(len(piece))
+        self._stack[-1].text.append(piece)
+
+
+def _value(node: Node, schema: JsonValue, root: JsonObject) -> JsonValue:
+    schema = _followed(schema, root)
+    text = "".join(node.text)
+    types = possible(schema, root)
+    if not node.children:
+        if not text.strip() and "string" not in types:
+            return [] if "array" in types else {} if "object" in types else text
+        return coerce_text(text, schema, root)[0]
+    names = {child.name for child in node.children}
+    if names == {"item"} and ("array" in types or "object" not in types):
+        items = schema.get("items", {}) if isinstance(schema, dict) else {}
+        return [_value(child, items, root) for child in node.children]
+    members = _members(node, schema if isinstance(schema, dict) else {}, root)
+    if text.strip():
+        members["$text"] = text.strip()
+    return members
+
+
+def _members(node: Node, schema: JsonObject, root: JsonObject) -> JsonObject:
+    properties = schema.get("properties")
+    known = properties if isinstance(properties, dict) else {}
+    members: JsonObject = {}
+    groups: dict[str, list[Node]] = {}
+    for child in node.children:
+        groups.setdefault(child.name, []).append(child)
+    for name, several in groups.items():
+        own = _followed(known.get(name, {}), root)
+        if len(several) == 1:
+            members[name] = _value(several[0], own, root)
+        else:
+            items = own.get("items", {}) if isinstance(own, dict) else {}
+            members[name] = [_value(child, items, root) for child in several]
+    return members
+
+
+def _followed(schema: JsonValue, root: JsonObject) -> JsonValue:
+    if isinstance(schema, dict) and "$ref" in schema:
+        return follow(schema["$ref"], root)
+    return schema

@@ -1,0 +1,48 @@
+"""The frames: which one reads which kind of grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from toolgate_core.dialects.base import (
+    AnyGrammar,
+    BraceGrammar,
+    DecisionGrammar,
+    ElementsGrammar,
+    EnvelopeGrammar,
+    MessageGrammar,
+    NamedGrammar,
+    PayloadGrammar,
+    PythonGrammar,
+    TaggedGrammar,
+)
+from toolgate_core.extraction.braces import read_braces
+from toolgate_core.extraction.calls import Reading
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.decision_frame import read_decision
+from toolgate_core.extraction.elements import read_elements
+from toolgate_core.extraction.envelope import read_envelopes
+from toolgate_core.extraction.message import Turn, read_message
+from toolgate_core.extraction.named import read_named
+from toolgate_core.extraction.payload import read_payload
+from toolgate_core.extraction.pythonic import read_python
+from toolgate_core.extraction.tagged import read_tagged
+
+_FRAMES = {
+    EnvelopeGrammar: read_envelopes,
+    NamedGrammar: read_named,
+    TaggedGrammar: read_tagged,
+    ElementsGrammar: read_elements,
+    PythonGrammar: read_python,
+    BraceGrammar: read_braces,
+    MessageGrammar: read_message,
+    PayloadGrammar: read_payload,
+    DecisionGrammar: read_decision,
+}
+
+
+def read_block(reading: Reading, grammar: AnyGrammar) -> Steps[bool | Turn]:
+    """Read one block of `grammar`, from its opener on; false where it is not one, and nothing has come of it."""
+    frame = cast("Callable[[Reading, AnyGrammar], Steps[bool | Turn]]", _FRAMES[type(grammar)])
+    return frame(reading, grammar)

@@ -1,0 +1,249 @@
+"""Python's literals read as they come, JSON's words among them, and written as JSON text."""
+
+from __future__ import annotations
+
+import re
+
+import regex
+
+from toolgate_core.extraction.calls import MAX_ARGUMENTS, Reading
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.json_reader import MAX_DEPTH, BadBodyError, TooLargeError
+from toolgate_core.jsontext import encode_str
+from toolgate_core.schema.relaxed import number
+
+_WORDS = {
+    "true": "true", "false": "false", "null": "null", "True": "true", "False": "false", "None": "null", "none": "null",
+    "TRUE": "true", "FALSE": "false", "NULL": "null",
+}  # fmt: skip
+_SCALAR = re.compile(r"""[^\s,()\[\]{}:="'`<;]+""")
+_NUMBER = re.compile(r"[+-]?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
+_IDENTIFIER = re.compile(r"[A-Za-z_][\w.]*\Z")
+_PREFIX = re.compile(r"[bBrRfFuU]{1,2}\Z")
+_RUNS = {'"': re.compile(r'[^"\\]+'), "'": re.compile(r"[^'\\]+")}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0", "\n": ""}
+_HEX = {"x": 2, "u": 4, "U": 8}
+_CLOSERS = {"[": "]", "(": ")", "{": "}"}
+_AFTER = regex.compile(r"\s{0,256}(?:,|:|[)\]}]\s{0,64}[,;)\]}:<\n\[A-Za-z])")
+_AFTER_AT_END = regex.compile(r"\s*[)\]}\s;]*")
+
+
+class Literals:
+    """Reads values one after another.
+
+    Attributes:
+        repairs: tags of what was mended.
+        foreign: a value was of a type that JSON has not (bytes, a formatted string).
+        unsure: the last value may have been cut by the end of the text.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._cursor = reading.cursor
+        self._began = reading.cursor.place
+        self.repairs: list[str] = []
+        self.foreign = False
+        self.unsure = False
+
+    def value(self, depth: int = 0) -> Steps[str]:
+        """Read one value; return its JSON text. Raises `BadBodyError` where it is none."""
+        if depth > MAX_DEPTH:
+            raise BadBodyError
+        if self._cursor.place - self._began > MAX_ARGUMENTS:
+            raise TooLargeError
+        self.unsure = False
+        char = yield from self._cursor.space()
+        if char and char in "\"'":
+            return encode_str((yield from self._string(char)))
+        if char and char in "[({":
+            return (yield from self._container(char, depth))
+        return (yield from self._scalar())
+
+    def _scalar(self) -> Steps[str]:
+        cursor = self._cursor
+        while True:
+            match = _SCALAR.match(cursor.text, cursor.pos, cursor.pos + 512)
+            if match is not None and (match.end() < len(cursor.text) or match.end() - match.start() >= 512):
+                break
+            if match is None and cursor.left:
+                raise BadBodyError
+            if not (yield from cursor.more()):
+                self.unsure = True
+                break
+        if match is None:
+            raise BadBodyError
+        word = cursor.take(match.end() - cursor.pos)
+        if cursor.left and cursor.text[cursor.pos] in "\"'" and _PREFIX.match(word):
+            text = yield from self._string(cursor.text[cursor.pos], raw=bool(set(word) & set("rR")))
+            places = "{" in text and bool(set(word) & set("fF"))
+            self.foreign = self.foreign or places or bool(set(word) & set("bB"))
+            return encode_str(text)
+        return self._word(word)
+
+    def _word(self, word: str) -> str:
+        known = self.known(word)
+        if known is not None:
+            return known
+        if not _IDENTIFIER.match(word):
+            raise BadBodyError
+        self.foreign = True  # a variable has no value here
+        return "null"
+
+    def known(self, word: str) -> str | None:
+        """Return the JSON text of a number or of one of the words; none for any other text."""
+        if word in _WORDS:
+            return _WORDS[word]
+        if not _NUMBER.match(word):
+            return None
+        found = number(word.replace("_", ""))
+        if found is None:
+            return None
+        if _JSON_NUMBER.match(word):
+            return word
+        self.repairs.append("number_form")
+        return encode_str(found)
+
+    def _container(self, opener: str, depth: int) -> Steps[str]:
+        """Read a list, a tuple, a set or a mapping."""
+        cursor, closer = self._cursor, _CLOSERS[opener]
+        cursor.take(1)
+        items: list[str] = []
+        mapping, single = opener == "{", opener == "("
+        while True:
+            char = yield from cursor.space()
+            if char == closer:
+                cursor.take(1)
+                break
+            if self._closed_by_the_end(char):
+                break
+            if items and not (yield from self._goes_on(char, closer)):
+                single = False
+                continue
+            item = yield from self.value(depth + 1)
+            if opener == "{" and (not items or mapping):
+                mapping, item = yield from self._member(item, first=not items, depth=depth)
+            items.append(item)
+        if mapping:
+            return "{" + ",".join(items) + "}"
+        if opener != "[":
+            self.repairs.append("python_literal")
+        if single and len(items) == 1:
+            return items[0]  # parentheses around a value; a tuple of one has a comma
+        return "[" + ",".join(items) + "]"
+
+    def _closed_by_the_end(self, char: str) -> bool:
+        """Whether the model ended its text here, so that a bracket may be closed for it."""
+        closed = not char and self._reading.stopped and not self.unsure
+        if closed:
+            self.repairs.append("missing_close")
+        return closed
+
+    def _goes_on(self, char: str, closer: str) -> Steps[bool]:
+        """Read the comma between items; whether another item follows it."""
+        if char != ",":
+            raise BadBodyError
+        self._cursor.take(1)
+        return (yield from self._cursor.space()) != closer
+
+    def _member(self, key: str, *, first: bool, depth: int) -> Steps[tuple[bool, str]]:
+        """Read the value behind a key; without one it is the item of a set."""
+        cursor = self._cursor
+        if (yield from cursor.space()) != ":":
+            if not first:
+                raise BadBodyError
+            return False, key
+        cursor.take(1)
+        value = yield from self.value(depth + 1)
+        return True, f"{key if key.startswith(chr(34)) else encode_str(key)}:{value}"
+
+    def _string(self, quote: str, *, raw: bool = False) -> Steps[str]:
+        cursor = self._cursor
+        triple = yield from self._triple(quote)
+        cursor.take(3 if triple else 1)
+        pieces: list[str] = []
+        size = 0
+        while True:
+            char = yield from cursor.peek()
+            if not char:
+                raise BadBodyError
+            match = _RUNS[quote].match(cursor.text, cursor.pos)
+            if match is not None:
+                pieces.append(cursor.take(match.end() - cursor.pos))
+            elif char == "\\":
+                pieces.append((yield from self._escape(raw=raw)))
+            elif (yield from self._closes(quote, triple=triple)):
+                return "".join(pieces)
+            else:
+                pieces.append(cursor.take(1))
+            size += len(pieces[-1])
+            if size > MAX_ARGUMENTS:
+                raise TooLargeError
+
+    def _triple(self, quote: str) -> Steps[bool]:
+        cursor = self._cursor
+        while cursor.left < 3 and cursor.text.endswith(quote * cursor.left):
+            if not (yield from cursor.more()):
+                break
+        return cursor.text.startswith(quote * 3, cursor.pos)
+
+    def _closes(self, quote: str, *, triple: bool) -> Steps[bool]:
+        """Whether the quote here ends the string, and read it if so; a quote inside of it may not be escaped."""
+        cursor = self._cursor
+        if triple:
+            while cursor.left < 3 and (yield from cursor.more()):
+                pass
+            closed = cursor.text.startswith(quote * 3, cursor.pos)
+            cursor.take(3 if closed else 0)
+            return closed
+        cursor.take(1)
+        if (yield from cursor.comes(_AFTER, window=400)) is not None:
+            return True
+        if cursor.end is not None and _AFTER_AT_END.fullmatch(cursor.text, cursor.pos):
+            return True
+        cursor.unread(quote)
+        self.repairs.append("unescaped_quote")
+        return False
+
+    def _escape(self, *, raw: bool) -> Steps[str]:
+        cursor = self._cursor
+        while cursor.left < 2:
+            if not (yield from cursor.more()):
+                raise BadBodyError
+        char = cursor.text[cursor.pos + 1]
+        if raw:
+            return cursor.take(2)
+        if char in _HEX:
+            return (yield from self._code(_HEX[char]))
+        if char in "\\'\"":
+            return cursor.take(2)[1]
+        if char in _ESCAPES:
+            cursor.take(2)
+            return _ESCAPES[char]
+        self.repairs.append("invalid_escape")
+        return cursor.take(2)
+
+    def _code(self, digits: int) -> Steps[str]:
+        """Read an escape of hexadecimal digits; two halves of a surrogate pair are one character."""
+        first = yield from self._hex(digits)
+        if not 0xD800 <= first < 0xDC00:
+            return chr(first) if first < 0x110000 and not 0xDC00 <= first < 0xE000 else "\ufffd"
+        while self._cursor.left < 2 and (yield from self._cursor.more()):
+            pass
+        if not self._cursor.text.startswith("\\u", self._cursor.pos):
+            return "\ufffd"
+        second = yield from self._hex(4)
+        if not 0xDC00 <= second < 0xE000:
+            return "\ufffd" + (chr(second) if not 0xD800 <= second < 0xDC00 else "\ufffd")
+        return chr(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
+
+    def _hex(self, digits: int) -> Steps[int]:
+        cursor = self._cursor
+        while cursor.left < digits + 2:
+            if not (yield from cursor.more()):
+                raise BadBodyError
+        text = cursor.text[cursor.pos + 2 : cursor.pos + 2 + digits]
+        if not re.fullmatch(r"[0-9a-fA-F]+", text):
+            raise BadBodyError
+        cursor.take(digits + 2)
+        return int(text, 16)

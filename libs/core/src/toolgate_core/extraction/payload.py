@@ -1,0 +1,176 @@
+"""Frame: JSON that no marker announces: the salvage of what no dialect claims.
+
+A payload must be the whole text, or its last paragraph; every call in it must name a declared tool and say its
+arguments. So it is held until the text has ended, and given up at the first sign that it is something else: a first key
+that no envelope has, a name that nobody declared, more text behind it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import regex
+
+from toolgate_core.dialects.base import EnvelopeGrammar, PayloadGrammar
+from toolgate_core.dialects.generic import ARGUMENT_KEYS, BEGINS, FENCE, NAME_KEYS, OBJECT
+from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.json_reader import JsonScan
+from toolgate_core.extraction.mend import Found, calls_in
+from toolgate_core.jsontext import JsonTextError, JsonValue, decode
+from toolgate_core.schema.relaxed import relax
+from toolgate_core.schema.toolset import Tool
+
+MAX_PAYLOAD = 16_384
+STEP = 4096
+
+WIDE = EnvelopeGrammar(name_keys=NAME_KEYS, argument_keys=ARGUMENT_KEYS)
+"""Every envelope that is in use."""
+
+_BEGIN = regex.compile(rf"(?:{FENCE})?{BEGINS}", regex.IGNORECASE)
+_ANY_KEY = regex.compile(rf"""(?:{FENCE})?{OBJECT}["']?(?P<key>[^"'\s:{{}}\[\]]{{1,128}})["']?\s{{0,16}}:""")
+_HEAD = regex.compile(FENCE)
+_NAMED = re.compile(
+    rf"""^[\s\[]*\{{\s*["']?(?:{"|".join(NAME_KEYS)})["']?\s*:\s*["']([^"']{{0,256}})["']""", re.IGNORECASE
+)
+_TAIL = regex.compile(r"\s*+(?:`{3,}+|~{3,}+)?\s*+(?:</?[\w|/]++>\s*+)*+")
+_BETWEEN = re.compile(r"[\s,;]*")
+
+
+def read_payload(reading: Reading, grammar: PayloadGrammar) -> Steps[bool]:
+    """Read a payload up to the end of the text; false where it is none."""
+    reading.tentative = True
+    cursor = reading.cursor
+    match = yield from cursor.comes(_BEGIN, window=512)
+    only = None
+    if match is None and grammar.arguments_only and len(reading.toolset.names) == 1:
+        only = reading.toolset.get(reading.toolset.names[0])
+        match = yield from cursor.comes(_ANY_KEY, window=512)
+        if match is None or only is None or match["key"] not in _declared(only):
+            return False
+    if match is None:
+        return False
+    head = yield from cursor.expect(_HEAD, window=128)
+    text = yield from Payload(reading, fenced=head is not None).gather()
+    if text is None or not reading.stopped:
+        return False
+    values = _values(text)
+    if values is None:
+        return False
+    if only is not None:
+        value = values[0] if len(values) == 1 else None
+        if not isinstance(value, dict) or not value or not only.valid(value) or not value.keys() <= _declared(only):
+            return False
+        found = [Found(only.definition.name, value, None)]
+    else:
+        found = [one for value in values for one in calls_in(value, WIDE, arguments=True)]
+        if any(isinstance(value, dict) and "response" in value for value in values):
+            return False
+        if len(found) < len(values) or not all(_acceptable(reading, one) for one in found):
+            return False
+    return _written(reading, found)
+
+
+def _declared(tool: Tool) -> frozenset[str]:
+    properties = tool.parameters.get("properties")
+    return frozenset(properties if isinstance(properties, dict) else ())
+
+
+def _acceptable(reading: Reading, found: Found) -> bool:
+    """Whether a call names a declared tool and says its arguments."""
+    arguments = found.arguments
+    return reading.tool(found.name) is not None and (arguments is None or isinstance(arguments, dict | str))
+
+
+def _written(reading: Reading, found: list[Found]) -> bool:
+    for one in found:
+        call = Call(reading)
+        call.call_id = one.call_id
+        if not call.begin(one.name) or not call.write_value(one.arguments):
+            return False
+        call.repaired("bare_json")
+        call.end()
+    return bool(found)
+
+
+class Payload:
+    """Gathers the text of a payload."""
+
+    def __init__(self, reading: Reading, *, fenced: bool) -> None:
+        self._reading = reading
+        self._cursor = reading.cursor
+        self._fenced = fenced
+        self._scan: JsonScan | None = JsonScan()
+        self._at = self._done = 0
+        self._broken = False
+        self._named = False
+
+    def gather(self) -> Steps[str | None]:
+        """Return the text of the payload without what stands around it; none where something else follows."""
+        cursor = self._cursor
+        text = ""
+        while True:
+            text += cursor.take(min(cursor.left, STEP))
+            if len(text) > MAX_PAYLOAD or not self._named_well(text) or not self._goes_on(text):
+                return None
+            if not cursor.left and not (yield from cursor.more()):
+                return self._trimmed(text)
+
+    def _goes_on(self, text: str) -> bool:
+        """Read on in `text`; false where something else than a payload stands behind a value."""
+        while not self._broken and self._at < len(text):
+            if self._scan is None:
+                between = _BETWEEN.match(text, self._at)
+                start = between.end() if between else self._at
+                if start == len(text):
+                    break
+                if text[start] != "{":
+                    return _TAIL.fullmatch(text, self._done, partial=True) is not None
+                self._at, self._scan = start, JsonScan()
+            self._at = self._scan.read(text, self._at, ended=self._cursor.end is not None)
+            self._broken = self._scan.bad
+            if not self._scan.done:
+                break
+            self._done, self._scan = self._at, None
+        return True
+
+    def _named_well(self, text: str) -> bool:
+        """Whether the first name, once it is complete, is a declared tool's."""
+        if self._named:
+            return True
+        match = _NAMED.match(text)
+        if match is None:
+            return True
+        self._named = True
+        return self._reading.tool(match.group(1)) is not None
+
+    def _trimmed(self, text: str) -> str | None:
+        done = self._done
+        if not self._broken and done and self._scan is None:
+            if _TAIL.fullmatch(text, done) is None and _BETWEEN.fullmatch(text, done) is None:
+                return None
+            return text[:done]
+        body = text.rstrip()
+        for fence in ("```", "~~~"):
+            if self._fenced and body.endswith(fence):
+                body = body.rstrip(fence[0])
+        return body
+
+
+def _values(text: str) -> list[JsonValue] | None:
+    """Return the JSON values that stand behind each other in `text`; none where it can't be read."""
+    values: list[JsonValue] = []
+    at = 0
+    while at < len(text):
+        scan = JsonScan()
+        stop = scan.read(text, at, ended=True)
+        if not scan.done:
+            relaxed = relax(text[at:], close=True)
+            return None if relaxed is None else [*values, relaxed[0]]
+        try:
+            values.append(decode(text[at:stop]))
+        except JsonTextError:
+            return None
+        between = _BETWEEN.match(text, stop)
+        at = between.end() if between else stop
+    return values

@@ -1,0 +1,239 @@
+"""Frame: calls in Python's syntax.
+
+```
+block = open ("[" [call {"," call}] "]" | call {(newline | "," | ";") call}) [close]
+call  = NAME "(" [argument {"," argument}] ")"
+```
+Values are Python's literals, and JSON's words among them. A call is read argument by argument; where one can't be read,
+the call is lost and not the block.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import regex
+from msgspec import Struct
+
+from toolgate_core.dialects.base import PythonGrammar
+from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.json_reader import BadBodyError
+from toolgate_core.extraction.literals import Literals
+from toolgate_core.extraction.mend import skip
+from toolgate_core.jsontext import encode_str
+
+_NAME = regex.compile(r"(?P<name>[A-Za-z_][\w.\-]{0,255})\s{0,16}\(")
+_KEYWORD = regex.compile(r"""(?:["'])?(?P<key>[A-Za-z_][\w\-]{0,255})(?:["'])?\s{0,16}[=:]""")
+_LINE_END = regex.compile(r"[ \t]{0,32}(?:\r?\n|<\||`)")
+_TAIL = regex.compile(r"[\s;`]*")
+
+
+class PythonMarks(Struct, frozen=True):
+    """A grammar's patterns, compiled."""
+
+    open: regex.Pattern[str]
+    close: regex.Pattern[str]
+
+
+@cache
+def python_marks(grammar: PythonGrammar) -> PythonMarks:
+    """Return the patterns of a grammar."""
+    return PythonMarks(
+        open=regex.compile(grammar.open, regex.IGNORECASE),
+        close=regex.compile(grammar.close or "(?!)", regex.IGNORECASE),
+    )
+
+
+def read_python(reading: Reading, grammar: PythonGrammar) -> Steps[bool]:
+    """Read one block; false where it holds no call."""
+    cursor, mark = reading.cursor, python_marks(grammar)
+    if (yield from cursor.expect(mark.open, window=256)) is None:
+        return False
+    listed = (yield from cursor.space()) == "["
+    if listed:
+        cursor.take(1)
+    reading.tentative = grammar.bare
+    block = Block(reading, grammar, mark)
+    try:
+        if not (yield from block.calls(listed=listed)):
+            return listed and grammar.special and (yield from cursor.closes(mark.close))
+    except BadBodyError:
+        return (yield from block.failed())
+    if (
+        grammar.bare
+        and not grammar.echo
+        and not grammar.alone
+        and not (yield from _line_ends(reading, sure=block.sure))
+    ):
+        return False
+    yield from cursor.space()
+    closed = yield from cursor.closes(mark.close)
+    if grammar.echo:
+        return closed and _forgotten(reading)
+    return not grammar.alone or closed or (yield from _nothing_follows(reading))
+
+
+def _line_ends(reading: Reading, *, sure: bool) -> Steps[bool]:
+    """Whether a list that no marker announces ends its line: otherwise it may be a link, or part of a sentence."""
+    if (yield from reading.cursor.comes(_LINE_END, window=64)) is not None:
+        return True
+    return (reading.stopped or sure) and not reading.cursor.text[reading.cursor.pos :].strip()
+
+
+def _forgotten(reading: Reading) -> bool:
+    """Take a repeated block for markup."""
+    reading.sink.discard()
+    reading.sink.hold()
+    reading.found = False
+    return True
+
+
+def _nothing_follows(reading: Reading) -> Steps[bool]:
+    cursor = reading.cursor
+    while True:
+        if _TAIL.fullmatch(cursor.text, cursor.pos) is None:
+            return False
+        if not (yield from cursor.more()):
+            cursor.take(cursor.left)
+            return reading.stopped
+
+
+class Block:
+    """The calls of one block."""
+
+    def __init__(self, reading: Reading, grammar: PythonGrammar, mark: PythonMarks) -> None:
+        self._reading = reading
+        self._cursor = reading.cursor
+        self._grammar = grammar
+        self._mark = mark
+        self._done = 0
+        self._separated = False
+        self._argued = False
+        self._open: Call | None = None
+
+    @property
+    def sure(self) -> bool:
+        """Whether the list can't be the text of a link: it has several calls, or arguments."""
+        return self._done > 1 or self._argued
+
+    def calls(self, *, listed: bool) -> Steps[bool]:
+        """Read all calls; false where there is none."""
+        cursor = self._cursor
+        while True:
+            char = yield from cursor.space()
+            if listed and char == "]":
+                cursor.take(1)
+                return self._done > 0
+            if self._done and self._grammar.alone:
+                return True
+            if self._done and char and char in ",;":
+                cursor.take(1)
+                self._separated = True
+                continue
+            match = yield from cursor.comes(_NAME, window=300)
+            if (
+                match is None
+                and cursor.end in ("length", "cut")
+                and _NAME.fullmatch(cursor.text, cursor.pos, partial=True)
+            ):
+                cursor.take(cursor.left)
+            if match is None or not (yield from self._call(match["name"])):
+                break
+        if listed and self._done and not (not cursor.left and self._reading.stopped):
+            raise BadBodyError
+        return self._done > 0
+
+    def failed(self) -> Steps[bool]:
+        """The block can't be read to its end: false where it may be text."""
+        reading, call = self._reading, self._open
+        if self._grammar.echo and reading.cursor.end is not None and not reading.cursor.left:
+            return _forgotten(reading)
+        if reading.tentative and (reading.cursor.end is None or reading.cursor.left or self._grammar.alone):
+            return False
+        if call is not None and (call.tool is not None or self._done):
+            call.repaired("cut" if reading.cursor.end in ("length", "cut") else "bad_literal")
+            call.end(complete=False)
+        elif not self._done or (reading.tentative and not self._separated):
+            return False
+        yield from skip(self._cursor, self._mark.close)
+        yield from self._cursor.expect(self._mark.close)
+        return True
+
+    def _call(self, name: str) -> Steps[bool]:
+        """Read one call; false where its name is none that counts."""
+        call = Call(self._reading)
+        if self._grammar.bare and self._reading.toolset.get(name) is None:
+            return False
+        yield from self._cursor.expect(_NAME, window=300)
+        if self._grammar.method:
+            name = name.removesuffix(".call")
+        call.begin(name)
+        self._open = call
+        complete = yield from read_arguments(self._reading, call, named=self._grammar.keywords)
+        if not complete and self._grammar.alone:
+            raise BadBodyError
+        self._argued = self._argued or not call.empty
+        call.end(complete=complete)
+        self._open = None
+        self._done += 1
+        return True
+
+
+def read_arguments(reading: Reading, call: Call, *, named: bool = False) -> Steps[bool]:
+    """Read arguments up to the closing parenthesis; false where one of them is no value that JSON has.
+
+    `named`: each one must say its name.
+    """
+    cursor, literals = reading.cursor, Literals(reading)
+    places = [] if named else _places(call)
+    seen: set[str] = set()
+    while True:
+        char = yield from cursor.space()
+        if char == ")":
+            cursor.take(1)
+            break
+        if not char and reading.stopped and not literals.unsure:
+            call.repaired("missing_close")
+            break
+        if seen:
+            if char != ",":
+                raise BadBodyError
+            cursor.take(1)
+            if (yield from cursor.space()) == ")":
+                continue
+        yield from _argument(reading, call, literals, places, seen)
+    if not call.empty:
+        call.write("}")
+    call.repaired(*literals.repairs)
+    return not literals.foreign
+
+
+def _places(call: Call) -> list[str]:
+    """Return the arguments that may stand without their names: the required ones, where they are declared first."""
+    root = call.tool.parameters if call.tool else {}
+    properties, required = root.get("properties"), root.get("required")
+    if not isinstance(properties, dict) or not isinstance(required, list):
+        return []
+    names = list(properties)[: len(required)]
+    return names if set(names) == set(map(str, required)) else []
+
+
+def _argument(reading: Reading, call: Call, literals: Literals, places: list[str], seen: set[str]) -> Steps[None]:
+    cursor = reading.cursor
+    match = yield from cursor.expect(_KEYWORD, window=300)
+    if match is not None:
+        key = match["key"]
+        if (yield from cursor.peek()) == "=":
+            raise BadBodyError  # a comparison
+    elif len(seen) < len(places):
+        key = places[len(seen)]
+        call.repaired("positional")
+    else:
+        raise BadBodyError
+    text = yield from literals.value()
+    if key in seen:
+        call.repaired("duplicate_key")
+        return
+    seen.add(key)
+    call.write(f"{'{' if call.empty else ','}{encode_str(key)}:{text}")

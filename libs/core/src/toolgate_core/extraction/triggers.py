@@ -1,0 +1,150 @@
+"""What the scan looks for: all markers of a choice of dialects, compiled for the search.
+
+Every marker is found by its rarest character, its *lead*: `str.find` skips ordinary text at the speed of memory, and
+only where a lead stands is a pattern tried. What the end of a text may be the beginning of is looked up by the
+last character.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import regex
+from msgspec import Struct
+
+from toolgate_core.dialects.base import AnyGrammar, PayloadGrammar, Reasoning
+from toolgate_core.dialects.table import Active
+from toolgate_core.extraction.cursor import beginnings
+
+_LAST = ("end", "wrap", "close", "unthink")
+LEADS = "<[`~=|{:>/"
+"""Characters by which markers are found, the rarest first."""
+
+
+class Entry(Struct, frozen=True):
+    """What a marker means: what may begin there, and what the marker is where nothing does.
+
+    `other`: `close` (of a call), `think`, `unthink`, `wrap` (vanishes), `end` (of a turn); empty: ordinary text.
+    """
+
+    calls: tuple[AnyGrammar, ...] = ()
+    other: str = ""
+    special: bool = False
+    reasoning: Reasoning | None = None
+
+    @property
+    def live_in_code(self) -> bool:
+        """Whether the marker means what it says even inside code."""
+        return self.special if self.other else all(grammar.special for grammar in self.calls)
+
+
+class Triggers(Struct, frozen=True):
+    """All markers of a choice of dialects, ready to be searched for."""
+
+    leads: dict[str, re.Pattern[str]]
+    table: dict[str, Entry]
+    heads: tuple[tuple[regex.Pattern[str], Entry], ...]
+    prefixes: dict[str, tuple[tuple[int, ...], frozenset[str]]]
+    ends: regex.Pattern[str]
+    fence: Entry | None
+    closes: frozenset[str]
+    loose: tuple[str, ...]
+    longest: int
+
+
+def _others(active: Active) -> dict[str, Entry]:
+    """Return what markers are where no call begins; the first that claims one has it."""
+    table: dict[str, Entry] = {}
+    for grammar in active.grammars:
+        for name in grammar.close_tags:
+            table.setdefault(f"</{name}".lower(), Entry(other="close", special=grammar.special))
+        for token in grammar.close_tokens:
+            table.setdefault(token.lower(), Entry(other="close", special=grammar.special))
+    for token in active.wraps:
+        table.setdefault(token.lower(), Entry(other="wrap", special=True))
+    for form in active.reasoning:
+        table[form.open.lower()] = Entry(other="think", special=form.special, reasoning=form)
+        table[form.close.lower()] = Entry(other="unthink", special=form.special, reasoning=form)
+    for token in active.ends:
+        table[token.lower()] = Entry(other="end", special=True)
+    return table
+
+
+def _entries(active: Active) -> dict[str, Entry]:
+    calls: dict[str, list[AnyGrammar]] = {}
+    for grammar in active.grammars:
+        for marker in (*(f"<{name}" for name in grammar.tags), *grammar.tokens):
+            calls.setdefault(marker.lower(), []).append(grammar)
+    others = _others(active)
+    nothing = Entry()
+    return {
+        marker: Entry(tuple(calls.get(marker, ())), other.other, other.special, other.reasoning)
+        for marker in calls | others
+        if (other := others.get(marker, nothing))
+    }
+
+
+def _lead(marker: str) -> int:
+    """Return the place of a marker's rarest character."""
+    places = [(LEADS.index(char), place) for place, char in enumerate(marker) if char in LEADS]
+    return min(places)[1] if places else 0
+
+
+def _patterns(table: dict[str, Entry], tags: frozenset[str], closes: frozenset[str]) -> dict[str, re.Pattern[str]]:
+    """Return for each lead the pattern of what may stand there, those that begin earlier first, then longer ones."""
+    rests: dict[str, list[str]] = {"`": ["`{1,64}"], "~": ["~{2,64}"]}
+    for marker in sorted(table, key=lambda marker: (_lead(marker), len(marker))):
+        after = r"(?=[\s/>])" if marker in tags else r"(?::[\w-]{1,32})?\s{0,64}>" if marker in closes else ""
+        place = _lead(marker)
+        before = rf"(?<={re.escape(marker[:place])})" if place else ""
+        rests.setdefault(marker[place], []).insert(0, before + re.escape(marker[place:]) + after)
+    return {char: re.compile("|".join(rest), re.IGNORECASE | re.ASCII) for char, rest in rests.items()}
+
+
+def _prefixes(table: dict[str, Entry], whole: frozenset[str]) -> dict[str, tuple[tuple[int, ...], frozenset[str]]]:
+    """Return the beginnings of markers by their last character, with their lengths, the longest first."""
+    found: dict[str, set[str]] = {}
+    for prefix in beginnings(tuple(table)) | whole:
+        found.setdefault(prefix[-1], set()).add(prefix)
+    return {
+        char: (tuple(sorted({len(prefix) for prefix in prefixes}, reverse=True)), frozenset(prefixes))
+        for char, prefixes in found.items()
+    }
+
+
+def _head(pattern: str) -> regex.Pattern[str]:
+    return regex.compile(rf"\s*(?:{pattern})")
+
+
+@cache
+def triggers(active: Active) -> Triggers:
+    """Return the markers of a choice of dialects."""
+    table = _entries(active)
+    grammars = active.grammars
+    tags = frozenset(f"<{name}".lower() for grammar in grammars for name in grammar.tags)
+    closes = frozenset(f"</{name}".lower() for grammar in grammars for name in grammar.close_tags)
+    last = [marker for marker, entry in table.items() if entry.special and entry.other in _LAST]
+    ends = "|".join(map(re.escape, last))
+    payloads = tuple(grammar for grammar in grammars if isinstance(grammar, PayloadGrammar) and grammar.fenced)
+    leads, known = _patterns(table, tags, closes), _prefixes(table, tags | closes)
+    return Triggers(
+        leads=leads,
+        table=table,
+        heads=(
+            *((_head(grammar.begins), Entry((grammar,))) for grammar in grammars if grammar.begins),
+            *((_head(pattern), Entry(other="wrap", special=True)) for pattern in active.heads),
+        ),
+        prefixes=known,
+        ends=regex.compile(rf"(?:\s*+(?:{ends}))++\s*+" if ends else "(?!)", regex.IGNORECASE),
+        fence=Entry(payloads) if payloads else None,
+        closes=closes,
+        loose=tuple(prefix for _, prefixes in known.values() for prefix in prefixes if not leads.keys() & set(prefix)),
+        longest=max(map(len, table)) + 1,
+    )
+
+
+@cache
+def lead(form: Reasoning) -> regex.Pattern[str]:
+    """Return the pattern of what follows the opening marker of reasoning and belongs to it."""
+    return regex.compile(form.lead)

@@ -1,0 +1,120 @@
+"""Bodies in YAML: the schema says what a scalar is, and where it is silent the scalar's JSON form.
+
+YAML's own readings (`no` is false, `1_0` is ten) would be guesses. Anchors and aliases are refused, because a small
+text could name a huge value with them.
+"""
+
+from __future__ import annotations
+
+import re
+
+import regex
+import yaml
+
+from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
+from toolgate_core.schema import coerce_text
+from toolgate_core.schema.kinds import possible
+
+MAX_YAML = 65_536
+MAX_DEPTH = 32
+MAX_BRACKETS = 256
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z|true\Z|false\Z|null\Z")
+_LINE = re.compile(r"(?:\A|\n)[ \t]*\Z")
+
+
+def read_until(reading: Reading, edge: regex.Pattern[str]) -> Steps[str]:
+    """Read the text up to `edge`, which stays; raises `BadBodyError` where the text ends before, cut.
+
+    In a text of several lines the edge counts where a line begins.
+    """
+    cursor = reading.cursor
+    text = ""
+    while True:
+        stop = cursor.text.find("<", cursor.pos)
+        text += cursor.take((len(cursor.text) if stop < 0 else stop) - cursor.pos)
+        if len(text) > MAX_YAML:
+            raise TooLargeError
+        if stop >= 0:
+            if ("\n" not in text or _LINE.search(text[-256:])) and (yield from cursor.comes(edge)) is not None:
+                return text
+            if reading.stopped and edge.fullmatch(cursor.text, cursor.pos, partial=True):
+                cursor.take(cursor.left)
+                return text
+            text += cursor.take(1)
+        if not cursor.left and not (yield from cursor.more()):
+            if reading.stopped:
+                return text
+            raise BadBodyError
+
+
+def yaml_value(text: str, schema: JsonValue = True, root: JsonObject | None = None) -> JsonValue:
+    """Return what YAML text says, its scalars by `schema`, and where that is silent by their JSON form.
+
+    Raises `BadBodyError` where the text is none, or has anchors or tags of its own.
+    """
+    if text.count("[") + text.count("{") > MAX_BRACKETS:
+        raise BadBodyError
+    try:
+        tokens = yaml.scan(text, Loader=_LOADER)
+        if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken) for token in tokens):
+            raise BadBodyError
+        node = yaml.compose(text, Loader=_LOADER)
+        return None if node is None else _built(node, schema, root or {}, MAX_DEPTH)
+    except (yaml.YAMLError, JsonTextError, RecursionError, ValueError, OverflowError) as error:
+        raise BadBodyError from error
+
+
+def _text(node: yaml.ScalarNode) -> str:
+    """Return what a scalar says; halves of surrogate pairs, which are no text, are a `ValueError`."""
+    return str(node.value).encode().decode()
+
+
+def _built(node: yaml.Node, schema: JsonValue, root: JsonObject, depth: int) -> JsonValue:
+    if not depth:
+        raise BadBodyError
+    known = schema if isinstance(schema, dict) else {}
+    if isinstance(node, yaml.MappingNode):
+        properties = known.get("properties")
+        schemas = properties if isinstance(properties, dict) else {}
+        members: JsonObject = {}
+        for key, member in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise BadBodyError
+            name = _text(key)
+            members.setdefault(name, _built(member, schemas.get(name, True), root, depth - 1))
+        return members
+    if isinstance(node, yaml.SequenceNode):
+        return [_built(item, known.get("items", True), root, depth - 1) for item in node.value]
+    assert isinstance(node, yaml.ScalarNode)  # there is no fourth kind
+    text = _text(node)
+    if possible(schema, root):
+        return coerce_text(text, schema, root)[0]
+    return decode(text) if not node.style and _SCALAR.match(text) else text
+
+
+def read_mapping(reading: Reading, call: Call, edge: regex.Pattern[str], indent: str) -> Steps[None]:
+    """Read arguments that are a YAML mapping, up to the end of the call; raises `BadBodyError`.
+
+    `indent` is the white space before the first line, which has been read.
+    """
+    text = yield from read_until(reading, edge)
+    root = call.tool.parameters if call.tool else {}
+    value = yaml_value(dedented(indent + text), root, root)
+    if value is None or value == "null":
+        value = {}
+    if not isinstance(value, dict):
+        raise BadBodyError
+    if value:
+        call.write_value(value)
+    call.repaired("yaml_body")
+
+
+def dedented(text: str) -> str:
+    """Return `text` without the white space that all of its lines begin with, and without carriage returns."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    depth = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
+    return "\n".join(line[depth:] for line in lines)

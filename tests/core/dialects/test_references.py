@@ -1,0 +1,19 @@
+"""Schemas that refer to their own parts say the types of values, too."""
+
+from toolgate_core.messages import ToolDefinition
+from toolgate_core.schema import Toolset
+
+from tests.core.dialects.reading import events, plan, read
+
+MARK = "]<]minimax[>["
+PARAMETERS = {
+    "type": "object",
+    "properties": {"where": {"$ref": "#/$defs/place"}},
+    "$defs": {"place": {"type": "object", "properties": {"lat": {"type": "integer"}}}},
+}
+
+
+def test_elements_follow_references():
+    toolset = Toolset.compile((ToolDefinition("go", "", PARAMETERS),))
+    text = f'{MARK}<invoke name="go">{MARK}<where>{MARK}<lat>5{MARK}</lat>{MARK}</where>{MARK}</invoke>'
+    assert read(events(plan("minimax_m3"), [text], "stop", toolset)).calls == [["go", {"where": {"lat": 5}}]]
