@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from toolgate_core.extraction import Extraction
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Event, ReasoningDelta, TextDelta
+from toolgate_core.extraction import Extraction
 from toolgate_core.jsontext import encode
 from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset, parse_tools
@@ -112,6 +112,14 @@ async def test_plan_and_scanner_state_are_heeded(extractor: ExtractorPort) -> No
     assert list(await extractor.extract(PLAN, TOOLS, CALL, "stop", fenced, timeout_s=5)) == whole(
         CALL, "stop", PLAN, fenced
     )
+
+
+async def test_a_native_answer_is_read_in_the_dialect_of_its_plan(extractor: ExtractorPort) -> None:
+    text = "[add(a=1, b=2)]"
+    for dialect, starts in (("pythonic", [CallStart(0, "add")]), ("auto", [])):
+        plan = Plan(strategy=Strategy.NATIVE, form="native", dialect=dialect)
+        events = await extractor.extract(plan, TOOLS, text, "stop", START, timeout_s=5)
+        assert [event for event in events if isinstance(event, CallStart)] == starts
 
 
 async def test_a_stream_may_end_at_once(extractor: ExtractorPort) -> None:

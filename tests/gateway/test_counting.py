@@ -55,7 +55,7 @@ def test_one_model_stays_within_the_budget_of_a_scrape() -> None:
 def test_repairs_and_coercions_are_told_apart_and_unknown_tags_are_other() -> None:
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
-    metrics.repaired("hermes", ("trailing_comma", "string_to_integer", "brand_new"))
+    metrics.repaired("hermes", ("trailing_comma", "string_to_integer", "bare_words", "brand_new"))
     found = {
         (sample.name, *sample.labels.values()): sample.value
         for family in registry.collect()
@@ -66,4 +66,5 @@ def test_repairs_and_coercions_are_told_apart_and_unknown_tags_are_other() -> No
         ("toolgate_extract_repairs_total", "hermes", "trailing_comma"): 1,
         ("toolgate_extract_repairs_total", "hermes", "other"): 1,
         ("toolgate_extract_coercions_total", "string_to_integer"): 1,
+        ("toolgate_extract_coercions_total", "bare_words"): 1,
     }

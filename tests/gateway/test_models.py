@@ -80,6 +80,37 @@ async def test_presets_capabilities_and_overrides_make_the_policy() -> None:
     assert (await models.find("alias")).memory is before.memory
 
 
+@pytest.mark.parametrize(
+    ("entry", "owner", "dialects"),
+    [
+        (ModelEntry(model="Qwen/Qwen3-8B"), "us", ("hermes", "hermes")),
+        (ModelEntry(model="moonshotai/Kimi-K2.5"), "us", ("function_calls", "kimi_k2")),
+        (ModelEntry(model="moonshotai/Kimi-K2.5"), "vllm", ("kimi_k2", "kimi_k2")),
+        (ModelEntry(model="openai/gpt-oss-20b"), "vllm", ("function_calls", "harmony")),
+        (ModelEntry(model="own"), "us", ("function_calls", "auto")),
+        (ModelEntry(model="own", policy={"dialect": "glm45"}), "us", ("glm45", "glm45")),
+        (ModelEntry(model="Qwen/Qwen3-8B", policy={"dialect": "function_calls"}), "us", ("function_calls", "hermes")),
+        (ModelEntry(model="Qwen/Qwen3-8B", policy={"native_dialect": "xlam"}), "us", ("hermes", "xlam")),
+    ],
+)
+async def test_a_models_family_tells_its_dialects_unless_they_are_named(
+    entry: ModelEntry, owner: str, dialects: tuple[str, str]
+) -> None:
+    models = table({"alias": entry}, one=Listing(str(entry.model), owner=owner))
+    await models.refresh()
+    policy = (await models.find("alias")).policy
+    assert (policy.dialect, policy.native_dialect) == dialects
+
+
+@pytest.mark.parametrize("key", ["root", "parent"])
+async def test_a_model_of_any_name_has_the_family_of_what_it_was_loaded_from(key: str) -> None:
+    listing = Listing("house-model")
+    listing.cards[0] |= {"root": "/models/house", "parent": None, key: "zai-org/GLM-4.6"}
+    models = table(one=listing)
+    await models.refresh()
+    assert (await models.find("house-model")).policy.dialect == "glm"
+
+
 async def test_an_unknown_name_asks_again_but_not_without_end() -> None:
     clock, listing = Clock(), Listing("a")
     models = table(clock=clock, one=listing)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from toolgate_gateway.compose import providers
-from toolgate_gateway.settings import GatewaySettings
+from toolgate_gateway.settings import GatewaySettings, ModelEntry
 from toolgate_runtime.settings import SettingsError, load, rows
 
 
@@ -47,6 +47,11 @@ models:
     assert settings.models["small"].policy == {"max_attempts": 3}
 
 
+@pytest.mark.parametrize("name", ["function_calls", "qwen3_xml", "Llama3-JSON", "functionary-v3.1"])
+def test_a_policy_may_name_a_dialect_as_other_software_does(name: str) -> None:
+    assert ModelEntry(policy={"dialect": name}).policy == {"dialect": name}
+
+
 @pytest.mark.parametrize(
     ("file", "said"),
     [
@@ -60,6 +65,8 @@ models:
         ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {retries: {bridge: -1}}}}", "retries"),
         ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {ladder: []}}}", "ladder"),
         ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {dialect: klingon}}}", "unknown dialect 'klingon'"),
+        ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {native_dialect: elvish}}}", "dialect 'elvish'"),
+        ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {reasoning: shut}}}", "reasoning"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_in_one_line(

@@ -113,6 +113,12 @@ async def test_a_request_without_tools_arrives(transformer: TransformerPort) -> 
     assert (await transformer.transform(asked, timeout_s=5)).body["messages"] == body["messages"]
 
 
+async def test_a_dialect_may_have_the_name_that_other_software_gives_it(transformer: TransformerPort) -> None:
+    asked = effect(dialect="Qwen3-XML", reasoning_open=True)
+    plan = (await transformer.transform(asked, timeout_s=5)).plan
+    assert (plan.dialect, plan.reasoning_open) == ("qwen3_coder", True)
+
+
 async def test_an_unknown_dialect_is_refused(transformer: TransformerPort) -> None:
     with pytest.raises(ServiceError) as caught:
         await transformer.transform(effect(dialect="klingon"), timeout_s=5)

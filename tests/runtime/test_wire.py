@@ -105,6 +105,7 @@ def effects(draw: st.DrawFn) -> Transform:
         capabilities=draw(capabilities),
         fault=draw(st.none() | faults),
         draft=draw(st.none() | texts),
+        reasoning_open=draw(st.booleans()),
     )
 
 

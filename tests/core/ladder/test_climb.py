@@ -752,3 +752,101 @@ def test_an_upstream_that_failed_again_and_again_is_not_to_be_asked_again_by_the
     assert isinstance(refusal, Refusal)
     assert isinstance(once, Refusal)
     assert (refusal.should_retry, once.should_retry) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("functionary32", 'all\nWait.>>>get_weather\n{"city": "Oslo"}'),
+        ("pythonic", '[get_weather(city="Oslo")]'),
+    ],
+)
+@pytest.mark.parametrize("native", [True, False])
+def test_what_may_be_prose_is_salvaged_where_the_policy_says_that_the_model_speaks_so(
+    dialect: str, text: str, native: bool
+) -> None:
+    world = World([said(text)], policy=Policy(native_dialect=dialect) if native else Policy(dialect=dialect))
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.calls, answer.repairs[0]) == ([("get_weather", {"city": "Oslo"})], "leaked_markup")
+    other = World([said(text)])
+    other.run()
+    assert (other.calls, other.text) == ([], text)
+
+
+def test_native_answers_are_read_in_the_models_dialect_and_the_bridge_writes_what_it_is_told() -> None:
+    strategies = (Strategy.NATIVE, Strategy.BRIDGE)
+    policy = Policy(
+        ladder=strategies, native_dialect="kimi_k2", retries={}, capabilities=Capabilities(json_schema=False)
+    )
+    world = World([said(""), said("Fine.")], policy=policy)
+    world.run()
+    assert [ask.dialect for ask in world.asked] == ["kimi_k2", "function_calls"]
+
+
+def test_json_that_is_no_call_is_an_answer_without_a_repair() -> None:
+    text = '{"name": "Ann", "arguments": [1, 2]}'
+    world = World([said(text)], policy=Policy(dialect="llama3_json"))
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, world.calls, answer.repairs) == (text, [], ())
+
+
+def test_reasoning_in_native_text_is_no_leaked_markup() -> None:
+    world = World([said("<think>Hm.</think>Hello.")])
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.reasoning, world.text, answer.repairs) == ("Hm.", "Hello.", ())
+
+
+def test_a_stray_marker_in_native_text_is_leaked_markup() -> None:
+    world = World([said("Hello.<|im_end|>")], policy=Policy(dialect="hermes"))
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, answer.repairs) == ("Hello.", ("leaked_markup",))
+
+
+def test_an_answer_may_begin_inside_reasoning_that_the_prompt_has_opened() -> None:
+    text = 'Oslo, then.</think>\n\nLet me look.\n<tool_call>{"name": "ping", "arguments": {}}</tool_call>'
+    world = World([said(text)], policy=Policy(reasoning="open"))
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.reasoning, world.text, world.calls) == ("Oslo, then.", "Let me look.", [("ping", {})])
+    assert answer.repairs == ("leaked_markup",)
+
+
+def test_reasoning_that_the_upstream_splits_off_does_not_reach_into_the_text() -> None:
+    pieces = [Piece(reasoning="Hm."), Piece(text="Hel"), Piece(text="lo.", finish="stop")]
+    world = World([pieces], policy=Policy(reasoning="open"), stream=True)
+    assert isinstance(world.run(), Answer)
+    assert (world.reasoning, world.text) == ("Hm.", "Hello.")
+
+
+def test_text_behind_calls_that_end_the_turn_is_dropped() -> None:
+    call = "<|tool_call_begin|>functions.ping:0<|tool_call_argument_begin|>{}<|tool_call_end|>"
+    section = f"<|tool_calls_section_begin|>{call}<|tool_calls_section_end|>"
+    for tail, tags in (("Done.", ("leaked_markup", "text_after_call")), ("\n", ("leaked_markup",))):
+        world = World([said(section + tail)], policy=Policy(dialect="kimi_k2"))
+        answer = world.run()
+        assert isinstance(answer, Answer)
+        assert (world.calls, world.text, answer.repairs) == ([("ping", {})], "", tags)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_call_by_which_a_model_says_that_no_tool_fits_is_none(native: bool) -> None:
+    leaked = '<function_call> {"name": "no_function", "arguments": {}}'
+    said_so = called(("no_function", "{}")) if native else said(leaked)
+    policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), native_dialect="granite_20b_fc")
+    world = World([said_so, said('{"action":"answer","answer":"It is sunny."}')], policy=policy)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, world.calls) == ("It is sunny.", [])
+    assert world.climb.summary == "native:no_tool_call,bridge:ok"
+    assert "no_call" in world.climb.attempts[0].repairs
+
+
+def test_a_declared_tool_may_have_any_name() -> None:
+    tool = {"type": "function", "function": {"name": "no_function", "parameters": {"type": "object"}}}
+    world = World([called(("no_function", "{}"))], policy=Policy(dialect="granite_20b_fc"), tools=[tool])
+    assert isinstance(world.run(), Answer)
+    assert world.calls == [("no_function", {})]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from toolgate_core.extraction import Extraction
 from toolgate_core.events import ArgumentsDelta, CallStart, Event, ReasoningDelta, TextDelta
+from toolgate_core.extraction import Extraction
 from toolgate_core.jsontext import decode, encode
 from toolgate_core.ladder import Answer, Climb, DeadlineExceeded, LadderMemory, Refusal
 from toolgate_core.ladder.effects import (

@@ -4,6 +4,7 @@ from typing import TypedDict, cast
 
 import pytest
 from toolgate_core.dialects import DIALECTS
+from toolgate_core.dialects.base import WrittenCall
 from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
 from toolgate_core.ladder.effects import Transform, Transformed
@@ -32,6 +33,7 @@ class Options(TypedDict, total=False):
     capabilities: Capabilities
     fault: Fault
     draft: str
+    reasoning_open: bool
 
 
 def tool(name: str, **more: JsonValue) -> JsonObject:
@@ -101,7 +103,7 @@ def test_native_sends_what_the_client_sent_without_the_drivers_fields() -> None:
             "top_k": 5,
             "tool_choice": "required",
         },
-        Plan(strategy=Strategy.NATIVE, form="native", dialect="auto"),
+        Plan(strategy=Strategy.NATIVE, form="native", dialect="function_calls"),
     )
 
 
@@ -349,7 +351,8 @@ def test_bridge_renders_calls_and_results_in_the_dialect() -> None:
     )
     dialect = DIALECTS["function_calls"]
     done = shaped(request, Strategy.BRIDGE, constrained=False)
-    first, second = dialect.render_calls([("f", '{"city": "a"}')]), dialect.render_calls([("f", '{"city":1}')])
+    first = dialect.render_calls([WrittenCall("f", '{"city": "a"}', "c1", 0)])
+    second = dialect.render_calls([WrittenCall("f", '{"city":1}', "c1", 1)])
     assert messages_of(done)[1:] == [
         user("hi"),
         {"role": "assistant", "content": "Hello."},
@@ -383,6 +386,103 @@ def test_results_in_a_row_are_one_message_and_keep_their_pictures() -> None:
     ]
 
 
+def conversation() -> ChatRequest:
+    """Two turns with calls: two at once, then one that has the first one's id again."""
+    first: JsonValue = [
+        {"id": name, "type": "function", "function": {"name": "f", "arguments": arguments}}
+        for name, arguments in (("call_a-1", "{}"), ("call_b-2", "{city: 1}"))
+    ]
+    return request_of(
+        user("hi"),
+        {"role": "assistant", "content": None, "tool_calls": first},
+        result("one", "call_a-1"),
+        result("two", "call_b-2"),
+        calling('{"city": "a"}'),
+        result("three"),
+        user("and now?"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "ids"),
+    [
+        ("kimi_k2", ["functions.f:0", "functions.f:1", "functions.f:2"]),
+        ("mistral", ["000calla1", "000callb2", "0000000c1"]),
+        ("cohere", ["0", "1", "2"]),
+        ("hermes", ["call_a-1", "call_b-2", "c1"]),
+    ],
+)
+def test_history_has_the_ids_by_which_the_dialect_knows_its_calls(dialect: str, ids: list[str]) -> None:
+    done = shaped(conversation(), Strategy.BRIDGE, constrained=False, dialect=dialect)
+    writer = DIALECTS[dialect]
+    written = [
+        WrittenCall("f", arguments, name, index)
+        for index, (arguments, name) in enumerate(zip(("{}", '{"city":1}', '{"city": "a"}'), ids, strict=True))
+    ]
+    results = [writer.render_result("f", name, said) for name, said in zip(ids, ("one", "two", "three"), strict=True)]
+    assert messages_of(done)[1:] == [
+        user("hi"),
+        {"role": "assistant", "content": writer.render_calls(written[:2])},
+        user(f"{results[0]}\n\n{results[1]}"),
+        {"role": "assistant", "content": writer.render_calls(written[2:])},
+        user(f"{results[2]}\n\nand now?"),
+    ]
+
+
+def test_the_upstreams_own_tool_calling_keeps_the_clients_ids() -> None:
+    request = conversation()
+    done = shaped(request, Strategy.NATIVE, dialect="kimi_k2")
+    assert [message.get("tool_call_id") for message in messages_of(done)] == [
+        message.get("tool_call_id") for message in request.messages
+    ]
+    assert cast("list[JsonObject]", messages_of(done)[1]["tool_calls"])[0]["id"] == "call_a-1"
+
+
+def test_the_same_id_in_two_turns_means_the_later_call() -> None:
+    def asks(name: str) -> JsonObject:
+        call: JsonObject = {"id": "c1", "type": "function", "function": {"name": name, "arguments": "{}"}}
+        return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+    request = request_of(user("hi"), asks("f"), result("one"), asks("g"), result("two"))
+    done = shaped(request, Strategy.BRIDGE, constrained=False, dialect="kimi_k2")
+    writer = DIALECTS["kimi_k2"]
+    assert [messages_of(done)[at]["content"] for at in (3, 5)] == [
+        writer.render_result("f", "functions.f:0", "one"),
+        writer.render_result("g", "functions.g:1", "two"),
+    ]
+
+
+@pytest.mark.parametrize("strategy", [Strategy.NATIVE, Strategy.BRIDGE])
+def test_a_dialect_goes_by_the_names_that_other_software_gives_it(strategy: Strategy) -> None:
+    done = shaped(request_of(), strategy, constrained=False, dialect="Qwen3-XML")
+    assert done.plan.dialect == "qwen3_coder"
+
+
+def test_a_native_answer_is_never_read_as_a_decision() -> None:
+    assert shaped(request_of(), Strategy.NATIVE, dialect="decision").plan.dialect == "auto"
+
+
+def test_a_dialect_that_nobody_knows_is_an_error() -> None:
+    with pytest.raises(ValueError, match="unknown dialect: klingon"):
+        shaped(request_of(), Strategy.BRIDGE, dialect="klingon")
+
+
+def test_text_begins_inside_reasoning_where_the_upstream_opens_it_and_no_grammar_forbids_it() -> None:
+    asked = [
+        (Strategy.NATIVE, False),
+        (Strategy.BRIDGE, False),
+        (Strategy.BRIDGE, True),
+        (Strategy.GUIDED, True),
+    ]
+    plans = [
+        shaped(request_of(), strategy, constrained=constrained, reasoning_open=True).plan
+        for strategy, constrained in asked
+    ]
+    assert [plan.reasoning_open for plan in plans] == [True, True, False, False]
+    quiet = shaped(request_of(tool_choice="none"), Strategy.BRIDGE, constrained=False, reasoning_open=True)
+    assert quiet.plan.reasoning_open
+
+
 def test_bridge_quotes_a_fault_after_a_result_in_the_same_turn() -> None:
     silent = Fault(Reason.NO_TOOL_CALL, "No tool was called.")
     done = shaped(request_of(user("hi"), calling("{}"), result("ok")), Strategy.BRIDGE, fault=silent)
@@ -409,7 +509,7 @@ def test_under_none_only_the_history_is_rewritten() -> None:
             "model": "m",
             "messages": [
                 user("hi"),
-                {"role": "assistant", "content": dialect.render_calls([("f", "{}")])},
+                {"role": "assistant", "content": dialect.render_calls([WrittenCall("f", "{}", "c1")])},
                 user(dialect.render_result("f", "c1", "ok")),
             ],
             "stop": "X",

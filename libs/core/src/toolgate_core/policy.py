@@ -37,7 +37,12 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         ladder: the strategies, in the order in which they are tried.
         auto_start: under `tool_choice: auto` the ladder begins here (models that avoid tools begin at `bridge`).
-        dialect: what the bridge writes where the upstream has no constraint.
+        dialect: what the bridge writes where the upstream has no constraint; unset: what the model's family speaks, or
+            `function_calls` where its markers could not be seen.
+        native_dialect: what is looked for first in the text of native answers, beside what can't be prose; unset: what
+            the model's family speaks, else `dialect`.
+        reasoning: where an answer's text begins: outside of reasoning, which markers begin (`marked`), or inside,
+            because the prompt has opened it and the upstream does not split it off (`open`).
         capabilities: what the upstream can do.
         retries: attempts beyond the first, per strategy; a retry quotes the fault.
         plain_text: text without a call under auto is the answer (`final`) or is held until the bridge agrees (`check`).
@@ -55,7 +60,9 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Strategy.TWO_PASS,
     )
     auto_start: Strategy = Strategy.NATIVE
-    dialect: str = "function_calls"
+    dialect: str | None = None
+    native_dialect: str | None = None
+    reasoning: Literal["marked", "open"] = "marked"
     capabilities: Capabilities = Capabilities()
     retries: dict[Strategy, _Count] = field(default_factory=lambda: {Strategy.BRIDGE: 1})
     plain_text: Literal["final", "check"] = "final"

@@ -1,7 +1,8 @@
-"""Presets: what is known about model families, as policies. A model's name decides where nobody says otherwise.
+"""Presets: which strategies suit a model, as policies. A model's name decides where nobody says otherwise.
 
 `PATTERNS` are tried in order against the lower-case name of the model (without what stands before the last `/`); the
-first that is found counts. Who knows better names a preset, or overrides single fields, in the gateway's file.
+first that is found counts. Who knows better names a preset, or overrides single fields, in the gateway's file. Which
+dialect a model speaks is not a preset's: see `dialects/families.py`.
 """
 
 from __future__ import annotations
@@ -32,8 +33,6 @@ PRESETS: dict[str, Policy] = {
         retries={Strategy.BRIDGE: 2, Strategy.TWO_PASS: 1},
         capabilities=Capabilities(tools=False),
     ),
-    # Families that write <tool_call>{json}</tool_call>: where no constraint is to be had, the bridge speaks their form.
-    "hermes": Policy(dialect="hermes"),
     # Hosted models of OpenAI: the upstream enforces what it is asked for.
     "openai": Policy(capabilities=Capabilities(strict=True)),
 }
@@ -42,7 +41,6 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"gpt-oss.*recent"), "gpt-oss-recent"),
     (re.compile(r"gpt-oss"), "gpt-oss"),
     (re.compile(r"^(gpt-[345]|o[134](-|$)|chatgpt)"), "openai"),
-    (re.compile(r"hermes|qwen-?(2|3)(?!.*coder)"), "hermes"),
     (re.compile(r"text-only|plain-text"), "text-only"),
 )
 

@@ -6,9 +6,9 @@ The core does not wait for anything, so `timeout_s` cannot run out here.
 from __future__ import annotations
 
 from msgspec import Struct
-from toolgate_core.dialects import DIALECTS
-from toolgate_core.extraction import Extraction
+from toolgate_core.dialects.table import find_dialect
 from toolgate_core.events import Event
+from toolgate_core.extraction import Extraction
 from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset
@@ -26,7 +26,7 @@ class LocalTransformer:
     async def transform(self, effect: Transform, *, timeout_s: float) -> Transformed:  # noqa: ARG002 - see above
         """Write the upstream request."""
         with translated(TRANSFORMER):
-            if effect.dialect not in DIALECTS:
+            if find_dialect(effect.dialect) is None:
                 raise UnknownDialectError(f"unknown dialect: {effect.dialect}")
             return transform(effect)
 

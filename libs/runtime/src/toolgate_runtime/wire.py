@@ -242,6 +242,7 @@ def transform_to_proto(effect: Transform) -> transformer.TransformRequest:
         capabilities=capabilities_to_proto(effect.capabilities),
         fault=None if effect.fault is None else fault_to_proto(effect.fault),
         draft=effect.draft,
+        reasoning_open=effect.reasoning_open,
     )
 
 
@@ -258,6 +259,7 @@ def transform_from_proto(
         capabilities=capabilities_from_proto(message.capabilities),
         fault=fault_from_proto(message.fault) if message.HasField("fault") else None,
         draft=message.draft if message.HasField("draft") else None,
+        reasoning_open=message.reasoning_open,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
+from toolgate_core.repairs import COERCIONS, REPAIRS
 from toolgate_core.vocabulary import AttemptOutcome, Reason, RequestOutcome, Strategy
 from toolgate_runtime.metrics import LATENCY_BUCKETS, RPC_BUCKETS
 
@@ -18,29 +19,6 @@ ROUTES = ("chat", "models", "health", "livez", "readyz", "stats", "tools", OTHER
 CHOICES = ("none", "auto", "required", "named")
 PRIORITIES = ("1", "2", "3", "4")
 _ATTEMPT_BUCKETS = (1, 2, 3, 4, 6, 8)
-_COERCIONS = (
-    "string_to_integer",
-    "string_to_number",
-    "string_to_boolean",
-    "number_to_string",
-    "scalar_to_array",
-    "json_string_to_object",
-    "enum_case",
-    "default_filled",
-    "extra_dropped",
-)
-_OTHER_COERCIONS = ("null_dropped", "number_form")
-_REPAIRS = (
-    "trailing_comma",
-    "single_quotes",
-    "unclosed",
-    "unescaped_newline",
-    "python_literal",
-    "code_fence",
-    "stray_text",
-    "duplicate_key",
-    "truncated_close",
-)
 
 
 End: TypeAlias = tuple[str, str, str, str, str, int, bool]
@@ -102,12 +80,10 @@ class GatewayMetrics:
     def repaired(self, dialect: str, tags: Iterable[str]) -> None:
         """Count what was mended or coerced; a tag that nobody knows is `other`."""
         for tag in tags:
-            if tag in _COERCIONS:
+            if tag in COERCIONS:
                 self.coercions.labels(tag).inc()
-            elif "_to_" in tag or tag in _OTHER_COERCIONS:
-                self.coercions.labels(OTHER).inc()
             else:
-                self.repairs.labels(dialect, tag if tag in _REPAIRS else OTHER).inc()
+                self.repairs.labels(dialect, tag if tag in REPAIRS else OTHER).inc()
 
     def end(self, end: End) -> EndSeries:
         """Return the series of a request's end; looked up together, they are looked up once per kind of end."""
@@ -215,7 +191,7 @@ class GatewayMetrics:
             "Tokens as the upstream counted them; used no were spent on attempts that did not serve.",
             *("model", "priority", "direction", "used"),
         )
-        self.coercions.create((*_COERCIONS, OTHER))
+        self.coercions.create(tuple(COERCIONS))
 
     def _streaming(self, make: Catalogue) -> None:
         self.first_token_seconds = make.histogram(

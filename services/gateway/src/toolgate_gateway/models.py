@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 import msgspec
+from toolgate_core.dialects.families import asked_dialect, family_of
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder import LadderMemory
 from toolgate_core.ladder.effects import UpstreamFailure
@@ -169,15 +170,26 @@ class Models:
         own = dict(overrides)
         capabilities |= cast("JsonObject", own.pop("capabilities", {}))
         merged = {**msgspec.to_builtins(policy), **own, "capabilities": capabilities}
+        policy = self._speaking(msgspec.convert(merged, Policy), upstream, model)
         return Route(
             name=name,
             model=model,
             label=name,
             upstream=upstream,
             provider=self._upstreams[upstream].provider,
-            policy=msgspec.convert(merged, Policy),
+            policy=policy,
             memory=LadderMemory(),
         )
+
+    def _speaking(self, policy: Policy, upstream: str, model: str) -> Policy:
+        """Return the policy with the dialects of the model's family where nobody named others."""
+        card = self._cards.get(upstream, {}).get(model, {})
+        # vLLM lists what a model of any name was loaded from, and what an adapter belongs to.
+        names = (model, *(str(card[key]) for key in ("root", "parent") if card.get(key)))
+        family = next(filter(None, map(family_of, names)), None)
+        dialect = policy.dialect or asked_dialect(family, special=policy.capabilities.skip_special_tokens)
+        native = policy.native_dialect or (family.dialects[0] if family else policy.dialect or "auto")
+        return msgspec.structs.replace(policy, dialect=dialect, native_dialect=native)
 
     def _seen(self, upstream: str, model: str) -> JsonObject:
         """Return the capabilities that a model's listing tells of."""

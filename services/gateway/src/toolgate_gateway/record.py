@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from toolgate_core.dialects import DIALECTS
 from toolgate_core.ladder import Answer, Attempt, Climb
 from toolgate_core.messages import Usage
 from toolgate_core.vocabulary import AttemptOutcome, Mode, Reason, RequestOutcome, Strategy
@@ -187,4 +188,4 @@ def _dialect(attempt: Attempt) -> str:
         return f"{attempt.strategy.value}_json"
     if attempt.strategy is Strategy.NATIVE:
         return "native_openai"
-    return attempt.dialect
+    return attempt.dialect if attempt.dialect in DIALECTS else OTHER

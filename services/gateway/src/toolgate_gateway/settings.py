@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator, model_validator
 from toolgate_core.dialects import DIALECTS
+from toolgate_core.dialects.table import find_dialect
 from toolgate_core.policy import Capabilities, Policy
 from toolgate_core.presets import PRESETS
 from toolgate_runtime.settings import Settings, setting
@@ -78,8 +79,9 @@ class ModelEntry(BaseModel):
     @classmethod
     def _policy(cls, policy: dict[str, JsonValue]) -> dict[str, JsonValue]:
         told = msgspec.convert(policy, Policy)
-        if told.dialect not in DIALECTS:
-            raise ValueError(f"unknown dialect {told.dialect!r}, known are {', '.join(DIALECTS)}")
+        for name in (told.dialect, told.native_dialect):
+            if name is not None and find_dialect(name) is None:
+                raise ValueError(f"unknown dialect {name!r}, known are {', '.join(DIALECTS)}")
         return policy
 
 

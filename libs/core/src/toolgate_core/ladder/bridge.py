@@ -31,6 +31,8 @@ def transform(effect: Transform) -> Transformed:
         strategy=effect.strategy,
         form="decision" if effect.constrained else "dialect",
         dialect=dialect,
+        # Under a grammar the model writes the decision at once.
+        reasoning_open=effect.reasoning_open and not effect.constrained,
         stop=request.stop,
         parallel=request.parallel,
         constrained=effect.constrained,
@@ -64,4 +66,5 @@ def conversation(effect: Transform, dialect: str, block: str) -> list[JsonValue]
 def _toolless(effect: Transform) -> Transformed:
     body = bare(effect)
     body["messages"] = conversation(effect, effect.dialect, "")
-    return Transformed(body, Plan(strategy=effect.strategy, form="dialect", dialect=effect.dialect))
+    plan = Plan(strategy=effect.strategy, form="dialect", dialect=effect.dialect, reasoning_open=effect.reasoning_open)
+    return Transformed(body, plan)

@@ -25,8 +25,10 @@ from toolgate_core.vocabulary import FinishReason, Strategy, TextEnd
 class Transform(Struct, frozen=True, kw_only=True):
     """Write the upstream request for a strategy. Reply: `Transformed`.
 
-    `constrained`: ask the upstream to enforce the answer's form. `fault`: why the attempt before this one of the same
-    strategy failed, to be quoted. `draft`: the text of pass 1, for the second pass of `two_pass`; unset otherwise.
+    `dialect`: what the bridge writes where the upstream has no constraint, and what may stand in the text of a native
+    answer. `constrained`: ask the upstream to enforce the answer's form. `fault`: why the attempt before this one of
+    the same strategy failed, to be quoted. `draft`: the text of pass 1, for the second pass of `two_pass`; unset
+    otherwise. `reasoning_open`: the upstream's answers begin inside reasoning.
     """
 
     request: ChatRequest
@@ -36,6 +38,7 @@ class Transform(Struct, frozen=True, kw_only=True):
     capabilities: Capabilities = Capabilities()
     fault: Fault | None = None
     draft: str | None = None
+    reasoning_open: bool = False
 
 
 class Transformed(Struct, frozen=True):

@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator
 
 from msgspec.structs import replace
 
+from toolgate_core.dialects.families import UNASKED
 from toolgate_core.events import TextDelta
 from toolgate_core.fault import Fault
 from toolgate_core.ladder.attempt import Try, judge
@@ -190,11 +191,12 @@ class Climb:
         transformed = yield Transform(
             request=self._request,
             strategy=attempt.strategy,
-            dialect=self._policy.dialect,
+            dialect=self._dialect(attempt.strategy),
             constrained=attempt.constrained,
             capabilities=self._policy.capabilities,
             fault=fault,
             draft=draft,
+            reasoning_open=self._policy.reasoning == "open",
         )
         assert isinstance(transformed, Transformed)
         opened = yield CallModel(body=transformed.body, strategy=attempt.strategy)
@@ -203,6 +205,12 @@ class Climb:
         attempt.reading = self._reading(attempt, transformed.plan)
         attempt.dialect = transformed.plan.dialect
         return (yield from attempt.reading.run())
+
+    def _dialect(self, strategy: Strategy) -> str:
+        policy = self._policy
+        if strategy is Strategy.NATIVE:
+            return policy.native_dialect or policy.dialect or "auto"
+        return policy.dialect or UNASKED
 
     def _reading(self, attempt: Try, plan: Plan) -> Reading:
         checking = attempt.strategy is Strategy.NATIVE and self._checks()

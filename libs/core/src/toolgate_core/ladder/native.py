@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from toolgate_core.dialects.decision import DECISION
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.ladder.replay import mended, quote
@@ -21,7 +22,15 @@ def transform(effect: Transform) -> Transformed:
         body["messages"] = list[JsonValue](quote(mended(request.messages), effect.fault))
     elif "messages" not in request.texts:
         body["messages"] = list[JsonValue](mended(request.messages))
-    return Transformed(body, Plan(strategy=effect.strategy, form="native", parallel=request.parallel))
+    plan = Plan(
+        strategy=effect.strategy,
+        form="native",
+        # A decision may hold nothing else; a native answer may be any text.
+        dialect="auto" if effect.dialect == DECISION.name else effect.dialect,
+        reasoning_open=effect.reasoning_open,
+        parallel=request.parallel,
+    )
+    return Transformed(body, plan)
 
 
 def own_tools(effect: Transform) -> JsonObject:

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from toolgate_core.extraction import MarkerScanner
+from msgspec.structs import replace
+
+from toolgate_core.dialects.table import DIALECTS, find_dialect
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
+from toolgate_core.extraction import MarkerScanner
 from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, encode
 from toolgate_core.ladder.effects import (
@@ -71,7 +74,8 @@ class Reading:
         self.muted = mute
         self._early = early
         self._clock = clock
-        self._scanner = MarkerScanner() if plan.form == "native" else None
+        self._dialect = find_dialect(plan.dialect) or DIALECTS["auto"]
+        self._scanner = self._guard()
         schema = answer_schema(request) if plan.form == "decision" else None
         self._check = answer_check(encode(schema)) if schema is not None else None
         self._extracting = False
@@ -146,6 +150,11 @@ class Reading:
                 yield HangUp()
                 return None
 
+    def _guard(self) -> MarkerScanner | None:
+        """Return what keeps text from extraction until there is something to extract; None: all of it is extracted."""
+        plan = self._plan
+        return MarkerScanner(self._dialect.name) if plan.form == "native" and not plan.reasoning_open else None
+
     def release(self) -> None:
         """Put what was held (text, reasoning) into the outbox."""
         self._outbox.put(self._held)
@@ -157,6 +166,10 @@ class Reading:
         if piece.logprobs:
             self.logprobs.extend(piece.logprobs)
         if piece.reasoning:
+            if self._plan.reasoning_open and not self._extracting:
+                # The upstream splits reasoning off after all, so that the text begins outside of it.
+                self._plan = replace(self._plan, reasoning_open=False)
+                self._scanner = self._guard()
             self._on_reasoning(piece.reasoning)
         end: TextEnd | None = None
         if piece.finish is not None:
@@ -180,15 +193,12 @@ class Reading:
         state = ScannerState()
         if self._scanner is not None and not self._extracting:
             clean = self._scanner.feed(text)
-            self._on_text(clean)
+            self._on_text(clean if end is None else clean + self._scanner.finish())
             if not self._scanner.hit:
-                if end is not None:
-                    self._on_text(self._scanner.finish())
-                elif self._scanner.held:
+                if self._scanner.held:
                     self._hold_from_now()
                 return
             text, state = self._scanner.held, self._scanner.state
-            self._repairs.append("leaked_markup")
         self._extracting = True
         events = yield Extract(plan=self._plan, request=self._request, text=text, end=end, state=state)
         assert isinstance(events, tuple)
@@ -198,6 +208,8 @@ class Reading:
     def _on_event(self, event: Event) -> None:
         if self._stop.stopped:
             return  # a model that stops there writes no more
+        if self._plan.form == "native" and isinstance(event, CallStart | Drop):
+            self._repairs.append("leaked_markup")
         match event:
             case TextDelta(text):
                 self._on_text(text)
@@ -257,6 +269,9 @@ class Reading:
                 self.unfinished = True
             case "prose":
                 self._stray.append(drop.raw)
+            case "after_call":
+                if not drop.raw.isspace():
+                    self._repairs.append("text_after_call")
             case _ if self._plan.form == "decision" and self._text and self._outbox.text_sent:
                 # The answer's text has gone out, and only its envelope is broken: an error would tell less.
                 self._repairs.append("unclosed")
@@ -310,10 +325,10 @@ class Reading:
             if self.finish != "length":
                 self._fail(Reason.PARSE_ERROR, f"The arguments of the call to {call.name} could not be read.")
             return
-        choice = self._request.tool_choice
-        if choice.mode == "none":
-            self._repairs.append("call_under_none")
+        if waived := self._waived(call):
+            self._repairs.append(waived)
             return
+        choice = self._request.tool_choice
         settled = settle(call.name, "".join(call.parts), self._toolset, choice, close=self._model_stopped())
         if isinstance(settled, Fault) and settled.reason is Reason.PARSE_ERROR and self._at_limit():
             self.finish, self.unfinished = "length", True
@@ -329,6 +344,12 @@ class Reading:
             self.release()
             self._outbox.call(settled.name, call.id, settled.arguments)
             self.calls += 1
+
+    def _waived(self, call: OpenCall) -> str:
+        """Return the tag of why a call asks for nothing; empty where it is meant."""
+        if self._request.tool_choice.mode == "none":
+            return "call_under_none"
+        return "no_call" if call.name in self._dialect.no_call and self._toolset.get(call.name) is None else ""
 
     def _model_stopped(self) -> bool:
         """Whether the model ended by itself."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from toolgate_core.dialects import DIALECTS
+from msgspec.structs import replace
+
+from toolgate_core.dialects import DIALECTS, Dialect
+from toolgate_core.dialects.base import WrittenCall
 from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.schema.relaxed import relax
@@ -21,9 +24,10 @@ def mended(messages: list[JsonObject]) -> list[JsonObject]:
 def rendered(messages: list[JsonObject], dialect: str) -> list[JsonObject]:
     """Return the messages without calls and results of the API's own: they are written in `dialect`.
 
-    Results become user messages, those in a row one; system messages are left out (see `with_system`).
+    Results become user messages, those in a row one; system messages are left out (see `with_system`). Calls and
+    results have the ids by which the dialect knows them.
     """
-    names: dict[str, str] = {}
+    history = _History(DIALECTS[dialect])
     out: list[JsonObject] = []
     after_result = False
     for message in messages:
@@ -31,9 +35,9 @@ def rendered(messages: list[JsonObject], dialect: str) -> list[JsonObject]:
         if role in _SYSTEM:
             continue
         if role == "tool":
-            _add_user(out, _result(message, names, dialect), merge=after_result)
+            _add_user(out, history.result(message), merge=after_result)
         elif role == "assistant" and message.get("tool_calls"):
-            out.append(_calls(message, names, dialect))
+            out.append(history.calls(message))
         elif role == "user":
             _add_user(out, message, merge=after_result)
         else:
@@ -110,29 +114,42 @@ def object_text(text: str) -> str:
     return encode_str({"unreadable": text}) if text.strip() not in ("", "null") else "{}"
 
 
-def _calls(message: JsonObject, names: dict[str, str], dialect: str) -> JsonObject:
-    written: list[tuple[str, str]] = []
-    calls = message["tool_calls"]
-    assert isinstance(calls, list)
-    for call in calls:
-        assert isinstance(call, dict)
-        function = call["function"]
+class _History:
+    """Writes the calls and results of one conversation; counts its calls."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._known: dict[str, WrittenCall] = {}
+        self._count = 0
+
+    def calls(self, message: JsonObject) -> JsonObject:
+        """Return an assistant message whose calls are text."""
+        calls = message["tool_calls"]
+        assert isinstance(calls, list)
+        block = self._dialect.render_calls([self._call(call) for call in calls])
+        text = text_of(message.get("content"))
+        return {"role": "assistant", "content": f"{text}\n{block}" if text else block}
+
+    def result(self, message: JsonObject) -> JsonObject:
+        """Return a result as a user message."""
+        call_id = str(message["tool_call_id"])
+        call = self._known.get(call_id, WrittenCall(call_id, "{}", call_id))
+        content = message.get("content")
+        text = self._dialect.render_result(call.name, call.id, text_of(content))
+        parts = content if isinstance(content, list) else []
+        others = [part for part in parts if isinstance(part, dict) and part.get("type") != "text"]
+        return {"role": "user", "content": [{"type": "text", "text": text}, *others] if others else text}
+
+    def _call(self, given: JsonValue) -> WrittenCall:
+        assert isinstance(given, dict)
+        function = given["function"]
         assert isinstance(function, dict)
-        name = str(function["name"])
-        names[str(call["id"])] = name
-        written.append((name, object_text(str(function["arguments"]))))
-    text = text_of(message.get("content"))
-    block = DIALECTS[dialect].render_calls(written)
-    return {"role": "assistant", "content": f"{text}\n{block}" if text else block}
-
-
-def _result(message: JsonObject, names: dict[str, str], dialect: str) -> JsonObject:
-    call_id = str(message["tool_call_id"])
-    content = message.get("content")
-    text = DIALECTS[dialect].render_result(names.get(call_id, call_id), call_id, text_of(content))
-    parts = content if isinstance(content, list) else []
-    others = [part for part in parts if isinstance(part, dict) and part.get("type") != "text"]
-    return {"role": "user", "content": [{"type": "text", "text": text}, *others] if others else text}
+        arguments = object_text(str(function["arguments"]))
+        call = WrittenCall(str(function["name"]), arguments, str(given["id"]), self._count)
+        call = replace(call, id=self._dialect.call_id(call))
+        self._known[str(given["id"])] = call
+        self._count += 1
+        return call
 
 
 def _add_user(out: list[JsonObject], message: JsonObject, *, merge: bool) -> None:

@@ -30,14 +30,19 @@ class TransformRequest(_message.Message):
     CAPABILITIES_FIELD_NUMBER: _builtins.int
     FAULT_FIELD_NUMBER: _builtins.int
     DRAFT_FIELD_NUMBER: _builtins.int
+    REASONING_OPEN_FIELD_NUMBER: _builtins.int
     strategy: _chat_pb2.Strategy.ValueType
     """Required. The strategy to write for."""
     dialect: _builtins.str
-    """Required. The dialect that the bridge writes where the upstream has no constraint."""
+    """Required. The dialect that the bridge writes where the upstream has no constraint, and that may stand in the text
+    of a native answer; any name that it goes by.
+    """
     constrained: _builtins.bool
     """Ask the upstream to enforce the answer's form."""
     draft: _builtins.str
     """Optional. The text of pass 1, for the second pass of two_pass."""
+    reasoning_open: _builtins.bool
+    """The upstream's answers begin inside reasoning."""
     @_builtins.property
     def request(self) -> _chat_pb2.ChatRequest:
         """Required."""
@@ -60,10 +65,11 @@ class TransformRequest(_message.Message):
         capabilities: _chat_pb2.Capabilities | None = ...,
         fault: _chat_pb2.Fault | None = ...,
         draft: _builtins.str | None = ...,
+        reasoning_open: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_draft", b"_draft", "capabilities", b"capabilities", "draft", b"draft", "fault", b"fault", "request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_draft", b"_draft", "capabilities", b"capabilities", "constrained", b"constrained", "dialect", b"dialect", "draft", b"draft", "fault", b"fault", "request", b"request", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_draft", b"_draft", "capabilities", b"capabilities", "constrained", b"constrained", "dialect", b"dialect", "draft", b"draft", "fault", b"fault", "reasoning_open", b"reasoning_open", "request", b"request", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__draft: _TypeAlias = _typing.Literal["draft"]  # noqa: Y015
     _WhichOneofArgType__draft: _TypeAlias = _typing.Literal["_draft", b"_draft"]  # noqa: Y015
