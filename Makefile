@@ -14,7 +14,7 @@ WORKERS := -n logical --maxprocesses 8
 ##@ Use
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup
 setup: $(PYTHON_READY) $(NODE_READY) ## Install everything into the checkout (PYTHON=/path chooses the interpreter)
@@ -46,6 +46,16 @@ acceptance: $(PYTHON_READY) $(NODE_READY) ## The long runs: a thousand questions
 bench: $(PYTHON_READY) ## Measure the gateway beside the direct limit and a plain proxy
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: bench-extract
+bench-extract: $(PYTHON_READY) ## Measure what reading calls out of text costs, in every dialect
+	@$(BIN)/python -m benchmarks.extraction $(ARGS)
+
+# an environment of its own: `uv sync` of the workspace must not need it
+.PHONY: fuzz
+fuzz: $(PYTHON_READY) ## Fuzz the reading of calls for SECONDS (600) and write findings into fuzz/findings/
+	@UV_PROJECT_ENVIRONMENT=.tools/fuzz $(UV) sync --frozen --quiet --no-default-groups --group fuzz --package toolgate-core --python $(BIN)/python
+	@.tools/fuzz/bin/python -m fuzz.extraction --seconds $(or $(SECONDS),600) $(ARGS)
+
 ##@ Check
 .PHONY: check
 check: lint types arch generated ## Lint, types, architecture, generated code, lock file
@@ -75,17 +85,19 @@ arch: $(PYTHON_READY) ## The arrows between packages, the core's purity, budgets
 generated: $(PYTHON_READY) ## Fail where generated files or the lock are not what their sources say
 	$(BIN)/python scripts/protos.py --check
 	$(BIN)/python scripts/configuration.py --check
+	$(BIN)/python scripts/dialects.py --check
 	$(UV) lock --check --quiet
 
 ##@ Generate
 .PHONY: protos
-protos: $(PYTHON_READY) ## Generate the code of the protos and the table of settings
+protos: $(PYTHON_READY) ## Generate the code of the protos, the table of settings and the page of dialects
 	$(BIN)/python scripts/protos.py
 	$(BIN)/python scripts/configuration.py
+	$(BIN)/python scripts/dialects.py
 
 .PHONY: clean
 clean: ## Remove what was installed and every cache
-	rm -rf .tools .venv tests/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	rm -rf .tools .venv tests/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* fuzz/corpus
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PYTHON_READY): $(MANIFESTS) scripts/setup.sh

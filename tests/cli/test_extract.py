@@ -73,6 +73,16 @@ def test_a_line_with_an_unknown_dialect_is_an_error_and_the_others_are_done(
     assert "bored" in fifth["error"]
 
 
+@pytest.mark.parametrize("name", ["auto", "Hermes", "qwen3", "kimi-k2", "deepseekv31"])
+def test_a_dialect_goes_by_its_aliases_too(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    give(monkeypatch, lines({"id": 1, "text": PING, "dialect": name}, {"id": 2, "text": PING}))
+    assert main(["extract", "--jsonl", "--tools", TOOLS, "--dialect", name]) == 0
+    found = [json.loads(line)["calls"] for line in capsysbinary.readouterr().out.splitlines()]
+    assert found == [[["ping", {}]], [["ping", {}]]]
+
+
 def test_a_lines_own_tools_come_before_those_of_the_file(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:

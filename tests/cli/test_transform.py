@@ -50,11 +50,14 @@ def test_constrained_strategies_send_the_decision_schema(
     assert (found["plan"]["form"], found["plan"]["constrained"]) == ("decision", True)
 
 
-@pytest.mark.parametrize("dialect", ["function_calls", "hermes"])
+@pytest.mark.parametrize(
+    ("name", "dialect"),
+    [("function_calls", "function_calls"), ("hermes", "hermes"), ("Qwen3", "hermes"), ("GLM45", "glm")],
+)
 def test_an_unconstrained_bridge_writes_its_dialect(
-    dialect: str, request_file: str, capsys: pytest.CaptureFixture[str]
+    name: str, dialect: str, request_file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = transformed(capsys, "--strategy", "bridge", "--no-constrained", "--dialect", dialect, request_file)
+    found = transformed(capsys, "--strategy", "bridge", "--no-constrained", "--dialect", name, request_file)
     assert "response_format" not in found["body"]
     assert (found["plan"]["form"], found["plan"]["dialect"]) == ("dialect", dialect)
 
@@ -79,4 +82,6 @@ def test_a_bad_request_is_one_line_that_names_the_field(
 
 def test_an_unknown_dialect_is_refused(request_file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["transform", "--dialect", "klingon", request_file]) == 2
-    assert "klingon" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "klingon" in said
+    assert "function_calls" in said

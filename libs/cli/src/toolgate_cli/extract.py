@@ -8,10 +8,11 @@ from typing import Literal, cast
 
 import msgspec
 from msgspec import Struct
-from toolgate_core.dialects import dialect_names
+from toolgate_core.dialects.table import find_dialect
 from toolgate_core.errors import RequestError, ToolgateError
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Event, ReasoningDelta, TextDelta
 from toolgate_core.extraction import Extraction
+from toolgate_core.extraction.notes import Notes
 from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode
 from toolgate_core.messages import ToolChoice
@@ -20,6 +21,8 @@ from toolgate_core.schema import Toolset, compiled, parse_tools
 from toolgate_core.settle import settle
 from toolgate_core.vocabulary import Strategy, TextEnd
 
+from toolgate_cli.dialect import unknown_dialect
+from toolgate_cli.explain import explained
 from toolgate_cli.failure import CommandError
 from toolgate_cli.source import read_bytes, read_lines, read_text
 
@@ -36,7 +39,10 @@ NO_TOOLS = b""
 
 
 class Extracted(Struct, frozen=True, kw_only=True):
-    """What a text holds, in the order in which it is written out. `calls` are the valid ones."""
+    """What a text holds, in the order in which it is written out.
+
+    `calls` are the valid ones; `explain` is set where it was asked for.
+    """
 
     id: JsonValue = None
     calls: tuple[tuple[str, msgspec.Raw], ...]
@@ -44,6 +50,7 @@ class Extracted(Struct, frozen=True, kw_only=True):
     reasoning: str | None
     finish_reason: Finish
     repairs: tuple[str, ...]
+    explain: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class LineError(ToolgateError):
@@ -51,7 +58,7 @@ class LineError(ToolgateError):
 
 
 class Collected:
-    """The events of one text, gathered."""
+    """The events of one text, gathered; `outcomes` has a line for each call, in order, valid or not."""
 
     def __init__(self, toolset: Toolset) -> None:
         self._toolset = toolset
@@ -62,6 +69,7 @@ class Collected:
         self.calls: list[tuple[str, msgspec.Raw]] = []
         self.repairs: list[str] = []
         self.faults: list[str] = []
+        self.outcomes: list[str] = []
 
     def add(self, events: list[Event]) -> None:
         """Take more events, in order."""
@@ -86,14 +94,23 @@ class Collected:
         name = self._open.name
         self._open = None
         if not end.complete:
-            self.faults.append(f"{name}: the call is not complete")
+            self._fault(name, f"{name}: the call is not complete", end.repairs)
             return
         settled = settle(name, "".join(self._parts), self._toolset, ToolChoice("auto"))
         if isinstance(settled, Fault):
-            self.faults.append(settled.detail)
+            self._fault(name, settled.detail, end.repairs)
             return
         self.calls.append((settled.name, _one_line(settled.arguments)))
         self.repairs.extend((*end.repairs, *settled.repairs))
+        self._outcome(settled.name, "valid", (*end.repairs, *settled.repairs))
+
+    def _fault(self, name: str, detail: str, repairs: tuple[str, ...]) -> None:
+        self.faults.append(detail)
+        self._outcome(name, f"not valid: {detail}", repairs)
+
+    def _outcome(self, name: str, what: str, repairs: tuple[str, ...]) -> None:
+        tags = f"; repairs: {', '.join(dict.fromkeys(repairs))}" if repairs else ""
+        self.outcomes.append(f"call {len(self.outcomes) + 1}, {name!r}: {what}{tags}")
 
 
 def _one_line(arguments: str) -> msgspec.Raw:
@@ -101,53 +118,73 @@ def _one_line(arguments: str) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.format(arguments.encode(), indent=-1))
 
 
-def extract(text: str, *, toolset: Toolset, dialect: str, finish: str, step: int | None) -> tuple[Extracted, list[str]]:
-    """Return what `text` holds, and one sentence for each thing in it that is no valid call.
+class Reader(Struct, frozen=True, kw_only=True):
+    """How texts are read.
 
-    `step`: characters fed at a time; unset: all at once. An unknown dialect or finish is a `LineError`.
+    Attributes:
+        dialect: the name of a dialect, or one of its aliases, where a line gives none.
+        finish: how a text ended, where a line does not say.
+        step: characters fed at a time; unset: all at once.
+        explain: whether each text is explained.
     """
-    if dialect not in _dialects():
-        raise LineError(f"unknown dialect {dialect!r}; known: {', '.join(_dialects())}")
-    if finish not in _ENDS:
-        raise LineError(f"unknown finish {finish!r}; known: {', '.join(_ENDS)}")
-    end, reason = _ENDS[finish]
-    decision = dialect == "decision"
-    plan = Plan(
+
+    dialect: str
+    finish: str
+    step: int | None
+    explain: bool
+
+    def read(self, text: str, toolset: Toolset) -> tuple[Extracted, list[str]]:
+        """Return what `text` holds, and one sentence for each thing in it that is no valid call.
+
+        An unknown dialect or finish is a `LineError`.
+        """
+        plan = _plan(self.dialect)
+        if self.finish not in _ENDS:
+            raise LineError(f"unknown finish {self.finish!r}; known: {', '.join(_ENDS)}")
+        end, reason = _ENDS[self.finish]
+        notes = Notes() if self.explain else None
+        extraction = Extraction(plan, toolset, notes=notes)
+        collected = Collected(toolset)
+        width = self.step or max(len(text), 1)
+        for start in range(0, len(text), width):
+            collected.add(extraction.feed(text[start : start + width]))
+        collected.add(extraction.finish(end))
+        lines = explained(text, notes, collected.outcomes) if notes is not None else None
+        return _found(collected, reason, lines), collected.faults
+
+
+def _plan(name: str) -> Plan:
+    dialect = find_dialect(name)
+    if dialect is None:
+        raise LineError(unknown_dialect(name))
+    decision = dialect.name == "decision"
+    return Plan(
         strategy=Strategy.GUIDED if decision else Strategy.BRIDGE,
         form="decision" if decision else "dialect",
-        dialect=dialect,
+        dialect=dialect.name,
     )
-    extraction = Extraction(plan, toolset)
-    collected = Collected(toolset)
-    width = step or max(len(text), 1)
-    for start in range(0, len(text), width):
-        collected.add(extraction.feed(text[start : start + width]))
-    collected.add(extraction.finish(end))
+
+
+def _found(collected: Collected, reason: Finish, lines: list[str] | None) -> Extracted:
     content, reasoning = "".join(collected.text), "".join(collected.reasoning)
     if collected.calls:
         content = content.strip()  # white space around a call is layout, not text
-    found = Extracted(
+    return Extracted(
         calls=tuple(collected.calls),
         content=content if content.strip() else None,
         reasoning=reasoning or None,
         finish_reason="tool_calls" if collected.calls and reason == "stop" else reason,
         repairs=tuple(dict.fromkeys(collected.repairs)),
+        explain=msgspec.UNSET if lines is None else tuple(lines),
     )
-    return found, collected.faults
-
-
-def _dialects() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(("auto", *dialect_names(), "decision")))
 
 
 class Lines:
     """The line-by-line form; `failed` is set once a line could not be done."""
 
-    def __init__(self, *, tools: bytes, dialect: str, finish: str, step: int | None) -> None:
+    def __init__(self, tools: bytes, reader: Reader) -> None:
         self._tools = tools
-        self._dialect = dialect
-        self._finish = finish
-        self._step = step
+        self._reader = reader
         self.failed = False
 
     def do(self, line: bytes) -> bytes:
@@ -169,14 +206,12 @@ class Lines:
         if not isinstance(text, str):
             raise LineError("`text` is missing or not a string")
         tools = given.get("tools")
-        found, _ = extract(
-            text,
-            toolset=compiled(self._tools if tools is None else encode(tools)),
-            dialect=_word(given, "dialect", self._dialect),
-            finish=_word(given, "finish", self._finish),
-            step=self._step,
+        reader = msgspec.structs.replace(
+            self._reader,
+            dialect=_word(given, "dialect", self._reader.dialect),
+            finish=_word(given, "finish", self._reader.finish),
         )
-        return found
+        return reader.read(text, compiled(self._tools if tools is None else encode(tools)))[0]
 
 
 def _word(given: dict[str, JsonValue], key: str, default: str) -> str:
@@ -191,21 +226,20 @@ def _word(given: dict[str, JsonValue], key: str, default: str) -> str:
 def run(options: Namespace) -> int:
     """Run the command."""
     tools = NO_TOOLS if options.tools is None else read_bytes(options.tools)
+    toolset = _declared(options.tools, tools)  # a bad file is one error, not one a line
+    reader = Reader(dialect=options.dialect, finish=options.finish, step=options.stream, explain=options.explain)
     if options.jsonl:
-        return _run_lines(options, tools)
+        return _run_lines(options.file, Lines(tools, reader))
     try:
-        found, faults = extract(
-            read_text(options.file),
-            toolset=_declared(options.tools, tools),
-            dialect=options.dialect,
-            finish=options.finish,
-            step=options.stream,
-        )
+        found, faults = reader.read(read_text(options.file), toolset)
     except LineError as error:
         raise CommandError(str(error)) from error
     written = cast("dict[str, object]", msgspec.structs.asdict(found))
-    del written["id"]
+    del written["id"], written["explain"]
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(written), indent=2).decode() + "\n")
+    sys.stdout.flush()  # what follows stands beneath it, even where both go to one file
+    for line in found.explain or ():
+        print(f"explain: {line}", file=sys.stderr)
     for fault in faults:
         print(f"note: {fault}", file=sys.stderr)
     if options.tools is None:
@@ -220,10 +254,8 @@ def _declared(file: str | None, tools: bytes) -> Toolset:
         raise CommandError(f"{file}: {error}") from error
 
 
-def _run_lines(options: Namespace, tools: bytes) -> int:
-    _declared(options.tools, tools)  # a bad file is one error, not one a line
-    lines = Lines(tools=tools, dialect=options.dialect, finish=options.finish, step=options.stream)
-    for line in read_lines(options.file):
+def _run_lines(file: str | None, lines: Lines) -> int:
+    for line in read_lines(file):
         if line.strip():
             sys.stdout.buffer.write(lines.do(line) + b"\n")
             sys.stdout.buffer.flush()

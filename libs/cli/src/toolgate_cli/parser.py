@@ -57,13 +57,17 @@ def _add_extract(commands: Commands) -> None:
         "extract",
         "A model's text to the calls in it.",
         'With --jsonl a line is {"id","text","tools","dialect","finish"}; only "text" is needed. A line that\n'
-        'cannot be done gives {"id","error"}, and the exit status is 1 at the end.',
+        'cannot be done gives {"id","error"}, and the exit status is 1 at the end. With --explain as well, its answer\n'
+        'has "explain", a list of sentences.',
     )
     extract.add_argument("file", nargs="?", metavar="FILE", help="the text (default: standard input)")
-    extract.add_argument("--dialect", default="auto", metavar="NAME", help="auto, or one by name (default auto)")
+    extract.add_argument(
+        "--dialect", default="auto", metavar="NAME", help="auto, or one by name or alias (default auto)"
+    )
     extract.add_argument("--tools", metavar="FILE", help="the declared tools, a list as in OpenAI's `tools`")
     extract.add_argument("--finish", default="stop", metavar="WORD", help="how it ended: stop (default), length, cut")
     extract.add_argument("--stream", type=positive, metavar="N", help="feed N characters at a time")
+    extract.add_argument("--explain", action="store_true", help="say on standard error which rule fired where")
     extract.add_argument("--jsonl", action="store_true", help="read and write one JSON object a line")
 
 
@@ -73,7 +77,9 @@ def _add_transform(commands: Commands) -> None:
     transform.add_argument(
         "--strategy", default="native", choices=("native", "guided", "bridge", "two_pass"), help="default native"
     )
-    transform.add_argument("--dialect", default="function_calls", metavar="NAME", help="default function_calls")
+    transform.add_argument(
+        "--dialect", default="function_calls", metavar="NAME", help="name or alias, default function_calls"
+    )
     transform.add_argument(
         "--constrained",
         action=BooleanOptionalAction,

@@ -6,28 +6,30 @@ import sys
 from argparse import Namespace
 
 import msgspec
-from toolgate_core.dialects import DIALECTS
+from toolgate_core.dialects.table import find_dialect
 from toolgate_core.errors import RequestError
 from toolgate_core.ladder.effects import Transform
 from toolgate_core.request import parse_request
 from toolgate_core.transform import transform
 from toolgate_core.vocabulary import Strategy
 
+from toolgate_cli.dialect import unknown_dialect
 from toolgate_cli.failure import CommandError
 from toolgate_cli.source import read_bytes
 
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    if options.dialect not in DIALECTS:
-        raise CommandError(f"unknown dialect {options.dialect!r}; known: {', '.join(sorted(DIALECTS))}")
+    dialect = find_dialect(options.dialect)
+    if dialect is None:
+        raise CommandError(unknown_dialect(options.dialect))
     strategy = Strategy(options.strategy)
     try:
         transformed = transform(
             Transform(
                 request=parse_request(read_bytes(options.file)),
                 strategy=strategy,
-                dialect=options.dialect,
+                dialect=dialect.name,
                 constrained=options.constrained and strategy is not Strategy.NATIVE,
                 draft=options.draft,
             )
