@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
+from toolgate_core.dialects.patterns import ATTRIBUTES
 from toolgate_core.dialects.tagging import tagged_or_json
 from toolgate_core.dialects.writing import members, schemas, wrapped, writer
 
 TOKEN = "｜DSML｜"
 MARK = r"(?:[｜|‖]{1,2}\s?DSML\s?[｜|‖]{1,2}\s?)"
-_ATTRIBUTES = r"""(?P<inside>(?:[\s/](?:[^<>"']|"[^"]*"|'[^']*')*)?)"""
 _SECTIONS = r"(?:function_calls|tool_calls|toolcalls|calls|tool_use|tool_call)"
 
 
@@ -33,9 +33,9 @@ def tagged(mark: str, tokens: tuple[str, ...], close_tokens: tuple[str, ...]) ->
         special=True,
         section=rf"<{mark}(?!invoke|parameter)\w{{1,32}}\s{{0,8}}>",
         section_close=rf"</{mark}(?!invoke|parameter)\w{{1,32}}\s{{0,8}}>",
-        call=rf"<{mark}?invoke{_ATTRIBUTES}>",
+        call=rf"<{mark}?invoke{ATTRIBUTES}>",
         call_close=rf"</{mark}?invoke\s{{0,8}}>",
-        parameter=rf"<{mark}?parameter{_ATTRIBUTES}>",
+        parameter=rf"<{mark}?parameter{ATTRIBUTES}>",
         parameter_close=rf"</{mark}?parameter\s{{0,8}}>",
         kind_attribute="string",
         trim="none",

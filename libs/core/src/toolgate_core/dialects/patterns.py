@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-_ATTRIBUTES = r"""(?P<inside>(?:[\s/](?:[^<>"']|"[^"]*"|'[^']*')*)?)"""
+import re
+
+ATTRIBUTES = r"""(?P<inside>(?:[\s/](?:[^<>"']|"[^"]*"|'[^']*')*)?)"""
 
 
 def open_tag(names: str, *, namespace: str = "") -> str:
     """Return the pattern of an opening tag with attributes (group `inside`); both arguments are patterns."""
-    return f"<{_space(namespace)}(?:{names}){_ATTRIBUTES}>"
+    return f"<{_space(namespace)}(?:{names}){ATTRIBUTES}>"
 
 
 def bare_tag(names: str, *, namespace: str = "") -> str:
@@ -18,6 +20,11 @@ def bare_tag(names: str, *, namespace: str = "") -> str:
 def close_tag(names: str, *, namespace: str = "") -> str:
     """Return the pattern of a closing tag."""
     return rf"</\s{{0,4}}{_space(namespace)}(?:{names})\s{{0,16}}>"
+
+
+def ungrouped(pattern: str) -> str:
+    """Return a pattern without its groups' names, so that it may stand in another more than once."""
+    return re.sub(r"\(\?P<\w+>", "(?:", pattern)
 
 
 def _space(namespace: str) -> str:

@@ -10,6 +10,7 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import TaggedGrammar, WrittenCall
+from toolgate_core.dialects.patterns import ungrouped
 from toolgate_core.dialects.writing import harmless, members
 from toolgate_core.jsontext import JsonValue, encode_str
 
@@ -116,7 +117,7 @@ def _sayable(text: str, grammar: TaggedGrammar, keys: frozenset[str]) -> bool:
 
 @cache
 def _tags(grammar: TaggedGrammar) -> _Tags:
-    call, parameter = _ungrouped(grammar.call), _ungrouped(grammar.parameter)
+    call, parameter = ungrouped(grammar.call), ungrouped(grammar.parameter)
     ends = "|".join(filter(None, (grammar.call_close, grammar.section_close)))
     after_call = "|".join(filter(None, (ends, call, grammar.section)))
     heads = "|".join((*(rf"<{tag}(?=[\s/>])" for tag in grammar.tags), *map(re.escape, grammar.tokens)))
@@ -139,7 +140,3 @@ def _tags(grammar: TaggedGrammar) -> _Tags:
 
 def _compiled(pattern: str) -> regex.Pattern[str]:
     return regex.compile(pattern, regex.IGNORECASE)
-
-
-def _ungrouped(pattern: str) -> str:
-    return re.sub(r"\(\?P<\w+>", "(?:", pattern)

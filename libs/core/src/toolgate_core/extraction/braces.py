@@ -17,8 +17,8 @@ from toolgate_core.dialects.base import BraceGrammar
 from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import MAX_DEPTH, BadBodyError, TooLargeError, read_string
-from toolgate_core.extraction.literals import Literals
 from toolgate_core.extraction.mend import skip
+from toolgate_core.extraction.python_values import Literals
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
 from toolgate_core.schema.kinds import possible
 

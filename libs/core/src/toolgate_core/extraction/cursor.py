@@ -144,8 +144,3 @@ class Cursor:
             return False
         match = pattern.fullmatch(self.text, self.pos, partial=True)
         return match is not None and bool(self.take(self.left))
-
-
-def beginnings(markers: tuple[str, ...]) -> frozenset[str]:
-    """Return every proper beginning of every marker, in lower case."""
-    return frozenset(marker[:size].lower() for marker in markers for size in range(1, len(marker)))

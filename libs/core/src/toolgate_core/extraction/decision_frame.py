@@ -21,7 +21,7 @@ from toolgate_core.jsontext import JsonValue, encode_str
 _FENCE = regex.compile(r"```(?:json)?\s*(?=\{)")
 _FIRST_KEY = re.compile(r"""\{\s*["']?(action|answer|calls|tool_calls|name|function)["']?\s*:""")
 _FIRST_KEY_HEAD = re.compile(r"""\{(?:\s*(?:["']?(?:[a-z_]{1,10}(?:["']?\s*)?)?)?)?\Z""")
-_EDGES = regex.compile(r"(?!)")
+_EDGES = regex.compile(r"(?P<other>(?!))")
 _CLOSE_FENCE = regex.compile("```")
 
 

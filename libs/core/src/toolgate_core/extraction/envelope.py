@@ -23,11 +23,12 @@ from toolgate_core.extraction.mend import MAX_BODY, Mended, calls_in, mend, skip
 from toolgate_core.extraction.yamls import dedented, read_until, yaml_value
 from toolgate_core.jsontext import JsonValue
 
+MAX_BLOCK = 16 * MAX_BODY
 _FENCE = regex.compile(r"```\w{0,16}\s")
 _NAMED = regex.compile(r"""["']?(?:name|arguments|parameters|function|tool|tool_name)["']?\s*:""")
 _PYTHON = regex.compile(r"\[\s{0,16}[A-Za-z_][\w.\-]{0,255}\(")
 _EMPTY = regex.compile(r"\[\s{0,64}\]")
-_BARE_EDGE = regex.compile(r"\n[ \t\r]*+\n\s*+(?=\S)|<\|e|\n(?=\{)|((?!))")
+_BARE_EDGE = regex.compile(r"\n[ \t\r]*+\n\s*+(?=\S)|<\|e|\n(?=\{)|(?P<other>(?!))")
 _YAML = regex.compile(r"(?:-[ \t]{1,8})?(?:name|function|tool_name)[ \t]{0,8}:[ \t\n]")
 
 
@@ -51,7 +52,7 @@ def marks(grammar: EnvelopeGrammar) -> Marks:
     return Marks(
         open=regex.compile(opens, regex.IGNORECASE),
         close=regex.compile(close, regex.IGNORECASE),
-        edges=regex.compile(rf"{close}|((?:{opens})\s*[{{\[])", regex.IGNORECASE),
+        edges=regex.compile(rf"{close}|(?P<other>(?:{opens})\s*[{{\[])", regex.IGNORECASE),
         yaml_edge=regex.compile(rf"</[\w.:-]{{1,64}}\s*>|{opens}", regex.IGNORECASE),
     )
 
@@ -375,7 +376,7 @@ def read_arguments(reading: Reading, call: Call, tape: StringIO) -> Steps[None]:
 
 def scan_value(reading: Reading, tape: StringIO, call: Call | None) -> Steps[str]:
     """Read one JSON value into `call`; without one, return its first characters."""
-    cursor, scan, head = reading.cursor, JsonScan(), ""
+    cursor, scan, head, start = reading.cursor, JsonScan(), "", tape.tell()
     while True:
         stop = scan.read(cursor.text, cursor.pos, ended=cursor.end is not None)
         cursor.take(stop - cursor.pos)
@@ -386,7 +387,7 @@ def scan_value(reading: Reading, tape: StringIO, call: Call | None) -> Steps[str
                 call.write(piece)
             elif len(head) < 16:
                 head += piece[:16]
-        if tape.tell() > MAX_BODY:
+        if tape.tell() - start > MAX_BODY or tape.tell() > MAX_BLOCK:
             raise TooLargeError
         if scan.done:
             return head

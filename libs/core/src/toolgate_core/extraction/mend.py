@@ -29,8 +29,8 @@ class Mended(Struct, frozen=True):
 def mend(reading: Reading, tape: StringIO, edges: regex.Pattern[str]) -> Steps[Mended | str]:
     """Read on from a fault until what `tape` holds can be mended up to an edge.
 
-    Returns the broken text where it can't; then the text behind the first edge is unread. Group 1 of `edges` is set
-    where the edge is not the block's own close.
+    Returns the broken text where it can't; then the text behind the first edge is unread. The group `other` of `edges`
+    is set where the edge is not the block's own close.
     """
     cursor = reading.cursor
     raw, seen, tries, first = tape.getvalue(), 0, 0, -1
@@ -51,7 +51,7 @@ def mend(reading: Reading, tape: StringIO, edges: regex.Pattern[str]) -> Steps[M
             return Mended(found[0], _named(found[1]))
         tries += 1
         seen = match.end()
-        if match.group(1) or tries >= MAX_TRIES:
+        if match["other"] or tries >= MAX_TRIES:
             break
     if first < 0:
         found = relax(raw, close=True) if reading.stopped and len(raw) <= MAX_BODY else None

@@ -48,7 +48,7 @@ class Turn(Struct, frozen=True):
 @cache
 def _closers(grammar: MessageGrammar) -> tuple[regex.Pattern[str], regex.Pattern[str]]:
     ends = "|".join(map(regex.escape, grammar.ends))
-    return regex.compile(ends), regex.compile(rf"{ends}|(<\|(?:start|channel)\|>)")
+    return regex.compile(ends), regex.compile(rf"{ends}|(?P<other><\|(?:start|channel)\|>)")
 
 
 def read_message(reading: Reading, grammar: MessageGrammar) -> Steps[bool | Turn]:

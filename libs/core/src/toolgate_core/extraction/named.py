@@ -38,7 +38,7 @@ def named_marks(grammar: NamedGrammar) -> NamedMarks:
         call=regex.compile(grammar.call, regex.IGNORECASE),
         close=regex.compile(close, regex.IGNORECASE),
         empty=regex.compile(grammar.empty or "(?!)", regex.IGNORECASE),
-        edges=regex.compile(f"{close}|({opens})", regex.IGNORECASE),
+        edges=regex.compile(f"{close}|(?P<other>{opens})", regex.IGNORECASE),
     )
 
 

@@ -22,8 +22,8 @@ def read_object(
     """Read the object and the closer, and write the end of the call; false where it turns out to be none.
 
     `marked`: what stands before the object can't be ordinary text, so that a broken one is a broken call. No object
-    before the closer means no arguments. `edges` are where a broken object ends at the latest; group 1 is set where
-    such an edge is not the closer.
+    before the closer means no arguments. `edges` are where a broken object ends at the latest; the group `other` is set
+    where such an edge is not the closer.
     """
     cursor = reading.cursor
     fenced = (yield from cursor.space()) == "`" and (yield from cursor.expect(_FENCE, window=64)) is not None

@@ -19,8 +19,8 @@ from toolgate_core.dialects.base import PythonGrammar
 from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import BadBodyError
-from toolgate_core.extraction.literals import Literals
 from toolgate_core.extraction.mend import skip
+from toolgate_core.extraction.python_values import Literals
 from toolgate_core.jsontext import encode_str
 
 _NAME = regex.compile(r"(?P<name>[A-Za-z_][\w.\-]{0,255})\s{0,16}\(")

@@ -157,12 +157,12 @@ class Scan:
             entry = table.get(suffixed[1])
         if entry is not None:
             return entry, start, stop
-        lead = next(
+        before = next(
             size
             for size in range(1, min(self._triggers.longest, start + 1))
             if text[start - size : stop].lower() in table
         )  # the pattern has looked behind
-        return table[text[start - lead : stop].lower()], start - lead, stop
+        return table[text[start - before : stop].lower()], start - before, stop
 
     def _may_become(self, text: str, start: int) -> bool:
         rest = text[start : start + self._triggers.longest].lower()

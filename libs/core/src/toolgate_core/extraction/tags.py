@@ -9,6 +9,7 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import TaggedGrammar
+from toolgate_core.dialects.patterns import ungrouped
 
 MAX_TAG = 2048
 _NEVER = "(?!)"
@@ -82,12 +83,12 @@ def call_marks(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -
 
 def _marks(grammar: TaggedGrammar, call_close: str, parameter: str) -> TagMarks:
     section, section_close = grammar.section or _NEVER, grammar.section_close or _NEVER
-    call = _NEVER if grammar.declared else _ungrouped(grammar.call)
+    call = _NEVER if grammar.declared else ungrouped(grammar.call)
     ends = f"(?:{call_close}|{section_close})"
     after_call = f"(?:{call_close}|{section_close}|{call}|{section})"
     # Elsewhere tags that are named after a parameter may stand in a value.
     between = parameter if not grammar.parameter else grammar.parameter
-    structure = f"(?:{_ungrouped(between) or _NEVER}|{after_call})"
+    structure = f"(?:{ungrouped(between) or _NEVER}|{after_call})"
     return TagMarks(
         section=_compiled(grammar.section),
         section_close=_compiled(grammar.section_close),
@@ -98,8 +99,8 @@ def _marks(grammar: TaggedGrammar, call_close: str, parameter: str) -> TagMarks:
         value=value_ends(grammar.parameter_close, structure),
         ends=value_ends(ends, after_call),
         structure=structure,
-        any_structure=f"(?:{_ungrouped(parameter) or _NEVER}|{after_call})",
-        json_edge=_compiled(f"{ends}|({call})"),
+        any_structure=f"(?:{ungrouped(parameter) or _NEVER}|{after_call})",
+        json_edge=_compiled(f"{ends}|(?P<other>{call})"),
     )
 
 
@@ -111,11 +112,6 @@ def value_ends(close: str, behind: str) -> ValueEnds:
         confirmed=_compiled(f"(?:{close or _NEVER})(?=\\s*{behind})"),
         last=_compiled(f"(?:{close or _NEVER})(?=\\s*(?:{behind}|\\Z))"),
     )
-
-
-def _ungrouped(pattern: str) -> str:
-    """Return a pattern without its groups' names, so that it may stand in another more than once."""
-    return re.sub(r"\(\?P<\w+>", "(?:", pattern)
 
 
 def attribute(inside: str, name: str) -> str | None:

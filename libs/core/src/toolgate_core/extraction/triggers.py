@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from toolgate_core.dialects.base import AnyGrammar, PayloadGrammar, Reasoning
 from toolgate_core.dialects.table import Active
-from toolgate_core.extraction.cursor import beginnings
 
 _LAST = ("end", "wrap", "close", "unthink")
 LEADS = "<[`~=|{:>/"
@@ -102,10 +101,15 @@ def _patterns(table: dict[str, Entry], tags: frozenset[str], closes: frozenset[s
     return {char: re.compile("|".join(rest), re.IGNORECASE | re.ASCII) for char, rest in rests.items()}
 
 
+def _beginnings(markers: tuple[str, ...]) -> frozenset[str]:
+    """Return every proper beginning of every marker, in lower case."""
+    return frozenset(marker[:size].lower() for marker in markers for size in range(1, len(marker)))
+
+
 def _prefixes(table: dict[str, Entry], whole: frozenset[str]) -> dict[str, tuple[tuple[int, ...], frozenset[str]]]:
     """Return the beginnings of markers by their last character, with their lengths, the longest first."""
     found: dict[str, set[str]] = {}
-    for prefix in beginnings(tuple(table)) | whole:
+    for prefix in _beginnings(tuple(table)) | whole:
         found.setdefault(prefix[-1], set()).add(prefix)
     return {
         char: (tuple(sorted({len(prefix) for prefix in prefixes}, reverse=True)), frozenset(prefixes))

@@ -119,6 +119,11 @@ def test_a_broken_body_that_never_ends_is_given_up():
     assert (got.calls, [drop.kind for drop in got.drops if drop.kind != "prose"]) == ([], ["bad_json"])
 
 
+def test_an_array_may_hold_more_than_a_call_may():
+    call = '{"name": "save", "arguments": {"html": "' + "z" * 60_000 + '"}}'
+    assert len(of("hermes", f"<tool_call>[{', '.join([call] * 25)}]</tool_call>").calls) == 25
+
+
 def test_the_129th_call_is_dropped():
     got = of("hermes", PING * 130)
     assert len(got.calls) == 128
