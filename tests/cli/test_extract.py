@@ -83,6 +83,19 @@ def test_a_dialect_goes_by_its_aliases_too(
     assert found == [[["ping", {}]], [["ping", {}]]]
 
 
+def test_a_text_may_begin_inside_reasoning(
+    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    text = f"a ping</think>{PING}"
+    give(monkeypatch, lines({"text": text}))
+    assert main(["extract", "--jsonl", "--tools", TOOLS, "--reasoning", "open"]) == 0
+    found = json.loads(capsysbinary.readouterr().out)
+    assert (found["calls"], found["content"], found["reasoning"]) == ([["ping", {}]], None, "a ping")
+    give(monkeypatch, lines({"text": text}))
+    assert main(["extract", "--jsonl", "--tools", TOOLS, "--reasoning", "x"]) == 1
+    assert "unknown reasoning 'x'" in json.loads(capsysbinary.readouterr().out)["error"]
+
+
 def test_a_lines_own_tools_come_before_those_of_the_file(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:

@@ -213,6 +213,15 @@ def test_a_name_is_never_guessed(raw: str) -> None:
     assert named("get_weather", "a_b", "ab", "_", "__").resolve(raw) == (None, ())
 
 
+def test_a_number_that_a_model_hangs_on_a_name_is_taken_off_if_nothing_else_fits():
+    toolset = named("get_weather", "step_2")
+    for raw in ("get_weather_0", "functions_get_weather_12", "functions.get_weather_0"):
+        found, tags = toolset.resolve(raw)
+        assert (found and found.definition.name, tags[-1]) == ("get_weather", "name_suffix")
+    assert toolset.resolve("step_2")[1] == ()
+    assert toolset.resolve("step_3") == (None, ())
+
+
 def test_a_violation_says_what_a_model_can_mend() -> None:
     tools = toolset(
         obj(

@@ -36,6 +36,7 @@ _ENDS: dict[str, tuple[TextEnd, Finish]] = {
     "content_filter": ("cut", "content_filter"),
 }
 NO_TOOLS = b""
+REASONING = ("marked", "open")
 
 
 class Extracted(Struct, frozen=True, kw_only=True):
@@ -124,6 +125,7 @@ class Reader(Struct, frozen=True, kw_only=True):
     Attributes:
         dialect: the name of a dialect, or one of its aliases, where a line gives none.
         finish: how a text ended, where a line does not say.
+        reasoning: `open` where a text begins inside reasoning that the prompt has opened, else `marked`.
         step: characters fed at a time; unset: all at once.
         explain: whether each text is explained.
     """
@@ -132,13 +134,16 @@ class Reader(Struct, frozen=True, kw_only=True):
     finish: str
     step: int | None
     explain: bool
+    reasoning: str = "marked"
 
     def read(self, text: str, toolset: Toolset) -> tuple[Extracted, list[str]]:
         """Return what `text` holds, and one sentence for each thing in it that is no valid call.
 
-        An unknown dialect or finish is a `LineError`.
+        An unknown dialect, finish or reasoning is a `LineError`.
         """
-        plan = _plan(self.dialect)
+        if self.reasoning not in REASONING:
+            raise LineError(f"unknown reasoning {self.reasoning!r}; known: {', '.join(REASONING)}")
+        plan = _plan(self.dialect, reasoning_open=self.reasoning == "open")
         if self.finish not in _ENDS:
             raise LineError(f"unknown finish {self.finish!r}; known: {', '.join(_ENDS)}")
         end, reason = _ENDS[self.finish]
@@ -153,7 +158,7 @@ class Reader(Struct, frozen=True, kw_only=True):
         return _found(collected, reason, lines), collected.faults
 
 
-def _plan(name: str) -> Plan:
+def _plan(name: str, *, reasoning_open: bool) -> Plan:
     dialect = find_dialect(name)
     if dialect is None:
         raise LineError(unknown_dialect(name))
@@ -162,6 +167,7 @@ def _plan(name: str) -> Plan:
         strategy=Strategy.GUIDED if decision else Strategy.BRIDGE,
         form="decision" if decision else "dialect",
         dialect=dialect.name,
+        reasoning_open=reasoning_open,
     )
 
 
@@ -210,6 +216,7 @@ class Lines:
             self._reader,
             dialect=_word(given, "dialect", self._reader.dialect),
             finish=_word(given, "finish", self._reader.finish),
+            reasoning=self._reader.reasoning,
         )
         return reader.read(text, compiled(self._tools if tools is None else encode(tools)))[0]
 
@@ -227,7 +234,13 @@ def run(options: Namespace) -> int:
     """Run the command."""
     tools = NO_TOOLS if options.tools is None else read_bytes(options.tools)
     toolset = _declared(options.tools, tools)  # a bad file is one error, not one a line
-    reader = Reader(dialect=options.dialect, finish=options.finish, step=options.stream, explain=options.explain)
+    reader = Reader(
+        dialect=options.dialect,
+        finish=options.finish,
+        step=options.stream,
+        explain=options.explain,
+        reasoning=options.reasoning,
+    )
     if options.jsonl:
         return _run_lines(options.file, Lines(tools, reader))
     try:

@@ -67,6 +67,12 @@ def _add_extract(commands: Commands) -> None:
     extract.add_argument("--tools", metavar="FILE", help="the declared tools, a list as in OpenAI's `tools`")
     extract.add_argument("--finish", default="stop", metavar="WORD", help="how it ended: stop (default), length, cut")
     extract.add_argument("--stream", type=positive, metavar="N", help="feed N characters at a time")
+    extract.add_argument(
+        "--reasoning",
+        default="marked",
+        metavar="WORD",
+        help="open: the text begins inside reasoning that the prompt has opened (default marked)",
+    )
     extract.add_argument("--explain", action="store_true", help="say on standard error which rule fired where")
     extract.add_argument("--jsonl", action="store_true", help="read and write one JSON object a line")
 

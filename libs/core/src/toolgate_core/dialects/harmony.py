@@ -19,7 +19,7 @@ from toolgate_core.dialects.typescript import namespace
 from toolgate_core.dialects.writing import harmless, writer
 
 GRAMMAR = MessageGrammar(
-    tokens=("<|channel|>", "<|start|>", " to=functions.", "\nto=functions."),
+    tokens=("<|channel|>", "<|start|>", "assistant<|channel|>", " to=functions.", "\nto=functions."),
     close_tokens=("<|end|>", "<|call|>", "<|return|>"),
     special=True,
     begins=r"(?:assistant)?(?:analysis|commentary) to=functions\.",

@@ -25,7 +25,7 @@ MAX_HEADER = 512
 
 _ITEM = (
     r"(?:<\|start\|>\s{0,16}(?:(?P<role>[\w.-]+)(?=[\s<]))?|<\|channel\|>\s{0,16}(?P<channel>[a-z]+)"
-    r"|to=(?P<to>[^\s<{]+)(?=[\s<{])|<\|constrain\|>\s{0,16}\w*|(?:json|code)(?=[\s<{]))"
+    r"|assistant(?=<\|channel\|>)|to=(?P<to>[^\s<{]+)(?=[\s<{])|<\|constrain\|>\s{0,16}\w*|(?:json|code)(?=[\s<{]))"
 )
 _WORD = r"(?P<word>(?:assistant)?(?P<channel>analysis|commentary|final))"
 _ITEMS = rf"(?:\s{{0,16}}{_ITEM}){{0,8}}"

@@ -126,7 +126,8 @@ class Parameters:
             ends=ends,
             call=call,
             schema=schema,
-            declared={name: schema for name, schema in self.declared.items() if name not in self._seen},
+            declared=self.declared,
+            seen=self._seen,
             raw=raw,
         )
 

@@ -152,17 +152,14 @@ class Scan:
                 return fence, start, start + size
             return None, start, start + size
         key = text[start:stop].lower()
+        for marker in self._triggers.behind.get(key, ()):  # markers whose lead is not their beginning
+            first = stop - len(marker)
+            if first >= 0 and text[first:stop].lower() == marker:
+                return table[marker], first, stop
         entry = table.get(key) or table.get(key.rstrip(_CLOSE_SPACE))
         if entry is None and (suffixed := _SUFFIX.match(key)):
             entry = table.get(suffixed[1])
-        if entry is not None:
-            return entry, start, stop
-        before = next(
-            size
-            for size in range(1, min(self._triggers.longest, start + 1))
-            if text[start - size : stop].lower() in table
-        )  # the pattern has looked behind
-        return table[text[start - before : stop].lower()], start - before, stop
+        return entry or Entry(), start, stop
 
     def _may_become(self, text: str, start: int) -> bool:
         rest = text[start : start + self._triggers.longest].lower()

@@ -42,6 +42,7 @@ class Triggers(Struct, frozen=True):
     """All markers of a choice of dialects, ready to be searched for."""
 
     leads: dict[str, re.Pattern[str]]
+    behind: dict[str, tuple[str, ...]]
     table: dict[str, Entry]
     heads: tuple[tuple[regex.Pattern[str], Entry], ...]
     prefixes: dict[str, tuple[tuple[int, ...], frozenset[str]]]
@@ -117,6 +118,14 @@ def _prefixes(table: dict[str, Entry], whole: frozenset[str]) -> dict[str, tuple
     }
 
 
+def _behind(table: dict[str, Entry]) -> dict[str, tuple[str, ...]]:
+    """Return the markers whose lead is not their beginning, by what they are from the lead on, the longest first."""
+    found: dict[str, list[str]] = {}
+    for marker in sorted(filter(_lead, table), key=len, reverse=True):
+        found.setdefault(marker[_lead(marker) :], []).append(marker)
+    return {rest: tuple(markers) for rest, markers in found.items()}
+
+
 def _head(pattern: str) -> regex.Pattern[str]:
     return regex.compile(rf"\s*(?:{pattern})")
 
@@ -134,6 +143,7 @@ def triggers(active: Active) -> Triggers:
     leads, known = _patterns(table, tags, closes), _prefixes(table, tags | closes)
     return Triggers(
         leads=leads,
+        behind=_behind(table),
         table=table,
         heads=(
             *((_head(grammar.begins), Entry((grammar,))) for grammar in grammars if grammar.begins),

@@ -44,6 +44,7 @@ class Value:
         call: Call | None,
         schema: JsonValue,
         declared: JsonObject,
+        seen: set[str],
         raw: bool,
     ) -> None:
         self._reading = reading
@@ -53,6 +54,7 @@ class Value:
         self._ends = ends
         self._call = call
         self._declared = declared
+        self._seen = seen
         self.streams = call is not None and (raw or streams(schema))
         self._held: StringIO | None = None
         self._gap = ""
@@ -151,10 +153,11 @@ class Value:
             found = match.groupdict()
             key = found.get("key") or found.get("property")
             if found.get("property") is not None:
-                return key in self._declared
+                return key in self._declared and key not in self._seen
             if key is None:
                 key = attribute(found.get("inside") or "", self._grammar.key_attribute)
-            if sure or self._line_start or (key or "").strip() in self._declared:
+            known = (key or "").strip() in self._declared if self._declared else self._line_start
+            if sure or known:
                 return True
         if (yield from cursor.comes(mark.ends.close if sure else mark.ends.confirmed, window=MAX_TAG)):
             return True

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 _SUFFIX = re.compile(r":\d+$")
+_NUMBERED = re.compile(r"(?:functions_)?(.+)_\d+\Z")
 _PREFIX = "functions."
 
 
@@ -24,6 +25,12 @@ def index(names: Iterable[str]) -> dict[str, str]:
 def fold(name: str) -> str:
     """Return `name` without case and punctuation."""
     return "".join(filter(str.isalnum, name.casefold()))
+
+
+def unnumbered(name: str) -> str:
+    """Return a name without the number that some models hang on it (`functions_F_0` for F)."""
+    match = _NUMBERED.match(name)
+    return match[1] if match else name
 
 
 def steps(raw: str) -> Iterator[tuple[str, str]]:

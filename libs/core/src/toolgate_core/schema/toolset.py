@@ -90,7 +90,8 @@ class Toolset:
         """Return the tool that a model meant by `raw_name`, and tags of what had to be cleaned or matched.
 
         The exact name; else the name without leaked special tokens, white space, `functions.` and `:N`; else the one
-        tool whose name is the same but for case and punctuation. None rather than a guess.
+        tool whose name is the same but for case and punctuation; else the name without a number behind it. None rather
+        than a guess.
         """
         tool = self._tools.get(raw_name)
         if tool is not None:
@@ -102,7 +103,10 @@ class Toolset:
             if name in self._tools:
                 return self._tools[name], tags
         match = self._folded.get(names.fold(name))
-        return (self._tools[match], (*tags, "name_case")) if match is not None else (None, ())
+        if match is not None:
+            return self._tools[match], (*tags, "name_case")
+        bare = self._tools.get(names.unnumbered(name))
+        return (bare, (*tags, "name_suffix")) if bare is not None else (None, ())
 
 
 def _compile(definition: ToolDefinition, place: int) -> Tool:
