@@ -30,7 +30,7 @@ class Literal:
         self.fence = state.fence
         self.ticks = state.ticks
         self.line = state.line
-        self.adjacent = bool(state.ticks) and state.line.endswith("`" * state.ticks)
+        self.adjacent = self._behind_run()
 
     def prefix(self, text: str, base: int, at: int) -> str:
         """Return the current line up to `at`; `base` is where the text begins that `line` does not know yet."""
@@ -68,9 +68,13 @@ class Literal:
             self.fence, self.ticks = marks, 0
         elif marks[0] == "`":
             self._toggle(len(marks))
-        self.adjacent = self.ticks > 0 and marks[0] == "`"
         self.line = self.prefix(text, base, stop)
+        self.adjacent = self._behind_run()
         return True
+
+    def _behind_run(self) -> bool:
+        """Whether the run that opened the inline span stands right before this place, as far as the line is known."""
+        return self.ticks > 0 and len(self.line) < MAX_LINE and self.line.endswith("`" * self.ticks)
 
     def _toggle(self, size: int) -> None:
         if not self.ticks:

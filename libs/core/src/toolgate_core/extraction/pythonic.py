@@ -78,6 +78,8 @@ def _line_ends(reading: Reading, *, sure: bool) -> Steps[bool]:
     """Whether a list that no marker announces ends its line: otherwise it may be a link, or part of a sentence."""
     if (yield from reading.cursor.comes(_LINE_END, window=64)) is not None:
         return True
+    if reading.cursor.end is None:  # more white space than a line ends with, and what follows it is not known
+        return False
     return (reading.stopped or sure) and not reading.cursor.text[reading.cursor.pos :].strip()
 
 

@@ -132,13 +132,15 @@ class Scan:
         return nearest
 
     def _found(self, text: str, place: int, pos: int) -> tuple[Entry | None, int, int] | None:
-        """Return what stands at a lead (see `_read`); none if nothing does, or its beginning has gone out as text."""
+        """Return what stands at a lead (see `_read`); none if nothing does."""
         match = self._triggers.leads[text[place]].match(text, place)
-        found = self._read(match) if match is not None else None
-        return found if found is not None and found[1] >= pos else None
+        return None if match is None else self._read(match, pos)
 
-    def _read(self, match: re.Match[str]) -> tuple[Entry | None, int, int]:
-        """Return what was found (nothing: a run of backticks or tildes) and where it stands."""
+    def _read(self, match: re.Match[str], pos: int) -> tuple[Entry | None, int, int]:
+        """Return what was found (nothing: a run of backticks or tildes) and where it stands.
+
+        A marker whose beginning has been read already, before `pos`, is not there any more.
+        """
         start, stop = match.span()
         table = self._triggers.table
         text = match.string
@@ -154,7 +156,7 @@ class Scan:
         key = text[start:stop].lower()
         for marker in self._triggers.behind.get(key, ()):  # markers whose lead is not their beginning
             first = stop - len(marker)
-            if first >= 0 and text[first:stop].lower() == marker:
+            if first >= pos and text[first:stop].lower() == marker:
                 return table[marker], first, stop
         entry = table.get(key) or table.get(key.rstrip(_CLOSE_SPACE))
         if entry is None and (suffixed := _SUFFIX.match(key)):
@@ -214,7 +216,7 @@ class Scan:
             return False
         if pattern.match(text, stop) is not None:
             return True
-        return None if not ended and self._may_become(text, stop) else False
+        return None if not ended and self._partial(text, stop) == stop else False
 
     def _inert(self, entry: Entry, text: str, span: tuple[int, int, int], *, ended: bool) -> int | None:
         """Return where to go on if the marker means nothing there; 0 if it is live, none if more must tell."""
