@@ -216,7 +216,9 @@ class Scan:
             return False
         if pattern.match(text, stop) is not None:
             return True
-        return None if not ended and self._partial(text, stop) == stop else False
+        if self._partial(text, stop) > stop:
+            return False
+        return True if ended else None  # at the end of a text it is another marker that was cut
 
     def _inert(self, entry: Entry, text: str, span: tuple[int, int, int], *, ended: bool) -> int | None:
         """Return where to go on if the marker means nothing there; 0 if it is live, none if more must tell."""
