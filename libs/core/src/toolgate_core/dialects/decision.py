@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toolgate_core.dialects import hermes, prompt
+from toolgate_core.dialects import prompt
 from toolgate_core.dialects.base import DecisionGrammar, Dialect, EnvelopeGrammar, Writer, WrittenCall
-from toolgate_core.jsontext import encode_str
+from toolgate_core.dialects.writing import envelope, result_object, schemas, worked
 from toolgate_core.messages import ToolChoice, ToolDefinition
 
 GRAMMAR = DecisionGrammar(
@@ -25,22 +25,19 @@ GRAMMAR = DecisionGrammar(
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return the decision to make these calls."""
-    items = ", ".join(hermes.envelope(call.name, call.arguments) for call in calls)
+    items = ", ".join(map(envelope, calls))
     return f'{{"action": "call", "calls": [{items}]}}'
 
 
 def render_result(name: str, call_id: str, content: str) -> str:
     """Return a result as JSON, in which markup is harmless."""
-    body = hermes.harmless(encode_str({"name": name, "tool_call_id": call_id, "content": content}))
-    return f"<tool_result>\n{body}\n</tool_result>"
+    return f"<tool_result>\n{result_object(name, call_id, content)}\n</tool_result>"
 
 
 def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: bool) -> str:
     """Return the system block."""
     allowed = prompt.permitted(tools, choice)
-    lines = "\n".join(prompt.definition(tool) for tool in allowed)
-    example = (allowed or list(tools))[0] if tools else None
-    real = render_calls([WrittenCall(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
+    example, real = worked(render_calls, allowed or tools)
     answer = (
         ""
         if choice.forced
@@ -52,7 +49,7 @@ To answer without a tool:
     return f"""You decide what happens next: call tools, or answer.
 You have these tools, with JSON Schemas of their parameters:
 <tools>
-{lines}
+{schemas(allowed)}
 </tools>
 
 Write exactly one JSON object and nothing else: no text before or after it, no code fence.
@@ -60,7 +57,7 @@ Write exactly one JSON object and nothing else: no text before or after it, no c
 To call tools:
 {{"action": "call", "calls": [{{"name": "TOOL_NAME", "arguments": {{"PARAMETER_NAME": "VALUE"}}}}]}}
 
-For example, a call to {example.name if example else "a tool"}:
+For example, a call to {example or "a tool"}:
 {real}
 {answer}
 Results of calls come back in <tool_result> blocks.

@@ -20,7 +20,8 @@ from toolgate_core.dialects import prompt
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, Writer, WrittenCall
 from toolgate_core.dialects.inert import inert
 from toolgate_core.dialects.patterns import bare_tag, close_tag, open_tag
-from toolgate_core.jsontext import JsonValue, decode, encode_str
+from toolgate_core.dialects.writing import plain, worked
+from toolgate_core.jsontext import JsonValue, decode
 from toolgate_core.messages import ToolChoice, ToolDefinition
 
 _NAMESPACE = "antml:|atem:|minimax:"
@@ -55,7 +56,7 @@ def escape(text: str) -> str:
 
 
 def _value(value: JsonValue) -> str:
-    text = value if isinstance(value, str) else encode_str(value)
+    text = plain(value)
     if _EDGE_SPACE.search(text):  # a line break at an edge would be taken for layout
         return "<![CDATA[" + text.replace("]]>", "]]]]><![CDATA[>") + "]]>"
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -87,8 +88,7 @@ def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: 
     """Return the system block."""
     allowed = prompt.permitted(tools, choice)
     definitions = "\n".join(f"<function>{prompt.definition(tool)}</function>" for tool in allowed)
-    example = (allowed or list(tools))[0] if tools else None
-    real = render_calls([WrittenCall(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
+    example, real = worked(render_calls, allowed or tools)
     return f"""In this environment you have access to a set of tools.
 Here they are, with JSON Schemas of their parameters:
 <functions>
@@ -102,7 +102,7 @@ Call tools by writing a block like this:
 </invoke>
 </function_calls>
 
-For example, a call to {example.name if example else "a tool"}:
+For example, a call to {example or "a tool"}:
 {real}
 
 String and number values stand as they are, without quotes; lists and objects are JSON. One block may hold several

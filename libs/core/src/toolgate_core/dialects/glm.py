@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from toolgate_core.dialects import hermes
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.tagging import guarded, tagged
-from toolgate_core.dialects.writing import SIGNATURES, envelope, wrapped, writer
+from toolgate_core.dialects.writing import SIGNATURES, wrapped, writer
 
 GRAMMAR = TaggedGrammar(
     tags=("tool_call",),
@@ -42,7 +43,7 @@ def _element(key: str, text: str) -> str:
 def _call(call: WrittenCall) -> str:
     arguments = tagged(call, GRAMMAR, _element)
     if arguments is None:
-        return f"<tool_call>\n{envelope(call)}\n</tool_call>"
+        return hermes.render_calls([call])
     return f"<tool_call>{call.name}\n{arguments}</tool_call>"
 
 

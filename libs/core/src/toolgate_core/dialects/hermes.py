@@ -13,44 +13,29 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects import prompt
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Writer, WrittenCall
-from toolgate_core.jsontext import encode_str
+from toolgate_core.dialects.writing import envelope, json_lines, result_object, worked
 from toolgate_core.messages import ToolChoice, ToolDefinition
 
 GRAMMAR = EnvelopeGrammar(tags=("tool_call",), close_tags=("tool_call",), yaml=True)
 
 
-def envelope(name: str, arguments: str) -> str:
-    """Return one call as JSON; `arguments` stays as it is written, but can't close a tag."""
-    return f'{{"name": {encode_str(name)}, "arguments": {harmless(arguments)}}}'
-
-
-def harmless(text: str) -> str:
-    """Return JSON text that says the same without `<`, which only strings can hold."""
-    return text.replace("<", "\\u003c")
-
-
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one block per call."""
-    return "\n".join(f"<tool_call>\n{envelope(call.name, call.arguments)}\n</tool_call>" for call in calls)
+    return "\n".join(f"<tool_call>\n{envelope(call)}\n</tool_call>" for call in calls)
 
 
 def render_result(name: str, call_id: str, content: str) -> str:
     """Return a result as JSON, in which markup is harmless."""
-    body = harmless(encode_str({"name": name, "tool_call_id": call_id, "content": content}))
-    return f"<tool_response>\n{body}\n</tool_response>"
+    return f"<tool_response>\n{result_object(name, call_id, content)}\n</tool_response>"
 
 
 def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: bool) -> str:
     """Return the system block."""
     allowed = prompt.permitted(tools, choice)
-    lines = "\n".join(f'{{"type": "function", "function": {prompt.definition(tool)}}}' for tool in allowed)
-    example = (allowed or list(tools))[0] if tools else None
-    real = render_calls([WrittenCall(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
+    example, real = worked(render_calls, allowed or tools)
     return f"""You are a function calling AI model.
 You are provided with function signatures within <tools></tools> XML tags:
-<tools>
-{lines}
-</tools>
+{json_lines(allowed)}
 
 For each function call, return a JSON object with the function's name and its arguments within <tool_call></tool_call>
 XML tags:
@@ -58,7 +43,7 @@ XML tags:
 {{"name": "FUNCTION_NAME", "arguments": {{"ARGUMENT_NAME": "VALUE"}}}}
 </tool_call>
 
-For example, a call to {example.name if example else "a function"}:
+For example, a call to {example or "a function"}:
 {real}
 
 Write one <tool_call> block per call. Results come back in <tool_response></tool_response> XML tags.

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toolgate_core.dialects import prompt
+from toolgate_core.dialects import hermes, prompt
 from toolgate_core.dialects.base import Dialect, Reasoning, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.tagging import tagged
-from toolgate_core.dialects.writing import envelope, wrapped, writer
+from toolgate_core.dialects.writing import wrapped, writer
 from toolgate_core.messages import ToolDefinition
 
 GRAMMAR = TaggedGrammar(
@@ -48,7 +48,7 @@ def _element(key: str, text: str) -> str:
 def _call(call: WrittenCall) -> str:
     arguments = tagged(call, GRAMMAR, _element)
     if arguments is None:
-        return f"<tool_call>\n{envelope(call)}\n</tool_call>"
+        return hermes.render_calls([call])
     return f"<|tool_call:start|>{call.name}\n{arguments}<|tool_call:end|>"
 
 

@@ -53,10 +53,14 @@ def json_list(tools: Sequence[ToolDefinition]) -> str:
     return "[" + ", ".join(map(prompt.definition, tools)) + "]"
 
 
+def result_object(name: str, call_id: str, content: str) -> str:
+    """Return a result as one JSON object that can't close a tag."""
+    return harmless(encode_str({"name": name, "tool_call_id": call_id, "content": content}))
+
+
 def tool_response(name: str, call_id: str, content: str) -> str:
     """Return a result as JSON in `<tool_response>`, in which markup is harmless."""
-    body = harmless(encode_str({"name": name, "tool_call_id": call_id, "content": content}))
-    return f"<tool_response>\n{inert(body)}\n</tool_response>"
+    return f"<tool_response>\n{inert(result_object(name, call_id, content))}\n</tool_response>"
 
 
 def wrapped(before: str, after: str) -> Callable[[str, str, str], str]:
@@ -66,6 +70,13 @@ def wrapped(before: str, after: str) -> Callable[[str, str, str], str]:
         return f"{before}{inert(content, before.strip(), after.strip())}{after}"
 
     return result
+
+
+def worked(calls: Callable[[Sequence[WrittenCall]], str], tools: Sequence[ToolDefinition]) -> tuple[str, str]:
+    """Return the name of the first tool and a call to it, as `calls` writes it; empty without a tool."""
+    if not tools:
+        return "", ""
+    return tools[0].name, calls([WrittenCall(tools[0].name, encode_str(prompt.example_arguments(tools[0])))])
 
 
 def writer(
@@ -93,11 +104,10 @@ def writer(
     def tools_block(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: bool) -> str:
         allowed = prompt.permitted(tools, choice)
         sample = calls([WrittenCall("TOOL_NAME", '{"PARAMETER_NAME": "VALUE"}')])
-        example = (allowed or list(tools))[0] if tools else None
-        real = calls([WrittenCall(example.name, encode_str(prompt.example_arguments(example)))]) if example else ""
+        example, real = worked(calls, allowed or tools)
         return (
             f"{intro}\n{definitions(allowed)}\n\n{form}\n{sample}\n\n"
-            f"For example, a call to {example.name if example else 'a tool'}:\n{real}\n\n"
+            f"For example, a call to {example or 'a tool'}:\n{real}\n\n"
             f"{note}\n\nRules:\n{prompt.rules(choice, parallel=parallel)}"
         )
 
