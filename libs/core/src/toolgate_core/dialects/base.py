@@ -229,7 +229,7 @@ class Reasoning(Struct, frozen=True, kw_only=True):
         open: the marker that begins them.
         close: the marker that ends them.
         lead: a pattern of what follows the opening marker and belongs to it.
-        special: the markers are special tokens: they mean what they say wherever they stand.
+        special: the markers are special tokens: they count in code, too, but not in the middle of a sentence.
         auto: the markers cannot be ordinary prose, so that they count even where nobody asked for the dialect.
     """
 
@@ -274,7 +274,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
         grammars: how its calls are read, the likeliest first.
         writer: how prompts and histories are written in it.
         reasoning: how its models mark their thoughts, beyond `<think>`.
-        wraps: markers around ordinary text, which vanish wherever they stand.
+        wraps: markers around ordinary text; they vanish where a text or a line begins, beside other markers, at the
+            end of a text, and anywhere once one has.
         ends: tokens that end a turn, which vanish at the end of a text and behind a call.
         heads: patterns of what vanishes where a text begins.
         aliases: other names of it, such as those of vLLM's and SGLang's parsers.
