@@ -57,7 +57,7 @@ class Server:
         self._service = service
         self._log = log
         self._server = grpc.aio.server(
-            options=server_options(settings.max_message_bytes), maximum_concurrent_rpcs=settings.max_concurrent_calls
+            options=server_options(settings), maximum_concurrent_rpcs=settings.max_concurrent_calls
         )
         self._health = health.aio.HealthServicer()
         self._name = descriptor.full_name
@@ -99,17 +99,29 @@ def _bind_once(host: str, port: int) -> None:
     socket.create_server((host, port), family=family).close()
 
 
-def server_options(max_message_bytes: int) -> list[tuple[str, int]]:
+def server_options(settings: GrpcSettings) -> list[tuple[str, int]]:
     """Return the options of every server."""
     return [
-        ("grpc.max_send_message_length", max_message_bytes),
-        ("grpc.max_receive_message_length", max_message_bytes),
+        *_connection_age(settings),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
         # A second process on the same port is a mistake; without this it would silently take half of the calls.
         ("grpc.so_reuseport", 0),
         # Clients ping every 10 seconds; gRPC's default closes connections that ping more often than every 5 minutes.
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.http2.max_ping_strikes", 0),
+    ]
+
+
+def _connection_age(settings: GrpcSettings) -> list[tuple[str, int]]:
+    """Return what sends clients back to DNS, which is all that shows them new replicas (grpc/grpc#12295)."""
+    if not settings.max_connection_age_s:
+        return []
+    return [
+        ("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 1000)),
+        # gRPC cuts what still runs after this; no call may last longer anyway.
+        ("grpc.max_connection_age_grace_ms", int(settings.max_call_s * 1000)),
     ]
 
 

@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     drain_s: float = setting(
         20.0, "How long requests in flight may go on after SIGTERM.", unit="seconds", ge=0, le=3600
     )
+    health_grace_s: float = setting(
+        0.0,
+        "How long to go on serving after SIGTERM while health says no, so that clients and load balancers notice.",
+        unit="seconds",
+        ge=0,
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -104,8 +110,11 @@ class GrpcSettings(Settings):
     )
     max_concurrent_calls: int = setting(1000, "Calls served at once; more are refused.", unit="calls", ge=1)
     max_call_s: float = setting(600.0, "No call lasts longer, whatever its deadline.", unit="seconds", gt=0)
-    health_grace_s: float = setting(
-        0.0, "How long to go on serving after health says NOT_SERVING, so that clients notice.", unit="seconds", ge=0
+    max_connection_age_s: float = setting(
+        0.0,
+        "How long a client keeps a connection before it has to look for new replicas; 0: for ever.",
+        unit="seconds",
+        ge=0,
     )
 
 

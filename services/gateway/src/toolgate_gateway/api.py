@@ -65,9 +65,16 @@ class Api:
         """Say that the process serves; nothing else is asked."""
         return _json({"status": "ok"})
 
+    async def ready(self) -> Response:
+        """Say whether new requests are welcome; no upstream and no service is asked, since all replicas share them."""
+        if self._gateway.ready:
+            return _json({"status": "ok"})
+        return _json({"status": "leaving" if self._gateway.leaving else "starting"}, status=503)
+
     async def stats(self) -> Response:
-        """Show the counts since the start."""
-        return _json(self._gateway.stats.json())
+        """Show the counts since the start, and how each upstream's replicas are loaded now."""
+        gateway = self._gateway
+        return _json({**gateway.stats.json(), "upstreams": gateway.loads()})
 
     async def tools(self) -> Response:
         """List the executor's tools, in the form of a request's `tools`."""
@@ -132,7 +139,7 @@ def build(gateway: Gateway) -> FastAPI:
         app.api_route(f"{prefix}/v1/chat/completions", methods=_NOT_POST)(_only_post)
     app.get("/health")(api.health)
     app.get("/livez")(api.alive)
-    app.get("/readyz")(api.alive)
+    app.get("/readyz")(api.ready)
     app.get("/stats")(api.stats)
     app.get("/tools")(api.tools)
     app.post("/tools/{name}")(api.run_tool)
@@ -155,6 +162,7 @@ async def _background(gateway: Gateway) -> AsyncIterator[None]:
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+        await gateway.aclose()
 
 
 async def _only_post() -> Response:
@@ -180,8 +188,8 @@ def _failure(error: ApiError) -> Response:
     return Response(error.body(), error.status, headers, "application/json")
 
 
-def _json(value: JsonObject) -> Response:
-    return Response(encode(value), media_type="application/json")
+def _json(value: JsonObject, *, status: int = 200) -> Response:
+    return Response(encode(value), status, media_type="application/json")
 
 
 async def _bounded(request: Request, limit: int) -> bytes:

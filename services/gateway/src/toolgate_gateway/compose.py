@@ -9,16 +9,22 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from toolgate_runtime.channel import Channel
+from toolgate_runtime.logs import Log
 from toolgate_runtime.metrics import new_registry, toolgate_version
 from toolgate_runtime.ports import EXECUTOR, EXTRACTOR, TRANSFORMER
 from toolgate_runtime.remote import RemoteExecutor, RemoteExtractor, RemoteHealth, RemoteTransformer
 from toolgate_runtime.settings import SettingsError
 
-from toolgate_gateway.deps import Deps
+from toolgate_gateway.deps import Deps, Finding
+from toolgate_gateway.discovery.kubernetes import Kubernetes
 from toolgate_gateway.providers import create_provider
 from toolgate_gateway.providers.base import Provider
+from toolgate_gateway.providers.replicas import Replicas
 from toolgate_gateway.providers.upstream import UpstreamConfig
 from toolgate_gateway.settings import GatewaySettings
+
+_POD_CONNECT_S = 2.0
+"""A pod that takes longer to accept a connection is gone; another one is asked."""
 
 
 def new_id() -> str:
@@ -33,17 +39,40 @@ def providers(settings: GatewaySettings) -> dict[str, Provider]:
         try:
             config = UpstreamConfig(
                 name=name,
-                url=place.url,
+                url=place.url or place.urls[0],
                 api_key=place.key(),
                 provider=place.provider,
                 read_timeout_s=place.read_timeout_s or settings.request_timeout_ms / 1000,
                 max_connections=place.max_connections,
                 headers=place.headers,
             )
-            built[name] = create_provider(config)
+            if place.urls:
+                built[name] = Replicas(config, place.urls, create_provider, balance=place.balance, clock=time.monotonic)
+            else:
+                built[name] = create_provider(config)
         except (OSError, ValueError) as error:
             raise SettingsError(f"upstreams: {name}: {error}") from error
     return built
+
+
+def finding(settings: GatewaySettings) -> Finding | None:
+    """Return where upstreams are found while the gateway runs, if anywhere."""
+    if settings.discovery == "none":
+        return None
+    log = Log(show_content=settings.log_content)
+    discovery = Kubernetes(namespace=settings.discovery_namespace, release=settings.discovery_release, log=log)
+    return Finding(discovery, lambda name: _found_upstream(name, settings))
+
+
+def _found_upstream(name: str, settings: GatewaySettings) -> Replicas:
+    config = UpstreamConfig(
+        name=name,
+        url="http://pod",  # each replica brings its own
+        api_key=settings.discovery_api_key.get_secret_value() or None,
+        read_timeout_s=settings.request_timeout_ms / 1000,
+        connect_timeout_s=_POD_CONNECT_S,
+    )
+    return Replicas(config, (), create_provider, balance=settings.discovery_balance, clock=time.monotonic)
 
 
 @asynccontextmanager
@@ -70,4 +99,5 @@ async def remote_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
             new_id=new_id,
             version=toolgate_version(),
             instance=socket.gethostname(),
+            finding=finding(settings),
         )

@@ -77,6 +77,10 @@ class Family(Generic[T]):
             child = self._children[values] = self._make()
         return child
 
+    def remove(self, *values: str) -> None:
+        """Forget a child, if it is there."""
+        self._children.pop(values, None)
+
     def create(self, *values: Sequence[str]) -> None:
         """Create the child of every combination of label values, at 0."""
         for labels in itertools.product(*values):

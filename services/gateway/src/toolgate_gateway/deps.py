@@ -8,7 +8,16 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from toolgate_runtime.ports import ExecutorPort, ExtractorPort, HealthPort, TransformerPort
 
+from toolgate_gateway.discovery.kubernetes import Discovery
 from toolgate_gateway.providers.base import Provider
+from toolgate_gateway.providers.replicas import Replicas
+
+
+class Finding(Struct, frozen=True):
+    """Who finds upstreams, and what makes one of a name: without replicas, which come and go."""
+
+    discovery: Discovery
+    create: Callable[[str], Replicas]
 
 
 class Deps(Struct, frozen=True, kw_only=True):
@@ -16,6 +25,7 @@ class Deps(Struct, frozen=True, kw_only=True):
 
     Attributes:
         providers: one per upstream, by the upstream's name, in the order in which they are asked for models.
+        finding: where upstreams are found while the gateway runs; None: nowhere.
         transformer: the prompt-transformer.
         extractor: the extractor.
         executor: the tool-executor.
@@ -39,3 +49,4 @@ class Deps(Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     version: str
     instance: str
+    finding: Finding | None = None

@@ -12,6 +12,8 @@ from toolgate_core.vocabulary import AttemptOutcome, Reason, RequestOutcome, Str
 from toolgate_runtime.metrics import LATENCY_BUCKETS, RPC_BUCKETS
 
 from toolgate_gateway.counting import Catalogue, Count, Spread
+from toolgate_gateway.providers.base import Provider
+from toolgate_gateway.providers.replicas import Replicas
 
 MAX_MODELS = 20
 OTHER = "other"
@@ -97,6 +99,20 @@ class GatewayMetrics:
                 self.http_seconds.labels("chat", "true" if stream else "false"),
             )
         return series
+
+    def know_upstream(self, name: str, provider: Provider) -> None:
+        """Create the series of an upstream."""
+        self.upstream_in_flight.labels(name).set(0)
+        self.upstream_healthy.labels(name).set(1)
+        if isinstance(provider, Replicas):
+            self.upstream_replicas.labels(name, "ready").source = lambda: provider.count(ready=True)
+            self.upstream_replicas.labels(name, "left_out").source = lambda: provider.count(ready=False)
+
+    def forget_upstream(self, name: str) -> None:
+        """Drop the series that tell how an upstream is now; what was counted of it stays."""
+        self.upstream_healthy.remove(name)
+        for state in ("ready", "left_out"):
+            self.upstream_replicas.remove(name, state)
 
     def attempt(self, model: str, priority: str, outcome: str, *, ok: bool) -> AttemptSeries:
         """Return the series of an attempt's end."""
@@ -234,6 +250,11 @@ class GatewayMetrics:
             "upstream",
         )
         self.upstream_in_flight = make.gauge("upstream_in_flight", "Requests to upstreams under way.", "upstream")
+        self.upstream_replicas = make.gauge(
+            "upstream_replicas",
+            "Servers of an upstream that has several: ready, or left out since they could not be reached.",
+            *("upstream", "state"),
+        )
         self.upstream_healthy = make.gauge("upstream_healthy", "1 where the models could be listed lately.", "upstream")
         self.loop_lag_seconds = make.histogram(
             "event_loop_lag_seconds", "How late the event loop is.", RPC_BUCKETS

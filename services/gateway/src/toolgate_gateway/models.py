@@ -26,10 +26,12 @@ _REFRESH_PAUSE_S = 2.0
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider, and what is configured about it."""
+    """A provider, and what is configured about it. `preset` and `policy` are for all models that it lists."""
 
     provider: Provider
     capabilities: dict[str, JsonValue] = {}
+    preset: str | None = None
+    policy: dict[str, JsonValue] = {}
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +57,7 @@ class Models:
         clock: Callable[[], float],
         created: int,
     ) -> None:
-        self._upstreams = upstreams
+        self._upstreams = dict(upstreams)
         self._clock = clock
         self._created = created
         self._cards: dict[str, dict[str, JsonObject]] = {}
@@ -67,6 +69,27 @@ class Models:
         self._failures: dict[str, UpstreamFailure] = {}
         self._asked = float("-inf")
         self._asking: asyncio.Task[None] | None = None
+        self._asked_of: frozenset[str] = frozenset()
+
+    def put(self, name: str, upstream: Upstream) -> None:
+        """Add an upstream, or say anew how its models are served. It has yet to be asked for them."""
+        self._upstreams[name] = upstream
+        self._forget_routes(name)
+
+    def drop(self, name: str) -> None:
+        """Forget an upstream and its models. Requests that have their route already keep it."""
+        for table in (self._upstreams, self._cards, self._failures):
+            table.pop(name, None)
+        self._forget_routes(name)
+
+    def _forget_routes(self, upstream: str) -> None:
+        self._named = {name: route for name, route in self._named.items() if route.upstream != upstream}
+        self._discovered = {name: route for name, route in self._discovered.items() if route.upstream != upstream}
+        self._relist()
+
+    def unlisted(self) -> bool:
+        """Whether an upstream's models are not known, or not as they are now."""
+        return any(name not in self._cards or name in self._failures for name in self._upstreams)
 
     @property
     def labels(self) -> list[str]:
@@ -98,26 +121,34 @@ class Models:
 
     async def refresh(self) -> None:
         """Ask all upstreams for their models; who asks meanwhile waits for the same answers."""
-        if self._asking is None:
-            self._asking = asyncio.get_running_loop().create_task(self._ask())
-        # One caller's end must not end the others' wait.
-        await asyncio.shield(self._asking)
+        while True:
+            if self._asking is None:
+                self._asked_of = frozenset(self._upstreams)
+                self._asking = asyncio.get_running_loop().create_task(self._ask(dict(self._upstreams)))
+            asked_of = self._asked_of
+            # One caller's end must not end the others' wait.
+            await asyncio.shield(self._asking)
+            if self._upstreams.keys() <= asked_of:
+                return
 
-    async def _ask(self) -> None:
+    async def _ask(self, upstreams: Mapping[str, Upstream]) -> None:
         try:
-            await asyncio.gather(*(self._ask_one(name) for name in self._upstreams))
+            await asyncio.gather(*(self._ask_one(name, upstream) for name, upstream in upstreams.items()))
         finally:
             self._asked = self._clock()
             self._asking = None
+        self._relist()
+
+    def _relist(self) -> None:
+        """Make the routes of what is configured and listed."""
         self._configure()
         listed = {model: name for name in reversed(list(self._upstreams)) for model in self._cards.get(name, {})}
-        self._discovered = {
-            model: self._discovered.get(model) or self._route(model, model, listed[model], None, {})
-            for model in sorted(listed)
-        }
+        self._discovered = {model: self._discovered_as(model, listed[model]) for model in sorted(listed)}
 
-    async def _ask_one(self, name: str) -> None:
-        answer = await self._upstreams[name].provider.models()
+    async def _ask_one(self, name: str, upstream: Upstream) -> None:
+        answer = await upstream.provider.models()
+        if name not in self._upstreams:
+            return
         if isinstance(answer, UpstreamFailure):
             self._failures[name] = answer
             return
@@ -138,7 +169,8 @@ class Models:
         known = self._discovered.get(model)
         if known is not None and known.upstream == upstream:
             return known
-        return self._route(model, model, upstream, None, {})
+        told = self._upstreams[upstream]
+        return self._route(model, model, upstream, told.preset, told.policy)
 
     def _take_any(self, name: str) -> Route | None:
         """Send an unknown name to an upstream that has no list of models; it will say whether it knows it."""
@@ -155,10 +187,13 @@ class Models:
 
     def _configure(self) -> None:
         """Make the aliases' routes; again after a listing, which may tell more of what an upstream can do."""
+        before, self._configured = self._configured, {}
         for alias, config in self._aliases.items():
             upstream = config.upstream or next(iter(self._upstreams))
+            if upstream not in self._upstreams:
+                continue  # it may be found later
             route = self._route(alias, config.model or alias, upstream, config.preset, config.policy)
-            known = self._configured.get(alias)
+            known = before.get(alias)
             self._configured[alias] = msgspec.structs.replace(route, memory=known.memory) if known else route
 
     def _route(

@@ -19,6 +19,8 @@ from uvicorn._types import ASGIApplication
 
 from toolgate_gateway.app import App, create_app
 from toolgate_gateway.deps import Deps
+from toolgate_gateway.exchange import Headers, Scope, Send
+from toolgate_gateway.lifeline import Receive
 from toolgate_gateway.settings import GatewaySettings
 
 _BACKLOG = 2048
@@ -69,7 +71,8 @@ async def serve(
             app = _app(settings, deps)
             bound = Ports(listener.getsockname()[1], metrics)
             with gathered():
-                await _run(_Server(settings, app), listener, bound, stop or _on_signals(), ready)
+                end = _Ending(app, settings.health_grace_s, stop or _on_signals())
+                await _run(_Server(settings, end), listener, bound, end, ready)
 
 
 def _app(settings: GatewaySettings, deps: Deps) -> App:
@@ -95,11 +98,11 @@ async def _run(
     server: _Server,
     listener: socket.socket,
     bound: Ports,
-    stop: asyncio.Event,
+    end: _Ending,
     ready: Callable[[Ports], Awaitable[None]] | None,
 ) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    watching = asyncio.create_task(_stop_when(stop, server))
+    watching = asyncio.create_task(end.begin(server))
     starting = asyncio.create_task(server.up.wait())
     try:
         await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
@@ -117,11 +120,6 @@ async def _run(
         watching.cancel()
 
 
-async def _stop_when(stop: asyncio.Event, server: _Server) -> None:
-    await stop.wait()
-    server.should_exit = True
-
-
 def _on_signals() -> asyncio.Event:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -129,10 +127,48 @@ def _on_signals() -> asyncio.Event:
     return stop
 
 
+class _Ending:
+    """The app, and how its end begins.
+
+    Before connections are closed, readiness says no and each answer asks its client for a new connection, so that load
+    balancers and clients go elsewhere while what they still send is served.
+    """
+
+    def __init__(self, app: App, grace_s: float, stop: asyncio.Event) -> None:
+        self._app = app
+        self._grace_s = grace_s
+        self._stop = stop
+
+    async def begin(self, server: _Server) -> None:
+        """Wait for the end, announce it for the grace, and have the server stop."""
+        await self._stop.wait()
+        self._app.gateway.leaving = True
+        if self._grace_s:
+            Log().info("leaving", grace_s=self._grace_s)
+            await asyncio.sleep(self._grace_s)
+        server.should_exit = True
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer as the app does."""
+        if self._app.gateway.leaving and scope["type"] == "http":
+            return self._app(scope, receive, _closing(send))
+        return self._app(scope, receive, send)
+
+
+def _closing(send: Send) -> Send:
+    def closing(message: dict[str, object]) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            headers = [*cast("Headers", message.get("headers", ())), (b"connection", b"close")]
+            message = {**message, "headers": headers}
+        return send(message)
+
+    return closing
+
+
 class _Server(uvicorn.Server):
     """uvicorn, which says when it is up, and leaves signals alone: it would end the process by them."""
 
-    def __init__(self, settings: GatewaySettings, app: App) -> None:
+    def __init__(self, settings: GatewaySettings, app: _Ending) -> None:
         super().__init__(
             uvicorn.Config(
                 cast("ASGIApplication", app),

@@ -13,11 +13,16 @@ from toolgate_core.policy import Capabilities, Policy
 from toolgate_core.presets import PRESETS
 from toolgate_runtime.settings import Settings, setting
 
+from toolgate_gateway.providers.balance import Balance
+
 
 class UpstreamEntry(BaseModel):
-    """One place that serves models; its name is its key under `upstreams`.
+    """One upstream that serves models; its name is its key under `upstreams`.
 
-    `url` is a base (with or without `/v1`) or the full path of chat completions. The key is given as it is or as a
+    `url` is a base (with or without `/v1`) or the full path of chat completions. Where several servers serve the same
+    models, `urls` lists them instead, and `balance` says which one a request goes to: the one with the fewest requests
+    in flight (`least_in_flight`), or the one that has seen the conversation before, unless it is crowded
+    (`prefix_affinity`); servers that can't be reached are left out and tried again. The key is given as it is or as a
     file that holds it. `read_timeout_s` is the longest silence that is borne, before and between the bytes of an
     answer; unset: as long as the request may take. `headers` go with every request. `capabilities` overrides what the
     presets of its models assume.
@@ -25,7 +30,9 @@ class UpstreamEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str
+    url: str = ""
+    urls: tuple[str, ...] = ()
+    balance: Balance = "least_in_flight"
     api_key: SecretStr | None = None
     api_key_file: Path | None = None
     provider: Literal["openai_compatible"] = "openai_compatible"
@@ -37,9 +44,18 @@ class UpstreamEntry(BaseModel):
     @field_validator("url")
     @classmethod
     def _http(cls, url: str) -> str:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
-        return url
+        return _checked_url(url)
+
+    @field_validator("urls")
+    @classmethod
+    def _all_http(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_checked_url, urls))
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> UpstreamEntry:
+        if bool(self.url) == bool(self.urls):
+            raise ValueError("give either url or urls")
+        return self
 
     @field_validator("capabilities")
     @classmethod
@@ -102,6 +118,15 @@ class GatewaySettings(Settings):
     )
     upstreams: dict[str, UpstreamEntry] = setting(dict, "Upstreams by name: url, api_key, api_key_file, capabilities.")
     models: dict[str, ModelEntry] = setting(dict, "Models by alias: upstream, model, preset, policy.")
+    discovery: Literal["none", "kubernetes"] = setting(
+        "none", "Where models are found beside the file: in Kubernetes, by the labels of their Services."
+    )
+    discovery_namespace: str = setting("", "The namespace in which models are looked for; none: the pod's own.")
+    discovery_release: str = setting("", "The value of `app.kubernetes.io/instance` that a model's Service must have.")
+    discovery_api_key: SecretStr = setting(SecretStr(""), "The key for the models that are found.")
+    discovery_balance: Balance = setting(
+        "least_in_flight", "Which of a found model's pods a request goes to, as `balance` of an upstream."
+    )
     transformer: str = setting("127.0.0.1:50051", "Address of the prompt-transformer.")
     extractor: str = setting("127.0.0.1:50052", "Address of the extractor.")
     executor: str = setting("127.0.0.1:50053", "Address of the tool-executor.")
@@ -129,19 +154,21 @@ class GatewaySettings(Settings):
     @model_validator(mode="after")
     def _whole(self) -> GatewaySettings:
         places = self.places()
+        found_later = self.discovery != "none"
+        if found_later and not self.discovery_release:
+            raise ValueError("discovery_release: name the release whose models are looked for")
         for alias, model in self.models.items():
-            if model.upstream is None and len(places) != 1:
-                raise ValueError(f"models: {alias}: name its upstream, there are {len(places)}")
-            if model.upstream is not None and model.upstream not in places:
+            if model.upstream is None and (found_later or len(places) != 1):
+                count = "others may be found" if found_later else f"there are {len(places)}"
+                raise ValueError(f"models: {alias}: name its upstream, {count}")
+            if model.upstream is not None and model.upstream not in places and not found_later:
                 raise ValueError(f"models: {alias}: unknown upstream {model.upstream!r}")
         return self
 
     @field_validator("upstream_url", "bifrost_url")
     @classmethod
     def _http(cls, url: str) -> str:
-        if url and not url.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
-        return url
+        return _checked_url(url)
 
     def places(self) -> dict[str, UpstreamEntry]:
         """Return all upstreams: those of the file, and those that single settings name."""
@@ -158,6 +185,12 @@ class GatewaySettings(Settings):
         if self.api_keys_file is not None:
             keys.extend(self.api_keys_file.read_text(encoding="utf-8").split())
         return tuple(keys)
+
+
+def _checked_url(url: str) -> str:
+    if url and not url.startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return url
 
 
 def _or_none(key: SecretStr) -> SecretStr | None:

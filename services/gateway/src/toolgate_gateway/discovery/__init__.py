@@ -1,0 +1,1 @@
+"""Discovery: models that are found where they run, beside those that the gateway's file names."""

@@ -1,0 +1,87 @@
+"""Which of a model's replicas a request goes to. Pure: it sees loads and keys, never sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+from toolgate_core.jsontext import JsonValue, encode
+
+Balance: TypeAlias = Literal["least_in_flight", "prefix_affinity"]
+
+CROWDED: Final = 1.25
+"""A replica with more than this times its fair share of requests is passed over, however well its cache may fit
+(consistent hashing with bounded loads, Mirrokni et al., arXiv:1608.01350)."""
+
+
+class Load(Struct, frozen=True):
+    """One replica, as the choice sees it. `ready`: it answered lately, or is due another try."""
+
+    url: str
+    in_flight: int
+    ready: bool
+
+
+class _Body(Struct):
+    """As much of a request's body as its prefix is made of."""
+
+    messages: list[msgspec.Raw] = []
+
+
+class _Message(Struct):
+    role: str = ""
+
+
+def pick(loads: Sequence[Load], *, turn: int, key: bytes = b"") -> str:
+    """Return the URL of the replica that a request goes to; `loads` must not be empty.
+
+    The one with the fewest requests in flight, in turns where several have as few. With a `key` it is the one that
+    the key belongs to, as long as that one is not crowded. Replicas that are not ready are chosen only where none is.
+    """
+    candidates = [load for load in loads if load.ready] or list(loads)
+    if key:
+        limit = math.ceil(CROWDED * (1 + sum(load.in_flight for load in candidates)) / len(candidates))
+        for load in sorted(candidates, key=lambda load: _rank(key, load.url)):
+            if load.in_flight < limit:
+                return load.url
+    fewest = min(load.in_flight for load in candidates)
+    idle = [load.url for load in candidates if load.in_flight == fewest]
+    return idle[turn % len(idle)]
+
+
+def _rank(key: bytes, url: str) -> bytes:
+    """Order replicas by key: each keeps its own keys when another comes or goes (rendezvous hashing)."""
+    return hashlib.blake2b(key + b"\0" + url.encode(), digest_size=8).digest()
+
+
+def key_of(body: Mapping[str, JsonValue]) -> bytes:
+    """Return the key of a request: what all turns of one conversation begin with. Empty where it can't be told."""
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        return b""
+    return _digest((str(item.get("role")), encode(item)) for item in messages if isinstance(item, dict))
+
+
+def key_of_text(body: bytes) -> bytes:
+    """Return the key of a request that is forwarded as it is; empty where its body can't be read."""
+    try:
+        messages = msgspec.json.decode(body, type=_Body).messages
+        return _digest((msgspec.json.decode(item, type=_Message).role, bytes(item)) for item in messages)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return b""
+
+
+def _digest(messages: Iterable[tuple[str, bytes]]) -> bytes:
+    """Hash the messages up to the user's first: what follows grows from turn to turn."""
+    digest = hashlib.blake2b(digest_size=8)
+    seen = False
+    for role, text in messages:
+        digest.update(text)
+        seen = True
+        if role == "user":
+            break
+    return digest.digest() if seen else b""
