@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from openai import AsyncOpenAI
 from prometheus_client import CollectorRegistry
-from toolgate_gateway.compose import providers
+from toolgate_gateway.compose import finding, providers
 from toolgate_gateway.deps import Deps
 from toolgate_gateway.server import Ports, serve
 from toolgate_gateway.settings import GatewaySettings
@@ -189,6 +189,7 @@ async def gateway(
             new_id=lambda: f"id{next(numbers):05}",
             version="1.2.3",
             instance="here",
+            finding=finding(settings),
         )
         for provider in upstreams.values():
             await provider.aclose()

@@ -192,6 +192,23 @@ async def test_stopping_lets_a_stream_finish() -> None:
         await house.serving
 
 
+async def test_before_it_stops_it_says_so_and_serves_on_for_the_grace() -> None:
+    async with gateway(text_answer("Hello."), health_grace_s=0.5) as house:
+        paths = ("readyz", "livez")
+        before = await house.post(asked())
+        house.stop.set()
+        while (probe := await house.http.get(f"{house.url}/readyz")).status_code == 200:
+            pass
+        states = {path: (await house.http.get(f"{house.url}/{path}")).status_code for path in paths}
+        late = await house.post(asked())
+        assert (probe.json(), states) == ({"status": "leaving"}, {"readyz": 503, "livez": 200})
+        assert [(each.status_code, each.headers.get("connection")) for each in (before, late)] == [
+            (200, None),
+            (200, "close"),
+        ]
+        await house.serving
+
+
 @pytest.mark.parametrize(
     ("environment", "status", "said"),
     [

@@ -164,3 +164,59 @@ async def test_a_server_is_not_taken_for_vllm_by_the_name_of_its_upstream() -> N
         await provider.aclose()
     assert known == [False, True]
     assert [card["owned_by"] for card in models.cards()] == ["vllm", "vllm"]
+
+
+async def test_an_upstream_that_is_found_later_brings_its_models_with_its_policy() -> None:
+    models = table(one=Listing("a"))
+    await models.refresh()
+    models.put("two", Upstream(provider=Listing("b"), preset="gpt-oss", policy={"auto_start": "bridge"}))
+    assert models.unlisted()
+    await models.refresh()
+    assert not models.unlisted()
+    assert models.labels == ["a", "b"]
+    policy = (await models.find("b")).policy
+    assert (policy.auto_start, policy.ladder) == (Strategy.BRIDGE, PRESETS["gpt-oss"].ladder)
+
+
+async def test_an_upstream_that_is_gone_takes_its_models_along_but_not_those_of_others() -> None:
+    models = table(one=Listing("a", "both"), two=Listing("b", "both"))
+    await models.refresh()
+    await models.find("one@a")
+    models.drop("one")
+    assert models.labels == ["b", "both"]
+    assert (await models.find("both")).upstream == "two"
+    with pytest.raises(ApiError) as caught:
+        await models.find("one@a")
+    assert caught.value.status == 404
+
+
+async def test_what_an_upstream_says_anew_counts_at_once() -> None:
+    models = table(one=Listing("a"))
+    await models.refresh()
+    before = await models.find("a")
+    models.put("one", Upstream(provider=before.provider, policy={"auto_start": "two_pass"}))
+    assert [(await models.find("a")).policy.auto_start, before.policy.auto_start] == [
+        Strategy.TWO_PASS,
+        Strategy.NATIVE,
+    ]
+
+
+async def test_who_asks_for_models_while_an_upstream_is_added_hears_of_it() -> None:
+    models = table(one=Listing("a"))
+    asking = asyncio.create_task(models.refresh())
+    await asyncio.sleep(0)
+    models.put("two", Upstream(provider=Listing("b")))
+    await models.refresh()
+    await asking
+    assert models.labels == ["a", "b"]
+
+
+async def test_an_alias_of_an_upstream_that_is_not_there_yet_waits_for_it() -> None:
+    models = table({"assistant": ModelEntry(upstream="two", model="b")}, one=Listing("a"))
+    await models.refresh()
+    with pytest.raises(ApiError):
+        await models.find("assistant")
+    models.put("two", Upstream(provider=Listing("b")))
+    assert (await models.find("assistant")).model == "b"
+    models.drop("two")
+    assert models.known("assistant") is None

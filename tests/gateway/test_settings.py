@@ -56,6 +56,12 @@ def test_a_policy_may_name_a_dialect_as_other_software_does(name: str) -> None:
     ("file", "said"),
     [
         ("upstreams: {a: {url: 'ftp://x'}}", "must start with http"),
+        ("upstreams: {a: {urls: ['http://x', 'ftp://x']}}", "must start with http"),
+        ("upstreams: {a: {url: 'http://x', urls: ['http://y']}}", "give either url or urls"),
+        ("upstreams: {a: {}}", "give either url or urls"),
+        ("upstreams: {a: {urls: ['http://x'], balance: random}}", "least_in_flight"),
+        ("discovery: kubernetes", "discovery_release: name the release"),
+        ("discovery: kubernetes\ndiscovery_release: r\nmodels: {m: {model: a}}", "m: name its upstream, others may be"),
         ("upstreams: {a: {url: 'http://x', capabilities: {nonsense: 1}}}", "nonsense"),
         ("models: {m: {}}", "name its upstream"),
         ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {upstream: b}}", "unknown upstream 'b'"),

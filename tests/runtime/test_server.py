@@ -55,6 +55,22 @@ async def test_a_drain_says_not_serving_and_lets_a_call_in_flight_finish() -> No
     await channel.aclose()
 
 
+async def test_a_client_looks_for_new_replicas_after_the_age_of_a_connection_and_loses_no_call() -> None:
+    executor = FakeExecutor()
+    server = await started(ToolExecutorService(executor, handling()), DESCRIPTOR, max_connection_age_s=0.2)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as plain:
+        await plain.channel_ready()
+        channel = Channel(f"127.0.0.1:{server.port}")
+        call = asyncio.create_task(RemoteExecutor(channel).execute("wait", b"{}", timeout_s=10))
+        await executor.entered.wait()
+        # The server sends an idle connection away, and with it its client back to DNS.
+        await plain.wait_for_state_change(grpc.ChannelConnectivity.READY)
+        executor.released.set()
+        assert (await call).content == "{}"
+        await channel.aclose()
+    await server.drain()
+
+
 async def test_calls_that_outlast_the_drain_end_with_an_error() -> None:
     executor = FakeExecutor()
     server = await started(ToolExecutorService(executor, handling()), DESCRIPTOR, drain_s=0.05)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -23,6 +24,7 @@ LONGEST_PAUSE_S: Final = 30.0
 _GONE: Final = 410
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
+_Ask: TypeAlias = Callable[..., Awaitable[Any]]
 Take: TypeAlias = Callable[[Mapping[str, Found]], None]
 
 
@@ -104,7 +106,7 @@ class _Kind:
     def __init__(self, aio: Any, name: str, namespace: str, labels: str) -> None:
         self.name = name
         self._aio = aio
-        self._asked = {"namespace": namespace, "label_selector": labels}
+        self._asked = {"namespace": namespace, "label_selector": labels, "_request_timeout": SILENCE_S}
 
     async def states(self) -> AsyncIterator[Objects]:
         """Yield all objects, at first and after each change; raise the client's errors."""
@@ -114,41 +116,58 @@ class _Kind:
         await _load_config(aio.config, configuration)
         api, function = _KINDS[self.name]
         async with aio.client.ApiClient(configuration) as client:
-            listing = getattr(getattr(aio.client, api)(client), function)
-            place = await self._list(listing)
+            ask = getattr(getattr(aio.client, api)(client), f"{function}_without_preload_content")
+            place = await self._list(ask)
             while True:
                 yield dict(place.objects)
-                async for _ in self._changes(listing, place):
+                async for _ in self._changes(ask, place):
                     yield dict(place.objects)
 
-    async def _list(self, listing: Callable[..., Awaitable[Any]]) -> _Place:
-        answer = await listing(**self._asked, _preload_content=False, _request_timeout=SILENCE_S)
-        if answer.status != 200:
-            raise self._aio.client.ApiException(status=answer.status, reason=answer.reason)
-        whole: Any = decode(await answer.read())
+    async def _list(self, ask: _Ask) -> _Place:
+        async with self._answer(await ask(**self._asked)) as answer:
+            whole: Any = decode(await answer.read())
         return _Place({_name(item): item for item in whole.get("items") or ()}, _version(whole))
 
-    async def _changes(self, listing: Callable[..., Awaitable[Any]], place: _Place) -> AsyncIterator[None]:
+    async def _changes(self, ask: _Ask, place: _Place) -> AsyncIterator[None]:
         """Follow one watch to its end, keeping `place` up to date."""
-        async with self._aio.watch.Watch() as watch:
-            changes = watch.stream(
-                listing,
-                **self._asked,
-                resource_version=place.version,
-                allow_watch_bookmarks=True,
-                timeout_seconds=WATCH_S,
-                _request_timeout=SILENCE_S,
-            )
-            async for change in changes:
-                item: JsonObject = change["raw_object"]
+        options = {"watch": True, "allow_watch_bookmarks": True, "timeout_seconds": WATCH_S}
+        async with self._answer(await ask(**self._asked, **options, resource_version=place.version)) as answer:
+            # The client's own Watch makes objects of its models, and refuses lines beyond 128 KB.
+            async for line in _lines(answer.content.iter_any()):
+                change: Any = decode(line)
+                item: JsonObject = change["object"]
+                if change["type"] == "ERROR":
+                    raise self._aio.client.ApiException(status=item.get("code"), reason=item.get("message"))
                 place.version = _version(item) or place.version
-                match change["type"]:
-                    case "DELETED":
-                        place.objects.pop(_name(item), None)
-                        yield
-                    case "ADDED" | "MODIFIED":
-                        place.objects[_name(item)] = item
-                        yield
+                if change["type"] == "BOOKMARK":
+                    continue
+                place.objects.pop(_name(item), None)
+                if change["type"] != "DELETED":
+                    place.objects[_name(item)] = item
+                yield
+
+    @asynccontextmanager
+    async def _answer(self, answer: Any) -> AsyncIterator[Any]:
+        """Give an answer that is a success, and hang up in the end."""
+        try:
+            if answer.status != 200:
+                raise self._aio.client.ApiException(status=answer.status, reason=answer.reason)
+            yield answer
+        finally:
+            answer.close()
+
+
+async def _lines(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the lines of a text that comes in parts."""
+    rest: list[bytes] = []
+    async for part in parts:
+        *ended, last = part.split(b"\n")
+        for line in ended:
+            rest.append(line)
+            if whole := b"".join(rest):
+                yield whole
+            rest.clear()
+        rest.append(last)
 
 
 async def _load_config(config: Any, configuration: Any) -> None:

@@ -52,10 +52,11 @@ class Replicas:
     def move(self, urls: Iterable[str]) -> None:
         """Serve at exactly these URLs from now on. Replicas that go finish what they have begun."""
         wanted = dict.fromkeys(urls)
-        for url in wanted.keys() - self._replicas.keys():
-            # Which replica is asked next is decided here, where the others are known.
-            self._replicas[url] = _Replica(self._create(msgspec.structs.replace(self._config, url=url, retries=0)))
-        for url in self._replicas.keys() - wanted.keys():
+        for url in wanted:
+            if url not in self._replicas:
+                # Which replica is asked next is decided here, where the others are known: none asks itself again.
+                self._replicas[url] = _Replica(self._create(msgspec.structs.replace(self._config, url=url, retries=0)))
+        for url in [url for url in self._replicas if url not in wanted]:
             self._retire(self._replicas.pop(url))
 
     def loads(self) -> list[Load]:
