@@ -1,19 +1,5 @@
-"""Shows the figures that the tests of this folder measured, below their results."""
+"""What the long runs share."""
 
-from __future__ import annotations
+from tests.support.figures import pytest_terminal_summary
 
-import pytest
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    figures = [
-        str(value)
-        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-        if report.when == "call"
-        for name, value in report.user_properties
-        if name == "figures"
-    ]
-    if figures:
-        terminalreporter.section("figures")
-        for line in figures:
-            terminalreporter.write_line(line)
+__all__ = ["pytest_terminal_summary"]
