@@ -12,6 +12,7 @@ import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import uvloop
@@ -84,7 +85,7 @@ def simulated_upstream() -> Iterator[str]:
     settings = SimulatorSettings(port=0)
     with bind(settings) as bound:
         bound.listen()
-        server = make_server(settings, grace_s=1)
+        server = make_server(replace(settings, grace_s=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, name="simulator")
         thread.start()
         try:

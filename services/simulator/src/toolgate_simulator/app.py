@@ -16,11 +16,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from toolgate_simulator import tokens
 from toolgate_simulator.conversation import text_of
 from toolgate_simulator.engine import CutError, Engine, Job
+from toolgate_simulator.front import Front
 from toolgate_simulator.refusals import RefusedError
 from toolgate_simulator.settings import Settings
 from toolgate_simulator.values import Json
@@ -42,22 +43,26 @@ def _reply(value: Any, status: int = 200) -> Response:
     return Response(encode(value), status, media_type="application/json")
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def create_app(settings: Settings | None = None) -> ASGIApp:
     """Return the ASGI application of one simulator.
 
     Raises:
         SettingsError: a model has no persona, or the file of personas is wrong.
     """
-    engine = Engine(settings or Settings())
+    settings = settings or Settings()
+    engine = Engine(settings)
 
     async def models(_: Request) -> Response:
-        return _reply({"object": "list", "data": [_card(engine, name) for name in engine.models]})
+        return _reply({"object": "list", "data": [_card(engine, name, settings.root) for name in engine.models]})
 
     async def health(_: Request) -> Response:
         return Response(b"", 200)
 
     async def version(_: Request) -> Response:
         return _reply({"version": VERSION})
+
+    async def load(_: Request) -> Response:
+        return _reply({"server_load": engine.metrics.running})
 
     async def metrics(_: Request) -> Response:
         return Response(engine.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -69,16 +74,17 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Route("/health", health),
         Route("/ping", health, methods=["GET", "POST"]),
         Route("/version", version),
+        Route("/load", load),
         Route("/metrics", metrics),
     ]
-    return Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route})
+    return Front(Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route}), settings.api_keys)
 
 
 async def _no_route(_: Request, error: Exception) -> Response:
     return _reply({"detail": getattr(error, "detail", "Not Found")}, getattr(error, "status_code", 404))
 
 
-def _card(engine: Engine, name: str) -> Json:
+def _card(engine: Engine, name: str, root: str) -> Json:
     permission = {
         "id": f"modelperm-{zlib.crc32(name.encode()):08x}",
         "object": "model_permission",
@@ -98,7 +104,7 @@ def _card(engine: Engine, name: str) -> Json:
         "object": "model",
         "created": _STARTED,
         "owned_by": "vllm",
-        "root": name,
+        "root": root or name,
         "parent": None,
         "max_model_len": engine.models[name].max_model_len,
         "permission": [permission],
@@ -153,15 +159,16 @@ class Chat:
 
     async def _answer(self, raw: bytes, request_id: str, send: Send) -> None:
         try:
-            body = _read(raw)
-            job = self._engine.accept(body, request_id)
+            job = self._engine.accept(_read(raw), request_id)
+            async with self._engine.admission.place(job.head.model):
+                await self._admitted(job, send)
         except RefusedError as error:
             await _send_whole(send, error.status, error.body)
-            return
         except Exception:  # noqa: BLE001 - the request boundary: the client gets an error in vLLM's shape
             _LOG.exception("request failed")
             await _send_whole(send, 500, _failure("Internal server error"))
-            return
+
+    async def _admitted(self, job: Job, send: Send) -> None:
         if job.failed:
             await _send_whole(
                 send, 500, _failure("EngineCore encountered an issue. See stack trace (above) for the root cause.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from toolgate_simulator.constrain import fulfil
@@ -22,6 +22,13 @@ from toolgate_simulator.values import Decision, Json
 
 # Ids of calls, as they stand in the text of a prompt that quotes results.
 _IDS = re.compile(r'"tool_call_id":\s*"[^"]*"|<call_id>[^<]*</call_id>|\b(?:call_|chatcmpl-tool-)[A-Za-z0-9]+')
+
+_THOUGHT_MARKS = {
+    "harmony": (
+        "<|channel|>analysis<|message|>",
+        "<|end|><|start|>assistant<|channel|>final<|message|>",
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,20 @@ def answer(body: Json, persona: Persona, seed: int, index: int = 0) -> Draft:
     reading = read_request(body, persona)
     decision = decide(reading.turn, reading.tools, must=reading.forced, most=reading.most)
     right = _right_answer(reading, decision, persona)
+    if persona.thinks_aloud and not right.formed:
+        right = _aloud(right, persona)
     dice = roll(body, persona, seed, index)
     rule = persona.rule(reading.channel, forced=reading.forced)
     kinds = applicable(rule.fails, calls=bool(decision.calls), forced=reading.forced, formed=right.formed)
     if not kinds or dice.chance("works") < rule.works:
         return right
     return spoil(right, _weighed(kinds, dice.chance("failure")), decision, persona, dice.chance("variant"))
+
+
+def _aloud(right: Draft, persona: Persona) -> Draft:
+    """Return an answer whose thoughts nobody has split off."""
+    before, after = _THOUGHT_MARKS.get(persona.dialect, ("<think>\n", "\n</think>\n\n"))
+    return replace(right, text=f"{before}{right.reasoning}{after}{right.text or ''}", reasoning="")
 
 
 def _weighed(kinds: dict[str, float], chance: float) -> str:

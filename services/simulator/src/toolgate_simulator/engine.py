@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from toolgate_simulator.admission import Admission
 from toolgate_simulator.behaviour import answer
 from toolgate_simulator.generation import Generation, chunked, generate, prompt_tokens
 from toolgate_simulator.metrics import Metrics
@@ -28,6 +29,8 @@ def served_models(settings: Settings) -> dict[str, Persona]:
     Raises:
         SettingsError: a model has no persona, or the file of personas is wrong.
     """
+    if settings.served:
+        return dict(settings.served)
     try:
         personas = load_personas(settings.personas)
     except PersonaError as error:
@@ -66,6 +69,7 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         self.models = served_models(settings)
         self.metrics = Metrics(tuple(self.models))
+        self.admission = Admission(self.metrics, max_running=settings.max_running, max_waiting=settings.max_waiting)
         self._settings = settings
 
     def accept(self, body: Json, request_id: str) -> Job:

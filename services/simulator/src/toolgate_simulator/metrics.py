@@ -9,11 +9,13 @@ _SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 _HISTOGRAMS = {
     "vllm:e2e_request_latency_seconds": "Histogram of e2e request latency in seconds.",
     "vllm:time_to_first_token_seconds": "Histogram of time to first token in seconds.",
+    "vllm:request_queue_time_seconds": "Histogram of time spent in WAITING phase for request.",
 }
 _COUNTERS = {
     "vllm:prompt_tokens": "Number of prefill tokens processed.",
     "vllm:generation_tokens": "Number of generation tokens processed.",
     "vllm:request_success": "Count of successfully processed requests.",
+    "vllm:admission_rejections": "Number of requests rejected by admission control.",
     "vllm:tool_call_parser_invocations": "Count of tool call parser invocations.",
 }
 
@@ -34,8 +36,14 @@ class Metrics:
     def __init__(self, models: tuple[str, ...]) -> None:
         self._models = models
         self._running: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
         self._counters: Counter[tuple[str, str, str]] = Counter()
         self._histograms = {(name, model): _Histogram() for name in _HISTOGRAMS for model in models}
+
+    @property
+    def running(self) -> int:
+        """How many requests are being answered."""
+        return self._running.total()
 
     def begin(self, model: str) -> None:
         """A request has begun."""
@@ -49,6 +57,18 @@ class Metrics:
     def first_token(self, model: str, seconds: float) -> None:
         """The first token of a request is out."""
         self._histograms["vllm:time_to_first_token_seconds", model].observe(seconds)
+
+    def wait(self, model: str, by: int) -> None:
+        """A request begins to wait, or has waited."""
+        self._waiting[model] += by
+
+    def waited(self, model: str, seconds: float) -> None:
+        """A request has got its place after `seconds`."""
+        self._histograms["vllm:request_queue_time_seconds", model].observe(seconds)
+
+    def rejected(self, model: str) -> None:
+        """A request was refused since too many wait."""
+        self._counters["vllm:admission_rejections", model, ',reason="max_num_queued_reqs"'] += 1
 
     def prompt(self, model: str, tokens: int) -> None:
         """A prompt was read."""
@@ -70,7 +90,7 @@ class Metrics:
         lines: list[str] = []
         for name, help_text, values in (
             ("vllm:num_requests_running", "Number of requests in model execution batches.", self._running),
-            ("vllm:num_requests_waiting", "Number of requests waiting to be processed.", Counter[str]()),
+            ("vllm:num_requests_waiting", "Number of requests waiting to be processed.", self._waiting),
             ("vllm:kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", Counter[str]()),
         ):
             lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge"]

@@ -47,10 +47,12 @@ class Persona:
         rules: per channel, how answers come out; a missing channel always works.
         auto_rules: the same where no call is required; a missing channel takes the one of `rules`.
         tools: the server knows the `tools` field (vLLM with a tool parser); False answers 400.
+        auto_tools: it takes `tool_choice: auto` (vLLM with its two flags); False answers 400 to that alone.
         json_schema: what the server makes of a JSON Schema constraint.
         parallel: one turn may have several calls.
         dialect: the markup that leaks, a name of the table of forms.
         reasoning_key: the field in which reasoning comes; unset: it does not reason.
+        thinks_aloud: no parser splits the reasoning off: it stays in the text, between its markers.
         tokens_per_second: the speed of the answer; 0 answers at once.
         chunk_tokens: tokens in one streamed chunk.
         slow_ms: the delay of a `slow` answer, milliseconds.
@@ -62,10 +64,12 @@ class Persona:
     rules: Mapping[str, Rule] = field(default_factory=dict)
     auto_rules: Mapping[str, Rule] = field(default_factory=dict)
     tools: bool = True
+    auto_tools: bool = True
     json_schema: SchemaSupport = "enforced"
     parallel: bool = True
     dialect: str = "hermes"
     reasoning_key: str | None = None
+    thinks_aloud: bool = False
     tokens_per_second: float = 0.0
     chunk_tokens: int = 1
     slow_ms: int = 1_000

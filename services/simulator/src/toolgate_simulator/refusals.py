@@ -82,7 +82,8 @@ def _check_tools(body: Json, persona: Persona) -> None:
             raise RefusedError(
                 f"tools[{place}]: only tools of type `function` with a name are supported", param="tools"
             )
-    if not persona.tools and choice != "none":
+    refused = choice != "none" if not persona.tools else choice in (None, "auto") and not persona.auto_tools
+    if refused:
         raise RefusedError('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set')
     _check_choice(choice, [tool["function"]["name"] for tool in tools])
 

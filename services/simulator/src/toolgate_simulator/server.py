@@ -29,10 +29,10 @@ def bind(settings: Settings) -> socket.socket:
     return bound
 
 
-def make_server(settings: Settings, *, grace_s: int = 5) -> uvicorn.Server:
+def make_server(settings: Settings) -> uvicorn.Server:
     """Return a server for the settings; `await server.serve(sockets=[bind(settings)])` runs it.
 
-    Set `server.should_exit` to stop it: requests in flight get `grace_s` seconds.
+    Set `server.should_exit` to stop it: requests in flight get the settings' `grace_s`.
     """
     config = uvicorn.Config(
         create_app(settings),
@@ -40,7 +40,7 @@ def make_server(settings: Settings, *, grace_s: int = 5) -> uvicorn.Server:
         access_log=False,
         # A cut stream is one of the things that are simulated; uvicorn would log each as an error.
         log_level="critical",
-        timeout_graceful_shutdown=grace_s,
+        timeout_graceful_shutdown=settings.grace_s,
         backlog=2048,
     )
     return uvicorn.Server(config)
