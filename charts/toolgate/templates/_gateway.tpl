@@ -1,0 +1,17 @@
+{{- /* The gateway's file: upstreams outside of the release, and aliases. The release's own models are found. */ -}}
+{{- define "toolgate.gateway.config" -}}
+{{- $upstreams := dict }}
+{{- $models := deepCopy .Values.gateway.aliases }}
+{{- range $name, $external := .Values.externalModels }}
+{{- $entry := dict "urls" $external.urls }}
+{{- with $external.balance }}{{ $_ := set $entry "balance" . }}{{ end }}
+{{- with $external.headers }}{{ $_ := set $entry "headers" . }}{{ end }}
+{{- with $external.capabilities }}{{ $_ := set $entry "capabilities" . }}{{ end }}
+{{- with $external.authSecretRef }}{{ $_ := set $entry "api_key_file" (printf "/etc/toolgate-secrets/%s/%s" $name .key) }}{{ end }}
+{{- $_ := set $upstreams $name $entry }}
+{{- range $alias, $model := $external.models }}
+{{- $_ := set $models $alias (merge (dict "upstream" $name) $model) }}
+{{- end }}
+{{- end }}
+{{- toYaml (dict "upstreams" $upstreams "models" $models) }}
+{{- end }}
