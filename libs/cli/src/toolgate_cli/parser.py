@@ -20,6 +20,7 @@ def build_parser() -> ArgumentParser:
     _add_extract(commands)
     _add_transform(commands)
     _add_tools(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -105,6 +106,22 @@ def _add_tools(commands: Commands) -> None:
             action.add_argument("arguments", metavar="JSON", nargs="?", default="{}", help="default {}")
         action.add_argument("--gateway", metavar="URL", help="ask a gateway; left out: run it in this process")
         action.add_argument("--json", action="store_true", help="print all there is to say, as JSON")
+
+
+def _add_doctor(commands: Commands) -> None:
+    doctor = _add(
+        commands,
+        "doctor",
+        "Real tool calls through a gateway or a server, and in one line each what is wrong and what mends it.",
+        "The key comes from --api-key-file or TOOLGATE_API_KEY. Exit status 1 where a check fails.",
+    )
+    doctor.add_argument("url", metavar="URL", help="a gateway or an OpenAI-compatible server, with or without /v1")
+    doctor.add_argument("--model", action="append", metavar="NAME", help="only this one; again for more")
+    doctor.add_argument("--api-key-file", metavar="FILE", help="a file with the key")
+    doctor.add_argument("--timeout", type=positive, default=120, metavar="S", help="for one answer (default 120)")
+    doctor.add_argument("--wait", type=positive, default=1, metavar="S", help="seconds for a first model (default 1)")
+    doctor.add_argument("--strict", action="store_true", help="a warning is a failure")
+    doctor.add_argument("--json", action="store_true", help="print everything that was seen, as JSON")
 
 
 def positive(text: str) -> int:
