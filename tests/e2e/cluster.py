@@ -78,6 +78,7 @@ class Release:
     namespace: str
     values: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    first_seconds: float = 0.0
 
     @property
     def prefix(self) -> str:

@@ -1,0 +1,104 @@
+"""Upgrades, evictions and killed pods under streaming load, with no client that tries again."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.cluster import Release, kubectl, meanwhile, objects, until
+from tests.e2e.conftest import MODEL
+from tests.e2e.load import Load
+
+TWO: dict[str, Any] = {
+    **{key: {"replicas": 2} for key in ("gateway", "promptTransformer", "extractor", "toolExecutor")},
+    "models": {MODEL: {"replicas": 2}},
+}
+USERS = 8
+COMPONENTS = ("gateway", "prompt-transformer", "extractor", "tool-executor", "model")
+
+
+def restarted(marker: str) -> dict[str, Any]:
+    """Values that give every pod a new template."""
+    services = ("gateway", "promptTransformer", "extractor", "toolExecutor", "modelDefaults")
+    return {key: {"podAnnotations": {"restarted": marker}} for key in services}
+
+
+def settled(release: Release) -> None:
+    for component in COMPONENTS:
+        until(lambda each=component: len(release.ready(each)) >= 2, 120, f"two pods of {component} are ready")
+
+
+async def test_an_upgrade_that_restarts_every_pod_loses_no_request(release: Release, record_property: Any) -> None:
+    release.upgrade(**TWO)
+    async with Load(release.url(), MODEL, USERS) as load:
+        await meanwhile(release.upgrade, **restarted("1"))
+    record_property("figures", f"helm upgrade of every pod under load, {release.seconds:.0f} s: {load.told()}")
+    assert load.faults == []
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+async def test_a_pod_that_is_deleted_takes_no_request_along(
+    release: Release, component: str, record_property: Any
+) -> None:
+    release.upgrade(**TWO)
+    settled(release)
+    async with Load(release.url(), MODEL, USERS) as load:
+        pod = release.ready(component)[0]
+        await meanwhile(kubectl, "delete", "pod", "-n", release.namespace, pod, "--wait=true")
+        await meanwhile(settled, release)
+    record_property("figures", f"kubectl delete pod of {component}: {load.told()}")
+    assert load.faults == []
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+async def test_a_pod_that_is_killed_costs_errors_only_until_it_is_noticed(
+    release: Release, component: str, record_property: Any
+) -> None:
+    release.upgrade(**TWO)
+    settled(release)
+    async with Load(release.url(), MODEL, USERS) as load:
+        pod = release.ready(component)[0]
+        struck = load.now()
+        await meanwhile(kubectl, "delete", "pod", "-n", release.namespace, pod, "--grace-period=0", "--force")
+        await meanwhile(settled, release)
+    last = max((outcome.began + outcome.took for outcome in load.faults), default=struck)
+    record_property("figures", f"kill of {component}: {load.told()}; the last error {last - struck:.1f} s after it")
+    assert last - struck < 10
+
+
+async def test_evictions_go_one_by_one_and_lose_no_request(release: Release, record_property: Any) -> None:
+    """What `kubectl drain` does to a node: each pod is evicted, and again where a budget says not yet."""
+    release.upgrade(**TWO)
+    settled(release)
+    refused = 0
+    async with Load(release.url(), MODEL, USERS) as load:
+        for component in COMPONENTS:
+            for pod in release.ready(component):
+                while not await meanwhile(evicted, release.namespace, pod):
+                    refused += 1
+        await meanwhile(settled, release)
+    record_property("figures", f"evictions of all pods, {refused} refused at first: {load.told()}")
+    assert refused > 0
+    assert load.faults == []
+
+
+def evicted(namespace: str, pod: str) -> bool:
+    """Evict a pod; false where its budget does not allow it yet."""
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
+    try:
+        kubectl(
+            "create", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction", "-f", "-", stdin=json.dumps(body)
+        )
+    except AssertionError as error:
+        if "disruption budget" not in str(error):
+            raise
+        return False
+    return True
+
+
+def test_budgets_are_there_for_two_pods_and_not_for_one(release: Release) -> None:
+    assert objects("pdb", release.namespace) == []
+    release.upgrade(**TWO)
+    allowed = {each["metadata"]["name"]: each["spec"]["maxUnavailable"] for each in objects("pdb", release.namespace)}
+    assert set(allowed.values()) == {1}
+    assert len(allowed) == len(COMPONENTS)

@@ -1,0 +1,15 @@
+"""What `helm uninstall` leaves: nothing, but the claims of caches."""
+
+from tests.e2e.cluster import Release, kubectl
+from tests.e2e.conftest import values
+
+
+def test_an_uninstall_leaves_the_cache_of_a_model_and_nothing_else(release: Release) -> None:
+    other = Release("leaving", release.namespace, values())
+    # The claim has no volume to bind to here: the model waits for it, and only the claim is looked at.
+    other.upgrade(models={"cached": {"preset": "qwen3-8b", "cache": {"enabled": True, "size": "1Gi"}, "replicas": 0}})
+    other.uninstall()
+    kinds = "all,configmap,secret,serviceaccount,role,rolebinding,networkpolicy,pdb,hpa,pvc"
+    left = kubectl("get", kinds, "-n", release.namespace, "-l", "app.kubernetes.io/instance=leaving", "-o", "name")
+    assert left.split() == ["persistentvolumeclaim/leaving-toolgate-model-cached-cache"]
+    kubectl("delete", "pvc", "-n", release.namespace, "leaving-toolgate-model-cached-cache")
