@@ -21,6 +21,7 @@ def build_parser() -> ArgumentParser:
     _add_transform(commands)
     _add_tools(commands)
     _add_doctor(commands)
+    _add_preflight(commands)
     return parser
 
 
@@ -122,6 +123,20 @@ def _add_doctor(commands: Commands) -> None:
     doctor.add_argument("--wait", type=positive, default=1, metavar="S", help="seconds for a first model (default 1)")
     doctor.add_argument("--strict", action="store_true", help="a warning is a failure")
     doctor.add_argument("--json", action="store_true", help="print everything that was seen, as JSON")
+
+
+def _add_preflight(commands: Commands) -> None:
+    preflight = _add(
+        commands,
+        "preflight",
+        "Whether a cluster has what a release needs, and why pods of a release wait for a node.",
+        "It uses the pod's own account in a cluster, else the kubeconfig. Exit status 1 where something is missing.",
+    )
+    preflight.add_argument("--needs", metavar="FILE", help="what is needed, as the chart writes it (JSON)")
+    preflight.add_argument("--namespace", metavar="NAME", help="instead of the file's")
+    preflight.add_argument("--release", metavar="NAME", help="instead of the file's; its waiting pods are explained")
+    preflight.add_argument("--warn-only", action="store_true", help="exit with 0 whatever is found")
+    preflight.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def positive(text: str) -> int:
