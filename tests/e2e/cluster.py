@@ -63,11 +63,17 @@ async def meanwhile(function: Callable[..., Any], *arguments: Any, **options: An
 def namespace(name: str, level: str = "restricted") -> Any:
     """A namespace in which only pods of a Pod Security level start; gone in the end, with all that is in it."""
     labels = {"pod-security.kubernetes.io/enforce": level, "pod-security.kubernetes.io/warn": level}
+    until(lambda: absent(name), 120, f"the namespace {name} of an earlier run is gone")
     apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     try:
         yield name
     finally:
         kubectl("delete", "namespace", name, "--wait=true", "--ignore-not-found", "--timeout=180s")
+
+
+def absent(name: str) -> bool:
+    """Whether a namespace is gone, as after the run before."""
+    return not kubectl("get", "namespace", name, "--ignore-not-found")
 
 
 @dataclass

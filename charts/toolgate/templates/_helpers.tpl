@@ -15,6 +15,15 @@
 {{- end }}
 {{- end }}
 
+{{- /* A text that fits: cut, with a hash of the whole where something was lost. text, max. */ -}}
+{{- define "toolgate.short" -}}
+{{- if gt (len .text) (int .max) -}}
+{{- printf "%s-%s" (.text | trunc (int (sub .max 6)) | trimSuffix "-") (sha256sum .text | trunc 5) }}
+{{- else -}}
+{{- .text }}
+{{- end }}
+{{- end }}
+
 {{- define "toolgate.component.name" -}}
 {{- printf "%s-%s" (include "toolgate.fullname" .root) .component | trunc 60 | trimSuffix "-" }}
 {{- end }}

@@ -104,8 +104,9 @@ spec:
     {{- end }}
 {{- end }}
 
+{{- /* At most 50: a LeaderWorkerSet's revisions are labels of 13 characters more. */ -}}
 {{- define "toolgate.model.fullname" -}}
-{{- include "toolgate.component.name" (dict "root" .root "component" (include "toolgate.model.component" .)) }}
+{{- include "toolgate.short" (dict "text" (include "toolgate.fullname" .root) "max" 23) }}-model-{{ include "toolgate.model.short" . }}
 {{- end }}
 
 {{- /* The ConfigMap of a chat template: ours, or one that is named `name/key`; empty for a path in the image. */ -}}

@@ -64,8 +64,8 @@ root, name -> YAML: the values, and `derived`.
 {{- toYaml $given }}
 {{- end }}
 
-{{- define "toolgate.model.component" -}}
-model-{{ .name | lower | replace "." "-" | replace "_" "-" | trunc 20 | trimSuffix "-" }}
+{{- define "toolgate.model.short" -}}
+{{- include "toolgate.short" (dict "text" (.name | lower | replace "." "-" | replace "_" "-") "max" 20) }}
 {{- end }}
 
 {{- define "toolgate.model.selectorLabels" -}}

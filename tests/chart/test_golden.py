@@ -1,0 +1,23 @@
+"""The renders, as text: what a change of a template changes is seen in review. TOOLGATE_GOLDEN=write writes them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.chart.rendering import VALUES, rendered
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_render_is_as_it_was(name: str) -> None:
+    file = GOLDEN / f"{name}.yaml"
+    if os.environ.get("TOOLGATE_GOLDEN") == "write":
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(rendered(name), encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == rendered(name), "changed: look at it, then `make chart-golden`"
+
+
+def test_there_is_no_render_of_values_that_are_gone() -> None:
+    assert {file.stem for file in GOLDEN.glob("*.yaml")} == set(VALUES)
