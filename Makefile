@@ -11,10 +11,14 @@ MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/
 # more workers than this cost more to start than they save
 WORKERS := -n logical --maxprocesses 8
 
+# what needs more than Python, or more than minutes, has a target of its own
+LONG_TESTS := --ignore=tests/acceptance --ignore=tests/chart --ignore=tests/e2e
+IMAGES := gateway prompt-transformer extractor tool-executor simulator cli
+
 ##@ Use
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9.-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup
 setup: $(PYTHON_READY) $(NODE_READY) ## Install everything into the checkout (PYTHON=/path chooses the interpreter)
@@ -31,12 +35,12 @@ run: $(PYTHON_READY) ## Start the stack on this machine (ARGS='--upstream URL' f
 ##@ Test
 .PHONY: test
 test: check ## Everything that must hold: all of `make check`, all tests, coverage of the core
-	$(BIN)/python -m pytest tests --ignore=tests/acceptance $(WORKERS) -q --cov --cov-report=term
+	$(BIN)/python -m pytest tests $(LONG_TESTS) $(WORKERS) -q --cov --cov-report=term
 
 .PHONY: quick
 quick: $(PYTHON_READY) ## Lint and the fast tests, to run while working
 	$(BIN)/ruff check
-	$(BIN)/python -m pytest tests --ignore=tests/acceptance $(WORKERS) -q -m "not slow"
+	$(BIN)/python -m pytest tests $(LONG_TESTS) $(WORKERS) -q -m "not slow"
 
 .PHONY: acceptance
 acceptance: $(PYTHON_READY) $(NODE_READY) ## The long runs: a thousand questions against simulated models, random upstreams, kills
@@ -55,6 +59,39 @@ bench-extract: $(PYTHON_READY) ## Measure what reading calls out of text costs, 
 fuzz: $(PYTHON_READY) ## Fuzz the reading of calls for SECONDS (600) and write findings into fuzz/findings/
 	@UV_PROJECT_ENVIRONMENT=.tools/fuzz $(UV) sync --frozen --quiet --no-default-groups --group fuzz --package toolgate-core --python $(BIN)/python
 	@.tools/fuzz/bin/python -m fuzz.extraction --seconds $(or $(SECONDS),600) $(ARGS)
+
+##@ Deploy
+.PHONY: images
+images: ## Build all images with docker or buildah (REGISTRY, TAG, PYTHON_IMAGE, BUILD_FLAGS)
+	@scripts/images.sh build $(IMAGES)
+
+.PHONY: images.load
+images.load: ## Bring them into kind (KIND_CLUSTER), or by a command that takes archives (IMAGES_LOAD)
+	@scripts/images.sh load $(IMAGES)
+
+.PHONY: $(IMAGES:%=image.%)
+$(IMAGES:%=image.%): image.%:
+	@scripts/images.sh build $*
+
+.PHONY: chart
+chart: $(PYTHON_READY) ## Lint, unit tests, golden renders and conventions of the chart (HELM, HELM_UNITTEST)
+	@scripts/check_chart.sh
+
+.PHONY: chart-docs
+chart-docs: $(PYTHON_READY) ## Write the schema of the chart's values, and the tables of values and models
+	@$(BIN)/python scripts/chart.py
+
+.PHONY: chart-golden
+chart-golden: $(PYTHON_READY) ## Write the golden renders anew, and k8s/base
+	@TOOLGATE_GOLDEN=write $(BIN)/python -m pytest tests/chart/test_golden.py -q && $(BIN)/python scripts/kustomize.py
+
+.PHONY: chart-dry-run
+chart-dry-run: ## Have the API server of KUBECONFIG check every render strictly (the definitions have to be there)
+	@scripts/dry_run.sh
+
+.PHONY: e2e
+e2e: $(PYTHON_READY) ## Install the chart on the cluster of KUBECONFIG and try it from outside
+	@scripts/e2e.sh $(ARGS)
 
 ##@ Check
 .PHONY: check
@@ -86,6 +123,7 @@ generated: $(PYTHON_READY) ## Fail where generated files or the lock are not wha
 	$(BIN)/python scripts/protos.py --check
 	$(BIN)/python scripts/configuration.py --check
 	$(BIN)/python scripts/dialects.py --check
+	$(BIN)/python scripts/chart.py --check
 	$(UV) lock --check --quiet
 
 ##@ Generate

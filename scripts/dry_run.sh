@@ -1,0 +1,16 @@
+#!/bin/sh
+# Has a real API server look at every render, strictly: a field that it does not know is an error. The custom resources
+# that the values switch on have to be defined there (KEDA, LeaderWorkerSet, Gateway API, cert-manager, Prometheus operator).
+set -eu
+cd "$(dirname "$0")/.."
+CHART=charts/toolgate
+HELM=${HELM:-helm}
+for values in "$CHART"/ci/*-values.yaml "$CHART/values-gpu.yaml"; do
+    echo "dry run: $values"
+    "$HELM" template tg "$CHART" --values "$values" --kube-version 1.34.0 |
+        kubectl apply --dry-run=server --validate=strict --filename - >/dev/null
+done
+for overlay in k8s/overlays/*/; do
+    echo "dry run: $overlay"
+    kubectl kustomize "$overlay" | kubectl apply --dry-run=server --validate=strict --filename - >/dev/null
+done
