@@ -30,12 +30,9 @@ root, name -> YAML: the values, and `derived`.
 {{- $withGpus := ternary (not $simulated) $model.gpu.enabled (kindIs "invalid" $model.gpu.enabled) }}
 {{- $startup := ternary (ternary 60 1800 $simulated) $model.startupSeconds (kindIs "invalid" $model.startupSeconds) }}
 {{- $uri := default (printf "hf://%s" (default .name $preset.repo)) $model.uri }}
-{{- $image := $model.image }}
-{{- if $simulated }}
-{{- $image = mergeOverwrite (dict "registry" "ghcr.io/toolgate" "repository" "simulator") (include "toolgate.given" $image | fromYaml) }}
-{{- else }}
-{{- $image = mergeOverwrite (dict "registry" "docker.io" "repository" "vllm/vllm-openai" "tag" "v0.33.0") (include "toolgate.given" $image | fromYaml) }}
-{{- end }}
+{{- $image := ternary (dict "registry" "ghcr.io/toolgate" "repository" "simulator") (dict "registry" "docker.io" "repository" "vllm/vllm-openai" "tag" "v0.33.0") $simulated }}
+{{- if $model.image.repository }}{{ $image = dict "registry" "" }}{{ end }}
+{{- $image = mergeOverwrite $image (include "toolgate.given" $model.image | fromYaml) }}
 {{- $version := $model.image.vllmVersion }}
 {{- if not $version }}{{ $version = ternary "0.33.0" (trimPrefix "v" (toString $image.tag)) $simulated }}{{ end }}
 {{- $template := default (default "" $preset.chatTemplate) $model.toolCalling.chatTemplate }}
