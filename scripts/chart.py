@@ -1,7 +1,7 @@
-"""Keeps what is derived from the chart's values in step: the schema, and the table in its README.
+"""Keeps what is derived from the chart in step: the schema of its values, and the tables of values and models.
 
-`chart.py` writes `values.schema.json` and the table; `chart.py --check` fails where they differ. Both come from
-`values.yaml`: types from the defaults, meanings from the comments that begin with `# --`.
+`chart.py` writes them; `chart.py --check` fails where they differ. Schema and table of values come from `values.yaml`:
+types from the defaults, meanings from the comments that begin with `# --`; the models from `models.yaml`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import yaml
 CHART = Path(__file__).resolve().parent.parent / "charts" / "toolgate"
 SCHEMA = CHART / "values.schema.json"
 README = CHART / "README.md"
-BEGIN, END = "<!-- values: begin -->", "<!-- values: end -->"
+MODELS = CHART.parent.parent / "docs" / "models.md"
 
 # What the default's type does not tell. `*` stands for one step of a path.
 CHOICES: dict[str, list[Any]] = {
@@ -159,24 +159,40 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def readme() -> str:
-    """Return the README with the table of now."""
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+def presets() -> str:
+    """Return the table of the catalogue."""
+    catalogue = yaml.safe_load((CHART / "models.yaml").read_text(encoding="utf-8"))["presets"]
+    lines = ["| preset | repository | parser | reasoning | context | GPUs per replica | vLLM |", "| --- " * 7 + "|"]
+    for name, preset in catalogue.items():
+        gpus = ", ".join(f"{count} x {kind}" for kind, count in preset["tp"].items())
+        parsers = f"`{preset['parser']}` | `{preset.get('reasoningParser', '-')}`"
+        lines.append(
+            f"| `{name}` | {preset['repo']} | {parsers} | {preset['maxModelLen']} | {gpus} | {preset['minVllm']} |"
+        )
+    return "\n".join(lines)
+
+
+def page(file: Path, name: str, text: str) -> str:
+    """Return a page with the table `name` of now."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = file.read_text(encoding="utf-8").split(begin)
+    return f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}"
 
 
 def main() -> int:
     """Write, or with `--check` compare."""
-    wanted = {SCHEMA: schema(), README: readme()}
+    wanted = {
+        SCHEMA: schema(),
+        README: page(README, "values", table()),
+        MODELS: page(MODELS, "models", presets()),
+    }
     if "--check" not in sys.argv[1:]:
         for file, text in wanted.items():
             file.write_text(text, encoding="utf-8")
         return 0
     stale = [str(file) for file, text in wanted.items() if not file.exists() or file.read_text("utf-8") != text]
     for file in stale:
-        print(f"{file} is not what values.yaml says: run `make chart-docs`", file=sys.stderr)
+        print(f"{file} is not what the chart says: run `make chart-docs`", file=sys.stderr)
     return int(bool(stale))
 
 
