@@ -69,8 +69,8 @@ images: ## Build all images with docker or buildah (REGISTRY, TAG, PYTHON_IMAGE,
 images.load: ## Bring them into kind (KIND_CLUSTER), or by a command that takes archives (IMAGES_LOAD)
 	@scripts/images.sh load $(IMAGES)
 
-.PHONY: $(IMAGES:%=image.%)
-$(IMAGES:%=image.%): image.%:
+# make image.gateway
+image.%:
 	@scripts/images.sh build $*
 
 .PHONY: chart
