@@ -91,11 +91,12 @@ class Release:
         """What the names of its objects begin with."""
         return self.name if "toolgate" in self.name else f"{self.name}-toolgate"
 
-    def upgrade(self, *, wait_s: int = 240, **values: Any) -> Release:
-        """Install it, or change values (given by their top-level keys), and wait until it is ready."""
+    def upgrade(self, *, wait_s: int = 240, ready: bool = True, **values: Any) -> Release:
+        """Install it, or change values (given by their top-level keys), and wait until it is `ready`."""
         self.values = merged(self.values, values)
         began = time.monotonic()
-        arguments = ["--install", "--namespace", self.namespace, "--wait", f"--timeout={wait_s}s", "--values", "-"]
+        arguments = ["--install", "--namespace", self.namespace, f"--timeout={wait_s}s", "--values", "-"]
+        arguments += ["--wait"] if ready else []
         run("helm", "upgrade", self.name, str(CHART), *arguments, stdin=json.dumps(self.values), timeout_s=wait_s + 30)
         self.seconds = time.monotonic() - began
         return self

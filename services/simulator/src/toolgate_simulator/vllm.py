@@ -91,9 +91,9 @@ def _serve(arguments: Sequence[str]) -> int:
     try:
         settings = settings_of(given, os.environ)  # noqa: TID251 - the one place of this command
         world = (given.tensor_parallel_size or 1) * (given.pipeline_parallel_size or 1)
+        stopped = _stop_event() if given.headless else threading.Event()
         print(f"simulating {settings.root}: world size {world} on {given.nnodes or 1} node(s)", flush=True)
         # As long as it loads a model, vLLM listens on no port.
-        stopped = _stop_event() if given.headless else threading.Event()
         stopped.wait(settings.startup_s)
         if given.headless:
             stopped.wait()
