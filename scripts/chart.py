@@ -28,9 +28,11 @@ CHOICES: dict[str, list[Any]] = {
     "gateway.balance": ["least_in_flight", "prefix_affinity"],
     "global.logLevel": ["debug", "info", "warning", "error"],
     "modelDefaults.cache.accessMode": ["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany", "ReadWriteOncePod"],
+    "modelDefaults.inferencePool.failureMode": ["FailOpen", "FailClose"],
     "modelDefaults.engine": ["vllm", "simulator"],
     "modelDefaults.structuredOutputs.backend": ["", "auto", "xgrammar", "guidance", "outlines"],
     "modelDefaults.toolCalling.strictLevel": ["", "auto", "function", "parameter"],
+    "internalTls.mode": ["none", "existing", "certManager"],
     "tls.mode": ["none", "existing", "certManager"],
 }
 NULLS: dict[str, list[str]] = {

@@ -37,4 +37,5 @@ def test_the_gpu_overlay_runs_vllm_and_leaves_the_number_of_gateways_to_keda() -
     (container,) = deployments["toolgate-model-gpt-oss-20b"]["template"]["spec"]["containers"]
     assert container["image"].startswith("docker.io/vllm/vllm-openai:")
     assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
+    assert "--otlp-traces-endpoint=http://collector.monitoring:4317" in container["args"]
     assert "replicas" not in deployments["toolgate-gateway"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Event, ReasoningDelta, TextDelta
 from toolgate_core.extraction import Extraction
 from toolgate_core.jsontext import encode
@@ -19,6 +21,7 @@ from toolgate_runtime.ports import ExtractorPort, ServiceError
 from toolgate_runtime.remote import RemoteExtractor
 
 from tests.services.serving import handling, serving
+from tests.support.certificates import issue
 
 TOOLS = encode(
     [
@@ -45,12 +48,13 @@ def service() -> ExtractorService:
     return ExtractorService(local(), handling("extractor"))
 
 
-@pytest.fixture(params=["local", "remote"])
-async def extractor(request: pytest.FixtureRequest) -> AsyncIterator[ExtractorPort]:
+@pytest.fixture(params=["local", "remote", "secured"])
+async def extractor(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ExtractorPort]:
     if request.param == "local":
         yield local()
         return
-    async with serving(service(), DESCRIPTOR) as channel:
+    tls_dir = issue(tmp_path / "tls", trustme.CA()) if request.param == "secured" else ""
+    async with serving(service(), DESCRIPTOR, tls_dir=tls_dir) as channel:
         yield RemoteExtractor(channel)
 
 

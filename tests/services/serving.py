@@ -38,9 +38,9 @@ async def started(service: GrpcService, descriptor: Described, **settings: Any) 
 
 @asynccontextmanager
 async def serving(service: GrpcService, descriptor: Described, **settings: Any) -> AsyncIterator[Channel]:
-    """A channel to a server that runs `service`."""
+    """A channel to a server that runs `service`, with mutual TLS where `tls_dir` is among the settings."""
     server = await started(service, descriptor, **settings)
-    channel = Channel(f"127.0.0.1:{server.port}")
+    channel = Channel(f"127.0.0.1:{server.port}", tls_dir=settings.get("tls_dir", ""))
     try:
         yield channel
     finally:

@@ -57,6 +57,9 @@ async def ask(settings: Settings, **fields: Any) -> Any:
         (["m", "--chat-template", "/nowhere.jinja"], "neither a file nor a template"),
         (["m", "--structured-outputs-config", '{"backend": "magic"}'], "backend must be one of"),
         (["m", "--structured-outputs-config", '{"colour": 1}'], "unknown key colour"),
+        (["m", "--lora-modules", "sql=/adapters/sql"], "--lora-modules needs --enable-lora"),
+        (["m", "--enable-lora", "--lora-modules", "sql"], "--lora-modules takes name=path"),
+        (["m", "--enable-lora", "--lora-modules", "{"], "--lora-modules takes name=path"),
         ([], "a model is needed"),
     ],
 )
@@ -111,6 +114,13 @@ async def test_names_length_and_root_are_listed_as_told() -> None:
         ("a", "org/m", 32_000),
         ("b", "org/m", 32_000),
     ]
+
+
+async def test_adapters_are_asked_for_by_their_names() -> None:
+    flags = ["--served-model-name=a", "--enable-lora", "--lora-modules", "sql=org/sql", '{"name": "b", "path": "/b"}']
+    async with simulator(told("org/m", *flags)) as url, httpx.AsyncClient() as http:
+        cards = (await http.get(f"{url}/models")).json()["data"]
+    assert [card["id"] for card in cards] == ["a", "sql", "b"]
 
 
 async def test_a_key_is_asked_for_where_one_is_given() -> None:

@@ -13,5 +13,11 @@
 {{- $_ := set $models $alias (merge (dict "upstream" $name) $model) }}
 {{- end }}
 {{- end }}
+{{- range $name := splitList "\n" (trim (include "toolgate.model.names" $)) | compact }}
+{{- $model := include "toolgate.model" (dict "root" $ "name" $name) | fromYaml }}
+{{- range $adapter, $_ := $model.lora.adapters }}
+{{- $_ := set $models $adapter (merge (dict "upstream" $name "model" $adapter) $model.derived.gateway) }}
+{{- end }}
+{{- end }}
 {{- toYaml (dict "upstreams" $upstreams "models" $models) }}
 {{- end }}

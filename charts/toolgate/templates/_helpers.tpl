@@ -132,6 +132,12 @@ priorityClassName: {{ include "toolgate.fullname" .root }}-{{ .class }}
 {{- add .values.drain.preStopSeconds .root.Values.maxRequestSeconds 15 }}
 {{- end }}
 
+{{- /* The Secret of mutual TLS between gateway and services; empty where there is none. */ -}}
+{{- define "toolgate.internalTls.secret" -}}
+{{- $tls := .Values.internalTls }}
+{{- if eq $tls.mode "existing" }}{{ $tls.existingSecret }}{{ else if eq $tls.mode "certManager" }}{{ include "toolgate.fullname" . }}-internal-tls{{ end }}
+{{- end }}
+
 {{- define "toolgate.address" -}}
 dns:///{{ include "toolgate.component.name" . }}.{{ .root.Release.Namespace }}.svc.{{ .root.Values.clusterDomain }}:{{ .port }}
 {{- end }}

@@ -79,7 +79,7 @@ toolgate.dev/model: {{ .name | quote }}
 {{- define "toolgate.model.args" -}}
 {{- $model := .model }}
 {{- $derived := $model.derived }}
-{{- $args := list (include "toolgate.model.path" .) "--port=8000" (printf "--served-model-name=%s" (first $derived.servedNames)) }}
+{{- $args := list (include "toolgate.model.path" $derived.uri) "--port=8000" (printf "--served-model-name=%s" (first $derived.servedNames)) }}
 {{- if gt (len $derived.servedNames) 1 }}
 {{- $args = concat (list (first $args) "--port=8000" "--served-model-name") $derived.servedNames }}
 {{- end }}
@@ -95,6 +95,14 @@ toolgate.dev/model: {{ .name | quote }}
 {{- with $derived.maxModelLen }}{{ $args = append $args (printf "--max-model-len=%d" (int .)) }}{{ end }}
 {{- range $key, $flag := dict "dtype" "dtype" "quantization" "quantization" "kvCacheDtype" "kv-cache-dtype" "generationConfig" "generation-config" "toolServers" "tool-server" "gpuMemoryUtilization" "gpu-memory-utilization" }}
 {{- with index $model $key }}{{ $args = append $args (printf "--%s=%v" $flag .) }}{{ end }}
+{{- end }}
+{{- with .root.Values.monitoring.tracing.endpoint }}{{ $args = append $args (printf "--otlp-traces-endpoint=%s" .) }}{{ end }}
+{{- with $model.lora.adapters }}
+{{- $args = concat $args (list "--enable-lora" "--lora-modules") }}
+{{- range $adapter, $uri := . }}{{ $args = append $args (printf "%s=%s" $adapter (include "toolgate.model.path" $uri)) }}{{ end }}
+{{- end }}
+{{- range $flag, $value := dict "max-lora-rank" $model.lora.maxRank "max-loras" $model.lora.maxInBatch }}
+{{- if not (kindIs "invalid" $value) }}{{ $args = append $args (printf "--%s=%d" $flag (int $value)) }}{{ end }}
 {{- end }}
 {{- range $key, $flag := dict "maxNumSeqs" "max-num-seqs" "maxNumBatchedTokens" "max-num-batched-tokens" "maxQueuedRequests" "max-num-queued-reqs" }}
 {{- $value := index $model $key }}
@@ -113,15 +121,15 @@ toolgate.dev/model: {{ .name | quote }}
 {{- toYaml $args }}
 {{- end }}
 
+{{- /* Where vLLM finds what a URI names. */ -}}
 {{- define "toolgate.model.path" -}}
-{{- $uri := .model.derived.uri }}
-{{- if hasPrefix "pvc://" $uri -}}
-{{- $rest := regexReplaceAll "^pvc://[^/]+/?" $uri "" -}}
+{{- if hasPrefix "pvc://" . -}}
+{{- $rest := regexReplaceAll "^pvc://[^/]+/?" . "" -}}
 /model{{ if $rest }}/{{ $rest }}{{ end }}
-{{- else if hasPrefix "oci://" $uri -}}
+{{- else if hasPrefix "oci://" . -}}
 /model
 {{- else -}}
-{{- trimPrefix "hf://" $uri }}
+{{- trimPrefix "hf://" . }}
 {{- end }}
 {{- end }}
 

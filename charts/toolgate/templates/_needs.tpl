@@ -16,6 +16,7 @@
 {{- $storage = append $storage (dict "name" $model.cache.storageClass "for" (printf "the cache of model %s" $name)) }}
 {{- end }}
 {{- if gt (int $model.parallelism.nodes) 1 }}{{ $_ := set $definitions "leaderworkersets.leaderworkerset.x-k8s.io" (printf "model %s over %d nodes" $name (int $model.parallelism.nodes)) }}{{ end }}
+{{- if $model.inferencePool.enabled }}{{ $_ := set $definitions "inferencepools.inference.networking.k8s.io" (printf "the pool of model %s" $name) }}{{ end }}
 {{- if and $model.autoscaling.enabled (eq $model.autoscaling.type "keda") }}{{ $_ := set $definitions "scaledobjects.keda.sh" (printf "the scaling of model %s" $name) }}{{ end }}
 {{- end }}
 {{- range $key := list "gateway" "promptTransformer" "extractor" "toolExecutor" }}
@@ -24,6 +25,7 @@
 {{- end }}
 {{- if .Values.httpRoute.enabled }}{{ $_ := set $definitions "httproutes.gateway.networking.k8s.io" "httpRoute" }}{{ end }}
 {{- if eq .Values.tls.mode "certManager" }}{{ $_ := set $definitions "certificates.cert-manager.io" "tls.certManager" }}{{ end }}
+{{- if eq .Values.internalTls.mode "certManager" }}{{ $_ := set $definitions "certificates.cert-manager.io" "internalTls.certManager" }}{{ end }}
 {{- if .Values.monitoring.serviceMonitor.enabled }}{{ $_ := set $definitions "servicemonitors.monitoring.coreos.com" "monitoring.serviceMonitor" }}{{ end }}
 {{- if .Values.monitoring.podMonitor.enabled }}{{ $_ := set $definitions "podmonitors.monitoring.coreos.com" "monitoring.podMonitor" }}{{ end }}
 {{- range $use, $secret := .Values.secrets }}
@@ -33,6 +35,7 @@
 {{- with $external.authSecretRef }}{{ $secrets = append $secrets (dict "name" .name "keys" (list .key) "for" (printf "externalModels.%s" $name)) }}{{ end }}
 {{- end }}
 {{- if eq .Values.tls.mode "existing" }}{{ $secrets = append $secrets (dict "name" .Values.tls.existingSecret "keys" (list "tls.crt" "tls.key") "for" "tls") }}{{ end }}
+{{- if eq .Values.internalTls.mode "existing" }}{{ $secrets = append $secrets (dict "name" .Values.internalTls.existingSecret "keys" (list "tls.crt" "tls.key" "ca.crt") "for" "internalTls") }}{{ end }}
 {{- $listed := list }}
 {{- range $crd, $use := $definitions }}{{ $listed = append $listed (dict "name" $crd "for" $use) }}{{ end }}
 {{- toYaml (dict "namespace" .Release.Namespace "release" .Release.Name "kubernetes" "1.30" "models" $models "secrets" $secrets "storageClasses" $storage "definitions" $listed) }}

@@ -22,6 +22,13 @@ tls.mode is certManager: name the issuer in tls.certManager.issuerRef.name
 {{- if and (ne $tls.mode "none") (or (not .Values.ingress.enabled) (not .Values.ingress.host)) }}
 tls.mode is {{ $tls.mode }}: it is for the Ingress, which needs ingress.enabled and ingress.host
 {{- end }}
+{{- $internal := .Values.internalTls }}
+{{- if and (eq $internal.mode "existing") (not $internal.existingSecret) }}
+internalTls.mode is existing: name the Secret in internalTls.existingSecret
+{{- end }}
+{{- if and (eq $internal.mode "certManager") (not $internal.certManager.issuerRef.name) }}
+internalTls.mode is certManager: name the issuer in internalTls.certManager.issuerRef.name
+{{- end }}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}
 httpRoute.enabled: name a Gateway in httpRoute.parentRefs
 {{- end }}
@@ -70,6 +77,19 @@ gateway.discovery is off: the models of this release would not be found; set it,
 {{- include "toolgate.validate.parallelism" (dict "where" $where "model" $model "own" $own) }}
 {{- if and $derived.chatTemplate (not (contains "/" $derived.chatTemplate)) (not ($.Files.Get (printf "chat-templates/%s" $derived.chatTemplate))) }}
 {{ $where }}.toolCalling.chatTemplate: the chart has no {{ $derived.chatTemplate }}; name a ConfigMap as name/key, or a path in the image
+{{- end }}
+{{- range $adapter, $uri := $model.lora.adapters }}
+{{- if not (regexMatch "^(hf://[^/]+/|pvc://[^/]+/|/).+" (toString $uri)) }}
+{{ $where }}.lora.adapters.{{ $adapter }}: must be hf://org/name, pvc://claim/folder or a path in the image
+{{- else if and (hasPrefix "pvc://" $uri) (ne (index (splitList "/" (trimPrefix "pvc://" $uri)) 0) (index (splitList "/" (trimPrefix "pvc://" $derived.uri)) 0)) }}
+{{ $where }}.lora.adapters.{{ $adapter }}: pvc:// is for the claim that the model itself is on
+{{- end }}
+{{- if or (hasKey $.Values.models $adapter) (hasKey $.Values.gateway.aliases $adapter) }}
+{{ $where }}.lora.adapters.{{ $adapter }}: a model or an alias has the same name
+{{- end }}
+{{- end }}
+{{- if and $model.inferencePool.enabled (not $model.inferencePool.endpointPicker.name) }}
+{{ $where }}.inferencePool.endpointPicker.name: name the Service of the endpoint picker
 {{- end }}
 {{- if and $model.cache.enabled (eq $model.cache.accessMode "ReadWriteOnce") (or (gt (int $model.replicas) 1) (gt (int $model.parallelism.nodes) 1) $model.autoscaling.enabled) }}
 {{ $where }}.cache.accessMode: ReadWriteOnce is for one node; several pods need ReadWriteMany

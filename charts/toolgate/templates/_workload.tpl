@@ -1,12 +1,13 @@
 {{- /*
 One of the four services as Deployment, Service and ServiceAccount.
 root, component, values (its block); probe (startup, readiness and liveness handlers); port, portName, appProtocol;
-headless; token; env, volumes, mounts (YAML of lists); checksum.
+healthPort (where it is another); headless; token; env, volumes, mounts (YAML of lists); checksum.
 */ -}}
 {{- define "toolgate.workload" -}}
 {{- $values := .values }}
 {{- $name := include "toolgate.component.name" . }}
 {{- $selector := include "toolgate.selectorLabels" . }}
+{{- $tlsSecret := include "toolgate.internalTls.secret" .root }}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -60,10 +61,16 @@ spec:
           ports:
             - {name: {{ .portName }}, containerPort: {{ .port }}}
             - {name: metrics, containerPort: 9090}
+            {{- if .healthPort }}
+            - {name: health, containerPort: {{ .healthPort }}}
+            {{- end }}
           env:
             - {name: TOOLGATE_LOG_LEVEL, value: {{ .root.Values.global.logLevel | quote }}}
             - {name: TOOLGATE_HEALTH_GRACE_S, value: {{ $values.drain.preStopSeconds | quote }}}
             - {name: TOOLGATE_DRAIN_S, value: {{ .root.Values.maxRequestSeconds | quote }}}
+            {{- if $tlsSecret }}
+            - {name: TOOLGATE_TLS_DIR, value: /etc/toolgate-tls}
+            {{- end }}
             {{- .env | nindent 12 }}
             {{- with $values.env }}
             {{- toYaml . | nindent 12 }}
@@ -81,11 +88,18 @@ spec:
             {{- toYaml $values.resources | nindent 12 }}
           volumeMounts:
             - {name: tmp, mountPath: /tmp}
+            {{- if $tlsSecret }}
+            - {name: internal-tls, mountPath: /etc/toolgate-tls, readOnly: true}
+            {{- end }}
             {{- with .mounts }}
             {{- . | nindent 12 }}
             {{- end }}
       volumes:
         - {name: tmp, emptyDir: {}}
+        {{- if $tlsSecret }}
+        - name: internal-tls
+          secret: {secretName: {{ $tlsSecret }}}
+        {{- end }}
         {{- with .volumes }}
         {{- . | nindent 8 }}
         {{- end }}
@@ -133,9 +147,12 @@ automountServiceAccountToken: false
 {{- /* One of the three gRPC services: root, component, key (of its values), service (of its health), port. */ -}}
 {{- define "toolgate.grpcWorkload" -}}
 {{- $values := index .root.Values .key }}
-{{- $probe := printf "grpc: {port: %d, service: %s}" (int .port) .service }}
+{{- /* The kubelet has no certificate: with TLS, health is on a port of its own. */ -}}
+{{- $health := ternary 50060 0 (ne "" (include "toolgate.internalTls.secret" .root)) }}
+{{- $probe := printf "grpc: {port: %d, service: %s}" (int (default .port $health)) .service }}
 {{- $env := printf "- {name: TOOLGATE_MAX_CALL_S, value: %q}\n- {name: TOOLGATE_MAX_CONNECTION_AGE_S, value: \"300\"}" (toString .root.Values.maxRequestSeconds) }}
+{{- if $health }}{{ $env = printf "%s\n- {name: TOOLGATE_HEALTH_PORT, value: %q}" $env (toString $health) }}{{ end }}
 {{- include "toolgate.workload" (dict "root" .root "component" .component "values" $values
   "probe" (dict "startup" $probe "readiness" $probe "liveness" $probe)
-  "port" .port "portName" "grpc" "appProtocol" "grpc" "headless" true "token" false "env" $env) }}
+  "port" .port "healthPort" $health "portName" "grpc" "appProtocol" "grpc" "headless" true "token" false "env" $env) }}
 {{- end }}

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import grpc
+
+from toolgate_runtime.tls import RenewedChannel
 
 DEFAULT_MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 RECONNECT_GRACE_S = 1.0
@@ -59,11 +62,22 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, int | str]]:
 
 
 class Channel:
-    """A channel to one service. Made within the event loop that uses it; `address` is gRPC's (`host:port`)."""
+    """A channel to one service. Made within the event loop that uses it.
 
-    def __init__(self, address: str, *, max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES) -> None:
+    Args:
+        address: gRPC's (`host:port`).
+        max_message_bytes: the largest message that is sent or taken.
+        tls_dir: the folder of mutual TLS (see `tls`); empty: plain.
+    """
+
+    def __init__(self, address: str, *, max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES, tls_dir: str = "") -> None:
         self.address = address
-        self.grpc = grpc.aio.insecure_channel(address, options=channel_options(max_message_bytes))
+        options = channel_options(max_message_bytes)
+        self.grpc: grpc.aio.Channel
+        if tls_dir:
+            self.grpc = RenewedChannel(address, options, Path(tls_dir))
+        else:
+            self.grpc = grpc.aio.insecure_channel(address, options=options)
 
     async def ready(self, timeout_s: float) -> float:
         """Wait for a connection, at most the grace, and return what is left of `timeout_s`.

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import grpc
@@ -25,6 +26,7 @@ from toolgate_runtime.handling import Handling
 from toolgate_runtime.logs import Log
 from toolgate_runtime.metrics import MetricsServer, RpcMetrics, new_registry, toolgate_version
 from toolgate_runtime.settings import GrpcSettings, load_or_exit
+from toolgate_runtime.tls import server_credentials
 
 
 class GrpcService(Protocol):
@@ -61,22 +63,21 @@ class Server:
         )
         self._health = health.aio.HealthServicer()
         self._name = descriptor.full_name
+        # The kubelet's probe has no certificate to show.
+        self._probed = grpc.aio.server() if settings.health_port else None
         self.port = 0
 
     async def start(self) -> None:
-        """Bind and serve; raise `StartError` where the port can't be had."""
+        """Bind and serve; raise `StartError` where a port or a certificate can't be had."""
+        settings = self._settings
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._service.register(self._server)
-        address = join_address(self._settings.grpc_host, self._settings.grpc_port)
-        try:
-            # gRPC does not say why it can't bind; a plain socket does.
-            _bind_once(self._settings.grpc_host, self._settings.grpc_port)
-            self.port = self._server.add_insecure_port(address)
-        except OSError as error:
-            reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
-            raise StartError(f"cannot listen on {address}: {reason}") from error
-        except RuntimeError as error:
-            raise StartError(f"cannot listen on {address}") from error
+        credentials = server_credentials(Path(settings.tls_dir)) if settings.tls_dir else None
+        self.port = _listen(self._server, settings.grpc_host, settings.grpc_port, credentials)
+        if self._probed:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._probed)
+            _listen(self._probed, settings.grpc_host, settings.health_port, None)
+            await self._probed.start()
         await self._server.start()
         for name in ("", self._name):
             await self._health.set(name, health_pb2.HealthCheckResponse.ServingStatus.Value("SERVING"))
@@ -86,12 +87,27 @@ class Server:
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._settings.health_grace_s)
         await self._server.stop(self._settings.drain_s)
+        if self._probed:
+            await self._probed.stop(None)
         await self._service.aclose()
 
 
 def join_address(host: str, port: int) -> str:
     """Return gRPC's form of an address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _listen(server: grpc.aio.Server, host: str, port: int, credentials: grpc.ServerCredentials | None) -> int:
+    address = join_address(host, port)
+    try:
+        # gRPC does not say why it can't bind; a plain socket does.
+        _bind_once(host, port)
+        return server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
+        raise StartError(f"cannot listen on {address}: {reason}") from error
+    except RuntimeError as error:
+        raise StartError(f"cannot listen on {address}") from error
 
 
 def _bind_once(host: str, port: int) -> None:

@@ -87,6 +87,12 @@ class Settings(BaseSettings):
         ge=0,
     )
 
+    tls_dir: str = setting(
+        "",
+        "Folder with tls.crt, tls.key and ca.crt for mutual TLS between gateway and services, which may be renewed"
+        " while they run; empty: plain gRPC.",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -115,6 +121,9 @@ class GrpcSettings(Settings):
         "How long a client keeps a connection before it has to look for new replicas; 0: for ever.",
         unit="seconds",
         ge=0,
+    )
+    health_port: int = setting(
+        0, "Port of health alone, without TLS, for probes that have no certificate; 0: none.", ge=0, le=65535
     )
 
 

@@ -85,7 +85,7 @@ async def remote_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
         channels: dict[str, Channel] = {}
         addresses = {TRANSFORMER: settings.transformer, EXTRACTOR: settings.extractor, EXECUTOR: settings.executor}
         for service, address in addresses.items():
-            channels[service] = Channel(address)
+            channels[service] = Channel(address, tls_dir=settings.tls_dir)
             stack.push_async_callback(channels[service].aclose)
         yield Deps(
             providers=upstreams,

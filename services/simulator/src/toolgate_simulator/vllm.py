@@ -20,7 +20,7 @@ from toolgate_simulator.personas import Persona, Rule, load_personas
 from toolgate_simulator.server import run
 from toolgate_simulator.settings import Settings, SettingsError
 from toolgate_simulator.vllm_families import family_of
-from toolgate_simulator.vllm_flags import vllm_parser, wrong
+from toolgate_simulator.vllm_flags import adapters, vllm_parser, wrong
 
 STRONG = "qwen-strong"
 _ENVIRONMENT = "TOOLGATE_SIMULATOR_"
@@ -41,7 +41,7 @@ def settings_of(given: argparse.Namespace, environment: Mapping[str, str]) -> Se
     persona = _persona(given, model, environment.get(_ENVIRONMENT + "PERSONA") or STRONG)
     keys = (given.api_key, environment.get("VLLM_API_KEY"))
     return Settings(
-        served=tuple((name, persona) for name in given.served_model_name or [model]),
+        served=tuple((name, persona) for name in (*(given.served_model_name or [model]), *adapters(given))),
         root=model,
         tokens_per_second=_number(environment, "TOKENS_PER_SECOND"),
         startup_s=_number(environment, "STARTUP_S") or 0.0,

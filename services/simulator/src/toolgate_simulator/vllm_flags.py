@@ -159,7 +159,29 @@ def wrong(given: argparse.Namespace) -> str:
         return f"--structured-outputs-config: unknown key {unknown[0]}"
     if structured.get("backend", "auto") not in _BACKENDS:
         return f"--structured-outputs-config: backend must be one of {', '.join(_BACKENDS)}"
-    return _wrong_numbers(given) or _wrong_world(given)
+    return _wrong_adapters(given) or _wrong_numbers(given) or _wrong_world(given)
+
+
+def adapters(given: argparse.Namespace) -> tuple[str, ...]:
+    """Return the names by which LoRA adapters are asked for: from `name=path`, or JSON with a `name`."""
+    return tuple(_adapter(text) for text in given.lora_modules or ())
+
+
+def _adapter(text: str) -> str:
+    if not text.startswith("{"):
+        name, equals, path = text.partition("=")
+        return name if equals and path else ""
+    try:
+        return str(json.loads(text).get("name") or "")
+    except ValueError:
+        return ""
+
+
+def _wrong_adapters(given: argparse.Namespace) -> str:
+    named = adapters(given)
+    if named and not given.enable_lora:
+        return "--lora-modules needs --enable-lora"
+    return "--lora-modules takes name=path, or JSON with name and path" if "" in named else ""
 
 
 def _wrong_numbers(given: argparse.Namespace) -> str:

@@ -1,0 +1,160 @@
+"""Mutual TLS between the gateway and its services, from files that are renewed while they are in use.
+
+A folder holds `tls.crt`, `tls.key` and `ca.crt`, as cert-manager and Kubernetes' TLS Secrets name them: what a process
+shows, and by what it knows the others. Whoever is signed by that authority may call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self, cast
+
+import grpc
+from msgspec import Struct
+
+from toolgate_runtime.errors import StartError
+
+LOOK_EVERY_S = 30.0
+"""How often a client looks whether its certificate is another, in seconds; a server looks at every handshake."""
+_OLD_CALLS_S = 600.0
+
+
+class Identity(Struct, frozen=True):
+    """What a process shows and whom it trusts, as PEM."""
+
+    key: bytes
+    certificates: bytes
+    authority: bytes
+
+
+def read_identity(folder: Path) -> Identity:
+    """Return what the folder holds now; raise `StartError` naming the file that can't be read."""
+    try:
+        key, certificates, authority = ((folder / name).read_bytes() for name in ("tls.key", "tls.crt", "ca.crt"))
+    except OSError as error:
+        raise StartError(f"cannot read {error.filename}: {error.strerror}") from error
+    return Identity(key, certificates, authority)
+
+
+def server_credentials(folder: Path) -> grpc.ServerCredentials:
+    """Return credentials that want a certificate of every client, and take renewed files at the next handshake."""
+    held = read_identity(folder)
+
+    # None is gRPC's word for "as before", which its types leave out.
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal held
+        found = _found(folder, held)
+        if found == held:
+            return None
+        held = found
+        return _configuration(held)
+
+    fetcher = cast("Callable[[], grpc.ServerCertificateConfiguration]", renewed)
+    return grpc.dynamic_ssl_server_credentials(_configuration(held), fetcher, require_client_authentication=True)
+
+
+def _found(folder: Path, held: Identity) -> Identity:
+    try:
+        return read_identity(folder)
+    except StartError:
+        # Files that are being replaced: what was valid a moment ago still is.
+        return held
+
+
+def _configuration(identity: Identity) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration(
+        [(identity.key, identity.certificates)], root_certificates=identity.authority
+    )
+
+
+class RenewedChannel(grpc.aio.Channel):
+    """A channel with a client certificate. gRPC can't exchange that, so a new connection takes over when it is renewed.
+
+    Calls in flight stay on the old one. `get_state` is what looks at the files, see `Channel.ready`.
+    """
+
+    def __init__(self, address: str, options: list[tuple[str, int | str]], folder: Path) -> None:
+        self._address = address
+        self._options = options
+        self._folder = folder
+        self._held = read_identity(folder)
+        self._look_at = asyncio.get_running_loop().time() + LOOK_EVERY_S
+        self._closing: set[asyncio.Task[None]] = set()
+        self.current = self._open()
+
+    def _open(self) -> grpc.aio.Channel:
+        held = self._held
+        credentials = grpc.ssl_channel_credentials(held.authority, held.key, held.certificates)
+        return grpc.aio.secure_channel(self._address, credentials, options=self._options)
+
+    def look(self) -> None:
+        """Take over what the files hold now, if that is another."""
+        found = _found(self._folder, self._held)
+        if found == self._held:
+            return
+        self._held = found
+        old, self.current = self.current, self._open()
+        closing = asyncio.create_task(old.close(_OLD_CALLS_S))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        """Return the state of the connection, of a new one where the certificate was renewed."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_EVERY_S
+            self.look()
+        return self.current.get_state(try_to_connect=try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        """Wait until the state is another."""
+        await self.current.wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        """Wait for a connection."""
+        await self.current.channel_ready()
+
+    async def close(self, grace: float | None = None) -> None:
+        """Close it, and those that were before it."""
+        for closing in self._closing:
+            closing.cancel()
+        await self.current.close(grace)
+
+    async def __aenter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it."""
+        await self.close()
+
+    def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a method, as all four do: on the connection of the moment."""
+        return self._method(lambda channel: channel.unary_unary(*args, **kwargs))
+
+    def unary_stream(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a method."""
+        return self._method(lambda channel: channel.unary_stream(*args, **kwargs))
+
+    def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a method."""
+        return self._method(lambda channel: channel.stream_unary(*args, **kwargs))
+
+    def stream_stream(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a method."""
+        return self._method(lambda channel: channel.stream_stream(*args, **kwargs))
+
+    def _method(self, make: Callable[[grpc.aio.Channel], Callable[..., Any]]) -> Callable[..., Any]:
+        channel = self.current
+        method = make(channel)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal channel, method
+            if channel is not self.current:
+                channel = self.current
+                method = make(channel)
+            return method(*args, **kwargs)
+
+        return call
