@@ -46,6 +46,12 @@ def test_no_service_is_linked_into_the_environment(name: str) -> None:
 
 
 @ways
+def test_a_pod_that_is_starting_ends_when_it_is_told(name: str) -> None:
+    # Its process is not number 1, for which the kernel drops signals that have no handler.
+    assert {pod["spec"]["shareProcessNamespace"] for _, pod in pods(name)} == {True}
+
+
+@ways
 def test_a_token_is_mounted_by_the_gateway_and_by_preflight_alone(name: str) -> None:
     with_token = {
         pod["metadata"]["labels"]["app.kubernetes.io/component"]

@@ -19,7 +19,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 OURS = [name for name, service in SERVICES.items() if "build" in service]
 # The keys of the compose specification that are used here: a misspelt one is silently ignored by some versions.
 TOP = {"name", "x-service", "services", "networks", "volumes"}
-KEYS = ["image", "build", "environment", "ports", "networks", "depends_on", "healthcheck", "restart", "read_only", "tmpfs", "cap_drop", "security_opt", "profiles", "command", "volumes", "shm_size", "stop_grace_period", "deploy"]  # fmt: skip
+KEYS = ["image", "build", "environment", "ports", "networks", "depends_on", "healthcheck", "restart", "init", "read_only", "tmpfs", "cap_drop", "security_opt", "profiles", "command", "volumes", "shm_size", "stop_grace_period", "deploy"]  # fmt: skip
 PORTS = {
     "gateway": 8002,
     "prompt-transformer": 50051,

@@ -18,6 +18,8 @@ spec:
   serviceAccountName: {{ include "toolgate.component.name" (dict "root" .root "component" "model") }}
   automountServiceAccountToken: false
   enableServiceLinks: false
+  # a process that is number 1 ignores SIGTERM until it handles it: one that is starting would only end with the grace period
+  shareProcessNamespace: true
   terminationGracePeriodSeconds: {{ include "toolgate.drain.modelGrace" (dict "root" .root "values" $model) }}
   {{- include "toolgate.imagePullSecrets" .root | nindent 2 }}
   {{- include "toolgate.priorityClassName" (dict "root" .root "values" $model "class" "model") | nindent 2 }}

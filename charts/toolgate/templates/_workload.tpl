@@ -45,6 +45,8 @@ spec:
       serviceAccountName: {{ include "toolgate.serviceAccountName" . }}
       automountServiceAccountToken: {{ .token }}
       enableServiceLinks: false
+      # a process that is number 1 ignores SIGTERM until it handles it: one that is starting would only end with the grace period
+      shareProcessNamespace: true
       terminationGracePeriodSeconds: {{ include "toolgate.drain.grace" . }}
       {{- include "toolgate.imagePullSecrets" .root | nindent 6 }}
       {{- include "toolgate.priorityClassName" (dict "root" .root "values" $values "class" "gateway") | nindent 6 }}
