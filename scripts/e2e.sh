@@ -5,7 +5,6 @@
 # Beside that, where the cluster has it: TOOLGATE_E2E_GPUS=1 (a node offers eight nvidia.com/gpu),
 # TOOLGATE_E2E_ADAPTER=1 (an adapter serves the in-flight metric), TOOLGATE_E2E_KEDA=URL (KEDA's Prometheus).
 # tests/e2e/extras/up.sh runs adapter, Prometheus and KEDA beside a cluster, and says what to set.
-# tests/e2e/extras/up.sh runs adapter, Prometheus and KEDA beside a cluster, and says what to set.
 set -eu
 cd "$(dirname "$0")/.."
 for program in kubectl helm; do

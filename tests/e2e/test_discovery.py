@@ -57,11 +57,19 @@ def by_hand(release: Release, name: str) -> list[dict[str, Any]]:
     ]
 
 
+def reached(release: Release) -> bool:
+    try:
+        return bool(names(release))
+    except httpx.ConnectError:
+        return False
+
+
 @contextmanager
 def second_release(release: Release, name: str, **more: Any) -> Iterator[Release]:
     other = Release(name, release.namespace, {**values(), **more})
     other.upgrade()
     try:
+        until(lambda: reached(other), 10, "the nodes know the way to its gateway")
         yield other
     finally:
         other.uninstall()

@@ -5,8 +5,8 @@ from typing import Any
 
 from openai import OpenAI
 
-from tests.e2e.cluster import Release, objects
-from tests.e2e.conftest import MODEL
+from tests.e2e.cluster import Release, namespace, objects
+from tests.e2e.conftest import MODEL, values
 from tests.e2e.load import QUESTION, TOOLS
 
 
@@ -42,10 +42,14 @@ def test_helm_test_passes_and_has_a_line_for_each_check(release: Release) -> Non
     assert [check for check in checks if f"ok    {check}" not in said] == []
 
 
-def test_nothing_is_warned_of_after_the_install(release: Release) -> None:
-    events = objects("events", release.namespace)
-    warned = [f"{each['involvedObject']['name']}: {each['message']}" for each in events if each["type"] != "Normal"]
-    assert warned == []
+def test_nothing_is_warned_of_after_an_install() -> None:
+    with namespace("toolgate-e2e-fresh"):
+        Release("toolgate", "toolgate-e2e-fresh", values()).upgrade()
+        events = objects("events", "toolgate-e2e-fresh")
+    assert events
+    told = [(each["involvedObject"]["name"], each["message"]) for each in events if each["type"] != "Normal"]
+    # The one thing that is not the chart's: a busy kubelet is late to hear of a namespace's own ConfigMap.
+    assert [each for each in told if "failed to sync configmap cache" not in each[1]] == []
 
 
 def test_only_the_gateway_has_a_token(release: Release) -> None:

@@ -1,5 +1,6 @@
 """Upgrades, evictions and killed pods under streaming load, with no client that tries again."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -15,6 +16,22 @@ TWO: dict[str, Any] = {
 }
 USERS = 8
 COMPONENTS = ("gateway", "prompt-transformer", "extractor", "tool-executor", "model")
+
+
+# The container's own processes; with a shared namespace the sandbox's are seen, too.
+KILL = """
+import os, signal
+for pid in filter(str.isdigit, os.listdir('/proc')):
+    with open(f'/proc/{pid}/cmdline') as file:
+        command = file.read()
+    if int(pid) != os.getpid() and 'pause' not in command:
+        os.kill(int(pid), signal.SIGKILL)
+"""
+
+
+def restarts(release: Release, component: str, name: str) -> int:
+    (pod,) = [each for each in release.pods(component) if each["metadata"]["name"] == name]
+    return int(pod["status"]["containerStatuses"][0]["restartCount"])
 
 
 def restarted(marker: str) -> dict[str, Any]:
@@ -51,7 +68,7 @@ async def test_a_pod_that_is_deleted_takes_no_request_along(
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
-async def test_a_pod_that_is_killed_costs_errors_only_until_it_is_noticed(
+async def test_a_process_that_dies_costs_errors_only_until_it_is_back(
     release: Release, component: str, record_property: Any
 ) -> None:
     release.upgrade(**TWO)
@@ -59,10 +76,12 @@ async def test_a_pod_that_is_killed_costs_errors_only_until_it_is_noticed(
     async with Load(release.url(), MODEL, USERS) as load:
         pod = release.ready(component)[0]
         struck = load.now()
-        await meanwhile(kubectl, "delete", "pod", "-n", release.namespace, pod, "--grace-period=0", "--force")
+        await meanwhile(kubectl, "exec", "-n", release.namespace, pod, "--", "python3", "-c", KILL)
+        await meanwhile(until, lambda: restarts(release, component, pod) == 1, 60, "the kubelet has noticed")
         await meanwhile(settled, release)
+        await asyncio.sleep(3)  # as long as somebody may still have a connection to what is gone
     last = max((outcome.began + outcome.took for outcome in load.faults), default=struck)
-    record_property("figures", f"kill of {component}: {load.told()}; the last error {last - struck:.1f} s after it")
+    record_property("figures", f"kill -9 of {component}: {load.told()}; the last error {last - struck:.1f} s after it")
     assert last - struck < 10
 
 
