@@ -8,23 +8,23 @@ ARG UV_VERSION=0.13.8
 RUN python3 -m pip install --no-cache-dir --disable-pip-version-check --target /opt/uv "uv==${UV_VERSION}"
 # Bytecode is compiled here, since nothing can be written where it runs. The system's certificates may hold a company's own.
 ENV PATH=/opt/uv/bin:$PATH UV_SYSTEM_CERTS=true UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_PYTHON=python3 \
-    UV_PROJECT_ENVIRONMENT=/opt/toolgate
+    UV_PROJECT_ENVIRONMENT=/opt/toolgate UV_CACHE_DIR=/var/cache/uv
 WORKDIR /src
 COPY . .
 
 # Each image gets the closure of one package, and no other service.
 FROM build AS build-gateway
-RUN --mount=type=cache,target=/root/.cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-gateway
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-gateway
 FROM build AS build-prompt-transformer
-RUN --mount=type=cache,target=/root/.cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-prompt-transformer
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-prompt-transformer
 FROM build AS build-extractor
-RUN --mount=type=cache,target=/root/.cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-extractor
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-extractor
 FROM build AS build-tool-executor
-RUN --mount=type=cache,target=/root/.cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-tool-executor
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-tool-executor
 FROM build AS build-simulator
-RUN --mount=type=cache,target=/root/.cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-simulator
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-simulator
 FROM build AS build-cli
-RUN --mount=type=cache,target=/root/.cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-cli
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-cli
 
 FROM ${PYTHON_IMAGE} AS runtime
 ARG VERSION=0.1.0

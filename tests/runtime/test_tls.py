@@ -76,11 +76,12 @@ async def test_nobody_else_is_answered(tmp_path: Path, shown: str) -> None:
 
 
 async def test_a_client_does_not_take_a_server_of_another_authority(tmp_path: Path) -> None:
-    folder = issue(tmp_path / "tls", trustme.CA())
-    async with secured(folder) as address:
-        trust(folder, trustme.CA())
-        async with calling(address, folder) as client:
-            assert await refusal(client) == "UNAVAILABLE"
+    authority = trustme.CA()
+    # The server trusts this client: it is the client alone that refuses.
+    folder = issue(tmp_path / "client", authority)
+    trust(folder, trustme.CA())
+    async with secured(issue(tmp_path / "server", authority)) as address, calling(address, folder) as client:
+        assert await refusal(client) == "UNAVAILABLE"
 
 
 async def test_another_authority_takes_over_without_a_restart_and_cuts_no_call(

@@ -101,11 +101,7 @@ toolgate.dev/model: {{ .name | quote }}
 {{- $args = concat $args (list "--enable-lora" "--lora-modules") }}
 {{- range $adapter, $uri := . }}{{ $args = append $args (printf "%s=%s" $adapter (include "toolgate.model.path" $uri)) }}{{ end }}
 {{- end }}
-{{- range $flag, $value := dict "max-lora-rank" $model.lora.maxRank "max-loras" $model.lora.maxInBatch }}
-{{- if not (kindIs "invalid" $value) }}{{ $args = append $args (printf "--%s=%d" $flag (int $value)) }}{{ end }}
-{{- end }}
-{{- range $key, $flag := dict "maxNumSeqs" "max-num-seqs" "maxNumBatchedTokens" "max-num-batched-tokens" "maxQueuedRequests" "max-num-queued-reqs" }}
-{{- $value := index $model $key }}
+{{- range $flag, $value := dict "max-num-seqs" $model.maxNumSeqs "max-num-batched-tokens" $model.maxNumBatchedTokens "max-num-queued-reqs" $model.maxQueuedRequests "max-lora-rank" $model.lora.maxRank "max-loras" $model.lora.maxInBatch }}
 {{- if not (kindIs "invalid" $value) }}{{ $args = append $args (printf "--%s=%d" $flag (int $value)) }}{{ end }}
 {{- end }}
 {{- if not (kindIs "invalid" $model.enablePrefixCaching) }}{{ $args = append $args (ternary "--enable-prefix-caching" "--no-enable-prefix-caching" $model.enablePrefixCaching) }}{{ end }}

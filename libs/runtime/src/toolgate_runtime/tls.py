@@ -81,7 +81,7 @@ class RenewedChannel(grpc.aio.Channel):
         self._folder = folder
         self._held = read_identity(folder)
         self._look_at = asyncio.get_running_loop().time() + LOOK_EVERY_S
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: dict[asyncio.Task[None], grpc.aio.Channel] = {}
         self.current = self._open()
 
     def _open(self) -> grpc.aio.Channel:
@@ -97,8 +97,8 @@ class RenewedChannel(grpc.aio.Channel):
         self._held = found
         old, self.current = self.current, self._open()
         closing = asyncio.create_task(old.close(_OLD_CALLS_S))
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+        self._closing[closing] = old
+        closing.add_done_callback(self._closing.pop)
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         """Return the state of the connection, of a new one where the certificate was renewed."""
@@ -118,9 +118,11 @@ class RenewedChannel(grpc.aio.Channel):
 
     async def close(self, grace: float | None = None) -> None:
         """Close it, and those that were before it."""
-        for closing in self._closing:
+        before = dict(self._closing)
+        for closing in before:
             closing.cancel()
-        await self.current.close(grace)
+        for channel in (*before.values(), self.current):
+            await channel.close(grace)
 
     async def __aenter__(self) -> Self:
         """Return itself."""
