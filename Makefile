@@ -123,15 +123,17 @@ generated: $(PYTHON_READY) ## Fail where generated files or the lock are not wha
 	$(BIN)/python scripts/protos.py --check
 	$(BIN)/python scripts/configuration.py --check
 	$(BIN)/python scripts/dialects.py --check
+	$(BIN)/python scripts/limits.py --check
 	$(BIN)/python scripts/chart.py --check
 	$(UV) lock --check --quiet
 
 ##@ Generate
 .PHONY: protos
-protos: $(PYTHON_READY) ## Generate the code of the protos, the table of settings and the page of dialects
+protos: $(PYTHON_READY) ## Generate the code of the protos, the pages of settings, dialects and limits
 	$(BIN)/python scripts/protos.py
 	$(BIN)/python scripts/configuration.py
 	$(BIN)/python scripts/dialects.py
+	$(BIN)/python scripts/limits.py
 
 .PHONY: clean
 clean: ## Remove what was installed and every cache

@@ -2,7 +2,8 @@
 
 from functools import lru_cache
 
-from toolgate_core.recall import MAX_REMEMBERED, recall
+from toolgate_core.limits import MAX_REMEMBERED_BYTES
+from toolgate_core.recall import recall
 
 
 def test_small_texts_are_remembered_and_large_ones_are_made_anew() -> None:
@@ -13,7 +14,7 @@ def test_small_texts_are_remembered_and_large_ones_are_made_anew() -> None:
         made.append(len(text))
         return len(text) + plus
 
-    small, large = b"x", b"x" * (MAX_REMEMBERED + 1)
+    small, large = b"x", b"x" * (MAX_REMEMBERED_BYTES + 1)
     found = [recall(size, text, plus=1) for text in (small, small, large, large)]
-    assert found == [2, 2, MAX_REMEMBERED + 2, MAX_REMEMBERED + 2]
-    assert made == [1, MAX_REMEMBERED + 1, MAX_REMEMBERED + 1]
+    assert found == [2, 2, MAX_REMEMBERED_BYTES + 2, MAX_REMEMBERED_BYTES + 2]
+    assert made == [1, MAX_REMEMBERED_BYTES + 1, MAX_REMEMBERED_BYTES + 1]

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, encode_str
+from toolgate_core.limits import MAX_ARGUMENTS
 from toolgate_core.messages import ToolChoice, ToolDefinition
 from toolgate_core.schema import Toolset
-from toolgate_core.settle import MAX_ARGUMENTS, Settled, settle
+from toolgate_core.settle import Settled, settle
 from toolgate_core.vocabulary import Reason
 
 WEATHER: JsonObject = {

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
+from toolgate_core.limits import MAX_REMEMBERED_BYTES
 from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
-from toolgate_core.recall import MAX_REMEMBERED
 from toolgate_core.request import parse_request
 from toolgate_core.schema.definitions import NO_PARAMETERS
 
@@ -85,9 +85,9 @@ def test_texts_are_the_clients_own_where_nothing_has_to_be_written_anew() -> Non
 
 
 def test_tools_too_long_to_be_remembered_are_read_all_the_same() -> None:
-    request = parsed(tools=[tool(description="x" * MAX_REMEMBERED)])
+    request = parsed(tools=[tool(description="x" * MAX_REMEMBERED_BYTES)])
     assert request.tools[0].name == "f"
-    assert request == parsed(tools=[tool(description="x" * MAX_REMEMBERED)])
+    assert request == parsed(tools=[tool(description="x" * MAX_REMEMBERED_BYTES)])
 
 
 def test_nulls_at_the_top_level_count_as_absent() -> None:

@@ -10,13 +10,12 @@ from collections.abc import Hashable
 from functools import _lru_cache_wrapper
 from typing import TypeVar
 
-V = TypeVar("V")
+from toolgate_core.limits import MAX_REMEMBERED_BYTES
 
-MAX_REMEMBERED = 256 * 1024
-"""Bytes of a text beyond which nothing is remembered of it."""
+V = TypeVar("V")
 
 
 def recall(made: _lru_cache_wrapper[V], *texts: bytes, **rest: Hashable) -> V:
     """Return `made(*texts, **rest)`, remembered unless the texts are large."""
-    small = sum(map(len, texts)) <= MAX_REMEMBERED
+    small = sum(map(len, texts)) <= MAX_REMEMBERED_BYTES
     return made(*texts, **rest) if small else made.__wrapped__(*texts, **rest)

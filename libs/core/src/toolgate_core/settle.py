@@ -6,14 +6,12 @@ from msgspec import Struct
 
 from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
+from toolgate_core.limits import MAX_ARGUMENTS
 from toolgate_core.messages import ToolChoice
 from toolgate_core.schema.coerce import coerce
 from toolgate_core.schema.relaxed import MAX_DEPTH, deeper_than, relax
 from toolgate_core.schema.toolset import Tool, Toolset
 from toolgate_core.vocabulary import Reason
-
-MAX_ARGUMENTS = 1_048_576
-"""Characters of a call's arguments."""
 
 _MAX_RAW = 4_000
 _MAX_NAMES = 20

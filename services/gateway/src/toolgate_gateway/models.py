@@ -11,6 +11,7 @@ from toolgate_core.dialects.families import asked_dialect, family_of
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder import LadderMemory
 from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.limits import MAX_REMEMBERED_MODELS
 from toolgate_core.policy import Policy
 from toolgate_core.presets import PRESETS, preset_name
 from toolgate_core.vocabulary import RequestOutcome
@@ -19,8 +20,6 @@ from toolgate_gateway.errors import SERVER, ApiError
 from toolgate_gateway.providers.base import Provider
 from toolgate_gateway.settings import ModelEntry
 
-_MAX_NAMED = 1024
-"""Routes kept for names of the form `upstream@model`, which clients may make up."""
 _REFRESH_PAUSE_S = 2.0
 """Unknown names bring the upstreams to be asked again at most this often."""
 
@@ -180,7 +179,7 @@ class Models:
         return None
 
     def _keep(self, name: str, route: Route) -> Route:
-        if len(self._named) >= _MAX_NAMED:
+        if len(self._named) >= MAX_REMEMBERED_MODELS:
             self._named.pop(next(iter(self._named)))
         self._named[name] = route
         return route

@@ -9,6 +9,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator, model_validator
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.table import find_dialect
+from toolgate_core.limits import MAX_BODY_BYTES
 from toolgate_core.policy import Capabilities, Policy
 from toolgate_core.presets import PRESETS
 from toolgate_runtime.settings import Settings, setting
@@ -142,7 +143,7 @@ class GatewaySettings(Settings):
     keep_alive_s: float = setting(
         10.0, "Silence after which a stream's client is sent a comment.", unit="seconds", ge=0.05
     )
-    max_body_bytes: int = setting(16 * 1024 * 1024, "The largest request body.", unit="bytes", ge=1024)
+    max_body_bytes: int = setting(MAX_BODY_BYTES, "The largest request body.", unit="bytes", ge=1024)
     models_refresh_s: float = setting(60.0, "How often the upstreams are asked for their models.", unit="seconds", ge=1)
     api_keys: list[SecretStr] = setting(list, "Keys that clients must send one of; none: no key is asked for.")
     api_keys_file: Path | None = setting(None, "A file with one such key a line.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-MAX_EVENT_BYTES = 16 * 1024 * 1024
+from toolgate_core.limits import MAX_EVENT_BYTES
+
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -7,10 +7,9 @@ from functools import lru_cache
 
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, decode, encode
+from toolgate_core.limits import MAX_STOPS
 from toolgate_core.recall import recall
 from toolgate_core.schema.compiling import SchemaError, compile_schema
-
-MAX_STOPS = 4
 
 _NUMBERS = {
     "temperature": (0, 2),

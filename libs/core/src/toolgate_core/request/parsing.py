@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, decode_fields, encode
+from toolgate_core.limits import MAX_BODY_NESTING
 from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
 from toolgate_core.recall import recall
 from toolgate_core.request.choice import parse_choice
@@ -19,9 +20,6 @@ from toolgate_core.request.legacy import convert_functions
 from toolgate_core.schema.definitions import check_names
 from toolgate_core.schema.relaxed import deeper_than
 from toolgate_core.schema.toolset import compiled
-
-MAX_NESTING = 256
-"""Objects and arrays inside each other, in the whole body."""
 
 
 def parse_request(body: bytes) -> ChatRequest:
@@ -87,8 +85,8 @@ def _unreadable(body: bytes) -> RequestError:
 def _value(text: bytes) -> JsonValue:
     """Return a field's value; the body around it is one level of the nesting."""
     value = decode(text)
-    if text.count(b"{") + text.count(b"[") >= MAX_NESTING and deeper_than(text.decode(), MAX_NESTING - 1):
-        raise RequestError(f"The JSON body of your request is nested more than {MAX_NESTING} levels deep.")
+    if text.count(b"{") + text.count(b"[") >= MAX_BODY_NESTING and deeper_than(text.decode(), MAX_BODY_NESTING - 1):
+        raise RequestError(f"The JSON body of your request is nested more than {MAX_BODY_NESTING} levels deep.")
     return value
 
 

@@ -11,15 +11,10 @@ from collections.abc import Iterator
 import jsonschema_rs
 
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.limits import MAX_SCHEMA_EXPANSION, MAX_SCHEMA_NESTING
 from toolgate_core.schema.aliases import plain
 from toolgate_core.schema.kinds import declared
 from toolgate_core.schema.references import follow, is_local
-
-MAX_NESTING = 100
-"""Levels of schemas inside schemas."""
-
-MAX_EXPANSION = 2_000
-"""Schemas that may apply to one and the same value, counting each way in which references lead there."""
 
 _OBJECT = ("object",)
 _IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
@@ -89,8 +84,8 @@ class _Bounds:
     def _visit(self, node: JsonValue, level: int) -> None:
         if not isinstance(node, dict):
             return
-        if level > MAX_NESTING:
-            raise SchemaError(f"the schema is nested more than {MAX_NESTING} levels deep")
+        if level > MAX_SCHEMA_NESTING:
+            raise SchemaError(f"the schema is nested more than {MAX_SCHEMA_NESTING} levels deep")
         self._weigh(node, 0)
         for child in (*in_place(node), *_children(node)):
             self._visit(child, level + 1)
@@ -102,13 +97,13 @@ class _Bounds:
         if key in self._open:
             raise SchemaError("the schema refers to itself without an object or an array in between")
         if key not in self._weights:
-            if level > MAX_NESTING:
-                raise SchemaError(f"references in the schema form a chain of more than {MAX_NESTING}")
+            if level > MAX_SCHEMA_NESTING:
+                raise SchemaError(f"references in the schema form a chain of more than {MAX_SCHEMA_NESTING}")
             self._open.add(key)
             weight = 1 + sum(self._weigh(child, level + 1) for child in (*in_place(node), *self._target(node)))
             self._open.discard(key)
-            if weight > MAX_EXPANSION:
-                raise SchemaError(f"more than {MAX_EXPANSION} schemas apply to one value")
+            if weight > MAX_SCHEMA_EXPANSION:
+                raise SchemaError(f"more than {MAX_SCHEMA_EXPANSION} schemas apply to one value")
             self._weights[key] = weight
         return self._weights[key]
 

@@ -6,10 +6,8 @@ import re
 
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
+from toolgate_core.limits import MAX_TOOL_NAME, MAX_TOOLS
 from toolgate_core.messages import ToolDefinition
-
-MAX_TOOLS = 128
-MAX_NAME = 64
 
 NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}
 """The schema of a tool that declares no parameters."""
@@ -57,7 +55,7 @@ def check_names(names: tuple[str, ...]) -> None:
         if not _NAME.match(name):
             param = f"tools[{place}].function.name"
             raise RequestError(
-                f"{param} must be 1 to {MAX_NAME} characters of a-z, A-Z, 0-9, _ and -.",
+                f"{param} must be 1 to {MAX_TOOL_NAME} characters of a-z, A-Z, 0-9, _ and -.",
                 param=param,
                 code="invalid_value",
             )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.schema.compiling import MAX_NESTING, SchemaError
+from toolgate_core.limits import MAX_SCHEMA_NESTING
+from toolgate_core.schema.compiling import SchemaError
 
 MAX_PROPERTIES = 5_000
 MAX_LEVELS = 10
@@ -52,7 +53,7 @@ class _Count:
 
     def visit(self, node: JsonValue, where: str, level: int, depth: int) -> None:
         """Check one schema: `level` counts objects as OpenAI does, `depth` schemas."""
-        if not isinstance(node, dict) or depth > MAX_NESTING:
+        if not isinstance(node, dict) or depth > MAX_SCHEMA_NESTING:
             return
         for keyword in _FORBIDDEN:
             if keyword in node:

@@ -11,6 +11,7 @@ import jsonschema_rs
 
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.limits import MAX_VIOLATIONS
 from toolgate_core.messages import ToolDefinition
 from toolgate_core.recall import recall
 from toolgate_core.schema import names
@@ -19,9 +20,6 @@ from toolgate_core.schema.definitions import parse_tools
 from toolgate_core.schema.explaining import explainable
 from toolgate_core.schema.strict import check_strict
 from toolgate_core.schema.violations import Violation, violation
-
-MAX_VIOLATIONS = 5
-"""How many violations are told; a model mends these first."""
 
 
 @dataclass(frozen=True, slots=True)

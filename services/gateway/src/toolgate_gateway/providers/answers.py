@@ -9,6 +9,7 @@ from typing import Literal
 import aiohttp
 from toolgate_core.jsontext import JsonTextError, decode
 from toolgate_core.ladder.effects import Piece, UpstreamFailure
+from toolgate_core.limits import MAX_ANSWER_BYTES
 
 from toolgate_gateway.providers.base import UpstreamCutError
 from toolgate_gateway.providers.failures import FailureTable
@@ -16,7 +17,6 @@ from toolgate_gateway.providers.joiner import ChunkJoiner
 from toolgate_gateway.providers.wire import AnswerBody, decode_answer, decode_burst
 from toolgate_gateway.sse_reader import SseReader, SseTooLongError
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
 USAGE_WAIT_S = 2.0
 """How long a finished answer is held for the chunk with its usage."""
 DRAIN_WAIT_S = 0.05
@@ -157,7 +157,7 @@ class WholeAnswer:
 
     async def read(self) -> Piece | UpstreamFailure:
         """Return the answer, as one piece."""
-        body = await read_all(self._response, self._failures, MAX_BODY_BYTES)
+        body = await read_all(self._response, self._failures, MAX_ANSWER_BYTES)
         if isinstance(body, UpstreamFailure):
             return body
         self._complete = True

@@ -10,6 +10,7 @@ from typing import Final
 import aiohttp
 from toolgate_core.jsontext import JsonObject, JsonTextError, decode
 from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.limits import MAX_ERROR_BYTES, MAX_MODEL_LIST_BYTES
 
 from toolgate_gateway.providers.answers import ForwardedBytes, StreamedAnswer, WholeAnswer, hang_up, read_all
 from toolgate_gateway.providers.base import NO_TEXTS, ForwardedAnswer, ModelAnswer
@@ -17,8 +18,6 @@ from toolgate_gateway.providers.failures import FailureTable
 from toolgate_gateway.providers.upstream import UpstreamConfig
 from toolgate_gateway.providers.wire import request_bytes
 
-MAX_ERROR_BYTES: Final = 256 * 1024
-MAX_MODELS_BYTES: Final = 16 * 1024 * 1024
 READ_BUFFER_BYTES: Final = 16 * 1024
 """Below this mark aiohttp tries to resume the transport for every chunk that is taken out, which burdens bursts."""
 MODELS_TIMEOUT_S: Final = 10.0
@@ -73,7 +72,7 @@ class OpenAICompatible:
                 response = await self._send("GET", self._models_url, None, None)
                 if isinstance(response, UpstreamFailure):
                     return response
-                body = await read_all(response, self._failures, MAX_MODELS_BYTES)
+                body = await read_all(response, self._failures, MAX_MODEL_LIST_BYTES)
                 await hang_up(response, complete=True)
         except TimeoutError:
             return self._failures.plain("timeout", "The upstream did not list its models in time.")

@@ -1,0 +1,65 @@
+"""The bounds on everything that a stranger can send or serve.
+
+One place, so that they can be read together: `scripts/limits.py` writes `docs/limits.md` from this file. A section
+begins with a comment `# == Title ==`; each constant has one line of comment above it that says what it counts, the
+unit and why. A service's setting may lower or raise those that say so; the others are fixed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# == Connections and heads ==
+
+# == Request bodies ==
+
+# Bytes of a request's body, default of the setting MAX_BODY_BYTES; more than any context window holds as text.
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+
+# Objects and arrays inside each other, in a whole body; agents' histories stay far below it.
+MAX_BODY_NESTING: Final = 256
+
+# Strings of `stop`; OpenAI's limit.
+MAX_STOPS: Final = 4
+
+# == Tools ==
+
+# Tools of one request; OpenAI's limit.
+MAX_TOOLS: Final = 128
+
+# Characters of a tool's name; OpenAI's limit.
+MAX_TOOL_NAME: Final = 64
+
+# Levels of schemas inside schemas; the walks over a schema are recursive.
+MAX_SCHEMA_NESTING: Final = 100
+
+# Schemas that may apply to one value, over all ways of references; else checking a value is exponential.
+MAX_SCHEMA_EXPANSION: Final = 2_000
+
+# Bytes of a JSON text beyond which nothing made from it is remembered; caches count entries, not bytes.
+MAX_REMEMBERED_BYTES: Final = 256 * 1024
+
+# == What a model writes ==
+
+# Characters of one call's arguments; longer ones are a fault of the model.
+MAX_ARGUMENTS: Final = 1024 * 1024
+
+# Violations of a schema that are quoted to the model; it mends the first ones first.
+MAX_VIOLATIONS: Final = 5
+
+# == What an upstream serves ==
+
+# Bytes of a whole answer that is read before it is passed on.
+MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+
+# Bytes of one event of a stream; an unfinished event is held.
+MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
+
+# Bytes of an error's body; the rest of it is not read.
+MAX_ERROR_BYTES: Final = 256 * 1024
+
+# Bytes of a list of models.
+MAX_MODEL_LIST_BYTES: Final = 16 * 1024 * 1024
+
+# Names of models that are remembered for upstreams without a list of them.
+MAX_REMEMBERED_MODELS: Final = 1024
