@@ -12,7 +12,7 @@ MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/
 WORKERS := -n logical --maxprocesses 8
 
 # what needs more than Python, or more than minutes, has a target of its own
-LONG_TESTS := --ignore=tests/acceptance --ignore=tests/chart --ignore=tests/e2e
+LONG_TESTS := --ignore=tests/acceptance --ignore=tests/attacks --ignore=tests/chart --ignore=tests/e2e
 IMAGES := gateway prompt-transformer extractor tool-executor simulator cli
 
 ##@ Use
@@ -43,8 +43,8 @@ quick: $(PYTHON_READY) ## Lint and the fast tests, to run while working
 	$(BIN)/python -m pytest tests $(LONG_TESTS) $(WORKERS) -q -m "not slow"
 
 .PHONY: acceptance
-acceptance: $(PYTHON_READY) $(NODE_READY) ## The long runs: a thousand questions against simulated models, random upstreams, kills
-	$(BIN)/python -m pytest tests/acceptance -q
+acceptance: $(PYTHON_READY) $(NODE_READY) ## The long runs: a thousand questions against simulated models, random upstreams, kills, attacks
+	$(BIN)/python -m pytest tests/acceptance tests/attacks -q
 
 .PHONY: bench
 bench: $(PYTHON_READY) ## Measure the gateway beside the direct limit and a plain proxy

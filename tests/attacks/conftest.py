@@ -1,0 +1,5 @@
+"""What the attacks share."""
+
+from tests.support.figures import pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]
