@@ -8,7 +8,7 @@ from toolgate_gateway.providers import UpstreamConfig, create_provider
 from toolgate_gateway.providers.base import UpstreamCutError
 
 from tests.gateway.providers.reading import QUESTION, read_pieces, talking
-from tests.support.upstream import Reply, Request, answer, chunk, completion, event, stream
+from tests.support.upstream import Reply, Request, answer, chunk, completion, event, scripted, stream
 
 OK = answer(completion({"content": "Hello"}))
 
@@ -165,6 +165,56 @@ async def test_forwarded_bytes_are_untouched_both_ways() -> None:
             200,
             {"content-type": "text/event-stream; charset=utf-8"},
         )
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "expected"),
+    [
+        ("", "/v1/embeddings", "/v1/embeddings"),
+        ("/v1/", "/v1/rerank", "/v1/rerank"),
+        ("/v1/chat/completions", "/v1/completions", "/v1/completions"),
+        ("/v1", "/tokenize", "/tokenize"),
+        ("/team/v1", "/rerank?x=1&y=%20", "/team/rerank?x=1&y=%20"),
+        ("/team/v1/chat/completions", "/pooling", "/team/pooling"),
+        ("/v1beta/openai", "/v1/audio/speech", "/v1beta/openai/audio/speech"),
+        ("/v1?api-version=2", "/v1/embeddings?b=1", "/v1/embeddings?api-version=2&b=1"),
+        ("/v1?api-version=2", "/tokenize", "/tokenize?api-version=2"),
+    ],
+)
+async def test_other_paths_are_forwarded_beside_the_chats(url: str, path: str, expected: str) -> None:
+    async with scripted([answer({"object": "list"})]) as upstream:
+        provider = create_provider(UpstreamConfig(name="u", url=upstream.url + url))
+        forwarded = await provider.forward(
+            b"--x--", stream=False, request_id="r", path=path, content_type="multipart/form-data; boundary=x"
+        )
+        assert not isinstance(forwarded, UpstreamFailure)
+        body = b"".join([part async for part in forwarded.chunks()])
+        await forwarded.close()
+        await provider.aclose()
+        request = upstream.requests[0]
+        assert (request.path, request.body, body) == (expected, b"--x--", b'{"object": "list"}')
+        assert request.headers["content-type"] == "multipart/form-data; boundary=x"
+
+
+@pytest.mark.parametrize(("told", "asked"), [("false", 1), ("true", 2), ("maybe", 2), (None, 2)])
+async def test_a_request_is_not_sent_again_where_the_upstream_forbids_it(told: str | None, asked: int) -> None:
+    headers = {} if told is None else {"x-should-retry": told}
+    async with talking([answer({"error": "boom"}, status=500, **headers)]) as (provider, upstream):
+        failure = await provider.forward(b"{}", stream=False, request_id="r")
+        assert isinstance(failure, UpstreamFailure)
+        assert failure.should_retry == {"false": False, "true": True}.get(told or "")
+        assert len(upstream.requests) == asked
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [("1500", 1500), ("0.2", 1), ("-1", None), ("nan", None), ("inf", None), ("soon", None), ("1e12", None)],
+)
+async def test_the_milliseconds_to_wait_are_those_that_the_upstream_tells(told: str, expected: int | None) -> None:
+    async with talking([answer({"error": "slow"}, status=429, retry_after_ms=told)]) as (provider, _):
+        failure = await provider.forward(b"{}", stream=False, request_id="r")
+        assert isinstance(failure, UpstreamFailure)
+        assert failure.retry_after_ms == expected
 
 
 async def test_a_forwarded_answer_that_is_cut_says_so() -> None:

@@ -63,3 +63,24 @@ MAX_MODEL_LIST_BYTES: Final = 16 * 1024 * 1024
 
 # Names of models that are remembered for upstreams without a list of them.
 MAX_REMEMBERED_MODELS: Final = 1024
+
+# Bytes of a whole stream: a million tokens, each in an event of its own.
+MAX_STREAM_BYTES: Final = 256 * 1024 * 1024
+
+# Bytes that one read makes of compressed ones at most; a bomb is met piece by piece.
+MAX_INFLATED_READ_BYTES: Final = 256 * 1024
+
+# Characters of text, reasoning and arguments in one answer; what is held until a call has settled is held in memory.
+MAX_ANSWER_CHARS: Final = 32 * 1024 * 1024
+
+# Calls of one answer; official clients parse no more.
+MAX_CALLS: Final = 128
+
+# Tokens that a usage may count; beyond it the number is an error of the upstream's.
+MAX_TOKEN_COUNT: Final = 2**53
+
+# Headers of an upstream's answer that are passed on.
+MAX_FORWARDED_HEADERS: Final = 64
+
+# Characters of the value of one such header.
+MAX_FORWARDED_HEADER: Final = 1024

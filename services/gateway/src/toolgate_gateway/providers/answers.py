@@ -9,73 +9,25 @@ from typing import Literal
 import aiohttp
 from toolgate_core.jsontext import JsonTextError, decode
 from toolgate_core.ladder.effects import Piece, UpstreamFailure
-from toolgate_core.limits import MAX_ANSWER_BYTES
+from toolgate_core.limits import MAX_ANSWER_BYTES, MAX_STREAM_BYTES
 
 from toolgate_gateway.providers.base import UpstreamCutError
 from toolgate_gateway.providers.failures import FailureTable
 from toolgate_gateway.providers.joiner import ChunkJoiner
+from toolgate_gateway.providers.response import ResponseBody, forwarded_headers
 from toolgate_gateway.providers.wire import AnswerBody, decode_answer, decode_burst
 from toolgate_gateway.sse_reader import SseReader, SseTooLongError
 
 USAGE_WAIT_S = 2.0
 """How long a finished answer is held for the chunk with its usage."""
-DRAIN_WAIT_S = 0.05
-"""How long the end of a finished response is waited for, so that its connection can be used again."""
-
-FORWARDED_HEADERS = ("content-type", "openai-", "x-ratelimit-")
-"""How the names of the headers begin that are forwarded; all others are between the gateway and the upstream."""
-
-
-async def read_some(response: aiohttp.ClientResponse, failures: FailureTable) -> bytes | UpstreamFailure:
-    """Return what has arrived of a response's body, empty at its end; wait for the first byte of it."""
-    try:
-        return await response.content.readany()
-    except TimeoutError:
-        return failures.plain("timeout", "The upstream fell silent.")
-    except (aiohttp.ClientError, OSError):
-        return failures.plain("cut", "The upstream closed the connection before its answer was complete.")
-
-
-async def read_all(response: aiohttp.ClientResponse, failures: FailureTable, limit: int) -> bytes | UpstreamFailure:
-    """Return a response's whole body; a failure if it has more than `limit` bytes."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        part = await read_some(response, failures)
-        if isinstance(part, UpstreamFailure):
-            return part
-        if not part:
-            return b"".join(parts)
-        parts.append(part)
-        size += len(part)
-        if size > limit:
-            return failures.plain("error", f"The upstream's answer has more than {limit} bytes.")
-        if response.content.at_eof():
-            return part if size == len(part) else b"".join(parts)
-
-
-async def hang_up(response: aiohttp.ClientResponse, *, complete: bool) -> None:
-    """Give a response's connection up: back to the pool if it was read to its end, else closed, which cancels it."""
-    if response.closed:
-        return  # read to its end, it has gone back to the pool by itself
-    if complete and not response.content.is_eof():
-        try:
-            async with asyncio.timeout(DRAIN_WAIT_S):
-                while await response.content.readany():
-                    pass
-        except (TimeoutError, aiohttp.ClientError, OSError):
-            pass
-    if response.content.is_eof():
-        response.release()
-    else:
-        response.close()
 
 
 class StreamedAnswer:
     """An answer that comes as server-sent events. It costs work per read, not per event."""
 
     def __init__(self, response: aiohttp.ClientResponse, failures: FailureTable) -> None:
-        self._response = response
+        self.headers: Mapping[str, str] = forwarded_headers(response.headers)
+        self._body = ResponseBody(response, failures, MAX_STREAM_BYTES)
         self._failures = failures
         self._events = SseReader()
         self._joiner = ChunkJoiner()
@@ -94,7 +46,7 @@ class StreamedAnswer:
 
     async def close(self) -> None:
         """Give the connection up."""
-        await hang_up(self._response, complete=self._ending == "complete")
+        await self._body.close(complete=self._ending == "complete")
 
     async def _fill(self) -> None:
         part = await self._next()
@@ -119,10 +71,10 @@ class StreamedAnswer:
 
     async def _next(self) -> bytes | UpstreamFailure:
         if self._joiner.finish is None:
-            return await read_some(self._response, self._failures)
+            return await self._body.read()
         try:
             async with asyncio.timeout(USAGE_WAIT_S):
-                return await read_some(self._response, self._failures)
+                return await self._body.read()
         except TimeoutError:
             return b""
 
@@ -151,13 +103,14 @@ class WholeAnswer:
     """An answer that comes as one JSON object."""
 
     def __init__(self, response: aiohttp.ClientResponse, failures: FailureTable) -> None:
-        self._response = response
+        self.headers: Mapping[str, str] = forwarded_headers(response.headers)
+        self._body = ResponseBody(response, failures, MAX_ANSWER_BYTES)
         self._failures = failures
         self._complete = False
 
     async def read(self) -> Piece | UpstreamFailure:
         """Return the answer, as one piece."""
-        body = await read_all(self._response, self._failures, MAX_ANSWER_BYTES)
+        body = await self._body.read_all()
         if isinstance(body, UpstreamFailure):
             return body
         self._complete = True
@@ -165,7 +118,7 @@ class WholeAnswer:
 
     async def close(self) -> None:
         """Give the connection up."""
-        await hang_up(self._response, complete=self._complete)
+        await self._body.close(complete=self._complete)
 
     def _piece(self, body: bytes) -> Piece | UpstreamFailure:
         answer = decode_answer(body)
@@ -193,24 +146,20 @@ class ForwardedBytes:
     status = 200
 
     def __init__(self, response: aiohttp.ClientResponse, failures: FailureTable) -> None:
-        self._response = response
+        self.headers: Mapping[str, str] = forwarded_headers(response.headers)
+        self._body = ResponseBody(response, failures, MAX_STREAM_BYTES)
         self._failures = failures
         self._complete = False
-        self.headers: Mapping[str, str] = {
-            name.lower(): value
-            for name, value in response.headers.items()
-            if name.lower().startswith(FORWARDED_HEADERS)
-        }
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield what each read brings; raise `UpstreamCutError` if the answer ends before its end."""
         while True:
-            part = await read_some(self._response, self._failures)
+            part = await self._body.read()
             if isinstance(part, UpstreamFailure):
                 raise UpstreamCutError(part)
             if part:
                 yield part
-            if not part or self._response.content.at_eof():
+            if not part or self._body.at_end:
                 self._complete = True
                 return
 
@@ -222,7 +171,7 @@ class ForwardedBytes:
 
     async def close(self) -> None:
         """Give the connection up."""
-        await hang_up(self._response, complete=self._complete)
+        await self._body.close(complete=self._complete)
 
 
 def error_in(data: bytes, failures: FailureTable) -> UpstreamFailure:

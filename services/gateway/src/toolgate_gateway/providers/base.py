@@ -10,6 +10,8 @@ from toolgate_core.errors import ToolgateError
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.effects import Piece, UpstreamFailure
 
+CHAT_PATH = "/v1/chat/completions"
+JSON_TYPE = "application/json"
 NO_TEXTS: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -22,7 +24,9 @@ class UpstreamCutError(ToolgateError):
 
 
 class ModelAnswer(Protocol):
-    """An answer that has begun."""
+    """An answer that has begun. `headers` are those that may be passed on to a client, names in lower case."""
+
+    headers: Mapping[str, str]
 
     async def read(self) -> Piece | UpstreamFailure:
         """Return all that has arrived since the last read, joined; wait for the first byte of it.
@@ -37,13 +41,16 @@ class ModelAnswer(Protocol):
 
 
 class ForwardedAnswer(Protocol):
-    """An upstream's HTTP answer, forwarded as it is. `status` is always 200: failures are `UpstreamFailure`."""
+    """An upstream's HTTP answer, forwarded as it is. `status` is always 200: failures are `UpstreamFailure`.
+
+    `headers` are those that may be passed on to a client, names in lower case.
+    """
 
     status: int
     headers: Mapping[str, str]
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives; an answer that is cut raises `UpstreamCutError`."""
+        """Yield the body as it arrives; an answer that is cut, or too long, raises `UpstreamCutError`."""
         ...
 
     def failure(self, body: bytes) -> UpstreamFailure | None:
@@ -69,8 +76,14 @@ class Provider(Protocol):
         """
         ...
 
-    async def forward(self, body: bytes, *, stream: bool, request_id: str) -> ForwardedAnswer | UpstreamFailure:
-        """Send a chat request's bytes untouched."""
+    async def forward(
+        self, body: bytes, *, stream: bool, request_id: str, path: str = CHAT_PATH, content_type: str = JSON_TYPE
+    ) -> ForwardedAnswer | UpstreamFailure:
+        """Send a request's bytes untouched.
+
+        `path` is the one at a server of its own (`/v1/embeddings`, `/tokenize`, with a query if there is one);
+        `/v1` stands for the version that the upstream's URL names. `content_type`: of `body`.
+        """
         ...
 
     async def models(self) -> list[JsonObject] | UpstreamFailure:

@@ -12,9 +12,10 @@ from toolgate_core.jsontext import JsonObject, JsonTextError, decode
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_ERROR_BYTES, MAX_MODEL_LIST_BYTES
 
-from toolgate_gateway.providers.answers import ForwardedBytes, StreamedAnswer, WholeAnswer, hang_up, read_all
-from toolgate_gateway.providers.base import NO_TEXTS, ForwardedAnswer, ModelAnswer
+from toolgate_gateway.providers.answers import ForwardedBytes, StreamedAnswer, WholeAnswer
+from toolgate_gateway.providers.base import CHAT_PATH, JSON_TYPE, NO_TEXTS, ForwardedAnswer, ModelAnswer
 from toolgate_gateway.providers.failures import FailureTable
+from toolgate_gateway.providers.response import ResponseBody, is_header_value
 from toolgate_gateway.providers.upstream import UpstreamConfig
 from toolgate_gateway.providers.wire import request_bytes
 
@@ -56,13 +57,22 @@ class OpenAICompatible:
         if not streamed:
             return WholeAnswer(response, self._failures)
         if kind == "text/html":
-            await hang_up(response, complete=False)
+            await ResponseBody(response, self._failures, 0).close(complete=False)
             return self._failures.plain("error", "The upstream answered with a web page.")
         return StreamedAnswer(response, self._failures)
 
-    async def forward(self, body: bytes, *, stream: bool, request_id: str) -> ForwardedAnswer | UpstreamFailure:  # noqa: ARG002 - the body already says whether to stream
-        """Send a chat request's bytes untouched."""
-        response = await self._post(body, request_id)
+    async def forward(
+        self,
+        body: bytes,
+        *,
+        stream: bool,  # noqa: ARG002 - the body already says whether to stream
+        request_id: str,
+        path: str = CHAT_PATH,
+        content_type: str = JSON_TYPE,
+    ) -> ForwardedAnswer | UpstreamFailure:
+        """Send a request's bytes untouched."""
+        url = self._chat_url if path == CHAT_PATH else self._config.url_of(path)
+        response = await self._post(body, request_id, url, content_type)
         return response if isinstance(response, UpstreamFailure) else ForwardedBytes(response, self._failures)
 
     async def models(self) -> list[JsonObject] | UpstreamFailure:
@@ -72,8 +82,9 @@ class OpenAICompatible:
                 response = await self._send("GET", self._models_url, None, None)
                 if isinstance(response, UpstreamFailure):
                     return response
-                body = await read_all(response, self._failures, MAX_MODEL_LIST_BYTES)
-                await hang_up(response, complete=True)
+                listing = ResponseBody(response, self._failures, MAX_MODEL_LIST_BYTES)
+                body = await listing.read_all()
+                await listing.close(complete=True)
         except TimeoutError:
             return self._failures.plain("timeout", "The upstream did not list its models in time.")
         return body if isinstance(body, UpstreamFailure) else self._model_list(body)
@@ -84,9 +95,13 @@ class OpenAICompatible:
         if session is not None:
             await session.close()
 
-    def _post(self, data: bytes, request_id: str) -> Coroutine[None, None, aiohttp.ClientResponse | UpstreamFailure]:
-        fit = request_id.isascii() and request_id.isprintable()
-        return self._send("POST", self._chat_url, data, {"X-Request-Id": request_id} if fit else None)
+    def _post(
+        self, data: bytes, request_id: str, url: str | None = None, content_type: str = JSON_TYPE
+    ) -> Coroutine[None, None, aiohttp.ClientResponse | UpstreamFailure]:
+        headers = {"X-Request-Id": request_id} if is_header_value(request_id) else {}
+        if content_type != JSON_TYPE and is_header_value(content_type):
+            headers["Content-Type"] = content_type
+        return self._send("POST", url or self._chat_url, data, headers or None)
 
     async def _send(
         self, method: str, url: str, data: bytes | None, headers: dict[str, str] | None
@@ -111,7 +126,12 @@ class OpenAICompatible:
                     return outcome
                 resends -= 1
                 await asyncio.sleep(RECONNECT_PAUSE_S)
-            elif outcome.kind == "error" and outcome.status in (500, 502) and errors:
+            elif (
+                outcome.kind == "error"
+                and outcome.status in (500, 502)
+                and errors
+                and outcome.should_retry is not False
+            ):
                 errors -= 1
             else:
                 return outcome
@@ -128,8 +148,9 @@ class OpenAICompatible:
                 return self._failures.plain("error", "The upstream's answer is not HTTP.")
 
     async def _refused(self, response: aiohttp.ClientResponse) -> UpstreamFailure:
-        body = await read_all(response, self._failures, MAX_ERROR_BYTES)
-        await hang_up(response, complete=False)
+        refusal = ResponseBody(response, self._failures, MAX_ERROR_BYTES)
+        body = await refusal.read_all()
+        await refusal.close(complete=False)
         text = b"" if isinstance(body, UpstreamFailure) else body
         return self._failures.from_status(response.status, text, response.headers)
 
@@ -146,6 +167,7 @@ class OpenAICompatible:
                     total=None, sock_connect=config.connect_timeout_s, sock_read=config.read_timeout_s
                 ),
                 read_bufsize=READ_BUFFER_BYTES,
+                auto_decompress=False,
             )
         return self._session
 

@@ -12,7 +12,14 @@ from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.effects import Piece, UpstreamFailure
 
 from toolgate_gateway.providers.balance import Balance, Load, key_of, key_of_text, pick
-from toolgate_gateway.providers.base import NO_TEXTS, ForwardedAnswer, ModelAnswer, Provider
+from toolgate_gateway.providers.base import (
+    CHAT_PATH,
+    JSON_TYPE,
+    NO_TEXTS,
+    ForwardedAnswer,
+    ModelAnswer,
+    Provider,
+)
 from toolgate_gateway.providers.upstream import UpstreamConfig
 
 FIRST_PAUSE_S: Final = 1.0
@@ -79,11 +86,13 @@ class Replicas:
         opened = await self._open(ask, key_of(body) if self._by_key() else b"")
         return opened if isinstance(opened, UpstreamFailure) else _CountedAnswer(*opened)
 
-    async def forward(self, body: bytes, *, stream: bool, request_id: str) -> ForwardedAnswer | UpstreamFailure:
-        """Send a chat request's bytes untouched to one replica."""
+    async def forward(
+        self, body: bytes, *, stream: bool, request_id: str, path: str = CHAT_PATH, content_type: str = JSON_TYPE
+    ) -> ForwardedAnswer | UpstreamFailure:
+        """Send a request's bytes untouched to one replica."""
 
         def ask(provider: Provider) -> Coroutine[Any, Any, ForwardedAnswer | UpstreamFailure]:
-            return provider.forward(body, stream=stream, request_id=request_id)
+            return provider.forward(body, stream=stream, request_id=request_id, path=path, content_type=content_type)
 
         opened = await self._open(ask, key_of_text(body) if self._by_key() else b"")
         return opened if isinstance(opened, UpstreamFailure) else _CountedBytes(*opened)
@@ -209,6 +218,7 @@ class _CountedAnswer:
     def __init__(self, answer: ModelAnswer, end: Callable[[], None]) -> None:
         self._answer = answer
         self._end = end
+        self.headers = answer.headers
 
     def read(self) -> Coroutine[Any, Any, Piece | UpstreamFailure]:
         """Return all that has arrived since the last read, joined."""

@@ -62,6 +62,19 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
         """The address of the upstream's list of models."""
         return self._address("/models")
 
+    def url_of(self, path: str) -> str:
+        """Return the address of a path as servers of their own have it; `/v1` is the version that the URL names."""
+        path, _, query = path.partition("?")
+        if path.startswith("/v1/"):
+            url = self._address(path.removeprefix("/v1"))
+        else:
+            parts = urlsplit(self.url)
+            base = _without_version(parts.path.rstrip("/").removesuffix(_CHAT_PATH))
+            url = SplitResult(parts.scheme, parts.netloc, base + path, parts.query, "").geturl()
+        if not query:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}{query}"
+
     @property
     def host(self) -> str:
         """The upstream's host name, which no error message may show."""
@@ -74,3 +87,9 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
             if not parts.path.rstrip("/").endswith(_CHAT_PATH):
                 base += "/v1"
         return SplitResult(parts.scheme, parts.netloc, base + path, parts.query, "").geturl()
+
+
+def _without_version(base: str) -> str:
+    """Return a base's path without its last segment where that is a version."""
+    head, _, last = base.rpartition("/")
+    return head if _VERSION_SEGMENT.fullmatch(last) else base
