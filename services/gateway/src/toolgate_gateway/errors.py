@@ -19,8 +19,8 @@ SERVER = "server_error"
 class ApiError(ToolgateError):
     """What the client is told instead of an answer.
 
-    `outcome` is how the request counts in the metrics. `retry_after_s` and `should_retry` become the headers
-    `retry-after` and `x-should-retry`, which the official clients obey.
+    `outcome` is how the request counts in the metrics. `retry_after_s`, `retry_after_ms` and `should_retry` become the
+    headers `retry-after`, `retry-after-ms` and `x-should-retry`, which the official clients obey.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class ApiError(ToolgateError):
         code: str | None = None,
         param: str | None = None,
         retry_after_s: int | None = None,
+        retry_after_ms: int | None = None,
         should_retry: bool | None = None,
         outcome: RequestOutcome = RequestOutcome.CLIENT_ERROR,
     ) -> None:
@@ -42,6 +43,7 @@ class ApiError(ToolgateError):
         self.code = code
         self.param = param
         self.retry_after_s = retry_after_s
+        self.retry_after_ms = retry_after_ms
         self.should_retry = should_retry
         self.outcome = outcome
 
@@ -55,6 +57,8 @@ class ApiError(ToolgateError):
         headers = []
         if self.retry_after_s is not None:
             headers.append((b"retry-after", str(self.retry_after_s).encode()))
+        if self.retry_after_ms is not None:
+            headers.append((b"retry-after-ms", str(self.retry_after_ms).encode()))
         if self.should_retry is not None:
             headers.append((b"x-should-retry", b"true" if self.should_retry else b"false"))
         return headers
@@ -77,6 +81,7 @@ def from_refusal(refusal: Refusal) -> ApiError:
         code=refusal.code,
         param=refusal.param,
         retry_after_s=wait,
+        retry_after_ms=refusal.retry_after_ms,
         should_retry=refusal.should_retry,
         outcome=refusal.outcome,
     )

@@ -124,7 +124,10 @@ FailureKind = Literal[
 
 
 class UpstreamFailure(Struct, frozen=True, kw_only=True):
-    """The upstream did not answer, or not to the end. `message` is fit for the client (no URL, no key)."""
+    """The upstream did not answer, or not to the end. `message` is fit for the client (no URL, no key).
+
+    `retry_after_s`, `retry_after_ms` and `should_retry` are what the upstream says about trying again, if it does.
+    """
 
     kind: FailureKind
     message: str
@@ -132,6 +135,8 @@ class UpstreamFailure(Struct, frozen=True, kw_only=True):
     code: str | None = None
     param: str | None = None
     retry_after_s: int | None = None
+    retry_after_ms: int | None = None
+    should_retry: bool | None = None
 
 
 Effect: TypeAlias = Transform | CallModel | Read | HangUp | Extract | Emit

@@ -85,6 +85,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
     outcome: RequestOutcome
     param: str | None = None
     retry_after_s: int | None = None
+    retry_after_ms: int | None = None
     should_retry: bool | None = None
 
 
@@ -122,6 +123,7 @@ def refusal_of(failure: UpstreamFailure) -> Refusal:
                 message=failure.message,
                 param=failure.param,
                 outcome=RequestOutcome.CLIENT_ERROR,
+                should_retry=failure.should_retry,
             )
         case "limited":
             return Refusal(
@@ -130,6 +132,8 @@ def refusal_of(failure: UpstreamFailure) -> Refusal:
                 code=failure.code or "rate_limit_exceeded",
                 message=failure.message,
                 retry_after_s=failure.retry_after_s,
+                retry_after_ms=failure.retry_after_ms,
+                should_retry=failure.should_retry,
                 outcome=RequestOutcome.UPSTREAM_ERROR,
             )
         case "overloaded":
@@ -148,5 +152,7 @@ def refusal_of(failure: UpstreamFailure) -> Refusal:
         code=code,
         message=failure.message,
         retry_after_s=failure.retry_after_s,
+        retry_after_ms=failure.retry_after_ms,
+        should_retry=failure.should_retry,
         outcome=RequestOutcome.TIMEOUT if failure.kind == "timeout" else RequestOutcome.UPSTREAM_ERROR,
     )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode
 from toolgate_core.ladder.effects import FailureKind, UpstreamFailure
 
@@ -65,6 +66,8 @@ _OWN_TEXTS: dict[FailureKind, str] = {
     # What these upstreams say is about the gateway's account, which is not the client's business.
     "credential": "The upstream refused the gateway's credentials.",
 }
+_SHOULD_RETRY = {"true": True, "false": False}
+_LONGEST_WAIT_MS = 24 * 60 * 60 * 1000
 _DEFAULT_TEXTS: dict[FailureKind, str] = {
     "limited": "The upstream's rate limit is reached.",
     "overloaded": "The upstream is overloaded.",
@@ -149,6 +152,8 @@ class FailureTable:
             code=error.code,
             param=error.param,
             retry_after_s=retry_after(headers) if kind in ("limited", "overloaded") else None,
+            retry_after_ms=_retry_after_ms(headers),
+            should_retry=_SHOULD_RETRY.get(headers.get("x-should-retry", "").strip().lower()),
         )
         return _named(failure, error)
 
@@ -191,14 +196,7 @@ def _named(failure: UpstreamFailure, error: ErrorBody) -> UpstreamFailure:
         code, param = "model_not_found", "model"
     elif failure.kind == "credential":
         code, param = None, None
-    return UpstreamFailure(
-        kind=failure.kind,
-        message=failure.message,
-        status=failure.status,
-        code=code,
-        param=param,
-        retry_after_s=failure.retry_after_s,
-    )
+    return replace(failure, code=code, param=param)
 
 
 def _kind(status: int, error: ErrorBody) -> FailureKind:
@@ -216,6 +214,15 @@ def _kind(status: int, error: ErrorBody) -> FailureKind:
 
 def _is_overflow(error: ErrorBody) -> bool:
     return error.param in _OVERFLOW_PARAMS or bool(_OVERFLOW.search(f"{error.message}\n{error.code or ''}"))
+
+
+def _retry_after_ms(headers: Mapping[str, str]) -> int | None:
+    """Return `Retry-After-Ms`, which the official clients prefer; None where it is not told."""
+    try:
+        milliseconds = float(headers.get("retry-after-ms", ""))
+    except ValueError:
+        return None
+    return math.ceil(milliseconds) if 0 <= milliseconds <= _LONGEST_WAIT_MS else None
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
