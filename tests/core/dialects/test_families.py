@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.families import ASKED_FOR, FAMILIES, asked_dialect, family_of
+from toolgate_core.limits import MAX_FAMILY_NAME
+from toolgate_core.presets import PRESETS, preset_name
 
 NAMES = {
     "openai/gpt-oss-120b": "harmony",
@@ -160,3 +162,12 @@ def test_a_model_is_asked_for_its_own_dialect_where_its_markers_can_be_seen(
     model: str, special: bool, dialect: str
 ) -> None:
     assert asked_dialect(family_of(model), special=special) == dialect
+
+
+@pytest.mark.parametrize(
+    "part", ["qwen", "qwen-3", "llama", "functionary", "olmo-3", "gpt-oss", "a/", "/", "deepseek-"]
+)
+def test_an_endless_name_is_looked_up_at_once(part: str) -> None:
+    name = part * 300_000
+    assert family_of(name) == family_of(name.rstrip("/").rsplit("/", 1)[-1][:MAX_FAMILY_NAME])
+    assert preset_name(name) in PRESETS

@@ -3,12 +3,13 @@ from __future__ import annotations
 import pytest
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
-from toolgate_core.limits import MAX_REMEMBERED_BYTES
+from toolgate_core.limits import MAX_CALLS_PER_MESSAGE, MAX_REMEMBERED_BYTES
 from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
 from toolgate_core.request import parse_request
 from toolgate_core.schema.definitions import NO_PARAMETERS
 
-HELLO: JsonValue = [{"role": "user", "content": "hello"}]
+HELLO_LIST: list[JsonValue] = [{"role": "user", "content": "hello"}]
+HELLO: JsonValue = HELLO_LIST
 
 
 def tool(name: str = "f", **more: JsonValue) -> JsonObject:
@@ -402,3 +403,57 @@ CALL = "messages[0].tool_calls[0]"
 )
 def test_bad_messages_are_refused(messages: JsonValue, param: str, code: str | None) -> None:
     assert refused(messages=messages) == (param, code)
+
+
+def test_as_many_calls_as_an_answer_may_hold_are_answered_in_any_order() -> None:
+    ids = [f"c{place}" for place in range(MAX_CALLS_PER_MESSAGE)]
+    assert parsed(messages=[calling(*ids), *(result(call_id) for call_id in reversed(ids))]).texts == {}
+
+
+@pytest.mark.parametrize("count", [MAX_CALLS_PER_MESSAGE + 1, 20_000])
+def test_more_calls_in_one_message_are_refused(count: int) -> None:
+    ids = [f"c{place}" for place in range(count)]
+    messages: list[JsonValue] = [calling(*ids), *(result(call_id) for call_id in ids)]
+    assert refused(messages=[*HELLO_LIST, *messages]) == ("messages[1].tool_calls", "array_above_max_length")
+
+
+def test_a_history_of_many_calls_is_read() -> None:
+    messages: list[JsonValue] = []
+    for place in range(1_000):
+        messages += [calling(f"a{place}", f"b{place}"), result(f"b{place}"), result(f"a{place}")]
+    assert len(parsed(messages=messages).messages) == 3_000
+
+
+def test_an_error_quotes_little_of_what_was_sent() -> None:
+    with pytest.raises(RequestError, match=r"no response: x{64}, c1, c2, c3, c4, …") as caught:
+        parse_request(body(messages=[calling("x" * 100_000, *(f"c{place}" for place in range(1, 100)))]))
+    assert len(caught.value.message) < 400
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": [tool(LONG), tool(LONG)]},
+        {"tools": [{"type": LONG, "function": {}}]},
+        {"tools": [tool(LONG, parameters={"type": LONG})]},
+        {"tools": [tool("f", parameters={"type": "object", "properties": {LONG: {"type": LONG}}})]},
+        {"tools": [tool("f", parameters={"type": "object", "$ref": f"#/{LONG}"})]},
+        {"tools": [tool("f", strict=True, parameters={"type": "object", "properties": {LONG: {}}})]},
+        {"tools": [tool("f")], "tool_choice": LONG},
+        {"tools": [tool("f")], "tool_choice": {"type": "function", "function": {"name": LONG}}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": LONG, "schema": {"type": LONG}}}},
+        {"response_format": {"type": LONG}},
+        {"messages": [{"role": LONG, "content": "x"}]},
+        {"messages": [calling(LONG, LONG)]},
+        {"messages": [calling("a"), result(LONG)]},
+        {"functions": [{"name": "f"}], "function_call": {"name": LONG}},
+    ],
+)
+def test_no_error_is_long(fields: JsonObject) -> None:
+    with pytest.raises(RequestError) as caught:
+        parse_request(body(**fields))
+    assert len(caught.value.message) < 800
+    assert len(caught.value.param or "") < 100

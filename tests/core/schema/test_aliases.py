@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.limits import MAX_TYPE_WORD, MAX_TYPES
 from toolgate_core.schema import coerce, coerce_text
 from toolgate_core.schema.aliases import json_type, plain
 from toolgate_core.schema.compiling import SchemaError, compile_schema
@@ -148,3 +149,30 @@ def test_a_reference_into_a_nullable_schema_still_leads_there() -> None:
 def test_a_type_that_means_nothing_is_an_error(kind: JsonValue) -> None:
     with pytest.raises(SchemaError, match="not a valid JSON Schema at 'properties/a/type'"):
         valid({"type": kind}, 5)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("list[str]", "array"),
+        ("List<String>", "array"),
+        ("Map<String, List<Integer>>", "object"),
+        ("typing.List[int]", "array"),
+        ("dict[str, list[int]]", "object"),
+        ("list[str", "list[str"),
+        ("[str]", "[str]"),
+        ("array<" + "x" * 50 + ">", "array"),
+        ("array<" + "x" * MAX_TYPE_WORD + ">", "array<" + "x" * MAX_TYPE_WORD + ">"),
+    ],
+)
+def test_the_parameters_of_a_type_are_left_out(written: str, meant: str) -> None:
+    assert json_type(written) == meant
+
+
+@pytest.mark.parametrize("char", ["[", "<", "]", "[]", "[<", "int", "İ"])
+def test_an_endless_type_is_refused_at_once(char: str) -> None:
+    for kind in (char * 100_000, [char * 100_000]):
+        with pytest.raises(SchemaError, match="not a valid JSON Schema at 'properties/a/type'"):
+            valid({"type": kind}, 5)
+    with pytest.raises(SchemaError, match=f"a list of more than {MAX_TYPES} types"):
+        valid({"type": [char] * 100_000}, 5)

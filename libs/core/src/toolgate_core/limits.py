@@ -22,6 +22,12 @@ MAX_BODY_NESTING: Final = 256
 # Strings of `stop`; OpenAI's limit.
 MAX_STOPS: Final = 4
 
+# Calls of one assistant message in the history; as many as one answer of ours may hold.
+MAX_CALLS_PER_MESSAGE: Final = 128
+
+# Characters of a client's own text (a name, an id, a reference) that an error message quotes.
+MAX_QUOTED: Final = 64
+
 # == Tools ==
 
 # Tools of one request; OpenAI's limit.
@@ -35,6 +41,18 @@ MAX_SCHEMA_NESTING: Final = 100
 
 # Schemas that may apply to one value, over all ways of references; else checking a value is exponential.
 MAX_SCHEMA_EXPANSION: Final = 2_000
+
+# Characters of a model's name that are looked at for its family and its preset; their patterns backtrack.
+MAX_FAMILY_NAME: Final = 256
+
+# Types in a list of `type`; JSON Schema has seven.
+MAX_TYPES: Final = 32
+
+# Characters of a word in `type`; the longest that means anything (`list[...]` of other languages) is far shorter.
+MAX_TYPE_WORD: Final = 64
+
+# Characters of a `$ref`; it is followed again for each value that it applies to.
+MAX_REFERENCE: Final = 1_000
 
 # Bytes of a JSON text beyond which nothing made from it is remembered; caches count entries, not bytes.
 MAX_REMEMBERED_BYTES: Final = 256 * 1024

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from toolgate_core.limits import MAX_FAMILY_NAME
 from toolgate_core.policy import Capabilities, Policy
 from toolgate_core.vocabulary import Strategy
 
@@ -47,5 +48,5 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def preset_name(model: str) -> str:
     """Return the name of the preset that fits a model's name."""
-    name = model.rsplit("/", 1)[-1].lower()
+    name = model.rsplit("/", 1)[-1][:MAX_FAMILY_NAME].lower()
     return next((preset for pattern, preset in PATTERNS if pattern.search(name)), "default")

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from toolgate_core.dialects.base import Dialect, WrittenCall
 from toolgate_core.dialects.table import DIALECTS
+from toolgate_core.limits import MAX_FAMILY_NAME
 
 Thoughts: TypeAlias = Literal["none", "think", "own", "channel"]
 """How a family writes its thoughts: not at all, in `<think>`, between its dialect's markers, in messages of its own."""
@@ -115,8 +116,11 @@ FAMILIES: tuple[Family, ...] = (
 
 
 def family_of(model: str) -> Family | None:
-    """Return the family of a model, by its name; none where nobody here knows it."""
-    name = model.rstrip("/").rsplit("/", 1)[-1].lower()
+    """Return the family of a model, by its name; none where nobody here knows it.
+
+    The patterns may be quadratic in a name, so that only its start is looked at where it is long.
+    """
+    name = model.rstrip("/").rsplit("/", 1)[-1][:MAX_FAMILY_NAME].lower()
     return next((family for family in FAMILIES if family.pattern.search(name)), None)
 
 

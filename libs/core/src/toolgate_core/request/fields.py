@@ -152,7 +152,7 @@ def _check_format_schema(described: JsonValue) -> None:
         recall(_check_schema, encode(schema))
     except SchemaError as error:
         raise RequestError(
-            f"Invalid schema for response_format '{name}': {error}.",
+            f"Invalid schema for response_format '{name:.64}': {error}.",
             param="response_format.json_schema.schema",
             code="invalid_json_schema",
         ) from error

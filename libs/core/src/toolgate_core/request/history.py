@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.limits import MAX_CALLS_PER_MESSAGE, MAX_QUOTED
 from toolgate_core.request.legacy import convert_call, convert_result
 
 _SPEAKS = ("content", "refusal", "audio", "reasoning", "reasoning_content")
@@ -38,7 +41,7 @@ class _Sequence:
     """Goes through the messages; knows which calls still want their result."""
 
     def __init__(self) -> None:
-        self._pending: list[str] = []
+        self._pending: dict[str, None] = {}  # in the order of the calls
         self._answered: set[str] = set()
 
     def take(self, message: JsonValue, place: int) -> JsonObject:
@@ -62,9 +65,11 @@ class _Sequence:
     def end(self, place: int) -> None:
         """Raise where calls have no results though no more can come; `place` is where that shows."""
         if self._pending:
+            shown = ", ".join(call_id[:MAX_QUOTED] for call_id in islice(self._pending, 5))
+            more = ", …" if len(self._pending) > 5 else ""
             raise RequestError(
                 "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
-                f"'tool_call_id'. These have no response: {', '.join(self._pending)}.",
+                f"'tool_call_id'. These have no response: {shown}{more}.",
                 param=f"messages.[{place}].role",
             )
 
@@ -89,7 +94,7 @@ class _Sequence:
                 "messages with role 'tool' must be a response to a preceding message with 'tool_calls'", place
             )
         if legacy:
-            message = convert_result(message, place, self._pending[0] if self._pending else "")
+            message = convert_result(message, place, next(iter(self._pending), ""))
         _check_content(message.get("content"), place)
         answers = message.get("tool_call_id")
         if not isinstance(answers, str):
@@ -97,7 +102,7 @@ class _Sequence:
         if answers not in self._pending:
             told = "has a result already" if answers in self._answered else "is not in the preceding 'tool_calls'"
             raise _misplaced(f"tool_call_id '{answers:.64}' {told}", place)
-        self._pending.remove(answers)
+        del self._pending[answers]
         self._answered.add(answers)
         return message
 
@@ -115,15 +120,18 @@ def _check_content(content: JsonValue, place: int) -> None:
             raise _invalid(f"{param}.text", "expected a string")
 
 
-def _call_ids(calls: JsonValue, param: str) -> list[str]:
+def _call_ids(calls: JsonValue, param: str) -> dict[str, None]:
     if not isinstance(calls, list):
         raise _invalid(param, "expected an array")
-    ids: list[str] = []
+    if len(calls) > MAX_CALLS_PER_MESSAGE:
+        wrong = f"Invalid value for '{param}': at most {MAX_CALLS_PER_MESSAGE} calls are allowed, got {len(calls)}."
+        raise RequestError(wrong, param=param, code="array_above_max_length")
+    ids: dict[str, None] = {}
     for index, call in enumerate(calls):
         found = _call_id(call, f"{param}[{index}]")
         if found in ids:
             raise RequestError(f"Two calls have the id '{found:.64}'.", param=f"{param}[{index}].id")
-        ids.append(found)
+        ids[found] = None
     return ids
 
 

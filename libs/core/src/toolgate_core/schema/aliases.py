@@ -5,9 +5,8 @@ Only what the words plainly mean is put into JSON Schema, and nothing gets stric
 
 from __future__ import annotations
 
-import re
-
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.limits import MAX_TYPE_WORD, MAX_TYPES
 
 NULL: JsonObject = {"type": "null"}
 
@@ -22,7 +21,6 @@ _WORDS = {
     "": "any unknown",
 }
 _TYPES = {word: name for name, words in _WORDS.items() for word in words.split()}
-_GENERIC = re.compile(r"[\[<].*[\]>]\Z", re.DOTALL)
 _IN_PLACE = ("$ref", "allOf", "anyOf", "oneOf")
 _KEPT = ("$schema", "$defs", "definitions")
 _SCHEMA = ("additionalProperties", "contains", "items", "additionalItems", "not", "if", "then", "else", "propertyNames",
@@ -35,8 +33,16 @@ def json_type(name: str) -> str:
     """Return the JSON Schema type that `name` means: itself where it means none, empty where it means any."""
     if name in _WORDS:
         return name
+    if len(name) > MAX_TYPE_WORD:
+        return name
     word = name.casefold()
-    return _TYPES.get(word) or _TYPES.get(_GENERIC.sub("", word).removeprefix("typing."), name)
+    return _TYPES.get(word) or _TYPES.get(_bare(word).removeprefix("typing."), name)
+
+
+def _bare(word: str) -> str:
+    """Return a type's word without its parameters: `list[str]` is `list`."""
+    starts = [start for start in map(word.find, "[<") if start >= 0]
+    return word[: min(starts)] if starts and word.endswith(("]", ">")) else word
 
 
 def plain(schema: JsonObject) -> JsonObject:
@@ -77,7 +83,7 @@ def _types(types: JsonValue) -> JsonValue:
     """Return what `type` says in JSON Schema's names, the very same where it does so already; None for any type."""
     if isinstance(types, str):
         return json_type(types) or None
-    if not isinstance(types, list):
+    if not isinstance(types, list) or len(types) > MAX_TYPES:
         return types
     named: list[JsonValue] = [json_type(name) if isinstance(name, str) else name for name in types]
     if "" in named:

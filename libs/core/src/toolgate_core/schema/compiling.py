@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import jsonschema_rs
 
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.limits import MAX_SCHEMA_EXPANSION, MAX_SCHEMA_NESTING
+from toolgate_core.limits import MAX_SCHEMA_EXPANSION, MAX_SCHEMA_NESTING, MAX_TYPES
 from toolgate_core.schema.aliases import plain
 from toolgate_core.schema.kinds import declared
 from toolgate_core.schema.references import follow, is_local
@@ -86,6 +86,9 @@ class _Bounds:
             return
         if level > MAX_SCHEMA_NESTING:
             raise SchemaError(f"the schema is nested more than {MAX_SCHEMA_NESTING} levels deep")
+        types = node.get("type")
+        if isinstance(types, list) and len(types) > MAX_TYPES:
+            raise SchemaError(f"a list of more than {MAX_TYPES} types")
         self._weigh(node, 0)
         for child in (*in_place(node), *_children(node)):
             self._visit(child, level + 1)

@@ -41,7 +41,7 @@ def tool_definitions(tools: JsonValue) -> tuple[ToolDefinition, ...]:
     for place, definition in enumerate(definitions):
         if definition.name in seen:
             raise RequestError(
-                f"Two tools have the name '{definition.name}'.",
+                f"Two tools have the name '{definition.name:.64}'.",
                 param=f"tools[{place}].function.name",
                 code="invalid_value",
             )
@@ -67,7 +67,7 @@ def _definition(tool: JsonValue, param: str) -> ToolDefinition:
     kind = tool.get("type")
     if kind != "function":
         known = "is not supported; only 'function' is" if isinstance(kind, str) else "is missing; it must be 'function'"
-        raise RequestError(f"{param}.type {kind if isinstance(kind, str) else ''} {known}.", param=f"{param}.type")
+        raise RequestError(f"{param}.type {kind[:64] if isinstance(kind, str) else ''} {known}.", param=f"{param}.type")
     function = tool.get("function")
     if not isinstance(function, dict):
         raise RequestError(f"{param}.function must be an object.", param=f"{param}.function")

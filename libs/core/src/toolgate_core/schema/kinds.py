@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.limits import MAX_TYPES
 from toolgate_core.schema.aliases import json_type
 from toolgate_core.schema.references import follow
 
@@ -33,7 +34,7 @@ def declared(schema: JsonObject) -> tuple[str, ...]:
     if isinstance(types, str):
         name = json_type(types)
         return (name,) if name else ()
-    if not isinstance(types, list):
+    if not isinstance(types, list) or len(types) > MAX_TYPES:
         return ()
     named = {json_type(name) for name in types if isinstance(name, str)}
     return () if "" in named else tuple(name for name in ORDER if name in named)

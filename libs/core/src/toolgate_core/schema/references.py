@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.limits import MAX_REFERENCE
+
+_INDEX = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
 
 
 def follow(ref: JsonValue, root: JsonObject) -> JsonValue:
     """Return the schema that `ref` names in `root`; None when it names none."""
-    if not isinstance(ref, str) or not is_local(ref):
+    if not isinstance(ref, str) or len(ref) > MAX_REFERENCE or not is_local(ref):
         return None
     node: JsonValue = root
     for step in pointer(ref):
         if isinstance(node, dict):
             node = node.get(step)
-        elif isinstance(node, list) and step.isdecimal() and int(step) < len(node):
+        elif isinstance(node, list) and _INDEX.match(step) and int(step) < len(node):
             node = node[int(step)]
         else:
             return None

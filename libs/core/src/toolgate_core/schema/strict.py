@@ -84,7 +84,7 @@ class _Count:
         if node.get("additionalProperties") is not False:
             raise SchemaError(f"under strict, 'additionalProperties' must be supplied and be false{where}")
         required = node.get("required")
-        listed = required if isinstance(required, list) else []
+        listed = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
         missing = [name for name in named if name not in listed]
         if missing:
             raise SchemaError(f"under strict, 'required' must list every property; missing '{missing[0]}'{where}")

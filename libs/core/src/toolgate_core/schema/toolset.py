@@ -114,7 +114,7 @@ def _compile(definition: ToolDefinition, place: int) -> Tool:
         return Tool(definition, compile_schema(definition.parameters))
     except SchemaError as error:
         raise RequestError(
-            f"Invalid schema for function '{definition.name}': {error}.",
+            f"Invalid schema for function '{definition.name:.64}': {error}.",
             param=f"tools[{place}].function.parameters",
             code="invalid_function_parameters",
         ) from error
