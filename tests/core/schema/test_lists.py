@@ -59,7 +59,6 @@ def test_text_that_can_be_nothing_else_is_a_list(
         ("red; green", array(COLOUR)),
         ("red, blue", array(COLOUR)),
         ("1,2\n3,4", array(INTEGER)),
-        ('{"sku": "a"}, {"qty": "b"}', array(LINE)),
         ('"a", 1', array(STRING)),
         ('"a" "b"', array(STRING)),
         ("1, 2", array(array(STRING, minItems=2))),

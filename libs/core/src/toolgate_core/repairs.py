@@ -41,6 +41,7 @@ REPAIRS: dict[str, str] = {
     "unquoted_string": "a string stood without its delimiters",
     "unescaped_newline": "a control character stood in a string as it is",
     "unescaped_quote": "a quote stood in a string as it is",
+    "escaped_quotes": "every quote of a JSON value was escaped",
     "invalid_escape": "an escape that there is not stood in a string",
     "python_literal": "the value was written in Python's way",
     "number_form": "a number was written in a form that JSON does not have",

@@ -12,8 +12,9 @@ from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.schema.aliases import NULL
 from toolgate_core.schema.conversions import Converted, convert, says_null
 from toolgate_core.schema.elements import read_elements
+from toolgate_core.schema.escaped import begins_container, container, unescaped
 from toolgate_core.schema.keys import member_schemas, renamed
-from toolgate_core.schema.kinds import ORDER, Text, accepts, declared, kind, possible
+from toolgate_core.schema.kinds import ORDER, Inner, Text, accepts, declared, kind, possible
 from toolgate_core.schema.lists import Reading, bare_words, listed, split, unwrapped
 from toolgate_core.schema.options import option, options, same
 from toolgate_core.schema.references import follow
@@ -50,10 +51,10 @@ def coerce(value: JsonValue, schema: JsonValue, root: JsonObject) -> tuple[JsonV
 def coerce_text(text: str, schema: JsonValue, root: JsonObject) -> tuple[JsonValue, tuple[str, ...]]:
     """Return the value that `text` writes, for formats whose values are text without a type.
 
-    Where the schema allows a string and nothing else, or anything at all, the text is the value. In a union with
-    strings another type is taken only for its exact JSON form (`007` stays text). Objects and arrays may also be
-    nearly-JSON or XML elements, whose contents are such text again. Tags say what had to be mended; text that is the
-    JSON form of its type needs none.
+    Where the schema allows a string and nothing else, the text is the value; where it allows anything at all, objects
+    and arrays are read, but no scalars. In a union with strings another type is taken only for its exact JSON form
+    (`007` stays text). Objects and arrays may also be nearly-JSON or XML elements, whose contents are such text again.
+    Tags say what had to be mended; text that is the JSON form of its type needs none.
     """
     return coerce(Text(text), schema, root)
 
@@ -72,7 +73,8 @@ class _Coercion:
         """Return `value` made to fit `schema`."""
         self._steps += 1
         if isinstance(value, Text):
-            value = self._read(value, schema)
+            value = self._read(value, schema) if self._affords(value) else str(value)
+            schema = {} if schema is True else schema  # what elements hold is such text again
         if not isinstance(schema, dict) or level > MAX_LEVELS or self._steps > MAX_STEPS:
             self._problems += schema is False
             return value
@@ -94,10 +96,12 @@ class _Coercion:
         self._problems += broken(value, schema)
         return value
 
-    def _read(self, text: str, schema: JsonValue) -> JsonValue:
+    def _read(self, text: Text, schema: JsonValue) -> JsonValue:
         """Return what a text without a type says to `schema`: a plain string, or a value of another type."""
-        types = possible(schema, self._root) if self._affords(text) else ()
-        if not types or types == ("string",):
+        types = possible(schema, self._root)
+        if not types:
+            return self._untyped(text)
+        if types == ("string",):
             return str(text)
         stripped = text.strip()
         if not stripped and types in _EMPTY:
@@ -112,6 +116,13 @@ class _Coercion:
         whole_number = isinstance(exact, float) and "number" not in types
         return stripped if whole_number else exact
 
+    def _untyped(self, text: Text) -> JsonValue:
+        """Return an object or a list for its exact form; a scalar could as well be a text, and is one."""
+        found = container(text)
+        if found is None and isinstance(text, Inner):
+            found = read_elements(text, (), markup=True)
+        return str(text) if found is None else found
+
     def _mended(self, text: str, schema: JsonValue, types: tuple[str, ...]) -> JsonValue:
         if "string" in types:
             for wanted in ("null", "boolean"):  # python's words for them; every other text is a string here
@@ -120,8 +131,10 @@ class _Coercion:
                     self.tags.append(converted[1])
                     return converted[0]
             return text
-        relaxed = relax(text)
+        plain = unescaped(text)
+        relaxed = relax(plain or text)
         if relaxed is not None:
+            self.tags.extend(("escaped_quotes",) if plain else ())
             self.tags.extend(relaxed[1])
             return relaxed[0]
         allowed = item_types(schema, self._root)
@@ -159,7 +172,8 @@ class _Coercion:
         if alone is None or alone[1] != "scalar_to_array":
             return alone
         if isinstance(value, str):
-            return self._written_array(value, schema, level) or alone
+            # A broken list is no list of one broken text.
+            return self._written_array(value, schema, level) or (None if begins_container(value) else alone)
         if isinstance(value, dict):
             return self._unwrapped_array(value, schema, level) or alone
         return alone

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
+from toolgate_core.schema.escaped import unescaped
 from toolgate_core.schema.numbers import number
 from toolgate_core.schema.relaxed import MAX_DEPTH, deeper_than, relax
 
@@ -79,6 +80,7 @@ def _array(value: JsonValue) -> Converted:
 def _container_in(value: JsonValue) -> JsonValue:
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", "(")) or deeper_than(value, MAX_DEPTH):
         return None
+    value = unescaped(value) or value
     try:
         return decode(value.strip())
     except JsonTextError:

@@ -23,6 +23,12 @@ class Text(str):
     __slots__ = ()
 
 
+class Inner(Text):
+    """Such text that stands in an element of its own: where the schema is silent, elements in it are its members."""
+
+    __slots__ = ()
+
+
 def kind(value: JsonValue) -> str:
     """Return the JSON Schema type of `value`; a float is a `number` even where it is whole."""
     return _KINDS[type(value)]

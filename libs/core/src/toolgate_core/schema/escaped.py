@@ -1,0 +1,51 @@
+r"""JSON whose every quote is escaped, as models write it where they take a value for the inside of a string.
+
+`[{\"id\": 1}]` can be nothing but the JSON `[{"id": 1}]` written once more as a string, without the quotes around it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from toolgate_core.jsontext import JsonTextError, JsonValue, decode
+
+_SPACE = r"(?:\s|\\[nrt])*"
+_CONTAINER = re.compile(rf"{_SPACE}(?:\[{_SPACE}(?:\{{|\\?\")|\{{{_SPACE}\\?\")")
+_BARE_QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
+_CONTROL = re.compile(r"[\x00-\x1f]")
+
+
+def begins_container(text: str) -> bool:
+    """Whether a text begins as only the JSON of an object, or of a list of objects or strings, does."""
+    return _CONTAINER.match(text) is not None
+
+
+def unescaped(text: str) -> str | None:
+    """Return the JSON text that `text` is the escaped form of; None where it is no object or list in that form.
+
+    White space of the layout may stand unescaped; every quote must be escaped.
+    """
+    if '\\"' not in text or _CONTAINER.match(text) is None or _BARE_QUOTE.search(text):
+        return None
+    try:
+        inner = decode(f'"{_CONTROL.sub(_control, text)}"')
+    except JsonTextError:
+        return text.replace('\\"', '"')  # other escapes are not those of JSON
+    return str(inner)
+
+
+def _control(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def container(text: str) -> JsonValue:
+    """Return the object or the list that `text` is the exact JSON of, escaped or not; None where it is neither."""
+    stripped = text.strip()
+    if stripped[:1] not in ("{", "[", "\\"):
+        return None
+    for candidate in (stripped, unescaped(stripped)):
+        try:
+            return None if candidate is None else decode(candidate)
+        except JsonTextError:
+            continue
+    return None
