@@ -1,4 +1,7 @@
-"""Writes `docs/configuration.md` from the settings classes of the services. `--check` only compares."""
+"""Writes `docs/configuration.md` and the table of all settings' names from the settings classes of the services.
+
+`--check` only compares.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ from toolgate_prompt_transformer.settings import PromptTransformerSettings
 from toolgate_runtime.settings import CONFIG, Row, rows
 from toolgate_tool_executor.settings import ToolExecutorSettings
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "configuration.md"
+NAMES = ROOT / "libs" / "runtime" / "src" / "toolgate_runtime" / "settingnames.py"
 
 SERVICES = (GatewaySettings, PromptTransformerSettings, ExtractorSettings, ToolExecutorSettings)
 
@@ -132,19 +137,47 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+NAMES_HEAD = '''\
+"""The names of all services' settings, with their aliases; written by scripts/configuration.py, never edited.
+
+No service can import another's settings, and each has to know which variables are none.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SETTING_NAMES: Final[dict[str, tuple[str, ...]]] = {
+'''
+
+
+def names() -> str:
+    """Return the module that holds every setting's name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in (row for service in SERVICES for row in rows(service)):
+        found[row.name] = tuple(dict.fromkeys((*found.get(row.name, ()), *row.aliases)))
+    # As the formatter writes a tuple.
+    lines = [
+        f'    "{name}": ({"".join(f"{chr(34)}{alias}{chr(34)}, " for alias in found[name])}),' for name in sorted(found)
+    ]
+    text = NAMES_HEAD + "\n".join(lines) + "\n}\n"
+    return re.sub(r", \),", "),", re.sub(r'\(("\w+"), \),', r"(\1,),", text))
+
+
 def main() -> int:
-    """Write the page, or compare it."""
+    """Write both, or compare them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail when the page is not what the classes say")
-    wanted = page()
-    if parser.parse_args().check:
-        if not TARGET.exists() or TARGET.read_text() != wanted:
-            print("docs/configuration.md is not what the settings say, run `make protos`", file=sys.stderr)
-            return 1
-        return 0
-    TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(wanted)
-    return 0
+    parser.add_argument("--check", action="store_true", help="fail when a file is not what the classes say")
+    check = parser.parse_args().check
+    status = 0
+    for target, wanted in ((PAGE, page()), (NAMES, names())):
+        if not check:
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(wanted)
+        elif not target.exists() or target.read_text() != wanted:
+            print(f"{target.relative_to(ROOT)} is not what the settings say, run `make protos`", file=sys.stderr)
+            status = 1
+    return status
 
 
 if __name__ == "__main__":

@@ -190,6 +190,25 @@ def test_a_wrong_setting_ends_the_process_with_status_2_and_one_line(
     assert capsys.readouterr().err == said
 
 
+def test_a_dotenv_that_cannot_be_read_is_one_line() -> None:
+    Path(".env").write_bytes(b"NAME=caf\xe9\n")
+    with pytest.raises(SettingsError, match=r"^cannot read \.env in the working directory: not UTF-8$"):
+        load(Sample)
+
+
+def test_a_config_file_that_an_option_names_beats_the_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    config(monkeypatch, "number: 2\n")
+    Path("other.yaml").write_text("number: 5\n")
+    assert load(Sample, "other.yaml").number == 5
+    with pytest.raises(SettingsError, match=r"^--config: cannot read gone\.yaml: "):
+        load(Sample, "gone.yaml")
+
+
+def test_the_constructor_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLGATE_NUMBER", "4")
+    assert Sample().number == 1
+
+
 def test_what_is_wrong_between_settings_speaks_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     class Paired(Settings):
         number: int = setting(1, "A number.")

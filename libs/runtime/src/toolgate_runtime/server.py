@@ -26,6 +26,7 @@ from toolgate_runtime.handling import Handling
 from toolgate_runtime.logs import Log
 from toolgate_runtime.metrics import MetricsServer, RpcMetrics, new_registry, toolgate_version
 from toolgate_runtime.settings import GrpcSettings, load_or_exit
+from toolgate_runtime.settingwarnings import warnings_of
 from toolgate_runtime.tls import server_credentials
 
 
@@ -145,10 +146,12 @@ def run(
     settings_class: type[S], build: Callable[[S, Handling, CollectorRegistry], GrpcService], descriptor: Described
 ) -> int:
     """Serve until told to stop, and return the exit status; `build` makes the service inside the event loop."""
-    settings = load_or_exit(settings_class)
+    settings, source = load_or_exit(settings_class)
     log = logs.configure(
         settings.service, level=settings.log_level, debug=settings.debug, show_content=settings.log_content
     )
+    for text in warnings_of(source, settings, {}):
+        log.warning("setting", text=text)
     try:
         uvloop.run(_serve(settings, build, descriptor, log))
     except StartError as error:

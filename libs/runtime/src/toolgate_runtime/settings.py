@@ -2,14 +2,16 @@
 
 A setting is a field of a `Settings` class, declared with `setting(...)`. Its value comes from, the first wins:
 
-1. an argument of the constructor (tests, and whoever composes services in one process);
+1. an argument (a command line's option);
 2. the environment: `TOOLGATE_<NAME>`, then the setting's aliases, in their order;
 3. `.env` in the working directory, by the same names;
 4. the YAML file that `TOOLGATE_CONFIG` names, by the field's own name;
 5. its default.
 
-An empty variable counts as unset. A value that is wrong, and a key of the file that nobody knows, stops the start with
-one line that names it; other variables `TOOLGATE_*` are ignored, because services may share an environment.
+The constructor itself reads nothing: `load` does. An empty variable counts as unset. A value that is wrong, and a key
+of the file that no setting has, stops the start with one line that names it. What is allowed and probably a mistake is
+a warning (`toolgate_runtime.settingwarnings`): a variable `TOOLGATE_*` that no service has, an alias in `.env`, a value
+that is implausible for its unit.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ from toolgate_runtime.logs import is_secret
 
 PREFIX = "TOOLGATE_"
 CONFIG = "TOOLGATE_CONFIG"
+ENVIRONMENT = "environment"
+DOTENV = ".env"
 EXIT_STATUS = 2
 """What a service exits with when its settings are wrong."""
 
@@ -52,9 +56,13 @@ def setting(
     gt: float | None = None,
     le: float | None = None,
     min_length: int | None = None,
+    plausible: tuple[float, float] | None = None,
 ) -> Any:
-    """Declare a setting: default (or what makes it), one sentence of meaning, unit, older names, and bounds."""
-    extra: dict[str, Any] = {"unit": unit, "aliases": list(aliases)}
+    """Declare a setting: default (or what makes it), one sentence of meaning, unit, older names, and bounds.
+
+    `plausible`: outside of it (in the setting's unit) a value is allowed and warned about; unset: by the unit.
+    """
+    extra: dict[str, Any] = {"unit": unit, "aliases": list(aliases), "plausible": list(plausible or ())}
     source: dict[str, Any] = {"default_factory": default} if callable(default) else {"default": default}
     return Field(**source, description=meaning, json_schema_extra=extra, ge=ge, gt=gt, le=le, min_length=min_length)
 
@@ -85,6 +93,7 @@ class Settings(BaseSettings):
         "How long to go on serving after SIGTERM while health says no, so that clients and load balancers notice.",
         unit="seconds",
         ge=0,
+        plausible=(0, 600),
     )
 
     tls_dir: str = setting(
@@ -96,14 +105,14 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the order of this module's docstring in force."""
-        return init_settings, _Source(settings_cls)
+        """Take arguments only; `load` gives what stands elsewhere."""
+        return (init_settings,)
 
 
 class GrpcSettings(Settings):
@@ -139,29 +148,37 @@ class Row(Struct, frozen=True):
     choices: tuple[str, ...] = ()
 
 
-class _Found(Struct, frozen=True):
-    """A setting's raw value and the name under which it was found."""
+class Found(Struct, frozen=True):
+    """A setting's raw value, the name under which it was found, and where: `environment`, `.env` or the file's path."""
 
-    label: str
+    name: str
+    place: str
     value: object
 
+    @property
+    def label(self) -> str:
+        """What an error or a banner calls it."""
+        return self.name if self.place == ENVIRONMENT else f"{self.name} in {self.place}"
 
-class _Source(PydanticBaseSettingsSource):
-    """Environment, `.env` and file, in this order."""
 
-    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+class Source(PydanticBaseSettingsSource):
+    """Environment, `.env` and file, in this order, read once. Raises `SettingsError` for a file that is wrong."""
+
+    def __init__(self, settings_cls: type[BaseSettings], config: str = "") -> None:
+        """`config` is the path of the YAML file where a command line names one."""
         super().__init__(settings_cls)
-        self._environment: _Environment = [(dict(os.environ), ""), (dotenv_values(".env"), " in .env")]  # noqa: TID251 - the one place
-        self._file, self._path = _read_file(_config_path(self._environment), settings_cls)
+        self.environment: Environment = [(dict(os.environ), ENVIRONMENT), (_read_dotenv(), DOTENV)]  # noqa: TID251 - the one place
+        path = config or _config_path(self.environment)
+        self._file, self.path = _read_file(path, settings_cls, "--config" if config else CONFIG)
 
-    def find(self, name: str) -> _Found | None:
+    def find(self, name: str) -> Found | None:
         """Return the value that counts for the field `name`."""
-        names = (PREFIX + name.upper(), *_extra(self.settings_cls.model_fields[name])["aliases"])
-        for variables, where in self._environment:
+        names = (PREFIX + name.upper(), *extra_of(self.settings_cls.model_fields[name])["aliases"])
+        for variables, where in self.environment:
             for variable in names:
-                if (text := variables.get(variable)) and not _is_service_link(variable, text):
-                    return _Found(variable + where, text)
-        return _Found(f"{name} in {self._path}", self._file[name]) if name in self._file else None
+                if (text := variables.get(variable)) and not is_service_link(variable, text):
+                    return Found(variable, where, text)
+        return Found(name, self.path, self._file[name]) if name in self._file else None
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return a field's value; variables that hold lists and objects are decoded."""
@@ -178,25 +195,31 @@ class _Source(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 
-_Environment: TypeAlias = list[tuple[Mapping[str, str | None], str]]
+Environment: TypeAlias = list[tuple[Mapping[str, str | None], str]]
 _S = TypeVar("_S", bound=Settings)
 
 
-def load(settings: type[_S], **given: Any) -> _S:
+def load(settings: type[_S], config: str = "", **given: Any) -> _S:
     """Return the settings of this process; raise `SettingsError` naming the first thing that is wrong.
 
-    `given`: values that come before all others, as a command line's do.
+    `given`: values that come before all others, as a command line's do; `config`: the file, in the same way.
     """
+    return load_from(Source(settings, config), settings, given)
+
+
+def load_from(source: Source, settings: type[_S], given: Mapping[str, Any]) -> _S:
+    """Return the settings that `given` and `source` make; raise `SettingsError`."""
     try:
-        return settings(**given)
+        return settings(**{**source(), **given})
     except ValidationError as error:
-        raise SettingsError(_explain(settings, error, given)) from error
+        raise SettingsError(_explain(source, error, given)) from error
 
 
-def load_or_exit(settings: type[_S]) -> _S:
-    """Return the settings of this process, or say in one line what is wrong and exit with status 2."""
+def load_or_exit(settings: type[_S]) -> tuple[_S, Source]:
+    """Return the settings of this process and where they stood, or say in one line what is wrong and exit with 2."""
     try:
-        return load(settings)
+        source = Source(settings)
+        return load_from(source, settings, {}), source
     except SettingsError as error:
         print(f"toolgate-{settings.service}: {error}", file=sys.stderr)
         raise SystemExit(EXIT_STATUS) from error
@@ -208,8 +231,8 @@ def rows(settings: type[Settings]) -> list[Row]:
         Row(
             settings.service,
             PREFIX + name.upper(),
-            tuple(_extra(field)["aliases"]),
-            _extra(field)["unit"],
+            tuple(extra_of(field)["aliases"]),
+            extra_of(field)["unit"],
             field.get_default(call_default_factory=True, validated_data={}),
             field.description or "",
             get_args(field.annotation) if get_origin(field.annotation) is Literal else (),
@@ -218,39 +241,48 @@ def rows(settings: type[Settings]) -> list[Row]:
     ]
 
 
-def _extra(field: FieldInfo) -> dict[str, Any]:
+def extra_of(field: FieldInfo) -> dict[str, Any]:
+    """Return what `setting` notes of a field: unit, aliases, plausible."""
     extra = field.json_schema_extra
-    return extra if isinstance(extra, dict) else {"unit": "", "aliases": []}
+    return extra if isinstance(extra, dict) else {"unit": "", "aliases": [], "plausible": []}
 
 
-def _is_service_link(variable: str, text: str) -> bool:
+def is_service_link(variable: str, text: str) -> bool:
     """Whether Kubernetes made this variable: beside a Service `toolgate`, every container gets `TOOLGATE_PORT`."""
     return variable.endswith("_PORT") and text.startswith(("tcp://", "udp://", "sctp://"))
 
 
-def _config_path(environment: _Environment) -> str:
+def _read_dotenv() -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(DOTENV)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsError(f"cannot read {DOTENV} in the working directory: {reason}") from error
+
+
+def _config_path(environment: Environment) -> str:
     return next((path for variables, _ in environment if (path := variables.get(CONFIG))), "")
 
 
-def _read_file(path: str, settings_cls: type[BaseSettings]) -> tuple[Mapping[str, object], str]:
+def _read_file(path: str, settings_cls: type[BaseSettings], label: str) -> tuple[Mapping[str, object], str]:
     if not path:
         return {}, ""
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise SettingsError(f"{CONFIG}: cannot read {path}: {reason}") from error
+        raise SettingsError(f"{label}: cannot read {path}: {reason}") from error
     except yaml.YAMLError as error:
-        raise SettingsError(f"{CONFIG}: {path} is not YAML: {' '.join(str(error).split())}") from error
+        raise SettingsError(f"{label}: {path} is not YAML: {' '.join(str(error).split())}") from error
     if content is None:
         return {}, path
     if not isinstance(content, dict):
-        raise SettingsError(f"{CONFIG}: {path} must hold a mapping at its top")
+        raise SettingsError(f"{label}: {path} must hold a mapping at its top")
     for key in content:
         if key not in settings_cls.model_fields:
             near = difflib.get_close_matches(str(key), settings_cls.model_fields, n=1)
             hint = f", did you mean {near[0]!r}?" if near else ""
-            raise SettingsError(f"{CONFIG}: {path} has the unknown key {key!r}{hint}")
+            raise SettingsError(f"{label}: {path} has the unknown key {key!r}{hint}")
     return content, path
 
 
@@ -264,15 +296,15 @@ def _decode(label: str, text: str) -> object:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _explain(settings: type[Settings], error: ValidationError, given: dict[str, Any]) -> str:
+def _explain(source: Source, error: ValidationError, given: Mapping[str, Any]) -> str:
     """Put the first error of a validation into one line; the value itself is shown for plain, short ones only."""
     first = error.errors(include_url=False, include_context=False)[0]
     message = " ".join(first["msg"].removeprefix("Value error, ").split())
     if not first["loc"]:
         return message
     name, *inner = first["loc"]
-    field = settings.model_fields.get(str(name))
-    found = _Source(settings).find(str(name)) if field and name not in given else None
+    field = source.settings_cls.model_fields.get(str(name))
+    found = source.find(str(name)) if field and name not in given else None
     label = found.label if found else str(name)
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in inner).lstrip(".")
     value = first["input"]

@@ -15,6 +15,7 @@ import grpc
 from msgspec import Struct
 
 from toolgate_runtime.errors import StartError
+from toolgate_runtime.settings import SettingsError
 
 LOOK_EVERY_S = 30.0
 """How often a client looks whether its certificate is another, in seconds; a server looks at every handshake."""
@@ -36,6 +37,16 @@ def read_identity(folder: Path) -> Identity:
     except OSError as error:
         raise StartError(f"cannot read {error.filename}: {error.strerror}") from error
     return Identity(key, certificates, authority)
+
+
+def check_identity(tls_dir: str) -> None:
+    """Raise `SettingsError` unless the folder that the setting names, if any, has what it should."""
+    if not tls_dir:
+        return
+    try:
+        read_identity(Path(tls_dir))
+    except StartError as error:
+        raise SettingsError(f"TOOLGATE_TLS_DIR: {error}") from error
 
 
 def server_credentials(folder: Path) -> grpc.ServerCredentials:

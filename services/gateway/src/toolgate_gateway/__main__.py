@@ -10,14 +10,17 @@ from toolgate_runtime.logs import configure
 from toolgate_runtime.settings import EXIT_STATUS, SettingsError, load_or_exit
 
 from toolgate_gateway.compose import remote_deps
+from toolgate_gateway.notices import start_warnings
 from toolgate_gateway.server import serve
 from toolgate_gateway.settings import GatewaySettings
 
 
 def main() -> int:
     """Serve until told to stop; return 0, 1 for a start that failed, 2 for settings that are wrong."""
-    settings = load_or_exit(GatewaySettings)
-    configure(settings.service, level=settings.log_level, debug=settings.debug, show_content=settings.log_content)
+    settings, source = load_or_exit(GatewaySettings)
+    log = configure(settings.service, level=settings.log_level, debug=settings.debug, show_content=settings.log_content)
+    for text in start_warnings(source, settings, {}):
+        log.warning("setting", text=text)
     try:
         uvloop.run(serve(settings, remote_deps))
     except (StartError, SettingsError) as error:

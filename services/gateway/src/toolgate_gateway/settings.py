@@ -12,9 +12,13 @@ from toolgate_core.dialects.table import find_dialect
 from toolgate_core.limits import MAX_BODY_BYTES
 from toolgate_core.policy import Capabilities, Policy
 from toolgate_core.presets import PRESETS
-from toolgate_runtime.settings import Settings, setting
+from toolgate_runtime.settings import PREFIX, Settings, setting
 
+from toolgate_gateway.providers import PROVIDERS
 from toolgate_gateway.providers.balance import Balance
+
+PROXY_FROM_ENVIRONMENT = "environment"
+"""The proxy that stands for HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
 
 
 class UpstreamEntry(BaseModel):
@@ -25,7 +29,8 @@ class UpstreamEntry(BaseModel):
     in flight (`least_in_flight`), or the one that has seen the conversation before, unless it is crowded
     (`prefix_affinity`); servers that can't be reached are left out and tried again. The key is given as it is or as a
     file that holds it. `read_timeout_s` is the longest silence that is borne, before and between the bytes of an
-    answer; unset: as long as the request may take. `headers` go with every request. `capabilities` overrides what the
+    answer; unset: as long as the request may take. `proxy` replaces `upstream_proxy` for this upstream (empty: none).
+    `headers` go with every request. `capabilities` overrides what the
     presets of its models assume.
     """
 
@@ -36,7 +41,8 @@ class UpstreamEntry(BaseModel):
     balance: Balance = "least_in_flight"
     api_key: SecretStr | None = None
     api_key_file: Path | None = None
-    provider: Literal["openai_compatible"] = "openai_compatible"
+    provider: str = "openai_compatible"
+    proxy: str | None = None
     read_timeout_s: float | None = Field(default=None, gt=0)
     max_connections: int = Field(default=2000, ge=0)
     headers: dict[str, str] = Field(default_factory=dict)
@@ -51,6 +57,18 @@ class UpstreamEntry(BaseModel):
     @classmethod
     def _all_http(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(_checked_url, urls))
+
+    @field_validator("provider")
+    @classmethod
+    def _provider(cls, provider: str) -> str:
+        if provider not in PROVIDERS:
+            raise ValueError(f"unknown provider, known are {', '.join(PROVIDERS)}")
+        return provider
+
+    @field_validator("proxy")
+    @classmethod
+    def _proxy(cls, proxy: str | None) -> str | None:
+        return None if proxy is None else _checked_proxy(proxy)
 
     @model_validator(mode="after")
     def _somewhere(self) -> UpstreamEntry:
@@ -109,10 +127,25 @@ class GatewaySettings(Settings):
 
     host: str = setting("127.0.0.1", "Address on which HTTP is served.")
     port: int = setting(8002, "Port of HTTP; 0 takes any free one.", aliases=("PROXY_PORT",), ge=0, le=65535)
+    emulate_port: int | None = setting(
+        None,
+        "A further port on which the mode is `emulate` unless the path names another; unset: none, 0: any free one.",
+        aliases=("EMULATE_PORT",),
+        ge=0,
+        le=65535,
+    )
+    passthrough_port: int | None = setting(
+        None, "The same for the mode `passthrough`.", aliases=("PASSTHROUGH_PORT",), ge=0, le=65535
+    )
     upstream_url: str = setting(
         "", "The upstream `vllm`: a base URL, or the full path of its chat completions.", aliases=("VLLM_URL",)
     )
     upstream_api_key: SecretStr = setting(SecretStr(""), "The key for the upstream `vllm`.")
+    upstream_proxy: str = setting(
+        "",
+        "Proxy for requests to upstreams: its URL, or `environment` to follow HTTP_PROXY, HTTPS_PROXY and NO_PROXY,"
+        " which are not read otherwise.",
+    )
     bifrost_url: str = setting("", "The upstream `bifrost`: a base URL.", aliases=("BIFROST_URL",))
     bifrost_api_key: SecretStr = setting(
         SecretStr(""), "The key for the upstream `bifrost`.", aliases=("BIFROST_API_KEY",)
@@ -136,12 +169,14 @@ class GatewaySettings(Settings):
     )
     max_in_flight: int = setting(1000, "Chat requests that are served at once.", unit="requests", ge=1)
     max_queue: int = setting(100, "Chat requests that may wait for a place.", unit="requests", ge=0)
-    queue_wait_s: float = setting(2.0, "How long a chat request waits for a place.", unit="seconds", ge=0)
+    queue_wait_s: float = setting(
+        2.0, "How long a chat request waits for a place.", unit="seconds", ge=0, plausible=(0, 300)
+    )
     request_timeout_ms: int = setting(
         300_000, "A chat request's time limit.", unit="milliseconds", aliases=("REQUEST_TIMEOUT",), ge=100
     )
     keep_alive_s: float = setting(
-        10.0, "Silence after which a stream's client is sent a comment.", unit="seconds", ge=0.05
+        10.0, "Silence after which a stream's client is sent a comment.", unit="seconds", ge=0.05, plausible=(0.5, 300)
     )
     max_body_bytes: int = setting(MAX_BODY_BYTES, "The largest request body.", unit="bytes", ge=1024)
     models_refresh_s: float = setting(60.0, "How often the upstreams are asked for their models.", unit="seconds", ge=1)
@@ -151,6 +186,19 @@ class GatewaySettings(Settings):
     named_finish_reason: Literal["stop", "tool_calls"] = setting(
         "stop", "The finish reason after a named tool choice; OpenAI says `stop`."
     )
+
+    @model_validator(mode="after")
+    def _different_ports(self) -> GatewaySettings:
+        """Refuse two listeners on one port: one of them would silently get the other's requests."""
+        names = ("port", "emulate_port", "passthrough_port", *(("metrics_port",) if self.metrics else ()))
+        taken: dict[int, str] = {}
+        for name in names:
+            port, variable = getattr(self, name), PREFIX + name.upper()
+            if port and port in taken:
+                raise ValueError(f"{taken[port]} and {variable} are both {port}: each needs its own port")
+            if port:
+                taken[port] = variable
+        return self
 
     @model_validator(mode="after")
     def _whole(self) -> GatewaySettings:
@@ -170,6 +218,11 @@ class GatewaySettings(Settings):
     @classmethod
     def _http(cls, url: str) -> str:
         return _checked_url(url)
+
+    @field_validator("upstream_proxy")
+    @classmethod
+    def _proxy(cls, proxy: str) -> str:
+        return proxy if proxy == PROXY_FROM_ENVIRONMENT else _checked_proxy(proxy)
 
     def places(self) -> dict[str, UpstreamEntry]:
         """Return all upstreams: those of the file, and those that single settings name."""
@@ -192,6 +245,12 @@ def _checked_url(url: str) -> str:
     if url and not url.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
     return url
+
+
+def _checked_proxy(proxy: str) -> str:
+    if proxy and not proxy.startswith("http://"):
+        raise ValueError("must start with http://; proxies are reached without TLS")
+    return proxy
 
 
 def _or_none(key: SecretStr) -> SecretStr | None:
