@@ -16,7 +16,7 @@ from openai import AsyncOpenAI
 from prometheus_client import CollectorRegistry
 from toolgate_gateway.compose import finding, providers
 from toolgate_gateway.deps import Deps
-from toolgate_gateway.server import Ports, serve
+from toolgate_gateway.server import Ports, Shutdown, serve
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime.cache import Cache, compiled_tools
 from toolgate_runtime.local import LocalExtractor, LocalHealth, LocalTransformer
@@ -107,10 +107,15 @@ class House:
     upstream: ScriptedUpstream
     registry: CollectorRegistry
     http: httpx.AsyncClient
-    stop: asyncio.Event
+    shutdown: Shutdown
     ports: Ports
     serving: asyncio.Task[None]
     clients: list[AsyncOpenAI] = field(default_factory=list)
+
+    @property
+    def stop(self) -> asyncio.Event:
+        """Set it to begin the gateway's end."""
+        return self.shutdown.asked
 
     def openai(self, path: str = "/v1", **options: Any) -> AsyncOpenAI:
         """An official client; it is closed with the house."""
@@ -197,25 +202,25 @@ async def gateway(
     async with scripted(_with_models(chosen)) as upstream, httpx.AsyncClient(timeout=20, trust_env=False) as http:
         places = {"main": {"url": upstream.url}}
         told = {"port": 0, "metrics": False, "metrics_port": 0, "upstreams": places, "drain_s": 2, **settings}
-        stop = asyncio.Event()
-        serving, ports = await _start(GatewaySettings(**told), compose, stop)
-        house = House(f"http://127.0.0.1:{ports.http}", upstream, registry, http, stop, ports, serving)
+        shutdown = Shutdown()
+        serving, ports = await _start(GatewaySettings(**told), compose, shutdown)
+        house = House(f"http://127.0.0.1:{ports.http}", upstream, registry, http, shutdown, ports, serving)
         try:
             yield house
         finally:
             for client in house.clients:
                 await client.close()
-            stop.set()
+            shutdown.asked.set()
             await serving
 
 
-async def _start(settings: GatewaySettings, compose: Any, stop: asyncio.Event) -> tuple[asyncio.Task[None], Ports]:
+async def _start(settings: GatewaySettings, compose: Any, shutdown: Shutdown) -> tuple[asyncio.Task[None], Ports]:
     bound: asyncio.Future[Ports] = asyncio.get_running_loop().create_future()
 
     async def ready(ports: Ports) -> None:
         bound.set_result(ports)
 
-    serving = asyncio.create_task(serve(settings, compose, stop=stop, ready=ready))
+    serving = asyncio.create_task(serve(settings, compose, shutdown=shutdown, ready=ready))
     await asyncio.wait((serving, bound), return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         await serving

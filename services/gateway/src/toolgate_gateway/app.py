@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from typing import cast
 
@@ -12,7 +13,7 @@ from toolgate_core.vocabulary import Mode
 from toolgate_gateway import api
 from toolgate_gateway.chat import Chat, authenticate
 from toolgate_gateway.deps import Deps
-from toolgate_gateway.errors import explain
+from toolgate_gateway.errors import explain, shutting_down
 from toolgate_gateway.exchange import Exchange, Headers, Scope, Send, request_id_of
 from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.lifeline import Receive
@@ -71,15 +72,25 @@ class App:
         headers: Headers = scope["headers"]  # type: ignore[assignment]
         exchange = Exchange(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
         route = _route(str(scope["path"]))
+        task = asyncio.current_task()
+        assert task is not None
+        gateway.enders.add(task.cancel)
         try:
             if scope["path"] not in _OPEN:
                 authenticate(gateway, exchange.header(b"authorization"))
             await self._framework(scope, receive, exchange.relay)  # type: ignore[arg-type]
+        except asyncio.CancelledError:
+            if not gateway.ending:
+                raise
+            task.uncancel()
+            if not exchange.status:
+                await exchange.fail(shutting_down())
         except Exception as error:  # noqa: BLE001 - the boundary of a request
             # The framework raises again what it has answered.
             if not exchange.status:
                 await exchange.fail(explain(error, gateway.log))
         finally:
+            gateway.enders.discard(task.cancel)
             gateway.metrics.http_requests.labels(route, str(exchange.status)).inc()
             gateway.metrics.http_seconds.labels(route, "false").observe(gateway.deps.clock() - began)
 

@@ -52,7 +52,9 @@ class Chat:
         exchange = Exchange(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
         token = current_request.set(exchange.request_id)
         record = Record(gateway.metrics, gateway.stats, gateway.log, gateway.deps.clock)
-        visit = Visit(gateway, exchange, Lifeline(gateway.settings.request_timeout_ms / 1000), record)
+        lifeline = Lifeline(gateway.settings.request_timeout_ms / 1000)
+        visit = Visit(gateway, exchange, lifeline, record)
+        gateway.enders.add(lifeline.shut_down)
         try:
             await self._answer(visit, mode)
         except ClientGoneError:
@@ -65,7 +67,8 @@ class Chat:
         except Exception as error:  # noqa: BLE001 - the boundary of a request
             await self._fail(visit, explain(error, gateway.log))
         finally:
-            visit.lifeline.close()
+            gateway.enders.discard(lifeline.shut_down)
+            lifeline.close()
             record.status = exchange.status
             record.close()
             current_request.reset(token)

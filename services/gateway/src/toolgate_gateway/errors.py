@@ -10,7 +10,7 @@ from toolgate_core.vocabulary import RequestOutcome
 from toolgate_runtime.logs import Log
 from toolgate_runtime.ports import ServiceError
 
-from toolgate_gateway.lifeline import DeadlineError
+from toolgate_gateway.lifeline import DeadlineError, ShutdownError
 
 INVALID = "invalid_request_error"
 SERVER = "server_error"
@@ -119,6 +119,18 @@ def deadline(message: str = "The request took longer than its time limit.") -> A
     return ApiError(504, message, kind=SERVER, code="timeout", outcome=RequestOutcome.TIMEOUT)
 
 
+def shutting_down() -> ApiError:
+    """Return the answer to a request that is still in flight when the gateway ends; another replica may serve it."""
+    return ApiError(
+        503,
+        "The gateway is shutting down; send the request again.",
+        kind=SERVER,
+        code="shutting_down",
+        retry_after_s=1,
+        outcome=RequestOutcome.CANCELLED,
+    )
+
+
 def explain(error: Exception, log: Log) -> ApiError:
     """Return the answer to a request that ended with `error`; what nobody raises on purpose is logged as a defect."""
     match error:
@@ -130,6 +142,8 @@ def explain(error: Exception, log: Log) -> ApiError:
             return from_service(error)
         case DeadlineError():
             return deadline()
+        case ShutdownError():
+            return shutting_down()
         case _:
             log.error("defect", error=error)
             return internal()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from toolgate_core.jsontext import JsonObject
+from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_runtime.logs import Log
 
 from toolgate_gateway.admission import Admission
@@ -19,10 +20,18 @@ from toolgate_gateway.stats import Stats
 from toolgate_gateway.upstreams import FoundUpstreams
 
 _LAG_PROBE_S = 0.1
+_AGAIN_S = 5.0
+"""How soon an upstream that does not answer is asked again. Seconds."""
+_REASON_LENGTH = 300
+"""Characters of an upstream's message that are logged."""
 
 
 class Gateway:
-    """One gateway. `run` does its work in the background."""
+    """One gateway. `run` does its work in the background.
+
+    `leaving`: its end has begun, and requests are still served. `ending`: they are not. `enders` end the requests that
+    are in flight, each one.
+    """
 
     def __init__(self, settings: GatewaySettings, deps: Deps) -> None:
         """Put the parts together; raises OSError where a file of keys can't be read."""
@@ -43,6 +52,9 @@ class Gateway:
         if deps.finding is not None:
             self._found = FoundUpstreams(self.models, self.metrics, deps.finding.create, frozenset(deps.providers))
         self.leaving = False
+        self.ending = False
+        self.enders: set[Callable[[], object]] = set()
+        self._unreachable: set[str] = set()
         self._news = asyncio.Event()
         self._expose()
 
@@ -50,6 +62,12 @@ class Gateway:
     def ready(self) -> bool:
         """Whether new requests are welcome: models are known as far as they can be, and the end has not begun."""
         return (self._found is None or self._found.heard) and not self.leaving
+
+    def end_requests(self) -> None:
+        """End all requests in flight: each client gets an error, or one inside its stream."""
+        self.ending = True
+        for end in tuple(self.enders):
+            end()
 
     def loads(self) -> JsonObject:
         """Return the requests in flight of each replica, for upstreams that have several."""
@@ -94,6 +112,19 @@ class Gateway:
         self.metrics.know(self.models.labels)
         for name, healthy in self.models.health().items():
             self.metrics.upstream_healthy.labels(name).set(healthy)
+        self._tell_changes(self.models.failures)
+
+    def _tell_changes(self, failures: Mapping[str, UpstreamFailure]) -> None:
+        """Write one line when an upstream's models can't be listed, and one when they can again."""
+        for name, failure in failures.items():
+            if name not in self._unreachable:
+                # A server that answers and has no list of models can be reached, and keeps its models to itself.
+                event = "upstream_models_unknown" if failure.status else "upstream_unreachable"
+                reason = failure.message[:_REASON_LENGTH]
+                self.log.warning(event, upstream=name, kind=failure.kind, status=failure.status, reason=reason)
+        for name in sorted(self._unreachable - failures.keys()):
+            self.log.info("upstream_reachable", upstream=name)
+        self._unreachable = set(failures)
 
     async def _keep_models(self) -> None:
         while True:
@@ -103,11 +134,17 @@ class Gateway:
                 self.log.error("defect", error=error)
             # A model that has just been found, or whose pods have just come, need not wait for its turn.
             try:
-                async with asyncio.timeout(self.settings.models_refresh_s):
+                async with asyncio.timeout(self._pause_s()):
                     await self._news.wait()
             except TimeoutError:
                 pass
             self._news.clear()
+
+    def _pause_s(self) -> float:
+        """Return when the upstreams are asked again: soon where one does not answer, so that its return is noticed."""
+        refresh_s = self.settings.models_refresh_s
+        silent = any(not failure.status for failure in self.models.failures.values())
+        return min(refresh_s, _AGAIN_S) if silent else refresh_s
 
     async def _watch_loop(self) -> None:
         loop = asyncio.get_running_loop()

@@ -17,6 +17,10 @@ class DeadlineError(ToolgateError):
     """The request's time is up."""
 
 
+class ShutdownError(ToolgateError):
+    """The gateway ends and waits for the request no longer."""
+
+
 WATCH_AFTER_S = 0.02
 """How old a request is when its client begins to be watched; most that could be cancelled live much longer."""
 
@@ -47,7 +51,7 @@ class Lifeline:
         self._receive: Receive | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._scopes: set[LifelineScope] = set()
-        self.ended: type[ClientGoneError | DeadlineError] | None = None
+        self.ended: type[ClientGoneError | DeadlineError | ShutdownError] | None = None
 
     @property
     def remaining_s(self) -> float:
@@ -55,7 +59,7 @@ class Lifeline:
         return max(self._deadline - self._loop.time(), 0.001)
 
     def scope(self) -> LifelineScope:
-        """Return a context that raises `DeadlineError` or `ClientGoneError` when the end comes within it."""
+        """Return a context that raises what ended the request (the three errors above) when that comes within it."""
         return LifelineScope(self)
 
     def last_words(self, seconds: float) -> LifelineScope:
@@ -73,6 +77,10 @@ class Lifeline:
         self._receive = receive
         if self._aged:
             self._begin_watching()
+
+    def shut_down(self) -> None:
+        """End the request now, because the gateway ends."""
+        self._end(ShutdownError)
 
     def close(self) -> None:
         """Stop the clock, and watch no more."""
@@ -108,7 +116,7 @@ class Lifeline:
             pass
         self._end(ClientGoneError)
 
-    def _end(self, kind: type[ClientGoneError | DeadlineError]) -> None:
+    def _end(self, kind: type[ClientGoneError | DeadlineError | ShutdownError]) -> None:
         self.ended = kind
         for scope in self._scopes:
             scope.cancel()

@@ -95,6 +95,11 @@ class Models:
         """Return the names that metrics may use as they are."""
         return [*self._configured, *(name for name in self._discovered if name not in self._configured)]
 
+    @property
+    def failures(self) -> Mapping[str, UpstreamFailure]:
+        """Why the upstreams' models could not be listed, for those of which they could not."""
+        return self._failures
+
     def health(self) -> dict[str, bool]:
         """Return for each upstream whether its models could be listed the last time (true before the first)."""
         return {name: name not in self._failures for name in self._upstreams}

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from typing import cast
 
@@ -26,15 +26,39 @@ from toolgate_gateway.settings import GatewaySettings
 _BACKLOG = 2048
 _IDLE_CONNECTION_S = 75
 """Longer than the idle time of usual clients' pools, so that it is they who close."""
+_LAST_WORDS_S = 2.0
+"""How long clients may take to read the error that ends their request when the gateway ends."""
+_EMULATE = "/emulate"
+_PASSTHROUGH = "/passthrough"
+_WITHOUT_MODE = frozenset({"", "emulate", "passthrough", "health", "livez", "readyz", "stats", "tools"})
+"""Paths by their first segment to which no mode is added: those that name one, and those that have none."""
 _GC_THRESHOLDS = (20_000, 20, 100)
 """A full collection of a warm gateway takes longer than most requests; it is due a tenth as often as by default."""
 
 
 class Ports(Struct, frozen=True):
-    """The ports that were bound; `metrics` is 0 where they are off."""
+    """The ports that were bound; 0 for those that are off."""
 
     http: int
     metrics: int
+    emulate: int = 0
+    passthrough: int = 0
+
+
+class Shutdown:
+    """How a gateway is asked to end. `asked`: requests in flight may end; `at_once`: they are ended with an error."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.at_once = asyncio.Event()
+
+    def signal(self) -> None:
+        """Take a signal: the first one asks, a second one insists."""
+        (self.at_once if self.asked.is_set() else self.asked).set()
+
+
+Announce = Callable[[int, float], None]
+"""What is called with the number of requests in flight, where there are any, and the seconds that they have."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -55,24 +79,37 @@ async def serve(
     settings: GatewaySettings,
     compose: Callable[[GatewaySettings], AbstractAsyncContextManager[Deps]],
     *,
-    stop: asyncio.Event | None = None,
+    shutdown: Shutdown | None = None,
     ready: Callable[[Ports], Awaitable[None]] | None = None,
+    draining: Announce | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, or until `stop` is set; then let what is in flight end within `drain_s`.
+    """Serve until SIGTERM or SIGINT, or until `shutdown` asks; then let what is in flight end within `drain_s`.
 
-    `compose` gives the dependencies; `ready` is called once requests are taken. With `stop` given, signals are left to
-    the caller. Raises `StartError` where a port or a file can't be had, `SettingsError` where a setting is wrong.
+    `compose` gives the dependencies; `ready` is called once requests are taken. With `shutdown` given, signals are left
+    to the caller. Raises `StartError` where a port or a file can't be had, `SettingsError` where a setting is wrong.
     """
     with ExitStack() as ports:
-        listener = listen(settings.host, settings.port)
-        ports.callback(listener.close)
+        listeners = _listeners(settings, ports)
         async with compose(settings) as deps:
             metrics = _serve_metrics(settings, deps, ports)
             app = _app(settings, deps)
-            bound = Ports(listener.getsockname()[1], metrics)
+            bound = {prefix: listener.getsockname()[1] for prefix, listener in listeners.items()}
+            found = Ports(bound[""], metrics, bound.get(_EMULATE, 0), bound.get(_PASSTHROUGH, 0))
             with gathered():
-                end = _Ending(app, settings.health_grace_s, stop or _on_signals())
-                await _run(_Server(settings, end), listener, bound, end, ready)
+                modes = {port: prefix for prefix, port in bound.items() if prefix}
+                end = _Ending(app, settings, shutdown or _on_signals(), modes, draining)
+                await _run(_Server(settings, end), list(listeners.values()), found, end, ready)
+
+
+def _listeners(settings: GatewaySettings, held: ExitStack) -> dict[str, socket.socket]:
+    """Return the listening sockets by the prefix of paths that stands for their mode; raise `StartError`."""
+    chosen = {"": settings.port, _EMULATE: settings.emulate_port, _PASSTHROUGH: settings.passthrough_port}
+    listeners = {}
+    for prefix, port in chosen.items():
+        if port is not None:
+            listeners[prefix] = listen(settings.host, port)
+            held.callback(listeners[prefix].close)
+    return listeners
 
 
 def _app(settings: GatewaySettings, deps: Deps) -> App:
@@ -96,13 +133,13 @@ def _serve_metrics(settings: GatewaySettings, deps: Deps, ports: ExitStack) -> i
 
 async def _run(
     server: _Server,
-    listener: socket.socket,
+    listeners: list[socket.socket],
     bound: Ports,
     end: _Ending,
     ready: Callable[[Ports], Awaitable[None]] | None,
 ) -> None:
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    watching = asyncio.create_task(end.begin(server))
+    serving = asyncio.create_task(server.serve(sockets=listeners))
+    watching = asyncio.create_task(end.run(server))
     starting = asyncio.create_task(server.up.wait())
     try:
         await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
@@ -111,7 +148,8 @@ async def _run(
             gc.collect()
             gc.freeze()
             gc.set_threshold(*_GC_THRESHOLDS)
-            Log().info("serving", port=bound.http, metrics_port=bound.metrics)
+            further = {name: port for name in ("emulate", "passthrough") if (port := getattr(bound, name))}
+            Log().info("serving", port=bound.http, metrics_port=bound.metrics, **further)
             if ready is not None:
                 await ready(bound)
         await serving
@@ -120,39 +158,83 @@ async def _run(
         watching.cancel()
 
 
-def _on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
+def _on_signals() -> Shutdown:
+    shutdown = Shutdown()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
+        asyncio.get_running_loop().add_signal_handler(number, shutdown.signal)
+    return shutdown
 
 
 class _Ending:
-    """The app, and how its end begins.
+    """The app, and how it ends.
 
     Before connections are closed, readiness says no and each answer asks its client for a new connection, so that load
-    balancers and clients go elsewhere while what they still send is served.
+    balancers and clients go elsewhere while what they still send is served. Requests that are in flight after `drain_s`
+    get an error, and a few seconds to read it.
     """
 
-    def __init__(self, app: App, grace_s: float, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        app: App,
+        settings: GatewaySettings,
+        shutdown: Shutdown,
+        modes: Mapping[int, str],
+        announce: Announce | None,
+    ) -> None:
+        """`modes`: the ports that stand for a mode, with the prefix of paths that does so too."""
         self._app = app
-        self._grace_s = grace_s
-        self._stop = stop
+        self._grace_s = settings.health_grace_s
+        self._drain_s = settings.drain_s
+        self._shutdown = shutdown
+        self._modes = modes
+        self._announce = announce
 
-    async def begin(self, server: _Server) -> None:
-        """Wait for the end, announce it for the grace, and have the server stop."""
-        await self._stop.wait()
+    async def run(self, server: _Server) -> None:
+        """Wait for the end, announce it for the grace, have the server stop, and end what takes too long."""
+        await self._shutdown.asked.wait()
         self._app.gateway.leaving = True
-        if self._grace_s:
-            Log().info("leaving", grace_s=self._grace_s)
-            await asyncio.sleep(self._grace_s)
+        in_flight = server.in_flight
+        Log().info("draining", in_flight=in_flight, grace_s=self._grace_s, drain_s=self._drain_s)
+        if self._announce is not None and in_flight:
+            self._announce(in_flight, self._grace_s + self._drain_s)
+        await self._insisted(self._grace_s)
         server.should_exit = True
+        await self._insisted(self._drain_s)
+        if server.in_flight:
+            Log().warning("ending_requests", in_flight=server.in_flight)
+        self._app.gateway.end_requests()
+        await asyncio.sleep(_LAST_WORDS_S)
+        server.abort()
+
+    async def _insisted(self, seconds: float) -> None:
+        """Wait, until the end is asked for at once."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._shutdown.at_once.wait()
+        except TimeoutError:
+            pass
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer as the app does."""
+        if self._modes and scope["type"] == "http":
+            scope = _with_mode(scope, self._modes)
         if self._app.gateway.leaving and scope["type"] == "http":
             return self._app(scope, receive, _closing(send))
         return self._app(scope, receive, send)
+
+
+def _with_mode(scope: Scope, modes: Mapping[int, str]) -> Scope:
+    """Return the scope with the path that stands for the mode of the port that it came by.
+
+    A mode in the path counts more; paths that have no mode stay.
+    """
+    server = cast("tuple[str, int] | None", scope.get("server"))
+    prefix = modes.get(server[1]) if server else None
+    path = str(scope["path"])
+    if prefix is None or path.strip("/").partition("/")[0] in _WITHOUT_MODE:
+        return scope
+    raw = scope.get("raw_path")
+    return {**scope, "path": prefix + path, "raw_path": prefix.encode() + raw if isinstance(raw, bytes) else None}
 
 
 def _closing(send: Send) -> Send:
@@ -181,10 +263,24 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=_IDLE_CONNECTION_S,
-                timeout_graceful_shutdown=max(int(settings.drain_s), 1),
+                # `_Ending` ends what is in flight; this only counts where it could not.
+                timeout_graceful_shutdown=int(settings.drain_s + 2 * _LAST_WORDS_S) + 1,
             )
         )
         self.up = asyncio.Event()
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being answered."""
+        return len(self.server_state.tasks)
+
+    def abort(self) -> None:
+        """Give up every connection and every request that is left."""
+        for connection in tuple(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        for task in tuple(self.server_state.tasks):
+            task.cancel()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
