@@ -27,9 +27,10 @@ def get(url: str) -> Any:
 
 
 def test_up_says_where_it_listens_and_that_the_simulator_is_the_upstream(running: Up) -> None:
-    heads = [line.split()[0] for line in running.lines[:4]]
-    assert heads == ["gateway", "upstream", "services", "metrics"]
-    assert "the simulator, in this process" in running.lines[1]
+    heads = [line.split()[0] for line in running.lines[:6]]
+    assert heads == ["gateway", "upstream", "(a", "services", "metrics", "settings"]
+    assert "SIMULATOR, in this process: no model is served" in running.lines[1]
+    assert running.lines[5] == "settings  --port, TOOLGATE_LOG_LEVEL, TOOLGATE_METRICS_PORT"
     assert psutil.Process(running.process.pid).children() == []
     assert get(f"{running.url}/health")["status"] == "ok"
 
@@ -63,8 +64,9 @@ def test_another_upstream_is_used_with_its_key(running: Up, tmp_path: Path) -> N
         assert [card["id"] for card in get(f"{stack.url}/v1/models")["data"]] == [
             card["id"] for card in get(f"{running.url}/v1/models")["data"]
         ]
-        assert stack.lines[1].startswith(f"upstream  {running.url}/v1")
+        assert stack.lines[1] == f"upstream  vllm: {running.url}/v1"
         assert "sk-secret" not in "\n".join(stack.lines)
+        assert "--api-key-file" in stack.interrupt()[1]
 
 
 def test_the_older_names_of_settings_name_the_upstream_too(running: Up, tmp_path: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from toolgate_cli.failure import CommandError
+from toolgate_cli.output import silence_stdout
 from toolgate_cli.parser import build_parser
 
 
@@ -25,7 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): say nothing, also not when the interpreter flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_stdout()
+        return 1
+    except OSError as error:
+        silence_stdout()
+        print(f"toolgate {options.command}: {error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

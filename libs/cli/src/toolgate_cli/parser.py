@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, RawDescriptionHelpFormatter
-from typing import TYPE_CHECKING
+from argparse import Action, ArgumentParser, ArgumentTypeError, BooleanOptionalAction, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 def build_parser() -> ArgumentParser:
     """Return the parser; the parsed namespace has `command` and `module`, which names the module to run."""
     parser = ArgumentParser(prog="toolgate", description="OpenAI-grade tool calling for every model you serve.")
+    parser.add_argument("--version", action=_Version, help="print the version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_up(commands)
     _add_demo(commands)
@@ -22,7 +25,19 @@ def build_parser() -> ArgumentParser:
     _add_tools(commands)
     _add_doctor(commands)
     _add_preflight(commands)
+    _add_config(commands)
     return parser
+
+
+class _Version(Action):
+    """Prints the version of this installation, which is only looked up when asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **options)
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> None:
+        print(f"toolgate {version('toolgate-cli')}")
+        parser.exit()
 
 
 def _add(commands: Commands, name: str, summary: str, details: str = "") -> ArgumentParser:
@@ -42,7 +57,9 @@ def _add_up(commands: Commands) -> None:
         "comes before all of them.",
     )
     up.add_argument("--upstream", metavar="URL", help="an OpenAI-compatible server; left out: a simulated one")
-    up.add_argument("--api-key", metavar="KEY", help="the key for the upstream")
+    up.add_argument("--api-key-file", metavar="FILE", help="a file with the key for the upstream")
+    up.add_argument("--api-key", metavar="KEY", help="the key itself, which every user of this machine can then see")
+    up.add_argument("--config", metavar="FILE", help="the YAML file, instead of the one that TOOLGATE_CONFIG names")
     up.add_argument("--host", metavar="ADDRESS", help="where to listen (default 127.0.0.1)")
     up.add_argument("--port", type=port, metavar="N", help="0: any free one (default 8002)")
     up.add_argument("--grpc", action="store_true", help="run the three services as processes that talk gRPC")
@@ -137,6 +154,16 @@ def _add_preflight(commands: Commands) -> None:
     preflight.add_argument("--release", metavar="NAME", help="instead of the file's; its waiting pods are explained")
     preflight.add_argument("--warn-only", action="store_true", help="exit with 0 whatever is found")
     preflight.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def _add_config(commands: Commands) -> None:
+    config = _add(commands, "config", "Check the settings without starting anything.")
+    actions = config.add_subparsers(dest="action", required=True, metavar="ACTION")
+    summary = "Read environment, .env and file; exit status 2 and one line that names the first wrong value."
+    check = actions.add_parser("check", help=summary, description=summary)
+    check.add_argument("file", nargs="?", metavar="FILE", help="the YAML file (default: what TOOLGATE_CONFIG names)")
+    check.add_argument("--config", metavar="FILE", help="the same, as `toolgate up` has it")
+    check.add_argument("--strict", action="store_true", help="exit with 1 where there is a warning")
 
 
 def positive(text: str) -> int:

@@ -67,6 +67,8 @@ class ServiceProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # A terminal sends ctrl-C to its whole group; requests in flight still need the services.
+                process_group=0,
             )
 
     def wait_until_listening(self, seconds: float = START_S) -> None:
@@ -188,9 +190,10 @@ class Stack:
             process.wait()
 
 
-def grpc_service(name: str, port: int, folder: Path) -> ServiceProcess:
+def grpc_service(name: str, port: int, folder: Path, *, tls_dir: str = "") -> ServiceProcess:
     """Return one of the three services behind the gateway, not yet started."""
-    return ServiceProcess(name, port, folder, {"TOOLGATE_GRPC_PORT": port, "TOOLGATE_METRICS": "false"})
+    settings = {"TOOLGATE_GRPC_PORT": port, "TOOLGATE_METRICS": "false", "TOOLGATE_TLS_DIR": tls_dir}
+    return ServiceProcess(name, port, folder, settings)
 
 
 def simulator(port: int, folder: Path) -> ServiceProcess:
@@ -243,13 +246,18 @@ def _interrupts_later() -> Iterator[None]:
 
 @contextmanager
 def terminated_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end this process as ctrl-C does, so that its children are ended too."""
+    """Let SIGTERM and a closed terminal end this process as ctrl-C does, so that its children are ended too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -11,30 +11,42 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import uvloop
+from msgspec import Struct
 from toolgate_core.errors import ToolgateError
-from toolgate_gateway.compose import new_id, providers, remote_deps
+from toolgate_gateway.compose import finding, new_id, providers, remote_deps
 from toolgate_gateway.deps import Deps
-from toolgate_gateway.server import Ports, serve
+from toolgate_gateway.notices import start_warnings
+from toolgate_gateway.server import Ports, Shutdown, serve
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime import logs
 from toolgate_runtime.cache import Cache, compiled_tools
 from toolgate_runtime.local import LocalExtractor, LocalHealth, LocalTransformer
 from toolgate_runtime.metrics import new_registry, toolgate_version
 from toolgate_runtime.ports import EXECUTOR, EXTRACTOR, TRANSFORMER
-from toolgate_runtime.settings import load
+from toolgate_runtime.settings import Source, load_from
+from toolgate_runtime.settingwarnings import origins_of
+from toolgate_runtime.tls import check_identity
 from toolgate_simulator.server import bind, make_server
 from toolgate_simulator.settings import Settings as SimulatorSettings
 from toolgate_tool_executor.executor import Executor
 
 from toolgate_cli.failure import CommandError
-from toolgate_cli.stack import GRPC_SERVICES, free_ports, grpc_service
+from toolgate_cli.keys import read_key
+from toolgate_cli.output import silence_stdout
+from toolgate_cli.stack import GRPC_SERVICES, free_ports, grpc_service, terminated_as_interrupt
+
+Compose = Callable[[GatewaySettings], AbstractAsyncContextManager[Deps]]
 
 _MODEL = "gpt-oss-20b"
+_SIMULATED = (
+    "upstream  *** SIMULATOR, in this process: no model is served, the answers are made up ***\n"
+    "          (a real server: --upstream URL, TOOLGATE_UPSTREAM_URL, or `upstreams` in --config FILE)"
+)
 _TRY = """
 Try it:
 
@@ -49,34 +61,61 @@ Ctrl-C ends it.
 
 def run(options: Namespace) -> int:
     """Run the command until it is interrupted."""
-    given: dict[str, object] = {
-        "host": options.host,
-        "port": options.port,
-        "upstream_url": options.upstream,
-        "upstream_api_key": options.api_key,
-    }
-    with ExitStack() as held:
+    with terminated_as_interrupt(), ExitStack() as held:
         try:
-            settings, simulated = _settings({key: value for key, value in given.items() if value is not None}, held)
+            start = _start(options, held)
+            settings = start.settings
             logs.configure(
                 settings.service, level=settings.log_level, debug=settings.debug, show_content=settings.log_content
             )
+            for text in start.warnings:
+                print(f"toolgate up: warning: {text}", file=sys.stderr)
             if options.grpc:
                 settings = held.enter_context(_services(settings))
             compose = remote_deps if options.grpc else local_deps
-            announce = _announcement(settings, simulated=simulated, grpc=options.grpc)
-            uvloop.run(_until_interrupted(lambda stop: serve(settings, compose, stop=stop, ready=announce)))
+            uvloop.run(_until_interrupted(settings, compose, _announcement(start, grpc=options.grpc)))
+            # What is left ends by itself within seconds; an impatient key would only leave parts of it behind.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         except (ToolgateError, OSError) as error:
             raise CommandError(str(error)) from error
     return 0
 
 
-def _settings(given: dict[str, object], held: ExitStack) -> tuple[GatewaySettings, bool]:
-    """Return the gateway's settings; where they name no upstream, a simulator is started and becomes it."""
-    settings = load(GatewaySettings, **given)
-    if settings.places():
-        return settings, False
-    return load(GatewaySettings, **given, upstream_url=held.enter_context(simulated_upstream())), True
+class _Start(Struct, frozen=True):
+    """What a start goes by. `origins`: where the settings stood; `simulated`: no upstream was named."""
+
+    settings: GatewaySettings
+    simulated: bool
+    origins: list[str]
+    warnings: list[str]
+
+
+def _start(options: Namespace, held: ExitStack) -> _Start:
+    """Read the settings; where they name no upstream, start a simulator, which becomes it."""
+    chosen = {"host": options.host, "port": options.port, "upstream_url": options.upstream}
+    given: dict[str, object] = {name: value for name, value in chosen.items() if value is not None}
+    if options.api_key_file is not None or options.api_key is not None:
+        given["upstream_api_key"] = read_key(options.api_key_file) if options.api_key_file else options.api_key
+    source = Source(GatewaySettings, options.config or "")
+    settings = load_from(source, GatewaySettings, given)
+    check_identity(settings.tls_dir)
+    warnings = [*start_warnings(source, settings, given), *_without_effect(source, options)]
+    origins = origins_of(source, GatewaySettings, given)
+    if settings.places() or settings.discovery != "none":
+        return _Start(settings, simulated=False, origins=origins, warnings=warnings)
+    given["upstream_url"] = held.enter_context(simulated_upstream())
+    settings = load_from(source, GatewaySettings, given)
+    return _Start(settings, simulated=True, origins=origins, warnings=warnings)
+
+
+def _without_effect(source: Source, options: Namespace) -> Iterator[str]:
+    """Yield what is set and counts only elsewhere."""
+    if options.api_key is not None:
+        yield "--api-key shows the key in the list of processes; use --api-key-file or TOOLGATE_UPSTREAM_API_KEY"
+    names = ("transformer", "extractor", "executor", *(() if options.grpc else ("tls_dir",)))
+    where = "are processes that it starts" if options.grpc else "are in its process"
+    for found in filter(None, map(source.find, names)):
+        yield f"{found.label} has no effect on `toolgate up`, whose services {where}"
 
 
 @contextmanager
@@ -100,7 +139,11 @@ def _services(settings: GatewaySettings) -> Iterator[GatewaySettings]:
     """Run the three services as processes; yield the settings of a gateway that finds them."""
     with tempfile.TemporaryDirectory(prefix="toolgate-") as folder:
         ports = free_ports(len(GRPC_SERVICES))
-        processes = [grpc_service(name, port, Path(folder)) for name, port in zip(GRPC_SERVICES, ports, strict=True)]
+        tls_dir = str(Path(settings.tls_dir).resolve()) if settings.tls_dir else ""
+        processes = [
+            grpc_service(name, port, Path(folder), tls_dir=tls_dir)
+            for name, port in zip(GRPC_SERVICES, ports, strict=True)
+        ]
         try:
             for process in processes:
                 process.start()
@@ -137,41 +180,63 @@ async def local_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
             new_id=new_id,
             version=toolgate_version(),
             instance=socket.gethostname(),
+            finding=finding(settings),
         )
 
 
-async def _until_interrupted(serving: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Serve; the first ctrl-C (or SIGTERM) lets what is in flight end, a second one does not."""
+async def _until_interrupted(
+    settings: GatewaySettings, compose: Compose, announce: Callable[[Ports], Awaitable[None]]
+) -> None:
+    """Serve; the first ctrl-C (or SIGTERM, or a closed terminal) lets what is in flight end, a second one does not."""
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def end() -> None:
-        stop.set()
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    for number in numbers:
-        loop.add_signal_handler(number, end)
-    await serving(stop)
+    shutdown = Shutdown()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # nohup has SIGHUP ignored, and that is to stay.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, shutdown.signal)
+    await serve(settings, compose, shutdown=shutdown, ready=announce, draining=_say_what_is_left)
 
 
-def _announcement(settings: GatewaySettings, *, simulated: bool, grpc: bool) -> Callable[[Ports], Awaitable[None]]:
+def _say_what_is_left(in_flight: int, seconds: float) -> None:
+    one = in_flight == 1
+    what = "1 request" if one else f"{in_flight} requests"
+    print(f"{what} in flight, up to {seconds:g} s; Ctrl-C again ends {'it' if one else 'them'} now", file=sys.stderr)
+
+
+def _announcement(start: _Start, *, grpc: bool) -> Callable[[Ports], Awaitable[None]]:
     async def announce(ports: Ports) -> None:
-        url = f"http://{_reachable(settings.host)}:{ports.http}"
-        lines = [f"gateway   {url}/v1   (also {url}/emulate/v1, {url}/passthrough/v1)"]
-        lines += [
-            f"upstream  {place.url}{'   (the simulator, in this process)' if simulated else ''}"
-            for place in settings.places().values()
-        ]
-        lines.append(f"services  {'three processes, over gRPC' if grpc else 'in this process'}")
-        if ports.metrics:
-            lines.append(f"metrics   http://{_reachable(settings.metrics_host)}:{ports.metrics}/metrics")
-        lines.append(_TRY.format(url=url, model=_MODEL if simulated else "YOUR-MODEL"))
-        sys.stdout.write("\n".join(lines))
-        sys.stdout.flush()
+        try:
+            sys.stdout.write("\n".join(_greeting(start, ports, grpc=grpc)))
+            sys.stdout.flush()
+        except OSError as error:
+            # A full disk or a reader that has gone is no reason not to serve.
+            silence_stdout()
+            logs.Log().warning("greeting_lost", reason=error.strerror)
 
     return announce
+
+
+def _greeting(start: _Start, ports: Ports, *, grpc: bool) -> list[str]:
+    settings = start.settings
+    address = f"http://{_reachable(settings.host)}"
+    url = f"{address}:{ports.http}"
+    lines = [f"gateway   {url}/v1   (also {url}/emulate/v1, {url}/passthrough/v1)"]
+    lines += [_SIMULATED] if start.simulated else _upstreams(settings)
+    lines.append(f"services  {'three processes, over gRPC' if grpc else 'in this process'}")
+    if ports.metrics:
+        lines.append(f"metrics   http://{_reachable(settings.metrics_host)}:{ports.metrics}/metrics")
+    modes = {"emulate": ports.emulate, "passthrough": ports.passthrough}
+    lines += [f"mode      {mode} at {address}:{port}/v1" for mode, port in modes.items() if port]
+    lines.append(f"settings  {', '.join(start.origins) or 'all as by default'}")
+    return [*lines, _TRY.format(url=url, model=_MODEL if start.simulated else "YOUR-MODEL")]
+
+
+def _upstreams(settings: GatewaySettings) -> list[str]:
+    lines = [
+        f"upstream  {name}: {', '.join(filter(None, (each.url, *each.urls)))}"
+        for name, each in settings.places().items()
+    ]
+    return lines if settings.discovery == "none" else [*lines, f"upstream  found in {settings.discovery}"]
 
 
 def _reachable(host: str) -> str:
