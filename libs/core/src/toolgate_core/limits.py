@@ -11,7 +11,55 @@ from typing import Final
 
 # == Connections and heads ==
 
+# Bytes of a request's head, and of its trailers: the common limit of servers. Beyond it 431, and the connection ends.
+MAX_HEAD_BYTES: Final = 64 * 1024
+
+# Bytes of a request's URL; beyond it 414. No path or query of this API comes near it.
+MAX_URL_BYTES: Final = 32 * 1024
+
+# Headers of a request; beyond it 431. Browsers and proxies send some thirty.
+MAX_HEADERS: Final = 256
+
+# Seconds from a head's first byte to its last, and from a new connection to its first byte; then 408.
+HEAD_TIMEOUT_S: Final = 20.0
+
+# Seconds in which at least MIN_BODY_BYTES of a body must come, else 408; the request's own time limit ends it anyway.
+BODY_TIMEOUT_S: Final = 20.0
+
+# Bytes that a body must bring in BODY_TIMEOUT_S; slower than any line, and no honest client waits inside its body.
+MIN_BODY_BYTES: Final = 16 * 1024
+
+# Requests that wait on one connection for the answers of those before them; the connection ends behind the last.
+MAX_PIPELINED: Final = 32
+
+# Client connections at once, default of the setting MAX_CONNECTIONS; at most half of what the process may open.
+MAX_CONNECTIONS: Final = 10_000
+
+# Bytes of the file of client keys; some ten thousand keys.
+MAX_KEYS_FILE_BYTES: Final = 1024 * 1024
+
+# Seconds for which a connection that was refused is read on, so that its client can read why.
+LINGER_S: Final = 2.0
+
+# Bytes that are read on, and thrown away, of a connection that was refused.
+MAX_LINGER_BYTES: Final = 64 * 1024 * 1024
+
+# Seconds that a client may take to read the rest of an answer after its connection was closed.
+FLUSH_S: Final = 30.0
+
 # == Request bodies ==
+
+# Bytes of all bodies that are read or served at once, default of the setting MAX_BODIES_BYTES; beyond it 503.
+MAX_BODIES_BYTES: Final = 256 * 1024 * 1024
+
+# Bytes of a body that do not count among them, so that small requests are served beside the large ones.
+FREE_BODY_BYTES: Final = 32 * 1024
+
+# Characters of a model's name in a request or a path; beyond it 400, before anything is looked up.
+MAX_MODEL_NAME: Final = 256
+
+# Fields of a form that are looked at for the model's name; audio requests have some ten.
+MAX_FORM_FIELDS: Final = 64
 
 # Bytes of a request's body, default of the setting MAX_BODY_BYTES; more than any context window holds as text.
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024

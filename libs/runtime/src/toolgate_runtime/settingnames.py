@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 SETTING_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "TOOLGATE_ALLOWED_HOSTS": (),
     "TOOLGATE_API_KEYS": (),
     "TOOLGATE_API_KEYS_FILE": (),
     "TOOLGATE_BIFROST_API_KEY": ("BIFROST_API_KEY",),
@@ -31,9 +32,11 @@ SETTING_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "TOOLGATE_KEEP_ALIVE_S": (),
     "TOOLGATE_LOG_CONTENT": (),
     "TOOLGATE_LOG_LEVEL": (),
+    "TOOLGATE_MAX_BODIES_BYTES": (),
     "TOOLGATE_MAX_BODY_BYTES": (),
     "TOOLGATE_MAX_CALL_S": (),
     "TOOLGATE_MAX_CONCURRENT_CALLS": (),
+    "TOOLGATE_MAX_CONNECTIONS": (),
     "TOOLGATE_MAX_CONNECTION_AGE_S": (),
     "TOOLGATE_MAX_IN_FLIGHT": (),
     "TOOLGATE_MAX_MESSAGE_BYTES": (),

@@ -8,10 +8,11 @@ A setting is a field of a `Settings` class, declared with `setting(...)`. Its va
 4. the YAML file that `TOOLGATE_CONFIG` names, by the field's own name;
 5. its default.
 
-The constructor itself reads nothing: `load` does. An empty variable counts as unset. A value that is wrong, and a key
-of the file that no setting has, stops the start with one line that names it. What is allowed and probably a mistake is
-a warning (`toolgate_runtime.settingwarnings`): a variable `TOOLGATE_*` that no service has, an alias in `.env`, a value
-that is implausible for its unit.
+The constructor itself reads nothing: `load` does. An empty variable counts as unset, but for keys of clients: there it
+is an error, else it would open the gateway. A value that is wrong, and a key of the file that no setting has, stops the
+start with one line that names it. What is allowed and probably a mistake is a warning
+(`toolgate_runtime.settingwarnings`): a variable `TOOLGATE_*` that no service has, an alias in `.env`, a value that is
+implausible for its unit.
 """
 
 from __future__ import annotations
@@ -57,12 +58,19 @@ def setting(
     le: float | None = None,
     min_length: int | None = None,
     plausible: tuple[float, float] | None = None,
+    never_empty: bool = False,
 ) -> Any:
     """Declare a setting: default (or what makes it), one sentence of meaning, unit, older names, and bounds.
 
     `plausible`: outside of it (in the setting's unit) a value is allowed and warned about; unset: by the unit.
+    `never_empty`: where it is given, there must be something in it; for others an empty variable counts as unset.
     """
-    extra: dict[str, Any] = {"unit": unit, "aliases": list(aliases), "plausible": list(plausible or ())}
+    extra: dict[str, Any] = {
+        "unit": unit,
+        "aliases": list(aliases),
+        "plausible": list(plausible or ()),
+        "never_empty": never_empty,
+    }
     source: dict[str, Any] = {"default_factory": default} if callable(default) else {"default": default}
     return Field(**source, description=meaning, json_schema_extra=extra, ge=ge, gt=gt, le=le, min_length=min_length)
 
@@ -173,10 +181,12 @@ class Source(PydanticBaseSettingsSource):
 
     def find(self, name: str) -> Found | None:
         """Return the value that counts for the field `name`."""
-        names = (PREFIX + name.upper(), *extra_of(self.settings_cls.model_fields[name])["aliases"])
+        extra = extra_of(self.settings_cls.model_fields[name])
+        names = (PREFIX + name.upper(), *extra["aliases"])
         for variables, where in self.environment:
             for variable in names:
-                if (text := variables.get(variable)) and not is_service_link(variable, text):
+                text = variables.get(variable)
+                if (text or (text is not None and extra["never_empty"])) and not is_service_link(variable, text):
                     return Found(variable, where, text)
         return Found(name, self.path, self._file[name]) if name in self._file else None
 
@@ -185,9 +195,12 @@ class Source(PydanticBaseSettingsSource):
         found = self.find(field_name)
         if found is None:
             return None, field_name, False
-        if isinstance(found.value, str) and self.field_is_complex(field):
-            return _decode(found.label, found.value), field_name, True
-        return found.value, field_name, False
+        value, decoded = found.value, False
+        if isinstance(value, str) and self.field_is_complex(field):
+            value, decoded = _decode(found.label, value), True
+        if extra_of(field)["never_empty"] and (not value or (isinstance(value, str) and not value.strip())):
+            raise SettingsError(f"{found.label}: it is set and there is nothing in it")
+        return value, field_name, decoded
 
     def __call__(self) -> dict[str, Any]:
         """Return every value that is set."""
@@ -241,10 +254,13 @@ def rows(settings: type[Settings]) -> list[Row]:
     ]
 
 
+_NO_EXTRA: dict[str, Any] = {"unit": "", "aliases": [], "plausible": [], "never_empty": False}
+
+
 def extra_of(field: FieldInfo) -> dict[str, Any]:
     """Return what `setting` notes of a field: unit, aliases, plausible."""
     extra = field.json_schema_extra
-    return extra if isinstance(extra, dict) else {"unit": "", "aliases": [], "plausible": []}
+    return extra if isinstance(extra, dict) else _NO_EXTRA
 
 
 def is_service_link(variable: str, text: str) -> bool:

@@ -9,11 +9,13 @@ from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_runtime.logs import Log
 
-from toolgate_gateway.admission import Admission
+from toolgate_gateway.admission import Admission, BodyBudget
 from toolgate_gateway.deps import Deps
 from toolgate_gateway.discovery.found import Found
+from toolgate_gateway.keys import ClientKeys
 from toolgate_gateway.metrics import GatewayMetrics
 from toolgate_gateway.models import Models, Upstream
+from toolgate_gateway.pages import PageRules
 from toolgate_gateway.providers.replicas import Replicas
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_gateway.stats import Stats
@@ -34,13 +36,15 @@ class Gateway:
     """
 
     def __init__(self, settings: GatewaySettings, deps: Deps) -> None:
-        """Put the parts together; raises OSError where a file of keys can't be read."""
+        """Put the parts together; raises OSError or `SettingsError` where the file of keys is not as it must be."""
         self.settings = settings
         self.deps = deps
         self.log = Log(show_content=settings.log_content)
         self.metrics = GatewayMetrics(deps.registry)
         self.stats = Stats(deps.instance)
-        self.keys = tuple(key.encode() for key in settings.client_keys())
+        self.keys = ClientKeys(settings.client_keys(), settings.api_keys_file, self.log)
+        self.pages = PageRules(settings, keyed=self.keys.required)
+        self.bodies = BodyBudget(settings.max_bodies_bytes)
         self.admission = Admission(limit=settings.max_in_flight, queue=settings.max_queue, wait_s=settings.queue_wait_s)
         places = settings.places()
         upstreams = {

@@ -7,13 +7,14 @@ from typing import ClassVar, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator, model_validator
+from toolgate_core import limits
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.table import find_dialect
-from toolgate_core.limits import MAX_BODY_BYTES
 from toolgate_core.policy import Capabilities, Policy
 from toolgate_core.presets import PRESETS
 from toolgate_runtime.settings import PREFIX, Settings, setting
 
+from toolgate_gateway.keys import check_listed
 from toolgate_gateway.providers import PROVIDERS
 from toolgate_gateway.providers.balance import Balance
 
@@ -178,10 +179,31 @@ class GatewaySettings(Settings):
     keep_alive_s: float = setting(
         10.0, "Silence after which a stream's client is sent a comment.", unit="seconds", ge=0.05, plausible=(0.5, 300)
     )
-    max_body_bytes: int = setting(MAX_BODY_BYTES, "The largest request body.", unit="bytes", ge=1024)
+    max_body_bytes: int = setting(limits.MAX_BODY_BYTES, "The largest request body.", unit="bytes", ge=1024)
+    max_bodies_bytes: int = setting(
+        limits.MAX_BODIES_BYTES, "The bodies of all requests that are read or served at once.", unit="bytes", ge=65536
+    )
+    max_connections: int = setting(
+        limits.MAX_CONNECTIONS,
+        "Connections of clients at once; never more than half of what the process may open.",
+        unit="connections",
+        ge=1,
+    )
     models_refresh_s: float = setting(60.0, "How often the upstreams are asked for their models.", unit="seconds", ge=1)
-    api_keys: list[SecretStr] = setting(list, "Keys that clients must send one of; none: no key is asked for.")
-    api_keys_file: Path | None = setting(None, "A file with one such key a line.")
+    api_keys: list[SecretStr] = setting(
+        list,
+        "Accepted client API keys, in `Authorization: Bearer` or `x-api-key`; none: no key is asked for.",
+        never_empty=True,
+    )
+    api_keys_file: Path | None = setting(
+        None,
+        "A file with one such key a line; `#` begins a comment line. It is read again when it changes.",
+        never_empty=True,
+    )
+    allowed_hosts: list[str] = setting(
+        list,
+        "Host names for which requests are served beside this machine's, where `host` is a loopback address.",
+    )
     cors_origins: list[str] = setting(list, "Origins that browsers may call from; `*` is any. Never on /tools.")
     named_finish_reason: Literal["stop", "tool_calls"] = setting(
         "stop", "The finish reason after a named tool choice; OpenAI says `stop`."
@@ -214,6 +236,12 @@ class GatewaySettings(Settings):
                 raise ValueError(f"models: {alias}: unknown upstream {model.upstream!r}")
         return self
 
+    @field_validator("api_keys")
+    @classmethod
+    def _keys(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        check_listed([key.get_secret_value() for key in keys])
+        return keys
+
     @field_validator("upstream_url", "bifrost_url")
     @classmethod
     def _http(cls, url: str) -> str:
@@ -234,11 +262,8 @@ class GatewaySettings(Settings):
         return {**named, **self.upstreams}
 
     def client_keys(self) -> tuple[str, ...]:
-        """Return the keys of clients; raise OSError for a file that can't be read."""
-        keys = [key.get_secret_value() for key in self.api_keys]
-        if self.api_keys_file is not None:
-            keys.extend(self.api_keys_file.read_text(encoding="utf-8").split())
-        return tuple(keys)
+        """Return the keys of clients that are settings themselves; those of the file may change."""
+        return tuple(key.get_secret_value() for key in self.api_keys)
 
 
 def _checked_url(url: str) -> str:

@@ -1,0 +1,119 @@
+"""The keys of clients: from settings and from a file that is read again when it changes.
+
+It fails closed. A source that is configured and holds no key stops the start; a file that no longer can be read while
+the gateway runs leaves the keys that it held before.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from toolgate_core.limits import MAX_KEYS_FILE_BYTES
+from toolgate_runtime.logs import Log
+from toolgate_runtime.settings import SettingsError
+
+_Stamp: TypeAlias = tuple[int, int, int, int]
+
+
+def parse_keys(text: str) -> tuple[str, ...]:
+    """Return the keys of a file: one a line, without blank lines and those that begin with `#`.
+
+    Raises ValueError naming the line (never the key) that holds more than a key, or that there is none.
+    """
+    keys: list[str] = []
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        key = line.strip()
+        if not key or key.startswith("#"):
+            continue
+        if not _is_key(key):
+            raise ValueError(f"line {number}: a key has no white space inside; comments stand on lines of their own")
+        keys.append(key)
+    if not keys:
+        raise ValueError("there is no key in it")
+    return tuple(keys)
+
+
+def check_listed(keys: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys of a setting; raise ValueError naming the place of one that is none."""
+    for number, key in enumerate(keys, 1):
+        if not _is_key(key):
+            raise ValueError(f"key {number} is empty or has white space inside")
+    return tuple(keys)
+
+
+def _is_key(text: str) -> bool:
+    return bool(text) and text.isprintable() and not any(map(str.isspace, text))
+
+
+class ClientKeys:
+    """Who may send requests. `required` is false where no key was configured: then everybody may."""
+
+    def __init__(self, listed: Sequence[str], file: Path | None, log: Log) -> None:
+        """Read the file; raises OSError where it can't be read, `SettingsError` where it is wrong."""
+        self._listed = tuple(key.encode() for key in listed)
+        self._file = file
+        self._log = log
+        self._stamp: _Stamp | None = _stamp(file) if file is not None else None
+        self._keys = self._listed
+        if file is not None:
+            try:
+                self._keys = (*self._listed, *_read(file))
+            except ValueError as error:
+                raise SettingsError(f"TOOLGATE_API_KEYS_FILE: {file}: {error}") from error
+
+    @property
+    def required(self) -> bool:
+        """Whether a request needs a key."""
+        return bool(self._keys)
+
+    def allows(self, authorization: bytes | None, api_key: bytes | None) -> bool:
+        """Return whether a request with these headers (`Authorization: Bearer KEY`, `x-api-key: KEY`) is let in."""
+        if self._file is not None:
+            self._look(self._file)
+        if not self._keys:
+            return True
+        scheme, _, bearer = (authorization or b"").partition(b" ")
+        sent = [
+            key for key in (bearer.strip() if scheme.lower() == b"bearer" else b"", (api_key or b"").strip()) if key
+        ]
+        # All keys are compared, so that the time tells nothing.
+        matches = [hmac.compare_digest(key, known) for key in sent for known in self._keys]
+        return any(matches)
+
+    def _look(self, file: Path) -> None:
+        """Take over what the file holds now, if it is another."""
+        try:
+            stamp = _stamp(file)
+        except OSError:
+            stamp = None
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._keys = (*self._listed, *_read(file))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self._log.error("api_keys_file_unusable", file=str(file), reason=reason, kept=len(self._keys))
+        else:
+            self._log.info("api_keys_file_read", file=str(file), count=len(self._keys))
+
+
+def _read(file: Path) -> tuple[bytes, ...]:
+    with file.open("rb") as opened:
+        data = opened.read(MAX_KEYS_FILE_BYTES + 1)
+    if len(data) > MAX_KEYS_FILE_BYTES:
+        raise ValueError(f"it is larger than {MAX_KEYS_FILE_BYTES} bytes")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    return tuple(key.encode() for key in parse_keys(text))
+
+
+def _stamp(file: Path) -> _Stamp:
+    """Return what changes with the file's contents."""
+    found = file.stat()
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
