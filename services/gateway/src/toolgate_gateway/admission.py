@@ -10,7 +10,7 @@ from toolgate_core.vocabulary import RequestOutcome
 
 from toolgate_gateway.errors import SERVER, ApiError
 
-Rejection = Literal["queue_full", "queue_timeout", "draining"]
+Rejection = Literal["queue_full", "queue_timeout", "bodies_full", "draining"]
 
 
 class AdmissionError(ApiError):
@@ -81,3 +81,21 @@ class Admission:
             self.release()
         elif turn in self._waiting:
             self._waiting.remove(turn)
+
+
+class BodyBudget:
+    """Counts the bytes of bodies that are read or served, all together. Whoever took some must give them back."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.held = 0
+
+    def take(self, size: int) -> None:
+        """Count `size` more bytes; raise `AdmissionError` where there is no room for them."""
+        if self.held + size > self._limit:
+            raise AdmissionError("bodies_full")
+        self.held += size
+
+    def give_back(self, size: int) -> None:
+        """Count `size` bytes less."""
+        self.held -= size

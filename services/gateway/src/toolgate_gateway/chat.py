@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 
 from toolgate_core.request import parse_request
 from toolgate_core.vocabulary import Mode, RequestOutcome
@@ -18,23 +17,18 @@ from toolgate_gateway.forward import Forwarding, Head, clean, read_head
 from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.lifeline import ClientGoneError, Lifeline, Receive
 from toolgate_gateway.models import Route
+from toolgate_gateway.pages import from_page
 from toolgate_gateway.record import Record
 from toolgate_gateway.visit import LAST_WORDS_S, Visit
 
 _MODE_HEADER = b"x-toolgate-mode"
-_CLIENT_CLOSED = 499
+CLIENT_CLOSED = 499
 """What the metrics call an answer that nobody waited for."""
 
 
-def authenticate(gateway: Gateway, authorization: bytes | None) -> None:
+def authenticate(gateway: Gateway, exchange: Exchange) -> None:
     """Raise 401 unless one of the gateway's keys was sent, or it has none."""
-    if not gateway.keys:
-        return
-    scheme, _, key = (authorization or b"").partition(b" ")
-    sent = key.strip() if scheme.lower() == b"bearer" else b""
-    # All keys are compared, so that the time tells nothing.
-    matches = [hmac.compare_digest(sent, known) for known in gateway.keys]
-    if not any(matches):
+    if not gateway.keys.allows(exchange.header(b"authorization"), exchange.header(b"x-api-key")):
         raise ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
 
 
@@ -59,7 +53,7 @@ class Chat:
             await self._answer(visit, mode)
         except ClientGoneError:
             record.outcome = RequestOutcome.CANCELLED
-            exchange.status = exchange.status or _CLIENT_CLOSED
+            exchange.status = exchange.status or CLIENT_CLOSED
         except asyncio.CancelledError:
             # The server's patience with a request in flight is over: it is shutting down.
             record.outcome = RequestOutcome.CANCELLED
@@ -69,17 +63,19 @@ class Chat:
         finally:
             gateway.enders.discard(lifeline.shut_down)
             lifeline.close()
+            exchange.release(gateway.bodies)
             record.status = exchange.status
             record.close()
             current_request.reset(token)
 
     async def _answer(self, visit: Visit, mode: Mode | None) -> None:
         gateway, exchange, lifeline = self._gateway, visit.exchange, visit.lifeline
-        authenticate(gateway, exchange.header(b"authorization"))
+        gateway.pages.check_host(exchange)
+        authenticate(gateway, exchange)
         visit.record.mode = mode = mode or self._mode(exchange)
-        exchange.check_content()
+        exchange.check_content(declared=from_page(exchange))
         with lifeline.scope():
-            body = await exchange.read_body(gateway.settings.max_body_bytes)
+            body = await exchange.read_body(gateway.settings.max_body_bytes, gateway.bodies)
         lifeline.watch(exchange.receive)
         await self._admit(lifeline)
         try:
@@ -105,9 +101,6 @@ class Chat:
         try:
             with lifeline.scope():
                 await gateway.admission.wait()
-        except AdmissionError as error:
-            gateway.metrics.rejected.labels(error.reason).inc()
-            raise
         finally:
             gateway.metrics.queue_wait.observe(gateway.deps.clock() - began)
 
@@ -141,6 +134,8 @@ class Chat:
         """Send an error as the answer."""
         record = visit.record
         record.fail(error)
+        if isinstance(error, AdmissionError):
+            self._gateway.metrics.rejected.labels(error.reason).inc()
         told = facts.headers(record.climbs) if record.climbs else facts.NO_LADDER
         try:
             with visit.lifeline.last_words(LAST_WORDS_S):

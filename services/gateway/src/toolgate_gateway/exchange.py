@@ -6,6 +6,9 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
+from toolgate_core.limits import FREE_BODY_BYTES
+
+from toolgate_gateway.admission import BodyBudget
 from toolgate_gateway.errors import ApiError
 from toolgate_gateway.lifeline import ClientGoneError, Receive
 
@@ -15,6 +18,9 @@ Scope: TypeAlias = dict[str, object]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 _JSON_TYPES = (b"application/json", b"application/problem+json", b"text/json")
+_UNFIT = re.compile(rb"[^\t\x20-\x7e]")
+"""What no header may hold; a server or a client would refuse the whole answer for it."""
+_CLOSE = (b"connection", b"close")
 
 
 def request_id_of(headers: Headers, fallback: Callable[[], str]) -> str:
@@ -42,22 +48,31 @@ class Exchange:
         self._send = send
         self.request_id = request_id
         self.status = 0
+        self._unread = b"transfer-encoding" in self._headers or self._headers.get(b"content-length", b"0") != b"0"
+        self._held = 0
 
     def header(self, name: bytes) -> bytes | None:
         """Return a header's first value; `name` is in lower case."""
         return self._headers.get(name)
 
-    def check_content(self) -> None:
-        """Raise 415 unless the body claims to be JSON, or claims nothing."""
-        kind = self._headers.get(b"content-type", b"application/json")
+    def check_content(self, *, declared: bool = False) -> None:
+        """Raise 415 unless the body claims to be JSON, or claims nothing and need not (`declared`)."""
+        kind = self._headers.get(b"content-type", b"" if declared else b"application/json")
         if kind != b"application/json" and kind.split(b";", 1)[0].strip().lower() not in _JSON_TYPES:
             raise ApiError(415, "The body must be JSON: send 'content-type: application/json'.")
+        self.check_coding()
+
+    def check_coding(self) -> None:
+        """Raise 415 for a compressed body."""
         coding = self._headers.get(b"content-encoding")
         if coding is not None and coding.strip().lower() != b"identity":
             raise ApiError(415, "The body must not be compressed.")
 
-    async def read_body(self, limit: int) -> bytes:
-        """Return the body; raise 413 beyond `limit` bytes, `ClientGoneError` when it never comes."""
+    async def read_body(self, limit: int, budget: BodyBudget) -> bytes:
+        """Return the body; raise 413 beyond `limit` bytes, `ClientGoneError` when it never comes.
+
+        What it takes of the `budget` is held until `release`: raises `AdmissionError` where there is too little.
+        """
         length = self._headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length[:20]) > limit:
             raise _too_large(limit)
@@ -71,15 +86,29 @@ class Exchange:
             size += len(part)
             if size > limit:
                 raise _too_large(limit)
+            if size > FREE_BODY_BYTES:
+                budget.take(size - self._held)
+                self._held = size
             parts.append(part)
             if not message.get("more_body", False):
+                self._unread = False
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def start(self, status: int, headers: Headers) -> Awaitable[None]:
-        """Send the answer's head."""
-        self.status = status
+    def release(self, budget: BodyBudget) -> None:
+        """Give back what the body took of the budget; the request has ended."""
+        if self._held:
+            budget.give_back(self._held)
+            self._held = 0
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the answer's head. An answer that comes before its request was read ends the connection."""
         head = [*headers, (b"x-request-id", self.request_id.encode())]
-        return self._send({"type": "http.response.start", "status": status, "headers": head})
+        if _UNFIT.search(b"".join([value for _, value in head])):
+            head = [(name, value) for name, value in head if not _UNFIT.search(value)]
+        if self._unread:
+            head.append(_CLOSE)
+        await self._send({"type": "http.response.start", "status": status, "headers": head})
+        self.status = status
 
     async def relay(self, message: dict[str, object]) -> None:
         """Send a message of the framework's; the head of its answer gets the request's id."""

@@ -70,6 +70,10 @@ class GatewayMetrics:
         """Return the label of a model: its name while there is room for it."""
         return name if name in self._models else OTHER
 
+    def refused_connection(self, status: int) -> None:
+        """Count an answer that was given before anything was known of the request."""
+        self.http_requests.labels(OTHER, str(status)).inc()
+
     def know(self, models: Iterable[str]) -> None:
         """Give models labels of their own, the first twenty that come, and create their series."""
         for name in models:
@@ -175,7 +179,7 @@ class GatewayMetrics:
             "admission_wait_seconds", "Time spent waiting for a place.", RPC_BUCKETS
         ).labels()
         self.rejected = make.counter("admission_rejected", "Chat requests that found no place.", "reason")
-        self.rejected.create(("queue_full", "queue_timeout"))
+        self.rejected.create(("queue_full", "queue_timeout", "bodies_full"))
 
     def _ladder(self, make: Catalogue) -> None:
         self.attempts = make.counter(

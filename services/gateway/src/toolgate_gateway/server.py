@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from msgspec import Struct
@@ -18,9 +20,11 @@ from toolgate_runtime.metrics import MetricsServer
 from uvicorn._types import ASGIApplication
 
 from toolgate_gateway.app import App, create_app
+from toolgate_gateway.connection import ClientConnection, Connections
 from toolgate_gateway.deps import Deps
 from toolgate_gateway.exchange import Headers, Scope, Send
 from toolgate_gateway.lifeline import Receive
+from toolgate_gateway.pages import is_loopback
 from toolgate_gateway.settings import GatewaySettings
 
 _BACKLOG = 2048
@@ -96,9 +100,11 @@ async def serve(
             bound = {prefix: listener.getsockname()[1] for prefix, listener in listeners.items()}
             found = Ports(bound[""], metrics, bound.get(_EMULATE, 0), bound.get(_PASSTHROUGH, 0))
             with gathered():
+                limit = min(settings.max_connections, max(_open_files() // 2, 1))
                 modes = {port: prefix for prefix, port in bound.items() if prefix}
                 end = _Ending(app, settings, shutdown or _on_signals(), modes, draining)
-                await _run(_Server(settings, end), list(listeners.values()), found, end, ready)
+                connections = Connections(limit, app.gateway.metrics.refused_connection)
+                await _run(_Server(settings, end, connections), list(listeners.values()), found, end, ready)
 
 
 def _listeners(settings: GatewaySettings, held: ExitStack) -> dict[str, socket.socket]:
@@ -117,6 +123,17 @@ def _app(settings: GatewaySettings, deps: Deps) -> App:
         return create_app(settings, deps)
     except OSError as error:
         raise StartError(f"cannot read the API keys: {error.filename}: {error.strerror}") from error
+
+
+def _open_files() -> int:
+    """Raise how many files and sockets this process may open as far as it may itself, and return that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        # Some systems name a limit that they do not grant.
+        return soft
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
 def _serve_metrics(settings: GatewaySettings, deps: Deps, ports: ExitStack) -> int:
@@ -150,6 +167,7 @@ async def _run(
             gc.set_threshold(*_GC_THRESHOLDS)
             further = {name: port for name in ("emulate", "passthrough") if (port := getattr(bound, name))}
             Log().info("serving", port=bound.http, metrics_port=bound.metrics, **further)
+            end.warn_of_open_door()
             if ready is not None:
                 await ready(bound)
         await serving
@@ -188,6 +206,16 @@ class _Ending:
         self._shutdown = shutdown
         self._modes = modes
         self._announce = announce
+
+    def warn_of_open_door(self) -> None:
+        """Say once that everybody who reaches this gateway may use it, where that may be more than this machine."""
+        gateway = self._app.gateway
+        if not gateway.keys.required and not is_loopback(gateway.settings.host):
+            Log().warning(
+                "no_api_keys",
+                host=gateway.settings.host,
+                hint="everybody who reaches this address may use it: set TOOLGATE_API_KEYS or TOOLGATE_API_KEYS_FILE",
+            )
 
     async def run(self, server: _Server) -> None:
         """Wait for the end, announce it for the grace, have the server stop, and end what takes too long."""
@@ -250,11 +278,11 @@ def _closing(send: Send) -> Send:
 class _Server(uvicorn.Server):
     """uvicorn, which says when it is up, and leaves signals alone: it would end the process by them."""
 
-    def __init__(self, settings: GatewaySettings, app: _Ending) -> None:
+    def __init__(self, settings: GatewaySettings, app: _Ending, connections: Connections) -> None:
         super().__init__(
             uvicorn.Config(
                 cast("ASGIApplication", app),
-                http="httptools",
+                http=cast("Any", partial(ClientConnection, all_connections=connections)),
                 ws="none",
                 lifespan="on",
                 interface="asgi3",
