@@ -12,7 +12,7 @@ MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/
 WORKERS := -n logical --maxprocesses 8
 
 # what needs more than Python, or more than minutes, has a target of its own
-LONG_TESTS := --ignore=tests/acceptance --ignore=tests/attacks --ignore=tests/chart --ignore=tests/e2e
+LONG_TESTS := --ignore=tests/acceptance --ignore=tests/attacks --ignore=tests/chart --ignore=tests/e2e --ignore=tests/engine
 IMAGES := gateway prompt-transformer extractor tool-executor simulator cli
 
 ##@ Use
@@ -45,6 +45,10 @@ quick: $(PYTHON_READY) ## Lint and the fast tests, to run while working
 .PHONY: acceptance
 acceptance: $(PYTHON_READY) $(NODE_READY) ## The long runs: a thousand questions against simulated models, random upstreams, kills, attacks
 	$(BIN)/python -m pytest tests/acceptance tests/attacks -q
+
+.PHONY: engine
+engine: $(PYTHON_READY) ## A real vLLM with a small model, bare and behind the gateway (ENGINE=command that starts one, FORM=short)
+	@ENGINE='$(ENGINE)' FORM='$(FORM)' scripts/engine.sh $(ARGS)
 
 .PHONY: bench
 bench: $(PYTHON_READY) ## Measure the gateway beside the direct limit and a plain proxy

@@ -21,6 +21,7 @@ class Outcome:
     content: str | None = None
     finish: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    usage: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
     flaws: list[str] = field(default_factory=list)
 
@@ -75,6 +76,7 @@ def _read_whole(raw: bytes, outcome: Outcome) -> None:
     if message.get("tool_calls") == []:
         outcome.flaws.append("empty tool_calls")
     outcome.facts = body.get("toolgate", {})
+    outcome.usage = body.get("usage") or {}
 
 
 def _read_stream(raw: bytes, outcome: Outcome) -> None:
@@ -97,6 +99,7 @@ def _read_chunks(chunks: list[dict[str, Any]], outcome: Outcome) -> None:
     calls: list[list[str]] = []
     for number, chunk in enumerate(chunks):
         outcome.facts = chunk.get("toolgate") or outcome.facts
+        outcome.usage = chunk.get("usage") or outcome.usage
         for choice in chunk["choices"]:
             delta = choice["delta"]
             if ("role" in delta) != (number == 0):
