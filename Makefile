@@ -87,11 +87,12 @@ chart-docs: $(PYTHON_READY) ## Write the schema of the chart's values, and the t
 
 .PHONY: chart-golden
 chart-golden: $(PYTHON_READY) ## Write the golden renders anew, and k8s/base
-	@TOOLGATE_GOLDEN=write $(BIN)/python -m pytest tests/chart/test_golden.py -q && $(BIN)/python scripts/kustomize.py
+	@export HELM="$$(scripts/helm.sh | head -n 1)" TOOLGATE_GOLDEN=write && \
+	  $(BIN)/python -m pytest tests/chart/test_golden.py -q && $(BIN)/python scripts/kustomize.py
 
 .PHONY: chart-dry-run
 chart-dry-run: ## Have the API server of KUBECONFIG check every render strictly (the definitions have to be there)
-	@scripts/dry_run.sh
+	@HELM="$$(scripts/helm.sh | head -n 1)" scripts/dry_run.sh
 
 .PHONY: e2e
 e2e: $(PYTHON_READY) ## Install the chart on the cluster of KUBECONFIG and try it from outside
