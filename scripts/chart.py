@@ -66,6 +66,7 @@ EXTERNAL: dict[str, Any] = {
             "properties": {"name": {"type": "string"}, "key": {"type": "string"}},
         },
         "models": {"type": "object", "additionalProperties": {"type": "object"}},
+        "to": {"type": "array", "items": {"type": "object"}},
         "cidrs": {"type": "array", "items": {"type": "string"}},
     },
 }
