@@ -23,7 +23,7 @@ def parse(arguments: Sequence[str]) -> Settings:
         action="append",
         default=[],
         metavar="NAME[=PERSONA]",
-        help="serve this model; again for more (default: every persona)",
+        help="serve this model; again for more (default: every persona, under its aliases too)",
     )
     parser.add_argument("--personas", type=Path, metavar="FILE", help="YAML file with more personas")
     parser.add_argument(

@@ -10,9 +10,8 @@ from typing import Any
 
 from toolgate_simulator.constrain import fulfil
 from toolgate_simulator.conversation import text_of
-from toolgate_simulator.fill import Source
+from toolgate_simulator.endings import answering
 from toolgate_simulator.forms import find_form
-from toolgate_simulator.intent import read_intents
 from toolgate_simulator.jsonfind import dumps
 from toolgate_simulator.mind import decide
 from toolgate_simulator.mishaps import Draft, applicable, spoil
@@ -98,7 +97,9 @@ def _right_answer(reading: Reading, decision: Decision, persona: Persona) -> Dra
         return Draft(None, reasoning, decision.calls)
     enforced = reading.channel in ("guided", "bridge", "convert") or persona.json_schema != "ignored"
     if reading.schema is not None and enforced:
-        return Draft(dumps(fulfil(reading.schema, decision, _source(reading))), reasoning, formed=True)
+        return Draft(
+            dumps(fulfil(reading.schema, decision, answering(reading.turn, decision.text))), reasoning, formed=True
+        )
     return _in_form(reading, decision, reasoning)
 
 
@@ -112,8 +113,3 @@ def _in_form(reading: Reading, decision: Decision, reasoning: str) -> Draft:
     if reading.json_object:
         return Draft(dumps({"answer": decision.text}), reasoning, formed=True)
     return Draft(decision.text, reasoning)
-
-
-def _source(reading: Reading) -> Source:
-    intents = read_intents(reading.turn.question, ())
-    return Source(reading.turn.question, intents[0] if intents else None, tuple(intents))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from toolgate_simulator.fill import MISSING, Source, fill
+from toolgate_simulator.fill import Source, fill
 from toolgate_simulator.forms import ARGUMENT_KEYS, NAME_KEYS
 from toolgate_simulator.jsonfind import dumps
 from toolgate_simulator.schema_walk import branches, choices_of, properties_of, required_of, resolve, types_of
-from toolgate_simulator.values import Call, Decision, Json, ToolSpec
+from toolgate_simulator.values import ANSWER_KEYS, MISSING, Call, Decision, Json, ToolSpec
 
 ANY = "*"
 _CALL_WORDS = frozenset(
@@ -29,7 +29,7 @@ _CALL_WORDS = frozenset(
         "yes",
     }
 )
-_ANSWER_WORDS = frozenset(
+ANSWER_WORDS = frozenset(
     {
         "answer",
         "respond",
@@ -46,9 +46,6 @@ _ANSWER_WORDS = frozenset(
         "no",
         "finish",
     }
-)
-_ANSWER_KEYS = frozenset(
-    {"answer", "response", "reply", "text", "message", "content", "final_answer", "final", "output"}
 )
 _THOUGHT_KEYS = frozenset(
     {"thought", "thoughts", "reasoning", "reason", "rationale", "explanation", "thinking", "plan", "analysis"}
@@ -77,7 +74,10 @@ def call_slot(schema: Json, root: Json) -> CallSlot | None:
             continue
         inner = resolve(properties[name_key], root)
         choices = choices_of(inner)
-        names = frozenset(one for one in choices or [] if isinstance(one, str)) - _ANSWER_WORDS - _CALL_WORDS
+        given = frozenset(one for one in choices or [] if isinstance(one, str))
+        # A tool may be named like an answer; beside other names, or without arguments, the word stands for one.
+        takes = properties_of(resolve(properties[arguments_key], root))
+        names = given if takes and given <= ANSWER_WORDS else given - ANSWER_WORDS - _CALL_WORDS
         if names or (choices is None and "string" in types_of(inner)):
             return CallSlot(name_key, arguments_key, names or frozenset({ANY}))
     return None
@@ -110,7 +110,7 @@ def _branch_requires(option: Json, root: Json, depth: int) -> bool:
     slot = call_slot(option, root)
     if slot:
         choices = choices_of(resolve(properties_of(option)[slot.name_key], root)) or []
-        return not (_ANSWER_WORDS & {str(one) for one in choices})
+        return not ((ANSWER_WORDS - slot.names) & {str(one) for one in choices})
     if isinstance(option.get("items"), dict):
         return int(option.get("minItems", 0)) > 0 and requires_call(option["items"], root, depth + 1)
     inner = properties_of(option)
@@ -177,7 +177,7 @@ class _Writer:
                 written[key] = carried[key]
             elif key in required_of(option):
                 written[key] = (
-                    self._nothing(inner, 1) if key in _ANSWER_KEYS else self._leaf(self._branch(inner), key, 1)
+                    self._nothing(inner, 1) if key in ANSWER_KEYS else self._leaf(self._branch(inner), key, 1)
                 )
         return written
 
@@ -215,9 +215,9 @@ class _Writer:
             if self.decision.calls:
                 return self.value(schema, name, depth + 1)
             return self._nothing(schema, depth) if required else MISSING
-        if name in _ANSWER_KEYS and self.decision.calls and callable_names(self.root, self.root):
+        if name in ANSWER_KEYS and self.decision.calls and callable_names(self.root, self.root):
             return self._nothing(schema, depth) if required else MISSING
-        if required or name in _ANSWER_KEYS | _THOUGHT_KEYS or choices_of(option):
+        if required or name in ANSWER_KEYS | _THOUGHT_KEYS or choices_of(option):
             return self.value(schema, name, depth + 1)
         return fill(schema, self.root, self.source, name, required=False, depth=depth + 1)
 
@@ -235,14 +235,14 @@ class _Writer:
             return self._chosen(choices, option, name, depth)
         if name in _THOUGHT_KEYS and "string" in types_of(option):
             return self.decision.thought
-        if name in _ANSWER_KEYS and types_of(option) in ([], ["string"]):
+        if name in ANSWER_KEYS and types_of(option) in ([], ["string"]):
             return self.decision.text
         if name in _FLAG_KEYS and "boolean" in types_of(option):
             return bool(self.decision.calls)
         return fill(option, self.root, self.source, name, depth=depth)
 
     def _chosen(self, choices: list[Any], option: Json, name: str, depth: int) -> Any:
-        words = _CALL_WORDS if self.decision.calls else _ANSWER_WORDS
+        words = _CALL_WORDS if self.decision.calls else ANSWER_WORDS
         wanted = self.decision.calls[0].name if self.decision.calls else ""
         for choice in choices:
             if str(choice).lower() in words or (wanted and choice == wanted):

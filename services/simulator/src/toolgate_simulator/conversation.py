@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import unescape
 from typing import Any
 
+from toolgate_simulator.endings import hands_over
 from toolgate_simulator.forms import read_calls
 from toolgate_simulator.intent import language_of
 from toolgate_simulator.jsonfind import find_json
@@ -99,10 +100,17 @@ class _Reader:
 
     def turn(self) -> Turn:
         instructions = "\n\n".join(self.instructions)
-        done = tuple(self.done[: len(self.results)]) if self.results else ()
+        done, results = self._work()
         if not self.draft and DRAFT.search(instructions):
             self.draft = instructions
-        return Turn(self.question, language_of(self.question), tuple(self.results), done, self.draft, instructions)
+        return Turn(self.question, language_of(self.question), results, done, self.draft, instructions)
+
+    def _work(self) -> tuple[tuple[Call, ...], tuple[str, ...]]:
+        """Return the calls and their results, without those by which one agent gave way to another."""
+        done = self.done[: len(self.results)]
+        moved = {place for place, call in enumerate(done) if hands_over(call.name)}
+        kept = tuple(call for place, call in enumerate(done) if place not in moved)
+        return kept, tuple(text for place, text in enumerate(self.results) if place not in moved)
 
 
 def _object(arguments: Any) -> Json:
@@ -126,6 +134,7 @@ def split_results(text: str) -> tuple[list[str], str]:
     found = []
     for match in _RESULTS.finditer(text):
         body = next((one for one in match.groups()[1:] if one is not None), "")
+        body = without_nudges(body, "\n") if match.group(4) is not None else body
         found += [_plain(_LABELS.sub("", one).strip()) for one in _unwrapped(body)]
     return found, _RESULTS.sub("", text).strip()
 
@@ -150,14 +159,14 @@ def focus(text: str) -> str:
     return text if len(text) <= 2 * _FOCUS else f"{text[:_FOCUS]}\n{text[-_FOCUS:]}"
 
 
-def without_nudges(text: str) -> str:
+def without_nudges(text: str, between: str = "\n\n") -> str:
     """Return a user's text up to the first paragraph in which a caller comments on the form of an answer."""
     kept = []
-    for paragraph in text.split("\n\n"):
+    for paragraph in text.split(between):
         if _NUDGE.search(paragraph):
             break
         kept.append(paragraph)
-    return "\n\n".join(kept).strip()
+    return between.join(kept).strip()
 
 
 def question_in(text: str) -> str:

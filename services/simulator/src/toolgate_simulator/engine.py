@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -37,7 +37,7 @@ def served_models(settings: Settings) -> dict[str, Persona]:
         message = f"personas: {error}"
         raise SettingsError(message) from None
     served = {}
-    for entry in settings.models or tuple(personas):
+    for entry in settings.models or _names(personas):
         name, _, wanted = entry.partition("=")
         persona = personas.get(wanted or name.rsplit("/", 1)[-1])
         if persona is None:
@@ -45,6 +45,12 @@ def served_models(settings: Settings) -> dict[str, Persona]:
             raise SettingsError(message)
         served[name] = persona
     return served
+
+
+def _names(personas: Mapping[str, Persona]) -> list[str]:
+    """Return every name that the personas are served under: their own, and their aliases as `NAME=PERSONA`."""
+    aliases = [f"{alias}={name}" for name, persona in personas.items() for alias in persona.aliases]
+    return [*personas, *aliases]
 
 
 @dataclass(frozen=True)

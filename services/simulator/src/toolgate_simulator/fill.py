@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolgate_simulator.arithmetic import number
+from toolgate_simulator.reported import reported_fact, reported_number
 from toolgate_simulator.schema_walk import branches, choices_of, properties_of, required_of, types_of
-from toolgate_simulator.values import Intent, Json
+from toolgate_simulator.values import MISSING, SUMMARY_KEYS, Intent, Json
 
-MISSING: Any = object()
 _MAX_DEPTH = 8
 _MAX_OPTIONAL_DEPTH = 4
 _STUBS: Json = {"object": {}, "array": [], "integer": 0, "number": 0, "boolean": False, "null": None}
@@ -56,12 +56,22 @@ _MAIN = {"arithmetic": "expression", "weather": "place", "time": "place", "syste
 
 @dataclass
 class Source:
-    """Where values come from: a question's text, one intent of it, its sister intents, and what an answer would say."""
+    """Where values come from.
+
+    Attributes:
+        text: the question.
+        intent: one intent of it.
+        together: its sister intents.
+        says: what an answer in words would say.
+        results: what tools have answered; they come before what the question says.
+        operands_used: how many operands of the intent have been taken.
+    """
 
     text: str
     intent: Intent | None
     together: tuple[Intent, ...] = ()
     says: str = ""
+    results: tuple[str, ...] = ()
     operands_used: int = 0
 
     def fact(self, slot: str) -> Any:
@@ -103,6 +113,11 @@ def fill(schema: Json, root: Json, source: Source, name: str = "", *, required: 
 
 def _known(schema: Json, root: Json, source: Source, name: str, depth: int) -> Any:
     kinds = types_of(schema)
+    reported = _fit_whole(reported_fact(name, source.results), schema, root)
+    if reported is not MISSING:
+        return reported
+    if source.says and name in SUMMARY_KEYS and (not kinds or "string" in kinds):
+        return source.says
     if "object" in kinds and properties_of(schema):
         filled = fill_object(schema, root, source, depth)
         return filled if any(key not in required_of(schema) for key in filled) or not depth else MISSING
@@ -118,6 +133,16 @@ def _known(schema: Json, root: Json, source: Source, name: str, depth: int) -> A
             if fitted is not MISSING:
                 return fitted
     return MISSING
+
+
+def _fit_whole(value: Any, schema: Json, root: Json) -> Any:
+    """Return a reported value where the schema takes it; objects and lists as they are."""
+    if value is MISSING or value is None:
+        return MISSING
+    kind = "object" if isinstance(value, dict) else "array" if isinstance(value, list) else ""
+    if kind:
+        return value if any(kind in types_of(option) for option in branches(schema, root)) else MISSING
+    return _fit(value, schema, root)
 
 
 def _gathered(slot: str, schema: Json, source: Source) -> Any:
@@ -238,9 +263,11 @@ def _made_up(schema: Json, root: Json, source: Source, name: str, depth: int) ->
 
 
 def _made_up_number(schema: Json, source: Source) -> int | float:
-    told = re.search(r"(?<![\w.])\d{1,6}(?![\w.])", source.text)
+    told = reported_number(source.results, whole="integer" in types_of(schema))
+    if told is None and (stated := re.search(r"(?<![\w.])\d{1,6}(?![\w.])", source.text)):
+        told = int(stated.group())
     low = schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1 if "exclusiveMinimum" in schema else None)
-    value = int(told.group()) if told else 1
+    value: int | float = 1 if told is None else told
     if low is not None and value < low:
         value = low
     high = schema.get("maximum")
@@ -256,13 +283,16 @@ def _made_up_text(schema: Json, source: Source, name: str) -> str:
     elif schema.get("format") in _FORMATS:
         return _FORMATS[schema["format"]]
     else:
-        text = (
-            str(source.fact("main"))
-            if source.fact("main") is not MISSING
-            else source.says or source.text.strip() or name
-        )
+        text = _main_text(source, name)
     text = text.ljust(int(schema.get("minLength", 0)), ".")
     return text[: int(schema["maxLength"])] if "maxLength" in schema else text
+
+
+def _main_text(source: Source, name: str) -> str:
+    if source.results:
+        return source.says if name in SUMMARY_KEYS or not source.results[-1] else source.results[-1].strip()
+    main = source.fact("main")
+    return source.says or source.text.strip() or name if main is MISSING else str(main)
 
 
 _STOCK = ((r"time_?zone|^tz$", "UTC"), (r"city|location|place", "Tokyo"), (r"expr|formula", "1 + 1"))

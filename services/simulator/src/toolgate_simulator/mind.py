@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from toolgate_simulator.answers import answer_of, thought_of
 from toolgate_simulator.choose import choose_calls, force_call
+from toolgate_simulator.endings import ending, handing_over, working
 from toolgate_simulator.jsonfind import dumps
 from toolgate_simulator.values import Call, Decision, ToolSpec, Turn
 
@@ -30,12 +31,16 @@ def decide(turn: Turn, tools: Sequence[ToolSpec], *, must: bool, most: int | Non
         must: an answer without a call is not possible.
         most: the number of calls that one turn may have; None for any.
     """
-    wanted = choose_calls(turn.question, tools)
+    text = answer_of(turn)
+    wanted = choose_calls(turn.question, working(tools))
     calls = _left(wanted, turn)
+    last = None if calls else handing_over(turn, tools) or ending(turn, tools, text, must=must)
+    if last:
+        calls = [last]
     if must and not calls and tools:
         calls = wanted or [force_call(turn.question, tools)]
     calls = calls[:most]
-    return Decision(tuple(calls), answer_of(turn), thought_of(calls))
+    return Decision(tuple(calls), text, thought_of(calls))
 
 
 def _left(wanted: list[Call], turn: Turn) -> list[Call]:

@@ -44,6 +44,7 @@ class Persona:
     Attributes:
         name: the model's name.
         about: one line on whom it resembles.
+        aliases: further names that it is served under where no models are named.
         rules: per channel, how answers come out; a missing channel always works.
         auto_rules: the same where no call is required; a missing channel takes the one of `rules`.
         tools: the server knows the `tools` field (vLLM with a tool parser); False answers 400.
@@ -61,6 +62,7 @@ class Persona:
 
     name: str
     about: str = ""
+    aliases: tuple[str, ...] = ()
     rules: Mapping[str, Rule] = field(default_factory=dict)
     auto_rules: Mapping[str, Rule] = field(default_factory=dict)
     tools: bool = True
@@ -124,7 +126,11 @@ def _persona(where: str, name: str, entry: Any) -> Persona:
     if entry.get("json_schema", "enforced") not in ("enforced", "ignored", "refused"):
         message = f"{where}.json_schema: one of enforced, ignored, refused"
         raise PersonaError(message)
-    return Persona(name=name, **entry)
+    aliases = entry.pop("aliases", [])
+    if not isinstance(aliases, list) or not all(isinstance(one, str) and one for one in aliases):
+        message = f"{where}.aliases: expected a list of names"
+        raise PersonaError(message)
+    return Persona(name=name, aliases=tuple(aliases), **entry)
 
 
 def _rule(where: str, entry: Any) -> Rule:

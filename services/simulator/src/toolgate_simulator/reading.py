@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from toolgate_simulator.constrain import ANY, callable_names, requires_call, tools_in_schema
+from toolgate_simulator.constrain import ANSWER_WORDS, ANY, callable_names, requires_call, tools_in_schema
 from toolgate_simulator.conversation import read_conversation, text_of
 from toolgate_simulator.forms import find_form
 from toolgate_simulator.mind import prompt_allows_one, prompt_forces
@@ -74,7 +74,7 @@ def _read_native(plain: Reading, tools: list[ToolSpec], choice: Any) -> Reading:
 def _read_bridge(plain: Reading, tools: list[ToolSpec], schema: Json) -> Reading:
     names = callable_names(schema, schema)
     tools = tools or tools_in_schema(schema, schema)
-    usable = tuple(tool for tool in tools if ANY in names or tool.name in names)
+    usable = tuple(tool for tool in tools if ANY in names or tool.name in names | ANSWER_WORDS)
     channel: Channel = "convert" if plain.turn.draft else "bridge"
     return replace(plain, tools=usable, channel=channel, json_object=False, forced=requires_call(schema, schema))
 

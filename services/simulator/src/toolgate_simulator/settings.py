@@ -13,7 +13,8 @@ class Settings:
     """Settings of one simulator.
 
     Attributes:
-        models: the served models, each `NAME` (a persona's name) or `NAME=PERSONA`; none: every persona.
+        models: the served models, each `NAME` (a persona's name) or `NAME=PERSONA`; none: every persona, under its
+            aliases too.
         seed: what the draws depend on besides the question.
         personas: a YAML file with personas that are added to the package's (or replace them).
         tokens_per_second: the speed of every model; unset: as its persona says; 0 answers at once.

@@ -6,6 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Json = dict[str, Any]
+MISSING: Any = object()
+"""No value, where None is one."""
+ANSWER_KEYS = frozenset(
+    {"answer", "response", "reply", "text", "message", "content", "final_answer", "final", "output"}
+)
+"""Properties that hold an answer in words."""
+SUMMARY_KEYS = ANSWER_KEYS | {"result", "final_result", "summary", "conclusion"}
+"""The same, with those that an answer of another form may have beside facts."""
 Language = Literal["en", "ko", "ja"]
 Kind = Literal["arithmetic", "weather", "time", "system", "named"]
 
