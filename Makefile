@@ -7,6 +7,7 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 PYTHON_READY := .venv/.ready
 NODE_READY := tests/node/node_modules/.ready
+CLIENTS_READY := tests/acceptance/clients/node_modules/.ready
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 # more workers than this cost more to start than they save
 WORKERS := -n logical --maxprocesses 8
@@ -43,8 +44,12 @@ quick: $(PYTHON_READY) ## Lint and the fast tests, to run while working
 	$(BIN)/python -m pytest tests $(LONG_TESTS) $(WORKERS) -q -m "not slow"
 
 .PHONY: acceptance
-acceptance: $(PYTHON_READY) $(NODE_READY) ## The long runs: a thousand questions against simulated models, random upstreams, kills, attacks
-	$(BIN)/python -m pytest tests/acceptance tests/attacks -q
+acceptance: $(PYTHON_READY) $(NODE_READY) clients ## The long runs: a thousand questions against simulated models, random upstreams, kills, attacks
+	$(BIN)/python -m pytest tests/acceptance tests/attacks --ignore=tests/acceptance/clients -q
+
+.PHONY: clients
+clients: $(CLIENTS_READY) ## Agents of eight frameworks against the gateway, and every block of docs/clients.md
+	.tools/clients/bin/python -m pytest tests/acceptance/clients -q -W default
 
 .PHONY: engine
 engine: $(PYTHON_READY) ## A real vLLM with a small model, bare and behind the gateway (ENGINE=command that starts one, FORM=short)
@@ -142,7 +147,7 @@ protos: $(PYTHON_READY) ## Generate the code of the protos, the pages of setting
 
 .PHONY: clean
 clean: ## Remove what was installed and every cache
-	rm -rf .tools .venv tests/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* fuzz/corpus
+	rm -rf .tools .venv tests/node/node_modules tests/acceptance/clients/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* fuzz/corpus
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PYTHON_READY): $(MANIFESTS) scripts/setup.sh
@@ -153,4 +158,11 @@ $(PYTHON_READY): $(MANIFESTS) scripts/setup.sh
 $(NODE_READY): tests/node/package.json tests/node/package-lock.json $(PYTHON_READY)
 	@echo 'setup: installing the Node packages into tests/node/'
 	@cd tests/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	@touch $@
+
+# the frameworks have an environment of their own, so that setting up needs none of them
+$(CLIENTS_READY): tests/acceptance/clients/package.json tests/acceptance/clients/package-lock.json $(PYTHON_READY)
+	@echo 'clients: installing the frameworks into .tools/clients/ and tests/acceptance/clients/'
+	@UV_PROJECT_ENVIRONMENT=.tools/clients $(UV) sync --frozen --quiet --all-packages --group clients --python $(BIN)/python
+	@cd tests/acceptance/clients && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 
@@ -12,6 +13,7 @@ from tests.support.sources import ROOT
 MANIFESTS = sorted(
     [ROOT / "pyproject.toml", *ROOT.glob("libs/*/pyproject.toml"), *ROOT.glob("services/*/pyproject.toml")]
 )
+NODE_MANIFESTS = [ROOT / "tests" / "node" / "package.json", ROOT / "tests" / "acceptance" / "clients" / "package.json"]
 DECISION = (ROOT / "docs" / "decisions" / "001-dependencies.md").read_text()
 
 
@@ -32,8 +34,26 @@ def test_dependency_has_its_reason(name: str) -> None:
 
 def test_decision_explains_no_dependency_that_is_gone() -> None:
     named = set(re.findall(r"^\| `([^`]+)`", DECISION, re.MULTILINE))
-    node = {"openai (Node)", "@bufbuild/buf", "uv"}
-    assert named - declared() - node == set()
+    assert named - declared() - {"openai (Node)", "uv"} - node_packages() == set()
+
+
+def node_packages() -> set[str]:
+    """Return the name of every package that a manifest for Node asks for."""
+    manifests = [json.loads(path.read_text()) for path in NODE_MANIFESTS]
+    return {name for one in manifests for key in ("dependencies", "devDependencies") for name in one.get(key, {})}
+
+
+@pytest.mark.parametrize("name", sorted(node_packages() - {"openai"}))
+def test_node_package_has_its_reason(name: str) -> None:
+    assert f"`{name}`" in DECISION
+
+
+def test_the_locks_name_no_registry_but_the_public_ones() -> None:
+    locks = [ROOT / "uv.lock", *(path.with_name("package-lock.json") for path in NODE_MANIFESTS)]
+    hosts = {host for lock in locks for host in re.findall(r'"https?://([^/"]+)', lock.read_text())}
+    public = {"pypi.org", "files.pythonhosted.org", "registry.npmjs.org"}
+    # who asks for money, in the lock of Node
+    assert hosts - public <= {"github.com", "opencollective.com"}
 
 
 def test_every_target_that_is_a_command_is_explained_in_the_help() -> None:

@@ -10,20 +10,22 @@ from pathlib import Path
 NODE_PROJECT = Path(__file__).resolve().parents[1] / "node"
 
 
-def node_binary() -> Path:
-    """Return Node's executable; raise `FileNotFoundError` where `make setup` has not run."""
+def node_binary(project: Path = NODE_PROJECT) -> Path:
+    """Return Node's executable; raise `FileNotFoundError` where it or the project's packages are not installed."""
     binary = Path(sys.prefix) / "bin" / "node"
-    if not binary.exists() or not (NODE_PROJECT / "node_modules" / "openai").is_dir():
-        raise FileNotFoundError(f"{binary} or the packages of {NODE_PROJECT} are missing: run `make setup`")
+    if not binary.exists() or not (project / "node_modules" / "openai").is_dir():
+        raise FileNotFoundError(
+            f"{binary} or the packages of {project} are missing: run `make setup` or `make clients`"
+        )
     return binary
 
 
-async def run_node(*arguments: str, timeout_s: float = 60, **environment: str) -> str:
-    """Run Node in the project's folder and return its output; an exit other than 0 raises with what it wrote."""
+async def run_node(*arguments: str, project: Path = NODE_PROJECT, timeout_s: float = 60, **environment: str) -> str:
+    """Run Node in a project's folder and return its output; an exit other than 0 raises with what it wrote."""
     process = await asyncio.create_subprocess_exec(
-        str(node_binary()),
+        str(node_binary(project)),
         *arguments,
-        cwd=NODE_PROJECT,
+        cwd=project,
         env={"PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}", **environment},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
