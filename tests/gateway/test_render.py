@@ -66,7 +66,9 @@ def test_choice_0_opens_before_any_other() -> None:
 
 
 def test_an_empty_answer_still_opens_and_finishes() -> None:
-    assert parse_events(chunks().finish(0, "stop", None, {"priority": 1}).decode()) == [
+    assert parse_events(
+        chunks().finish(0, "stop", Answer(finish_reason="stop", strategy=Strategy.NATIVE), {"priority": 1}).decode()
+    ) == [
         {
             "id": ME.id,
             "object": "chat.completion.chunk",

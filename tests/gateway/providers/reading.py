@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from msgspec.structs import replace
 from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
+from toolgate_core.merging import FieldMerger
 from toolgate_gateway.providers import UpstreamConfig, create_provider
 from toolgate_gateway.providers.base import ModelAnswer, Provider
 
@@ -38,6 +40,11 @@ async def read_pieces(answer: ModelAnswer) -> tuple[list[Piece], UpstreamFailure
             return pieces, None
 
 
+def counted(piece: Piece) -> Piece:
+    """A piece whose usage is its numbers alone."""
+    return replace(piece, usage=None if piece.usage is None else replace(piece.usage, told={}))
+
+
 def joined(pieces: list[Piece]) -> Piece:
     """The pieces as one: calls by index, each with its arguments in one."""
     calls: dict[int, CallDelta] = {}
@@ -46,15 +53,27 @@ def joined(pieces: list[Piece]) -> Piece:
             known = calls.get(delta.index, CallDelta(delta.index))
             assert known == CallDelta(delta.index) or (delta.id is None and delta.name is None)
             calls[delta.index] = CallDelta(
-                delta.index, known.id or delta.id, known.name or delta.name, known.arguments + delta.arguments
+                delta.index,
+                known.id or delta.id,
+                known.name or delta.name,
+                known.arguments + delta.arguments,
+                {**known.fields, **delta.fields},
             )
+    fields = FieldMerger()
+    for piece in pieces:
+        fields.add(piece.fields)
+    last = counted(pieces[-1]) if pieces else Piece()
     return Piece(
         text="".join(piece.text for piece in pieces),
         reasoning="".join(piece.reasoning for piece in pieces),
         calls=tuple(calls.values()),
         logprobs=tuple(entry for piece in pieces for entry in piece.logprobs),
-        finish=pieces[-1].finish if pieces else None,
-        usage=pieces[-1].usage if pieces else None,
+        refusal="".join(piece.refusal for piece in pieces),
+        fields=fields.take(),
+        choice_fields=last.choice_fields,
+        answer_fields=last.answer_fields,
+        finish=last.finish,
+        usage=last.usage,
     )
 
 

@@ -135,6 +135,119 @@ CALLS = {
         ],
         (CallDelta(0, None, "get_weather", '{"city":"Oslo"}'),),
     ),
+    "two whole calls at index 0 with empty ids": (
+        [call(0, "", "get_weather", '{"city":"Oslo"}'), call(0, "", "time_now", '{"zone":"UTC"}')],
+        (CallDelta(0, None, "get_weather", '{"city":"Oslo"}'), CallDelta(1, None, "time_now", '{"zone":"UTC"}')),
+    ),
+    "two whole calls of one tool at index 0 without ids": (
+        [call(0, None, "get_weather", '{"city":"Oslo"}'), call(0, None, "get_weather", '{"city":"Bergen"}')],
+        (CallDelta(0, None, "get_weather", '{"city":"Oslo"}'), CallDelta(1, None, "get_weather", '{"city":"Bergen"}')),
+    ),
+    "two calls of one tool at index 0 with one id, in pieces": (
+        [
+            call(0, "call_1", "get_weather", '{"city":'),
+            call(0, "call_1", "get_weather", '"Oslo"}'),
+            call(0, "call_1", "get_weather", ' {"city":'),
+            call(0, "call_1", "get_weather", '"Bergen"}'),
+        ],
+        (WEATHER, CallDelta(1, "call_1", "get_weather", ' {"city":"Bergen"}')),
+    ),
+    "three calls at index 0 in one chunk without ids": (
+        [
+            {
+                "tool_calls": [
+                    {"index": 0, "function": {"name": name, "arguments": arguments}}
+                    for name, arguments in (("f", '{"a":{}}'), ("f", '{"a":1}'), ("g", "{}"))
+                ]
+            }
+        ],
+        (CallDelta(0, None, "f", '{"a":{}}'), CallDelta(1, None, "f", '{"a":1}'), CallDelta(2, None, "g", "{}")),
+    ),
+    "all arguments again in the last chunk": (
+        [
+            call(0, "call_1", "get_weather", '{"city":'),
+            call(0, arguments='"Oslo"}'),
+            call(0, arguments='{"city":"Oslo"}'),
+        ],
+        (WEATHER,),
+    ),
+    "the whole call again in the last chunk": (
+        [
+            call(0, "call_1", "get_weather", '{"city":'),
+            call(0, arguments='"Oslo"}'),
+            call(0, "call_1", "get_weather", '{"city":"Oslo"}\n'),
+        ],
+        (WEATHER,),
+    ),
+    "the whole call twice at once": ([call(0, "call_1", "get_weather", '{"city":"Oslo"}')] * 2, (WEATHER,)),
+    "the same call with two ids is two": (
+        [call(0, "call_1", "get_weather", '{"city":"Oslo"}'), call(0, "call_2", "get_weather", '{"city":"Oslo"}')],
+        (WEATHER, CallDelta(1, "call_2", "get_weather", '{"city":"Oslo"}')),
+    ),
+    "an object in the arguments begins a delta": (
+        [
+            call(0, "call_1", "f", '{"a":[{"b":1}'),
+            call(0, arguments=","),
+            call(0, arguments='{"b":1}'),
+            call(0, arguments="]}"),
+        ],
+        (CallDelta(0, "call_1", "f", '{"a":[{"b":1},{"b":1}]}'),),
+    ),
+    "another index with every delta": (
+        [call(0, "call_1", "get_weather", ""), call(1, "call_1", None, '{"city":'), call(2, None, None, '"Oslo"}')],
+        (WEATHER,),
+    ),
+    "one call where a list belongs": (
+        [{"tool_calls": {"id": "call_1", "function": {"name": "get_weather", "arguments": '{"city":"Oslo"}'}}}],
+        (WEATHER,),
+    ),
+    "name and arguments beside the index": (
+        [{"tool_calls": [{"index": "0", "id": "call_1", "name": "get_weather", "arguments": '{"city":"Oslo"}'}]}],
+        (WEATHER,),
+    ),
+    "id is a number": (
+        [{"tool_calls": [{"index": 0.0, "id": 7, "function": {"name": "ping", "arguments": {}}}]}],
+        (CallDelta(0, "7", "ping", "{}"),),
+    ),
+    "fields of its own": (
+        [
+            {
+                "tool_calls": [
+                    {
+                        "index": 0,
+                        "id": "call_1",
+                        "function": {"name": "get_weather", "arguments": '{"city":"Oslo"}', "note": "n"},
+                        "extra_content": {"google": {"thought_signature": "AbC="}},
+                        "nothing": None,
+                    }
+                ]
+            }
+        ],
+        (
+            CallDelta(
+                0,
+                "call_1",
+                "get_weather",
+                '{"city":"Oslo"}',
+                {"extra_content": {"google": {"thought_signature": "AbC="}}, "function": {"note": "n"}},
+            ),
+        ),
+    ),
+    "fields that come late": (
+        [
+            call(0, "call_1", "get_weather", '{"city":"Oslo"}'),
+            {"tool_calls": [{"index": 0, "extra_content": {"google": {"thought_signature": "AbC="}}}]},
+        ],
+        (
+            CallDelta(
+                0,
+                "call_1",
+                "get_weather",
+                '{"city":"Oslo"}',
+                {"extra_content": {"google": {"thought_signature": "AbC="}}},
+            ),
+        ),
+    ),
     "big integer": (
         [call(0, "call_1", "f", {"n": 9007199254740993123})],
         (CallDelta(0, "call_1", "f", '{"n":9007199254740993123}'),),
@@ -194,7 +307,7 @@ TEXTS: dict[str, tuple[list[bytes], Piece]] = {
     ),
     "empty choices first": (
         [event(chunk() | {"choices": [], "prompt_filter_results": []}), event(TEXT), event(STOP)],
-        Piece(text="Hello", finish="stop"),
+        Piece(text="Hello", finish="stop", answer_fields={"prompt_filter_results": []}),
     ),
     "vLLM reasoning": (
         [event(chunk({"reasoning": "Hm"})), event(TEXT), event(STOP)],
@@ -241,6 +354,86 @@ TEXTS: dict[str, tuple[list[bytes], Piece]] = {
     "Mistral's length": ([event(TEXT), event(chunk({}, "model_length"))], Piece(text="Hello", finish="length")),
     "GLM's filter": ([event(chunk({}, "sensitive"))], Piece(finish="content_filter")),
     "refusal": ([event(chunk({"refusal": "I can't."})), event(STOP)], Piece(text="I can't.", finish="stop")),
+    "the word null with every chunk": (
+        [event(chunk({"content": "Hel"}, "null")), event(chunk({"content": "lo"}, "None")), event(STOP)],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "a reason with every chunk": (
+        [event(chunk({"content": "Hel"}, "stop")), event(chunk({"content": "lo"}, "stop"))],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "a reason that more follows": (
+        [event(chunk({"content": "Hel"}, "stop")), event(chunk({"content": "lo"})), event(chunk({}, "length"))],
+        Piece(text="Hello", finish="length"),
+    ),
+    "an empty delta after the reason": (
+        [event(TEXT), event(chunk({}, "length")), event(chunk({"role": "assistant", "content": ""}))],
+        Piece(text="Hello", finish="length"),
+    ),
+    "the whole message after its deltas": (
+        [
+            event(TEXT),
+            event({"choices": [{"index": 0, "message": {"content": "Hello"}, "finish_reason": "stop"}]}),
+        ],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "an empty error with every chunk": (
+        [event(TEXT | {"error": {}}), event(STOP | {"error": {"message": "", "code": None}})],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "usage that is no number": (
+        [event(TEXT), event(STOP | {"usage": {"prompt_tokens": 9.5, "completion_tokens": -4, "total_tokens": "x"}})],
+        Piece(text="Hello", finish="stop", usage=Usage(9, 0)),
+    ),
+    "usage beyond all bounds": (
+        [
+            event(TEXT),
+            event(STOP).replace(
+                b'"stop"}]', b'"stop"}],"usage":{"prompt_tokens":1%b,"completion_tokens":4}' % (b"0" * 400)
+            ),
+        ],
+        Piece(text="Hello", finish="stop", usage=Usage(0, 4)),
+    ),
+    "usage that is none": (
+        [event(TEXT), event(STOP | {"usage": [1]}), event(STOP | {"usage": "many"})],
+        Piece(text="Hello", finish="stop"),
+    ),
+    "fields of the message, the choice and the answer": (
+        [
+            event(chunk({"content": "Hel", "reasoning_details": [{"text": "a"}]}) | {"provider": "x"}),
+            event(chunk({"content": "lo", "reasoning_details": [{"text": "b"}], "annotations": None})),
+            event(
+                {
+                    "choices": [
+                        {
+                            "index": 0,
+                            "delta": {"annotations": [1]},
+                            "finish_reason": "stop",
+                            "stop_reason": 7,
+                            "odd": {},
+                        }
+                    ],
+                    "service_tier": "flex",
+                    "system_fingerprint": "fp",
+                    "obfuscation": "x",
+                }
+            ),
+        ],
+        Piece(
+            text="Hello",
+            fields={"reasoning_details": [{"text": "a"}, {"text": "b"}], "annotations": [1]},
+            choice_fields={"odd": {}, "stop_reason": 7},
+            answer_fields={"provider": "x", "service_tier": "flex", "system_fingerprint": "fp"},
+            finish="stop",
+        ),
+    ),
+    "logprobs and refusal of odd types": (
+        [
+            event({"choices": [{"delta": {"content": "Hello", "refusal": [1]}, "logprobs": {"content": "no"}}]}),
+            event(STOP),
+        ],
+        Piece(text="Hello", finish="stop"),
+    ),
     "comments, event names, ids": (
         [b": ping\n\n", b"event: message\nid: 7\nretry: 10\n" + event(TEXT), b":\n\n", event(STOP)],
         Piece(text="Hello", finish="stop"),

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
+from toolgate_core.limits import MAX_ANSWER_CHARS, MAX_CALLS, MAX_FIELDS_BYTES
 from toolgate_core.messages import Usage
+from toolgate_gateway.providers.joiner import ChunkJoiner
+from toolgate_gateway.providers.lenient import decode_answer
 
 from tests.gateway.providers.reading import QUESTION, ask, joined, read_pieces, talking
 from tests.gateway.providers.stream_cases import CALLS, FINISH, STOP, TEXT, TEXTS, TIME, USAGE_CHUNK, WEATHER, call
@@ -178,3 +181,68 @@ async def test_one_byte_a_read_gives_the_same_answer() -> None:
 async def test_a_server_that_answers_a_stream_whole_is_understood() -> None:
     assert await ask([answer(completion({"content": "Hello"}))]) == (Piece(text="Hello", finish="stop"), None)
     assert joined([]) == Piece()
+
+
+REASONED = [event(chunk({"content": "Hel"}, "stop")), event(chunk({"content": "lo"}, "stop"))]
+
+
+@pytest.mark.parametrize(("then", "kind"), [("cut", "cut"), ("hang", "timeout")])
+async def test_a_reason_with_every_chunk_does_not_say_that_the_answer_is_whole(then: str, kind: str) -> None:
+    piece, failure = await ask([stream(*REASONED, then=then, pause=True)], read_timeout_s=0.1)
+    assert (piece.text, piece.finish, failure and failure.kind) == ("Hello", None, kind)
+
+
+async def test_a_reason_with_the_only_chunk_is_believed() -> None:
+    reply = stream(event(chunk({"content": "Hello"}, "stop")), then="hang", pause=True)
+    assert await ask([reply], read_timeout_s=0.1) == (Piece(text="Hello", finish="stop"), None)
+
+
+@pytest.mark.parametrize("pause", [False, True], ids=["in one read", "read by read"])
+async def test_calls_without_end_are_a_failure(pause: bool) -> None:
+    calls = [event(chunk(call(index, f"call_{index}", "ping", "{}"))) for index in range(MAX_CALLS)]
+    piece, failure = await ask([stream(*calls, event(FINISH), pause=pause)])
+    assert (len(piece.calls), failure) == (MAX_CALLS, None)
+    one_more = event(chunk(call(MAX_CALLS, "call_x", "ping", "{}")))
+    _, failure = await ask([stream(*calls, one_more, event(FINISH), pause=pause)])
+    assert failure is not None
+    assert (failure.kind, failure.message) == ("error", f"The upstream's answer has more than {MAX_CALLS} calls.")
+
+
+async def test_six_thousand_calls_at_once_are_a_failure() -> None:
+    calls = [
+        {"index": index, "id": f"call_{index}", "function": {"name": "ping", "arguments": "{}"}}
+        for index in range(6000)
+    ]
+    for reply, streamed in (
+        (answer(completion({"tool_calls": calls}, "tool_calls")), False),
+        (stream(event(chunk({"tool_calls": calls}))), True),
+        (stream(*(event(chunk({"tool_calls": [each]})) for each in calls)), True),
+    ):
+        _, failure = await ask([reply], stream=streamed)
+        assert failure is not None
+        assert failure.message == f"The upstream's answer has more than {MAX_CALLS} calls."
+
+
+@pytest.mark.parametrize("key", ["content", "reasoning", "arguments"])
+def test_text_without_end_is_too_much(key: str) -> None:
+    joiner = ChunkJoiner()
+    text = "x" * (MAX_ANSWER_CHARS // 4)
+    delta = call(0, "call_1", "f", text) if key == "arguments" else {key: text}
+    body = decode_answer(json.dumps(chunk(delta)).encode())
+    assert body is not None
+    for _ in range(3):
+        joiner.add(body)
+        joiner.take()
+    assert joiner.excess == ""
+    joiner.add(body)
+    joiner.add(body)
+    assert joiner.excess == f"The upstream's answer has more than {MAX_ANSWER_CHARS} characters."
+
+
+def test_fields_without_end_are_too_much() -> None:
+    joiner = ChunkJoiner()
+    body = decode_answer(json.dumps(chunk({"images": ["x" * (MAX_FIELDS_BYTES // 2)]})).encode())
+    assert body is not None
+    joiner.add(body)
+    joiner.add(body)
+    assert joiner.excess.startswith(f"The upstream's answer has more than {MAX_FIELDS_BYTES} bytes of fields")

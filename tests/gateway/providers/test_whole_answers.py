@@ -7,7 +7,7 @@ import pytest
 from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
 from toolgate_core.messages import Usage
 
-from tests.gateway.providers.reading import QUESTION, ask, fail, read_pieces, talking
+from tests.gateway.providers.reading import QUESTION, ask, counted, fail, read_pieces, talking
 from tests.support.upstream import Reply, answer, chunk, completion, event, stream
 
 CALL = {"id": "call_1", "type": "function", "function": {"name": "ping", "arguments": '{"n":9007199254740993}'}}
@@ -95,7 +95,8 @@ async def test_an_answer_is_one_piece(case: str) -> None:
     async with talking([answer(body)]) as (provider, _):
         reply = await provider.call(QUESTION, stream=False, request_id="r")
         assert not isinstance(reply, UpstreamFailure)
-        assert await read_pieces(reply) == ([expected], None)
+        pieces, failure = await read_pieces(reply)
+        assert ([counted(piece) for piece in pieces], failure) == ([expected], None)
         await reply.close()
 
 

@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from toolgate_core.jsontext import JsonObject
+
 
 class TextDelta(Struct, frozen=True):
     """Text meant for the user."""
@@ -24,11 +26,15 @@ class ReasoningDelta(Struct, frozen=True):
 
 
 class CallStart(Struct, frozen=True):
-    """A call has begun and its name is complete; `id` is the one that the text gives, if it gives one."""
+    """A call has begun and its name is complete; `id` is the one that the text gives, if it gives one.
+
+    `fields` are what an upstream says of a call beyond OpenAI's contract; a client sends them back in its history.
+    """
 
     index: int
     name: str
     id: str | None = None
+    fields: JsonObject = {}
 
 
 class ArgumentsDelta(Struct, frozen=True):
@@ -59,4 +65,20 @@ class Drop(Struct, frozen=True):
     raw: str
 
 
+class RefusalDelta(Struct, frozen=True):
+    """Text in which the model refuses, where the upstream tells it from other text."""
+
+    text: str
+
+
+class MessageFields(Struct, frozen=True):
+    """Fields of a message that nobody here knows; those of one message are merged by `merge_fields`."""
+
+    fields: JsonObject
+
+
 Event: TypeAlias = TextDelta | ReasoningDelta | CallStart | ArgumentsDelta | CallEnd | Drop
+"""What an extraction says."""
+
+AnswerEvent: TypeAlias = Event | RefusalDelta | MessageFields
+"""What an answer is made of: extracted, or told by the upstream."""

@@ -142,6 +142,9 @@ MAX_ANSWER_CHARS: Final = 32 * 1024 * 1024
 # Calls of one answer; official clients parse no more.
 MAX_CALLS: Final = 128
 
+# Bytes of fields in one message that are not OpenAI's and are passed on; enough for a few images.
+MAX_FIELDS_BYTES: Final = 16 * 1024 * 1024
+
 # Tokens that a usage may count; beyond it the number is an error of the upstream's.
 MAX_TOKEN_COUNT: Final = 2**53
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 
 from toolgate_core.errors import RequestError
-from toolgate_core.events import Event
+from toolgate_core.events import AnswerEvent
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder import Answer, Climb, Refusal
 from toolgate_core.messages import ChatRequest
@@ -24,6 +24,7 @@ from toolgate_gateway.render import (
     Chunks,
     Identity,
     Message,
+    answer_fields,
     completion,
     error_event,
     finish_reason,
@@ -83,7 +84,7 @@ class Climbing:
         messages = [Message() for _ in climbs]
 
         def driver(choice: int) -> Driver:
-            async def emit(events: tuple[Event, ...]) -> None:
+            async def emit(events: tuple[AnswerEvent, ...]) -> None:
                 messages[choice].add(events)
 
             return Driver(climbs[choice], errand, emit)
@@ -92,11 +93,18 @@ class Climbing:
         answers = _answers(results)
         self._record.answered(answers)
         choices = [self._choice(index, message, answers[index]) for index, message in enumerate(messages)]
-        body = completion(self._identity, choices, facts.serving_usage(answers), facts.field(climbs, answers))
+        body = completion(
+            self._identity,
+            choices,
+            facts.serving_usage(answers),
+            facts.field(climbs, answers),
+            answer_fields(answers),
+        )
         await self._exchange.respond(200, body, facts.headers(climbs))
 
     def _choice(self, index: int, message: Message, answer: Answer) -> JsonObject:
         return {
+            **answer.choice_fields,
             "index": index,
             "message": message.json(legacy=self._request.legacy_functions),
             "logprobs": logprobs_json(answer),
@@ -140,7 +148,7 @@ class Climbing:
         answers: dict[int, Answer] = {}
 
         async def run(choice: int) -> Answer | Refusal:
-            async def emit(events: tuple[Event, ...]) -> None:
+            async def emit(events: tuple[AnswerEvent, ...]) -> None:
                 data = chunks.events(choice, events)
                 if data:
                     self._record.first_token()
@@ -150,7 +158,7 @@ class Climbing:
             if isinstance(result, Answer):
                 answers[choice] = result
                 if len(answers) < len(climbs):
-                    await stream.write(chunks.finish(choice, self._finish(result), logprobs_json(result), None))
+                    await stream.write(chunks.finish(choice, self._finish(result), result, None))
             return result
 
         _answers(await _all([run(choice) for choice in range(len(climbs))]))
@@ -164,7 +172,7 @@ class Climbing:
         self._record.answered(ordered)
         told = facts.field(climbs, ordered)
         ended = answers[last]
-        final = chunks.finish(last, self._finish(ended), logprobs_json(ended), None if include_usage else told)
+        final = chunks.finish(last, self._finish(ended), ended, None if include_usage else told)
         if include_usage:
             final += chunks.usage(facts.serving_usage(ordered), told)
         return final + DONE

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Generator
 from time import perf_counter
 
 from msgspec import Struct
-from toolgate_core.events import Event
+from toolgate_core.events import AnswerEvent, Event
 from toolgate_core.ladder import Answer, Climb, DeadlineExceeded, Refusal
 from toolgate_core.ladder.effects import (
     CallModel,
@@ -35,7 +35,7 @@ from toolgate_gateway.models import Route
 from toolgate_gateway.providers.base import ModelAnswer
 from toolgate_gateway.upstreamcall import CANCELLED, UpstreamCall
 
-Emitter = Callable[[tuple[Event, ...]], Awaitable[None]]
+Emitter = Callable[[tuple[AnswerEvent, ...]], Awaitable[None]]
 
 
 class Errand(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder import Answer, Attempt, Climb
 from toolgate_core.messages import Usage
@@ -16,14 +17,24 @@ NO_LADDER: Headers = ((b"x-toolgate-priority", b"none"), (_ATTEMPTS, b"none"))
 
 
 def usage_json(usage: Usage) -> JsonObject:
-    """Return OpenAI's usage object."""
+    """Return OpenAI's usage object, with whatever else the upstream told in its own."""
+    told = usage.told
     return {
+        **told,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "prompt_tokens_details": {**_details(told, "prompt_tokens_details"), "cached_tokens": usage.cached_tokens},
+        "completion_tokens_details": {
+            **_details(told, "completion_tokens_details"),
+            "reasoning_tokens": usage.reasoning_tokens,
+        },
     }
+
+
+def _details(told: JsonObject, key: str) -> JsonObject:
+    details = told.get(key)
+    return details if isinstance(details, dict) else {}
 
 
 def serving_usage(answers: Sequence[Answer]) -> Usage | None:
@@ -70,7 +81,8 @@ def field(climbs: Sequence[Climb], answers: Sequence[Answer]) -> JsonObject:
         "strategy": highest,
         "attempts": [_attempt(attempt, i, len(climbs)) for i, climb in enumerate(climbs) for attempt in climb.attempts],
         "repairs": repairs,
-        "usage": usage_json(total) if total is not None else None,
+        # A sum has no details but those that can be added up.
+        "usage": usage_json(replace(total, told={})) if total is not None else None,
         "degraded": degraded,
     }
 

@@ -6,9 +6,18 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from msgspec import Struct
-from toolgate_core.events import ArgumentsDelta, CallStart, Event, ReasoningDelta, TextDelta
+from toolgate_core.events import (
+    AnswerEvent,
+    ArgumentsDelta,
+    CallStart,
+    MessageFields,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+)
 from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
 from toolgate_core.ladder import Answer
+from toolgate_core.merging import FieldMerger
 from toolgate_core.messages import ChatRequest, Usage
 
 from toolgate_gateway.facts import usage_json
@@ -46,9 +55,11 @@ class Message:
     def __init__(self) -> None:
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self._refusal: list[str] = []
+        self._fields = FieldMerger()
         self._calls: list[tuple[CallStart, list[str]]] = []
 
-    def add(self, events: Iterable[Event]) -> None:
+    def add(self, events: Iterable[AnswerEvent]) -> None:
         """Take what was emitted."""
         for event in events:
             match event:
@@ -56,6 +67,10 @@ class Message:
                     self._text.append(text)
                 case ReasoningDelta(text):
                     self._reasoning.append(text)
+                case RefusalDelta(text):
+                    self._refusal.append(text)
+                case MessageFields(fields):
+                    self._fields.add(fields)
                 case CallStart():
                     self._calls.append((event, []))
                 case ArgumentsDelta(index, json):
@@ -64,12 +79,13 @@ class Message:
                     pass
 
     def json(self, *, legacy: bool) -> JsonObject:
-        """Return the message; content is null only beside calls."""
-        text = "".join(self._text)
+        """Return the message; content is null only beside calls or a refusal. To be asked for once."""
+        text, refusal = "".join(self._text), "".join(self._refusal)
         message: JsonObject = {
+            **self._fields.take(),
             "role": "assistant",
-            "content": text if text or not self._calls else None,
-            "refusal": None,
+            "content": text if text or not (self._calls or refusal) else None,
+            "refusal": refusal or None,
         }
         reasoning = "".join(self._reasoning)
         if reasoning:
@@ -79,16 +95,38 @@ class Message:
             start, parts = self._calls[0]
             message["function_call"] = {"name": start.name, "arguments": "".join(parts)}
         elif self._calls:
-            message["tool_calls"] = [
-                {"id": start.id, "type": "function", "function": {"name": start.name, "arguments": "".join(parts)}}
-                for start, parts in self._calls
-            ]
+            message["tool_calls"] = [_whole_call(start, "".join(parts)) for start, parts in self._calls]
         return message
 
 
-def completion(identity: Identity, choices: Sequence[JsonObject], usage: Usage | None, toolgate: JsonObject) -> bytes:
-    """Return a whole answer's JSON text."""
+def _whole_call(start: CallStart, arguments: str) -> JsonObject:
+    function: JsonObject = {"name": start.name, "arguments": arguments}
+    if not start.fields:
+        return {"id": start.id, "type": "function", "function": function}
+    inner = start.fields.get("function")
+    if isinstance(inner, dict):
+        function = {**inner, **function}
+    return {**start.fields, "id": start.id, "type": "function", "function": function}
+
+
+def answer_fields(answers: Iterable[Answer]) -> JsonObject:
+    """Return what the upstream said of the whole answer beyond OpenAI's contract; the first choice's word counts."""
+    fields: JsonObject = {}
+    for answer in answers:
+        fields = {**answer.answer_fields, **fields}
+    return fields
+
+
+def completion(
+    identity: Identity,
+    choices: Sequence[JsonObject],
+    usage: Usage | None,
+    toolgate: JsonObject,
+    fields: JsonObject,
+) -> bytes:
+    """Return a whole answer's JSON text; `fields`: of `answer_fields`."""
     body: JsonObject = {
+        **fields,
         "id": identity.id,
         "object": "chat.completion",
         "created": identity.created,
@@ -114,7 +152,7 @@ class Chunks:
         self._opened = [False] * choices
         self._text_tail = f'}},"logprobs":null,"finish_reason":null}}]{self._usage}}}\n\n'
 
-    def events(self, choice: int, events: Sequence[Event]) -> bytes:
+    def events(self, choice: int, events: Sequence[AnswerEvent]) -> bytes:
         """Return the chunks of what one choice emitted at once; neighbours of the same kind share one."""
         deltas = list(self._deltas(events))
         if not deltas:
@@ -123,13 +161,14 @@ class Chunks:
         parts.extend(self._chunk(choice, delta) for delta in deltas)
         return "".join(parts).encode()
 
-    def finish(self, choice: int, reason: str, logprobs: JsonValue, toolgate: JsonObject | None) -> bytes:
-        """Return a choice's last chunk; `toolgate` goes with the last chunk of the stream."""
+    def finish(self, choice: int, reason: str, answer: Answer, toolgate: JsonObject | None) -> bytes:
+        """Return a choice's last chunk, with its logprobs and fields; `toolgate` goes with the stream's last chunk."""
         parts = self._open(choice, '""')
         tail = f',"toolgate":{encode_str(toolgate)}' if toolgate is not None else ""
         parts.append(
-            f'{self._head}{{"index":{choice},"delta":{{}},"logprobs":{encode_str(logprobs)}'
-            f',"finish_reason":"{reason}"}}]{self._usage}{tail}}}\n\n'
+            f'{self._head}{{"index":{choice},"delta":{{}},"logprobs":{encode_str(logprobs_json(answer))}'
+            f',"finish_reason":"{reason}"{_members(answer.choice_fields)}}}]{self._usage}'
+            f"{_members(answer.answer_fields)}{tail}}}\n\n"
         )
         return "".join(parts).encode()
 
@@ -151,9 +190,9 @@ class Chunks:
     def _chunk(self, choice: int, delta: str) -> str:
         return f'{self._head}{{"index":{choice},"delta":{{{delta}{self._text_tail}'
 
-    def _deltas(self, events: Sequence[Event]) -> Iterable[str]:
+    def _deltas(self, events: Sequence[AnswerEvent]) -> Iterable[str]:
         run: list[str] = []
-        kind: type[Event] | None = None
+        kind: type[AnswerEvent] | None = None
         call = 0
         for event in events:
             if run and (type(event) is not kind or (isinstance(event, ArgumentsDelta) and event.index != call)):
@@ -161,8 +200,10 @@ class Chunks:
                 run = []
             kind = type(event)
             match event:
-                case TextDelta(text) | ReasoningDelta(text):
+                case TextDelta(text) | ReasoningDelta(text) | RefusalDelta(text):
                     run.append(text)
+                case MessageFields(fields):
+                    yield encode_str(fields)[1:-1]
                 case ArgumentsDelta(index, json):
                     call = index
                     run.append(json)
@@ -173,12 +214,14 @@ class Chunks:
         if run:
             yield self._joined(kind, call, "".join(run))
 
-    def _joined(self, kind: type[Event] | None, call: int, text: str) -> str:
+    def _joined(self, kind: type[AnswerEvent] | None, call: int, text: str) -> str:
         quoted = encode_str(text)
         if kind is TextDelta:
             return f'"content":{quoted}'
         if kind is ReasoningDelta:
             return f'"reasoning":{quoted},"reasoning_content":{quoted}'
+        if kind is RefusalDelta:
+            return f'"refusal":{quoted}'
         if self._legacy:
             return f'"function_call":{{"arguments":{quoted}}}'
         return f'"tool_calls":[{{"index":{call},"function":{{"arguments":{quoted}}}}}]'
@@ -187,10 +230,17 @@ class Chunks:
         name = encode_str(start.name)
         if self._legacy:
             return f'"function_call":{{"name":{name},"arguments":""}}'
+        outer, inner = dict(start.fields), start.fields.get("function")
+        outer.pop("function", None)
         return (
-            f'"tool_calls":[{{"index":{start.index},"id":{encode_str(start.id)},"type":"function"'
-            f',"function":{{"name":{name},"arguments":""}}}}]'
+            f'"tool_calls":[{{"index":{start.index},"id":{encode_str(start.id)},"type":"function","function":{{"name":{name}'
+            f',"arguments":""{_members(inner if isinstance(inner, dict) else {})}}}{_members(outer)}}}]'
         )
+
+
+def _members(fields: JsonObject) -> str:
+    """Return fields as further members of an object."""
+    return f",{encode_str(fields)[1:-1]}" if fields else ""
 
 
 def error_event(body: bytes, told: JsonObject | None = None) -> bytes:

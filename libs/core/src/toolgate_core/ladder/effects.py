@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from toolgate_core.events import Event
+from toolgate_core.events import AnswerEvent, Event
 from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.messages import ChatRequest, Usage
@@ -83,27 +83,36 @@ class Extract(Struct, frozen=True, kw_only=True):
 class Emit(Struct, frozen=True):
     """Send events to the client, now. Indexes of calls are dense from 0 and `CallStart.id` is set. Reply: None."""
 
-    events: tuple[Event, ...]
+    events: tuple[AnswerEvent, ...]
 
 
 class CallDelta(Struct, frozen=True):
-    """A piece of a native call as a provider read it; `id` and `name` are set in a call's first piece (if at all)."""
+    """A piece of a native call as a provider read it; `id` and `name` are set in a call's first piece (if at all).
+
+    `fields` are new ones that nobody here knows, as of `CallStart`.
+    """
 
     index: int
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+    fields: JsonObject = {}
 
 
 class Piece(Struct, frozen=True, kw_only=True):
     """What one read of an upstream's answer brought, joined. The last piece, and only it, has `finish`.
 
     A whole (not streamed) answer is one piece. `usage` comes with the last piece where the upstream tells it.
-    `logprobs`: the entries of `choices[].logprobs.content`.
+    `logprobs`: the entries of `choices[].logprobs.content`. `fields`: new fields of the message that nobody here knows;
+    `choice_fields` and `answer_fields`, those of the choice and of the answer around it, come with the last piece.
     """
 
     text: str = ""
     reasoning: str = ""
+    refusal: str = ""
+    fields: JsonObject = {}
+    choice_fields: JsonObject = {}
+    answer_fields: JsonObject = {}
     calls: tuple[CallDelta, ...] = ()
     logprobs: tuple[JsonObject, ...] = ()
     finish: FinishReason | None = None

@@ -59,7 +59,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     """A climb that ended well: all of the answer has been emitted.
 
     `usage` is the serving attempt's, `total_usage` the sum of all attempts'. `strategy` is the one that served.
-    `degraded`: the text is the best there was, no attempt was good.
+    `degraded`: the text is the best there was, no attempt was good. `choice_fields` and `answer_fields`: what the
+    upstream says beyond OpenAI's contract.
     """
 
     finish_reason: FinishReason
@@ -69,6 +70,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     degraded: bool = False
     repairs: tuple[str, ...] = ()
     logprobs: tuple[JsonObject, ...] = ()
+    choice_fields: JsonObject = {}
+    answer_fields: JsonObject = {}
 
 
 class Refusal(Struct, frozen=True, kw_only=True):

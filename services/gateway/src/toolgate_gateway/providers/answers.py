@@ -14,8 +14,9 @@ from toolgate_core.limits import MAX_ANSWER_BYTES, MAX_STREAM_BYTES
 from toolgate_gateway.providers.base import UpstreamCutError
 from toolgate_gateway.providers.failures import FailureTable
 from toolgate_gateway.providers.joiner import ChunkJoiner
+from toolgate_gateway.providers.lenient import decode_answer
 from toolgate_gateway.providers.response import ResponseBody, forwarded_headers
-from toolgate_gateway.providers.wire import AnswerBody, decode_answer, decode_burst
+from toolgate_gateway.providers.wire import AnswerBody, decode_burst
 from toolgate_gateway.sse_reader import SseReader, SseTooLongError
 
 USAGE_WAIT_S = 2.0
@@ -60,17 +61,19 @@ class StreamedAnswer:
             return
         burst = decode_burst(events[:-1]) if len(events) > 1 else []
         done = self._joiner.add_texts(burst) if burst else 0
+        if self._joiner.excess:
+            self._ending = self._failures.plain("error", self._joiner.excess)
+            return
         for place, data in enumerate(events[done:], done):
             self._take(data, burst[place] if place < len(burst) else decode_answer(data), last=not part)
             if self._ending is not None:
                 return
         if not part:
-            self._ending = self._conclude(
-                self._failures.plain("cut", "The upstream ended its answer without a finish reason.")
-            )
+            problem = self._failures.plain("cut", "The upstream ended its answer without a finish reason.")
+            self._ending = self._conclude(problem, clean=True)
 
     async def _next(self) -> bytes | UpstreamFailure:
-        if self._joiner.finish is None:
+        if self._joiner.finish is None or not self._joiner.ends_plainly:
             return await self._body.read()
         try:
             async with asyncio.timeout(USAGE_WAIT_S):
@@ -91,10 +94,19 @@ class StreamedAnswer:
             self._joiner.add(answer)
             if self._joiner.trailed or self._joiner.broken:
                 self._ending = self._conclude(None)
+            elif self._joiner.excess:
+                self._ending = self._failures.plain("error", self._joiner.excess)
 
-    def _conclude(self, problem: UpstreamFailure | None) -> UpstreamFailure | Literal["complete"]:
-        """Say how the answer ended; a problem after the finish reason is none."""
-        if problem is not None and self._joiner.finish is None and self._joiner.broken is None:
+    def _conclude(
+        self, problem: UpstreamFailure | None, *, clean: bool = False
+    ) -> UpstreamFailure | Literal["complete"]:
+        """Say how the answer ended; a problem after a finish reason is none. `clean`: the server ended the response.
+
+        Where the server gives a reason with every chunk, the last one does not say that the answer is whole.
+        """
+        joiner = self._joiner
+        ended = joiner.finish is not None and (clean or not joiner.belied)
+        if problem is not None and not ended and joiner.broken is None:
             return problem
         return _broken(self._joiner, self._failures) or "complete"
 
@@ -193,6 +205,8 @@ def _numbered(answer: AnswerBody) -> AnswerBody:
 
 def _broken(joiner: ChunkJoiner, failures: FailureTable) -> UpstreamFailure | None:
     """Return the failure of an answer that ended, but not with an answer."""
+    if joiner.excess:
+        return failures.plain("error", joiner.excess)
     if joiner.broken is not None:
         return failures.plain("cut", "The upstream broke its answer off.")
     if not joiner.began and joiner.finish is None:

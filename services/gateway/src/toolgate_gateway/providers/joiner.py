@@ -6,54 +6,44 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import cast
 
-from toolgate_core.jsontext import JsonObject, encode_str
-from toolgate_core.ladder.effects import CallDelta, Piece
+from toolgate_core.jsontext import JsonObject, encode, encode_str
+from toolgate_core.ladder.effects import Piece
+from toolgate_core.limits import MAX_ANSWER_CHARS, MAX_CALLS, MAX_FIELDS_BYTES
+from toolgate_core.merging import FieldMerger
 from toolgate_core.messages import Usage
 from toolgate_core.vocabulary import FinishReason
 
+from toolgate_gateway.providers.calls import CallJoiner
+from toolgate_gateway.providers.finish import ending
+from toolgate_gateway.providers.lenient import usage_of
 from toolgate_gateway.providers.wire import (
     AnswerBody,
     CallBody,
     ChoiceBody,
     MessageBody,
     content_text,
-    finish_reason,
     reasoning_text,
 )
 
-_others = attrgetter("reasoning", "reasoning_content", "function_call", "refusal")
-_NO_OTHERS = (None, None, None, None)
-
-
-class _OpenCall:
-    """A call as far as it is known, and what of it has not been handed on."""
-
-    __slots__ = ("arguments", "id", "index", "key", "name", "started")
-
-    def __init__(self, index: int, key: int | None) -> None:
-        self.index = index
-        self.key = key
-        self.id: str | None = None
-        self.name = ""
-        self.started = False
-        self.arguments: list[str] = []
-
-    def take(self) -> CallDelta | None:
-        """Hand on what is new; the first time with id and name."""
-        arguments = "".join(self.arguments)
-        self.arguments.clear()
-        if not self.started:
-            self.started = True
-            return CallDelta(self.index, self.id, self.name or None, arguments)
-        return CallDelta(self.index, None, None, arguments) if arguments else None
+_choice_others = attrgetter("finish_reason", "logprobs", "stop_reason", "token_ids")
+_NO_CHOICE_OTHERS = (None, None, None, None)
+_stamp = attrgetter("service_tier", "system_fingerprint")
+_message_others = attrgetter("reasoning", "reasoning_content", "function_call", "refusal")
+_NO_MESSAGE_OTHERS = (None, None, None, None)
 
 
 class ChunkJoiner:
     """Collects chunks; `take` returns what they brought since the last time.
 
-    Repairs, so that nobody behind it must know of them: repeated ids and names, names split over chunks, several calls
-    under one index, gaps in indexes and missing ones, calls in legacy form, usage on every chunk (the last one counts).
-    A call's first delta is held back until its name is certain: until arguments, another call or the end.
+    Repairs, so that nobody behind it must know of them: what `CallJoiner` does for calls, calls in legacy form, usage
+    on every chunk (the last one counts), a finish reason on chunks that others follow.
+
+    Attributes:
+        finish: the reason why the answer ended; None again when more of the answer follows it.
+        broken: the server's own word, where it says that the answer was not finished.
+        belied: more of the answer followed a finish reason.
+        trailed: a chunk with usage alone has come after the finish reason: nothing follows it.
+        excess: what there is too much of, as a sentence; empty where all is within bounds.
     """
 
     def __init__(self) -> None:
@@ -61,24 +51,41 @@ class ChunkJoiner:
         self.broken: str | None = None
         self.usage: Usage | None = None
         self.began = False
-        self.trailed = False  # a chunk with usage alone has come after the finish reason: nothing follows it
+        self.trailed = False
+        self.excess = ""
+        self._told: FinishReason | None = None
+        self._unreasoned = False
+        self.belied = False
+        self._streamed = False
+        self._chars = 0
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self._refusal: list[str] = []
         self._logprobs: list[JsonObject] = []
-        self._calls: list[_OpenCall] = []
-        self._changed: list[_OpenCall] = []
+        self._calls = CallJoiner()
+        self._fields = FieldMerger()
+        self._field_bytes = 0
+        self._choice_fields: JsonObject = {}
+        self._answer_fields: JsonObject = {}
+        self._stamp: tuple[object, object] = (None, None)
+
+    @property
+    def ends_plainly(self) -> bool:
+        """Whether a finish reason may be taken for the end though the stream goes on."""
+        return self._unreasoned and not self.belied
 
     @property
     def has_news(self) -> bool:
         """Whether `take` would return anything but an empty piece."""
-        if self._text or self._reasoning or self._logprobs:
+        if self._text or self._reasoning or self._logprobs or self._refusal or self._fields:
             return True
-        return any(self._is_certain(call) for call in self._changed)
+        return self._calls.has_news
 
     def add(self, chunk: AnswerBody) -> None:
         """Take in one chunk."""
         if chunk.usage is not None:
-            self.usage = chunk.usage.usage()
+            self.usage = usage_of(chunk.usage) or self.usage
+        self._add_answer_fields(chunk)
         if not chunk.choices:
             self.trailed = self.finish is not None and chunk.usage is not None
             return
@@ -91,6 +98,16 @@ class ChunkJoiner:
 
         In a burst nearly all chunks are, and this is the work per chunk.
         """
+        if self.finish is not None:
+            return 0
+        before = len(self._text)
+        taken = self._add_plain(chunks)
+        if len(self._text) > before:
+            self._count(sum(map(len, self._text[before:])))
+            self._unreasoned = self._streamed = True
+        return taken
+
+    def _add_plain(self, chunks: Sequence[AnswerBody]) -> int:
         texts = self._text
         for count, chunk in enumerate(chunks):
             choices = chunk.choices
@@ -98,10 +115,12 @@ class ChunkJoiner:
                 return count
             choice = choices[0]
             body = choice.delta
-            if body is None or choice.index or choice.finish_reason or choice.logprobs is not None:
+            if body is None or choice.index or _choice_others(choice) != _NO_CHOICE_OTHERS:
                 return count
             content = body.content
-            if isinstance(content, list) or body.tool_calls or _others(body) != _NO_OTHERS:
+            if isinstance(content, list) or body.tool_calls or _message_others(body) != _NO_MESSAGE_OTHERS:
+                return count
+            if _stamp(chunk) != self._stamp:
                 return count
             if content:
                 texts.append(content)
@@ -110,95 +129,108 @@ class ChunkJoiner:
 
     def take(self, *, final: bool = False) -> Piece:
         """Return what is new; with `final`, the last piece, which has `finish` and `usage`."""
-        ready = [call for call in self._changed if final or self._is_certain(call)]
-        self._changed = [call for call in self._changed if call not in ready]
-        deltas = [delta for call in ready if (delta := call.take()) is not None]
         piece = Piece(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
-            calls=tuple(deltas),
+            refusal="".join(self._refusal),
+            calls=self._calls.take(final=final),
             logprobs=tuple(self._logprobs),
+            fields=self._fields.take() if self._fields else {},
             finish=self._final_reason() if final else None,
             usage=self.usage if final else None,
+            choice_fields=self._choice_fields if final else {},
+            answer_fields=self._answer_fields if final else {},
         )
         self._text.clear()
         self._reasoning.clear()
+        self._refusal.clear()
         self._logprobs.clear()
         return piece
 
     def _final_reason(self) -> FinishReason:
-        """The reason as told; `[DONE]` without one means that the model stopped by itself."""
-        return self.finish or ("tool_calls" if self._calls else "stop")
+        """The reason as told last; `[DONE]` without one means that the model stopped by itself."""
+        return self.finish or self._told or ("tool_calls" if self._calls else "stop")
 
-    def _is_certain(self, call: _OpenCall) -> bool:
-        return call.started or bool(call.arguments) or call is not self._calls[-1]
+    def _count(self, chars: int) -> None:
+        self._chars += chars
+        if self._chars > MAX_ANSWER_CHARS:
+            self.excess = f"The upstream's answer has more than {MAX_ANSWER_CHARS} characters."
+
+    def _add_answer_fields(self, chunk: AnswerBody) -> None:
+        if chunk.fields:
+            self._answer_fields.update(cast("JsonObject", chunk.fields))
+        if (stamp := _stamp(chunk)) != self._stamp:
+            self._stamp = stamp
+            for key in ("service_tier", "system_fingerprint"):
+                if (value := getattr(chunk, key)) is not None:
+                    self._answer_fields[key] = value
 
     def _add_choice(self, choice: ChoiceBody) -> None:
         self.began = True
-        body = choice.delta or choice.message
-        if body is not None:
-            self._add_body(body)
-        if choice.logprobs is not None and choice.logprobs.content:
-            self._logprobs.extend(cast("list[JsonObject]", choice.logprobs.content))
-        if choice.finish_reason:
-            self.finish = finish_reason(choice.finish_reason)
-            if self.finish is None:
-                self.broken = choice.finish_reason
+        body = choice.delta
+        if body is None and not self._streamed:
+            body = choice.message  # after deltas it repeats them
+        if body is not None and self._add_body(body):
+            self.belied = self.belied or self.finish is not None
+            self.finish, self._streamed = None, True
+            self._unreasoned = self._unreasoned or ending(choice.finish_reason) is None
+        self._add_choice_fields(choice)
+        reason = ending(choice.finish_reason)
+        if reason == "broken":
+            self.broken = str(choice.finish_reason)
+        elif reason is not None:
+            self.finish = self._told = reason
 
-    def _add_body(self, body: MessageBody) -> None:
+    def _add_choice_fields(self, choice: ChoiceBody) -> None:
+        logprobs = choice.logprobs
+        if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
+            self._logprobs.extend(entry for entry in logprobs["content"] if isinstance(entry, dict))
+        if choice.fields:
+            self._choice_fields.update(cast("JsonObject", choice.fields))
+        for key in ("stop_reason", "token_ids"):
+            if (value := getattr(choice, key)) is not None:
+                self._choice_fields[key] = value
+
+    def _add_body(self, body: MessageBody) -> bool:
+        """Take in a message, or a delta of one; whether it brought anything."""
+        before = self._chars
         content = body.content
         if content:
-            self._text.append(content if isinstance(content, str) else content_text(content))
-        elif body.refusal:
-            self._text.append(body.refusal)
+            self._add_text(self._text, content if isinstance(content, str) else content_text(content))
+        if isinstance(body.refusal, str):
+            self._add_text(self._text, body.refusal)
         if body.reasoning or body.reasoning_content or isinstance(content, list):
-            self._reasoning.append(reasoning_text(body))
-        if body.tool_calls:
-            for call in body.tool_calls:
-                self._add_call(call)
+            self._add_text(self._reasoning, reasoning_text(body))
+        for call in body.tool_calls or ():
+            self._add_call(call)
         if body.function_call is not None:
             self._add_call(CallBody(index=0, function=body.function_call))
+        if body.fields:
+            self._add_fields(cast("JsonObject", body.fields))
+        return self._chars > before
+
+    def _add_text(self, to: list[str], text: str) -> None:
+        if text:
+            to.append(text)
+            self._count(len(text))
 
     def _add_call(self, delta: CallBody) -> None:
         function = delta.function
         name = (function.name if function else None) or ""
-        arguments = function.arguments if function else None
-        call = self._open(delta.index, delta.id or None, name)
-        if call.id is None:
-            call.id = delta.id or None
-        if name and not call.started and not call.arguments and name != call.name:
-            call.name += name
-        if arguments:
-            call.arguments.append(
-                arguments if isinstance(arguments, str) else encode_str(cast("JsonObject", arguments))
+        told = function.arguments if function else None
+        arguments = told if isinstance(told, str) else encode_str(cast("JsonObject", told)) if told else ""
+        if isinstance(told, dict) and not told:
+            arguments = "{}"
+        self._calls.add(delta.index, delta.id or None, name, arguments, cast("JsonObject", delta.fields))
+        self._count(len(name) + len(arguments))
+        if len(self._calls) > MAX_CALLS:
+            self.excess = f"The upstream's answer has more than {MAX_CALLS} calls."
+
+    def _add_fields(self, fields: JsonObject) -> None:
+        self._field_bytes += len(encode(fields))
+        if self._field_bytes > MAX_FIELDS_BYTES:
+            self.excess = (
+                f"The upstream's answer has more than {MAX_FIELDS_BYTES} bytes of fields that are not OpenAI's."
             )
-        if call not in self._changed:
-            self._changed.append(call)
-
-    def _open(self, key: int | None, call_id: str | None, name: str) -> _OpenCall:
-        """Return the call that a delta belongs to, a new one if it begins one."""
-        if not name and self._calls and (key is None or self._calls[-1].key == key):
-            return self._calls[-1]
-        if key is None:
-            known = self._calls[-1] if self._calls else None
         else:
-            known = next((call for call in reversed(self._calls) if call.key == key), None)
-        if known is None or _begins_anew(known, key, call_id, name):
-            known = _OpenCall(len(self._calls), key)
-            self._calls.append(known)
-        return known
-
-
-def _begins_anew(known: _OpenCall, key: int | None, call_id: str | None, name: str) -> bool:
-    """Whether a delta that points to `known` is a further call.
-
-    Some servers give every call index 0, or none; a delta with a name and another id is such a call. (A new id alone
-    is not: old vLLM invents one for every delta.) Without ids, a name after the arguments have begun is one, unless the
-    index is told and the name is the same: then the server repeats it.
-    """
-    if not name or not known.name:
-        return False
-    if call_id is not None and known.id is not None:
-        return call_id != known.id
-    begun = known.started or bool(known.arguments)
-    return begun and (key is None or name != known.name)
+            self._fields.add(fields)

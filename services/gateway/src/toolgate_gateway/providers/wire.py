@@ -1,130 +1,120 @@
-"""OpenAI's chat wire format as upstreams really speak it: typed where it is read, lenient where servers differ."""
+"""OpenAI's chat wire format as upstreams really speak it: typed where it is read, lenient where servers differ.
+
+A body with fields that are not listed here does not decode; `lenient` reads it, into the subclasses that keep them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from typing import cast
+from types import MappingProxyType
+from typing import ClassVar, cast
 
 import msgspec
 from msgspec import Struct, field
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
-from toolgate_core.messages import Usage
-from toolgate_core.vocabulary import FinishReason
+
+NO_FIELDS: Mapping[str, object] = MappingProxyType({})
+_NO_CODES = (None, "", 0, "0", 200, "200")
 
 Content = str | list[object] | None
 """Text, or a list of content parts, which some servers send in answers too."""
 
 
-class FunctionBody(Struct):
+class FunctionBody(Struct, forbid_unknown_fields=True):
     """`function` of a call; `arguments` is an object where a server forgot to write it as text."""
 
     name: str | None = None
     arguments: str | dict[str, object] | None = None
 
 
-class CallBody(Struct):
-    """A call, or a delta of one."""
+class CallBody(Struct, forbid_unknown_fields=True):
+    """A call, or a delta of one. `fields`: those that nobody here knows; those of `function` stand in `function`."""
 
     index: int | None = None
     id: str | None = None
+    type: object = None
     function: FunctionBody | None = None
+    fields: ClassVar[Mapping[str, object]] = NO_FIELDS
 
 
-class MessageBody(Struct):
-    """`delta` of a chunk and `message` of a whole answer."""
+class MessageBody(Struct, forbid_unknown_fields=True):
+    """`delta` of a chunk and `message` of a whole answer. `fields`: those that nobody here knows."""
 
+    role: object = None
     content: Content = None
     reasoning: Content = None
     reasoning_content: Content = None
     tool_calls: list[CallBody] | None = None
     function_call: FunctionBody | None = None
-    refusal: str | None = None
+    refusal: object = None
+    fields: ClassVar[Mapping[str, object]] = NO_FIELDS
 
 
-class LogprobsBody(Struct):
-    """`logprobs` of a choice."""
+class ChoiceBody(Struct, forbid_unknown_fields=True):
+    """A choice of a chunk (`delta`) or of a whole answer (`message`). `fields`: those that nobody here knows.
 
-    content: list[dict[str, object]] | None = None
-
-
-class ChoiceBody(Struct):
-    """A choice of a chunk (`delta`) or of a whole answer (`message`)."""
+    `stop_reason` and `token_ids` are vLLM's: passed on like unknown ones, but cheap to read.
+    """
 
     index: int | None = None
     delta: MessageBody | None = None
     message: MessageBody | None = None
-    finish_reason: str | None = None
-    logprobs: LogprobsBody | None = None
+    finish_reason: object = None
+    logprobs: object = None
+    stop_reason: object = None
+    token_ids: object = None
+    fields: ClassVar[Mapping[str, object]] = NO_FIELDS
 
 
-class PromptDetails(Struct):
-    """`prompt_tokens_details`."""
+class AnswerBody(Struct, forbid_unknown_fields=True):
+    """A chunk or a whole answer; `error`, `detail`, `message` and `kind` (`object`) tell an error with status 200.
 
-    cached_tokens: int | None = None
+    `fields`: those that nobody here knows. `service_tier` and `system_fingerprint`, which OpenAI sends with every
+    chunk, are passed on like those. `obfuscation` is padding, which belongs to one connection.
+    """
 
-
-class CompletionDetails(Struct):
-    """`completion_tokens_details`."""
-
-    reasoning_tokens: int | None = None
-
-
-class UsageBody(Struct):
-    """`usage`."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: PromptDetails | None = None
-    completion_tokens_details: CompletionDetails | None = None
-
-    def usage(self) -> Usage:
-        """The tokens, zero where the upstream does not tell."""
-        prompt, completion = self.prompt_tokens_details, self.completion_tokens_details
-        return Usage(
-            self.prompt_tokens or 0,
-            self.completion_tokens or 0,
-            (prompt.cached_tokens or 0) if prompt else 0,
-            (completion.reasoning_tokens or 0) if completion else 0,
-        )
-
-
-class AnswerBody(Struct):
-    """A chunk or a whole answer; `error`, `detail`, `message` and `kind` (`object`) tell an error with status 200."""
-
+    id: object = None
+    kind: object = field(default=None, name="object")
+    created: object = None
+    model: object = None
     choices: list[ChoiceBody] | None = None
-    usage: UsageBody | None = None
+    usage: object = None
     error: object = None
-    kind: str | None = field(default=None, name="object")
     message: object = None
     detail: object = None
+    obfuscation: object = None
+    service_tier: object = None
+    system_fingerprint: object = None
+    fields: ClassVar[Mapping[str, object]] = NO_FIELDS
 
     @property
     def is_error(self) -> bool:
         """Whether this is an error object of one of the known forms."""
-        if self.error is not None:
-            return True
-        return not self.choices and (self.kind == "error" or self.message is not None or self.detail is not None)
+        if self.error is None and self.choices:
+            return False
+        return tells_error(
+            self.error, kind=self.kind, message=self.message, detail=self.detail, answered=bool(self.choices)
+        )
 
 
-_decoder = msgspec.json.Decoder(AnswerBody)
-_burst_decoder = msgspec.json.Decoder(list[AnswerBody])
+def tells_error(
+    error: object, *, kind: object = None, message: object = None, detail: object = None, answered: bool
+) -> bool:
+    """Whether an object with these fields is an error. `answered`: it holds an answer too.
 
-
-def decode_answer(data: bytes) -> AnswerBody | None:
-    """Return the answer or chunk, None for what is not JSON or has not this form.
-
-    A server that writes numbers as strings (or the like) takes the slow way, which converts them.
+    Beside an answer an error counts if it has a message or a code: some servers always send an empty one.
     """
-    try:
-        return _decoder.decode(data)
-    except msgspec.ValidationError:
-        pass
-    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
-        return None
-    try:
-        return msgspec.convert(msgspec.json.decode(data), AnswerBody, strict=False)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
-        return None
+    if isinstance(error, dict):
+        if error.get("message") or error.get("code") not in _NO_CODES:
+            return True
+        return bool(error) and not answered
+    if error:
+        return True
+    return not answered and (kind == "error" or bool(message) or bool(detail))
+
+
+answer_decoder = msgspec.json.Decoder(AnswerBody)
+_burst_decoder = msgspec.json.Decoder(list[AnswerBody])
 
 
 def decode_burst(chunks: Sequence[bytes]) -> list[AnswerBody]:
@@ -162,25 +152,6 @@ def _part_text(part: object, key: str) -> str:
 def reasoning_text(body: MessageBody) -> str:
     """Return the reasoning under whichever name the server gives it, once."""
     return content_text(body.reasoning) or content_text(body.reasoning_content) or thinking_text(body.content)
-
-
-_FINISH: dict[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "content_filter": "content_filter",
-    "function_call": "tool_calls",
-    "model_length": "length",  # Mistral
-    "max_tokens": "length",
-    "sensitive": "content_filter",  # GLM
-}
-_BROKEN = frozenset({"error", "network_error", "abort", "cancelled"})
-"""Reasons that say the answer was not finished: Mistral's and OpenRouter's, GLM's, vLLM's."""
-
-
-def finish_reason(raw: str) -> FinishReason | None:
-    """Return a finish reason in OpenAI's words, None for one that says that the answer broke off."""
-    return None if raw in _BROKEN else _FINISH.get(raw, "stop")
 
 
 def _without_nulls(value: dict[str, JsonValue], keep: str = "") -> JsonObject:

@@ -1,0 +1,193 @@
+"""The slow way to read an answer: whatever shape its fields have, and with those that nobody here knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+import msgspec
+from msgspec import field
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
+from toolgate_core.limits import MAX_TOKEN_COUNT
+from toolgate_core.messages import Usage
+
+from toolgate_gateway.providers.wire import (
+    AnswerBody,
+    CallBody,
+    ChoiceBody,
+    Content,
+    FunctionBody,
+    MessageBody,
+    answer_decoder,
+)
+
+_FUNCTION: Final = frozenset(("name", "arguments"))
+_CALL: Final = frozenset(("index", "id", "type", "function"))
+_MESSAGE: Final = frozenset(
+    ("role", "content", "reasoning", "reasoning_content", "tool_calls", "function_call", "refusal")
+)
+_CHOICE: Final = frozenset(("index", "delta", "message", "finish_reason", "logprobs", "stop_reason", "token_ids"))
+_ANSWER: Final = frozenset(
+    ("id", "object", "created", "model", "choices", "usage", "error", "message", "detail", "obfuscation")
+)
+_STAMP: Final = frozenset(("service_tier", "system_fingerprint"))
+_DIGITS: Final = 16
+
+
+class OddCall(CallBody):
+    """A call with unknown fields; those of its function stand in `function`."""
+
+    fields: dict[str, object] = field(default_factory=dict)  # type: ignore[misc]
+
+
+class OddMessage(MessageBody):
+    """A message with unknown fields."""
+
+    fields: dict[str, object] = field(default_factory=dict)  # type: ignore[misc]
+
+
+class OddChoice(ChoiceBody):
+    """A choice with unknown fields."""
+
+    fields: dict[str, object] = field(default_factory=dict)  # type: ignore[misc]
+
+
+class OddAnswer(AnswerBody):
+    """An answer with unknown fields."""
+
+    fields: dict[str, object] = field(default_factory=dict)  # type: ignore[misc]
+
+
+def decode_answer(data: bytes) -> AnswerBody | None:
+    """Return the answer or chunk, None for what is not JSON or has not this form.
+
+    A server that sends fields that nobody here knows, or numbers as text, takes the slow way.
+    """
+    try:
+        return answer_decoder.decode(data)
+    except msgspec.ValidationError:
+        pass
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+        return None
+    try:
+        return answer_of(decode(data))
+    except JsonTextError:
+        return None
+
+
+def answer_of(value: JsonValue) -> AnswerBody | None:
+    """Return a decoded answer or chunk; None for what has not that form."""
+    if not isinstance(value, dict):
+        return None
+    choices: list[ChoiceBody] | None = None
+    told = value.get("choices")
+    if told is not None:
+        if not isinstance(told, list) or not all(isinstance(choice, dict) for choice in told):
+            return None
+        choices = [_choice(cast("JsonObject", choice)) for choice in told]
+    return OddAnswer(
+        choices=choices,
+        usage=value.get("usage"),
+        error=value.get("error"),
+        kind=value.get("object"),
+        message=value.get("message"),
+        detail=value.get("detail"),
+        service_tier=value.get("service_tier"),
+        system_fingerprint=value.get("system_fingerprint"),
+        fields=_others(value, _ANSWER | _STAMP),
+    )
+
+
+def _choice(value: JsonObject) -> ChoiceBody:
+    delta, message = value.get("delta"), value.get("message")
+    return OddChoice(
+        index=_integer(value.get("index")),
+        delta=_message(delta) if isinstance(delta, dict) else None,
+        message=_message(message) if isinstance(message, dict) else None,
+        finish_reason=value.get("finish_reason"),
+        logprobs=value.get("logprobs"),
+        stop_reason=value.get("stop_reason"),
+        token_ids=value.get("token_ids"),
+        fields=_others(value, _CHOICE),
+    )
+
+
+def _message(value: JsonObject) -> MessageBody:
+    calls, function = value.get("tool_calls"), value.get("function_call")
+    if isinstance(calls, dict):  # one call where a list belongs
+        calls = [calls]
+    return OddMessage(
+        content=_content(value.get("content")),
+        reasoning=_content(value.get("reasoning")),
+        reasoning_content=_content(value.get("reasoning_content")),
+        tool_calls=[_call(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else None,
+        function_call=_function(function) if isinstance(function, dict) else None,
+        refusal=value.get("refusal"),
+        fields=_others(value, _MESSAGE),
+    )
+
+
+def _call(value: JsonObject) -> CallBody:
+    function = value.get("function")
+    if not isinstance(function, dict) and "name" in value:  # the function's fields beside the call's
+        function = {key: value[key] for key in _FUNCTION if key in value}
+        value = {key: item for key, item in value.items() if key not in _FUNCTION}
+    call_id = value.get("id")
+    fields = _others(value, _CALL)
+    if isinstance(function, dict) and (inner := _others(function, _FUNCTION)):
+        fields["function"] = inner
+    return OddCall(
+        index=_integer(value.get("index")),
+        id=call_id if isinstance(call_id, str) else None if call_id is None else str(call_id),
+        function=_function(function) if isinstance(function, dict) else None,
+        fields=fields,
+    )
+
+
+def _function(value: JsonObject) -> FunctionBody:
+    name, arguments = value.get("name"), value.get("arguments")
+    return FunctionBody(
+        name=name if isinstance(name, str) else None,
+        arguments=arguments if arguments is None or isinstance(arguments, str) else encode_str(arguments),
+    )
+
+
+def _content(value: JsonValue) -> Content:
+    if isinstance(value, dict):
+        return [value]
+    return cast("Content", value) if isinstance(value, str | list) else None
+
+
+def _others(value: JsonObject, known: frozenset[str]) -> dict[str, object]:
+    return {key: item for key, item in value.items() if key not in known and item is not None}
+
+
+def _integer(value: JsonValue) -> int | None:
+    if isinstance(value, str) and len(value) <= _DIGITS and value.isdecimal():
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def usage_of(told: object) -> Usage | None:
+    """Return the tokens that a usage object tells, zero where it does not; None where it is none."""
+    if not isinstance(told, Mapping):
+        return None
+    prompt, completion = told.get("prompt_tokens_details"), told.get("completion_tokens_details")
+    return Usage(
+        tokens(told.get("prompt_tokens")) or 0,
+        tokens(told.get("completion_tokens")) or 0,
+        tokens(prompt.get("cached_tokens")) or 0 if isinstance(prompt, Mapping) else 0,
+        tokens(completion.get("reasoning_tokens")) or 0 if isinstance(completion, Mapping) else 0,
+        cast("JsonObject", told),
+    )
+
+
+def tokens(value: object) -> int | None:
+    """Return a number of tokens; None for what can't be one. Some servers write fractions, or numbers as text."""
+    if isinstance(value, str) and len(value) <= _DIGITS and value.isdecimal():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_TOKEN_COUNT:
+        return None
+    return int(value)
