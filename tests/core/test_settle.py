@@ -121,7 +121,10 @@ def test_quotes_inside_a_string_are_escaped_where_only_one_reading_is_possible()
     assert settled('{"city": "the "big" one"}') == Settled(
         "get_weather", '{"city":"the \\"big\\" one"}', ("unescaped_quote",)
     )
-    assert isinstance(settled('{"city": "the "big", one"}'), Fault)
+    assert settled('{"city": "the "big", one"}') == Settled(
+        "get_weather", '{"city":"the \\"big\\", one"}', ("unescaped_quote",)
+    )
+    assert isinstance(settled('{"city": "the "big", "days": "one""}'), Fault)
 
 
 def test_objects_in_strings_can_not_add_up_to_a_deeper_one() -> None:

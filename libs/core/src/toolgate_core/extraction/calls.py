@@ -72,14 +72,18 @@ class Reading:
 
 
 class Call:
-    """One call on its way into the sink; arguments that come before the name wait for it."""
+    """One call on its way into the sink; arguments that come before the name wait for it.
 
-    __slots__ = ("_reading", "_repairs", "_written", "call_id", "name", "tool")
+    `tail` is the end of the arguments' text, which `end` writes: what follows may show that it is not the end.
+    """
+
+    __slots__ = ("_reading", "_repairs", "_written", "call_id", "name", "tail", "tool")
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._written = StringIO()
         self._repairs: list[str] = []
+        self.tail = ""
         self.name = ""
         self.call_id: str | None = None
         self.tool: Tool | None = None
@@ -125,6 +129,7 @@ class Call:
 
     def write_value(self, value: JsonValue) -> bool:
         """Write the rest of the arguments so that they say `value`; false where that can't be."""
+        self.tail = ""
         if value is None:
             value = {}
         if isinstance(value, str):
@@ -142,12 +147,18 @@ class Call:
         """Whether no piece has been written."""
         return not self._written.tell()
 
+    def hold(self, tail: str) -> None:
+        """Keep the end of the arguments' text back; raises `TooLargeError`."""
+        if len(tail) > MAX_ARGUMENTS - self._written.tell():
+            raise TooLargeError
+        self.tail = tail
+
     def repaired(self, *tags: str) -> None:
         """Note what was mended."""
         self._repairs.extend(tag for tag in tags if tag not in self._repairs)
 
     def end(self, *, complete: bool = True) -> None:
         """The call has ended; no arguments at all mean an empty object."""
-        if complete and self.empty:
-            self.write("{}")
+        if complete and (self.tail or self.empty):
+            self.write(self.tail or "{}")
         self._reading.sink.end(complete=complete, repairs=tuple(self._repairs))

@@ -48,7 +48,7 @@ class Decision:
         self._reading = reading
         self._cursor = reading.cursor
         self._grammar = grammar
-        self._body = Body(reading, grammar.envelope)
+        self._body = Body(reading, grammar.envelope, _EDGES)
         self._action = ""
         self._said: list[str] = []
         self._answered = False
@@ -62,7 +62,7 @@ class Decision:
             self._cursor.stop(tape)
         except TooLargeError:
             self._cursor.stop(tape)
-            return (yield from self._body.too_large(_EDGES))
+            return (yield from self._body.too_large())
         except BadBodyError:
             return self._mended((yield from mend(self._reading, tape, _EDGES)))
         return True
@@ -113,6 +113,8 @@ class Decision:
             if keep and scan.out:
                 self._say("".join(scan.out))
             scan.out.clear()
+            if scan.done and keep:
+                self._say(scan.tail())
             if scan.bad or (not scan.done and not (yield from cursor.more())):
                 raise BadBodyError
 

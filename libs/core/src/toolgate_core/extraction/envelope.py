@@ -19,7 +19,7 @@ from toolgate_core.dialects.base import EnvelopeGrammar
 from toolgate_core.extraction.calls import MAX_NAME, Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import BadBodyError, CutBodyError, JsonScan, TooLargeError, read_string
-from toolgate_core.extraction.mend import MAX_BODY, Mended, calls_in, mend, skip
+from toolgate_core.extraction.mend import MAX_BODY, Mended, calls_in, mend, skip, stands
 from toolgate_core.extraction.yamls import dedented, read_until, yaml_value
 from toolgate_core.jsontext import JsonValue
 
@@ -78,8 +78,8 @@ def read_envelopes(reading: Reading, grammar: EnvelopeGrammar) -> Steps[bool]:
         yield from cursor.space()
         yield from cursor.closes(mark.close)
         return True
-    body = Body(reading, grammar)
-    if not (yield from body.read_all(mark.edges)):
+    body = Body(reading, grammar, _BARE_EDGE if grammar.bare else mark.edges)
+    if not (yield from body.read_all()):
         return False
     yield from _close(reading, mark, "}],`" if fenced else "}],")
     return True
@@ -120,23 +120,24 @@ def _close(reading: Reading, mark: Marks, strays: str) -> Steps[None]:
 class Body:
     """The JSON of one block."""
 
-    def __init__(self, reading: Reading, grammar: EnvelopeGrammar) -> None:
+    def __init__(self, reading: Reading, grammar: EnvelopeGrammar, edges: regex.Pattern[str]) -> None:
         self._reading = reading
         self._cursor = reading.cursor
         self._grammar = grammar
+        self._edges = edges
         self.tape = StringIO()
         self.open: Call | None = None
         self.done = 0
         self._base = 0
 
-    def read_all(self, edges: regex.Pattern[str]) -> Steps[bool]:
+    def read_all(self) -> Steps[bool]:
         """Read the objects of a block, mended where needed; false where they are no calls."""
         self.tape = self._cursor.record()
         try:
             yield from self.values()
         except TooLargeError:
             self._cursor.stop(self.tape)
-            return (yield from self.too_large(edges))
+            return (yield from self.too_large())
         except CutBodyError:
             self._cursor.stop(self.tape)
             if self._grammar.bare:
@@ -146,7 +147,7 @@ class Body:
             if self._grammar.bare:
                 self._cursor.stop(self.tape)
                 return (yield from self._bare())
-            return self.mended((yield from mend(self._reading, self.tape, edges)))
+            return self.mended((yield from mend(self._reading, self.tape, self._edges)))
         self._cursor.stop(self.tape)
         return True
 
@@ -159,7 +160,7 @@ class Body:
             call.repaired("cut")
             call.end(complete=False)
             return True
-        mended = yield from mend(self._reading, self.tape, _BARE_EDGE)
+        mended = yield from mend(self._reading, self.tape, self._edges)
         found = [] if isinstance(mended, str) else calls_in(mended.value, self._grammar, arguments=True)
         if isinstance(mended, str) or len(found) != 1:
             return self._rest_is_text()
@@ -227,6 +228,8 @@ class Body:
             yield from self._member(call, key, seen)
             separator = yield from self.expect(",}")
         if not call.name or (self._grammar.bare and "arguments" not in seen):
+            raise BadBodyError
+        if call.tail and not (yield from stands(self._cursor, self._edges)):
             raise BadBodyError
         call.end()
         self.open = None
@@ -323,9 +326,9 @@ class Body:
             return True
         return False
 
-    def too_large(self, edges: regex.Pattern[str]) -> Steps[bool]:
+    def too_large(self) -> Steps[bool]:
         """Read over the rest of a block that is larger than any call may be."""
-        yield from skip(self._cursor, edges)
+        yield from skip(self._cursor, self._edges)
         if self.open is not None and self.open.name and (self.open.tool is not None or self.done):
             self.open.repaired("too_large")
             self.open.end(complete=False)
@@ -390,6 +393,8 @@ def scan_value(reading: Reading, tape: StringIO, call: Call | None) -> Steps[str
         if tape.tell() - start > MAX_BODY or tape.tell() > MAX_BLOCK:
             raise TooLargeError
         if scan.done:
+            if call is not None:
+                call.hold(scan.tail())
             return head
         if scan.bad:
             raise BadBodyError

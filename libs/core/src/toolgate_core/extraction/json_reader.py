@@ -1,8 +1,9 @@
 """JSON read as it comes: strictly, without looking back, with an explicit stack.
 
 `JsonScan` checks one JSON value and passes its text on as it stands. It lets out only what can still be continued once
-the text turns out to be broken: a comma, a key and a closing quote wait until what follows confirms them. So a mended
-value can go on where the broken text stopped: `continuation`.
+the text turns out to be broken: a closing quote, and all brackets, commas and keys behind it, wait until a value or a
+colon confirms them; those at the very end, `tail`, are for whoever knows what follows the value. So a mended value can
+go on where the broken text stopped: `continuation`.
 """
 
 from __future__ import annotations
@@ -53,15 +54,20 @@ class JsonScan:
         out: pieces of the value's text that are confirmed; whoever reads takes them away.
     """
 
-    __slots__ = ("_held", "_stack", "_state", "bad", "done", "out")
+    __slots__ = ("_held", "_quoted", "_stack", "_state", "bad", "done", "out")
 
     def __init__(self) -> None:
         self.done = False
         self.bad = False
         self.out: list[str] = []
         self._held: list[str] = []
+        self._quoted = False
         self._stack: list[str] = []
         self._state = VALUE
+
+    def tail(self) -> str:
+        """Return the end of a complete value that only what follows confirms: from a last closing quote on."""
+        return "".join(self._held)
 
     def read(self, text: str, pos: int, *, ended: bool) -> int:
         """Read from `pos` on; return the place up to which the text is understood."""
@@ -84,6 +90,7 @@ class JsonScan:
     def _emit(self, piece: str) -> None:
         self.out.extend(self._held)
         self._held.clear()
+        self._quoted = False
         self.out.append(piece)
 
     def _fail(self, pos: int) -> int:
@@ -110,6 +117,7 @@ class JsonScan:
             self._state = COLON
         elif self._stack:
             self._held.append('"')
+            self._quoted = True
             self._ended_value()
         else:
             self.out.append('"')
@@ -147,7 +155,10 @@ class JsonScan:
 
     def _close(self, char: str) -> None:
         self._stack.pop()
-        self._emit(char)
+        if self._quoted:
+            self._held.append(char)
+        else:
+            self._emit(char)
         self._ended_value()
 
     def _structure(self, char: str, pos: int) -> int:
@@ -167,8 +178,10 @@ class JsonScan:
         return pos + 1
 
     def _hold_comma(self) -> None:
-        self.out.extend(self._held)
-        self._held[:] = [","]
+        if not self._quoted:
+            self.out.extend(self._held)
+            self._held.clear()
+        self._held.append(",")
         self._state = KEY if self._stack[-1] == "}" else VALUE
 
 

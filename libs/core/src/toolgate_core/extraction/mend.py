@@ -17,6 +17,11 @@ MAX_TRIES = 8
 MAX_BODY = MAX_ARGUMENTS + 65536
 STRIDE = 4096
 MAX_EDGE = 2048
+MAX_LEFTOVER = 2048
+MAX_STRAYS = 256
+_STANDS = regex.compile(r"[ \t}\],;`]*+[\r\n{]")
+_ENDS_AGAIN = regex.compile(r'"\s*+[}\]][\s}\],;`]*+\Z')
+_QUOTE = regex.compile('"')
 
 
 class Mended(Struct, frozen=True):
@@ -58,6 +63,26 @@ def mend(reading: Reading, tape: StringIO, edges: regex.Pattern[str]) -> Steps[M
         return raw if found is None else Mended(found[0], _named(found[1]))
     cursor.unread(raw[first:])
     return raw[:first]
+
+
+def stands(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[bool]:
+    """Whether a JSON value that ends in a string is complete: false where what follows, up to an edge, ends it again.
+
+    A quote inside the string, with a bracket behind it, looks like its end: `{"note": "close it with "}" please"}`.
+    """
+    if (yield from cursor.comes(_STANDS, window=MAX_STRAYS)) is not None:
+        return True
+    seen = 0
+    while True:
+        match = edges.search(cursor.text, cursor.pos + seen, partial=cursor.end is None)
+        if match is not None and not match.partial:
+            return _ENDS_AGAIN.search(cursor.text, cursor.pos, match.start()) is None
+        if cursor.left > MAX_LEFTOVER:
+            return True
+        seen = cursor.left if match is None else match.start() - cursor.pos
+        if not (yield from cursor.more()):
+            rest = _ENDS_AGAIN if cursor.end == "stop" else _QUOTE
+            return rest.search(cursor.text, cursor.pos) is None
 
 
 def skip(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[None]:

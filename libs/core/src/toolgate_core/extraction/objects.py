@@ -10,7 +10,7 @@ from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.envelope import read_arguments, scan_value
 from toolgate_core.extraction.json_reader import BadBodyError, CutBodyError, TooLargeError
-from toolgate_core.extraction.mend import mend, skip
+from toolgate_core.extraction.mend import mend, skip, stands
 
 _STRAYS = "}],;"
 _FENCE = regex.compile(r"```\w{0,16}(?=[\s{])")
@@ -52,6 +52,8 @@ def _arguments(reading: Reading, call: Call, edges: regex.Pattern[str]) -> Steps
     try:
         if char == "{":
             yield from scan_value(reading, tape, call)
+            if call.tail and not (yield from stands(cursor, edges)):
+                raise BadBodyError
         elif char == '"':
             yield from read_arguments(reading, call, tape)
         elif not (yield from cursor.comes(edges)):

@@ -10,15 +10,15 @@ import re
 from collections.abc import Callable
 
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.schema.following import COMMENT, SPACE, TRAIL, after_value
 from toolgate_core.schema.numbers import number
 from toolgate_core.schema.pyliteral import MAX_DEPTH, read_literal
+from toolgate_core.schema.quotes import InnerQuotes
 
 __all__ = ["MAX_DEPTH", "deeper_than", "number", "relax"]
 
 _MAX_LEAD = 64
 _BLANK = " \t\r\n\ufeff"
-_SPACE = re.compile(r"[\s\ufeff]*")
-_COMMENT = re.compile(r"//[^\n]*|#[^\n]*|/\*(?:[^*]|\*(?!/))*\*/")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])")
 _STRICT_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z")
 _WORD = re.compile(r"[A-Za-z_$][\w$-]*")
@@ -28,13 +28,10 @@ _LITERALS: dict[str, JsonValue] = {
 _RUNS = {'"': re.compile(r'[^"\\\x00-\x1f]+'), "'": re.compile(r"[^'\\\x00-\x1f]+")}
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BYTE = re.compile(r"[0-9a-fA-F]{2}")
-_FOLLOW = frozenset(("", ",", ":", "}", "]"))
-_COMMENTS = ("//", "/*", "#")
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 _FENCE = "```"
 _FENCE_HEAD = re.compile(r"```[\w-]*")
 _LEAD = re.compile(r"[^{}\[\]\"'`]*(?=[{\[])")
-_TRAIL = re.compile(r"(?:[\s}\]);]|<\|[^|>]{0,40}\|>)*\Z")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(r"[{}\[\]]")
 _CLOSERS = {"[": "]", "(": ")"}
@@ -74,8 +71,7 @@ class _Reader:
         self._tags = tags
         self._close = close
         self._at = 0
-        self._depth = 0
-        self._tuples = 0
+        self._stack: list[str] = []
 
     def document(self) -> JsonValue:
         lead = _LEAD.match(self._text)
@@ -85,7 +81,7 @@ class _Reader:
         value = self._value()
         self._skip()
         if self._at < len(self._text):
-            if not _TRAIL.match(self._text, self._at):
+            if not TRAIL.match(self._text, self._at):
                 raise _UnreadableError
             self._tags.append("stray_text")
         return value
@@ -93,11 +89,11 @@ class _Reader:
     def _skip(self) -> None:
         """Move over white space and comments."""
         while True:
-            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # matches nothing too
-            comment = _COMMENT.match(self._text, self._at)
+            self._at = SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # matches nothing too
+            comment = COMMENT.match(self._text, self._at)
             if not comment:
                 return
-            if self._close and self._depth and comment.end() == len(self._text) and comment[0][1:2] != "*":
+            if self._close and self._stack and comment.end() == len(self._text) and comment[0][1:2] != "*":
                 raise _UnreadableError  # what should be closed may stand behind the end of this line
             self._at = comment.end()
             self._tags.append("comment")
@@ -109,22 +105,22 @@ class _Reader:
     def _value(self) -> JsonValue:
         char = self._peek()
         if char == "{":
-            return self._nested(self._object)
+            return self._nested(self._object, "}")
         if char in ("[", "("):
-            return self._nested(self._array)
+            return self._nested(self._array, _CLOSERS[char])
         if char in _RUNS:
-            return self._string(char, inner=self._depth > 0)
+            return self._string(char, inner=bool(self._stack))
         match = _NUMBER.match(self._text, self._at)
         if match:
             return self._number(match)
         return self._literal()
 
-    def _nested(self, read: Callable[[], JsonValue]) -> JsonValue:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
+    def _nested(self, read: Callable[[], JsonValue], closer: str) -> JsonValue:
+        self._stack.append(closer)
+        if len(self._stack) > MAX_DEPTH:
             raise _UnreadableError
         value = read()
-        self._depth -= 1
+        self._stack.pop()
         return value
 
     def _object(self) -> JsonValue:
@@ -141,16 +137,13 @@ class _Reader:
         return members
 
     def _array(self) -> JsonValue:
-        closer = _CLOSERS[self._text[self._at]]
-        is_tuple = closer == ")"
-        if is_tuple:
+        closer = self._stack[-1]
+        if closer == ")":
             self._tags.append("python_literal")
-        self._tuples += is_tuple
         self._at += 1
         items: list[JsonValue] = []
         while not self._closed(closer, first=not items):
             items.append(self._value())
-        self._tuples -= is_tuple
         return items
 
     def _closed(self, closer: str, *, first: bool) -> bool:
@@ -199,7 +192,7 @@ class _Reader:
     def _number(self, match: re.Match[str]) -> JsonValue:
         lexeme = match[0]
         self._at = match.end()
-        if self._at == len(self._text) and self._depth:
+        if self._at == len(self._text) and self._stack:
             raise _UnreadableError  # the end of the text may have cut it
         if not _STRICT_NUMBER.match(lexeme):
             self._tags.append("number_form")
@@ -215,7 +208,7 @@ class _Reader:
         self._at += 1
         first = self._at
         pieces: list[str] = []
-        inside: list[int] = []
+        inside = InnerQuotes(quote)
         run = _RUNS[quote]
         while True:
             match = run.match(self._text, self._at)
@@ -224,11 +217,10 @@ class _Reader:
                 self._at = match.end()
             char = self._text[self._at : self._at + 1]
             self._at += 1
-            if char == quote and inner and not self._ends():
-                inside.append(self._at - 1)
+            if char == quote and inner and not self._ends(inside, first):
                 pieces.append(char)
             elif char == quote:
-                self._balanced(inside, first)
+                self._mended(inside)
                 return "".join(pieces)
             elif not char:
                 raise _UnreadableError
@@ -238,29 +230,19 @@ class _Reader:
                 self._tags.append("unescaped_newline")
                 pieces.append(char)
 
-    def _ends(self) -> bool:
-        """Whether what comes next could come after a value."""
-        after = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # matches nothing too
-        char = self._text[after : after + 1]
-        return char in _FOLLOW or (char == ")" and self._tuples > 0) or self._text.startswith(_COMMENTS, after)
+    def _ends(self, inside: InnerQuotes, first: int) -> bool:
+        """Whether the quote that has been read ends the string that began at `first`."""
+        at = self._at
+        before = self._text[at - 2] if at - 2 >= first else ""
+        follows = after_value(self._text, at, self._stack, close=self._close)
+        return inside.ends(before, self._text[at : at + 1], follows)
 
-    def _balanced(self, inside: list[int], first: int) -> None:
-        """Raise where the quotes inside a string, which should have been escaped, allow another reading of the text.
-
-        They do not where they come in pairs around words, or where one stands alone and no other quote comes after.
-        """
-        if not inside:
+    def _mended(self, inside: InnerQuotes) -> None:
+        """Raise where the quotes inside a string allow another reading of the text."""
+        if not inside.any:
             return
         self._tags.append("unescaped_quote")
-        text, quote = self._text, self._text[inside[0]]
-        loose = [at for at in inside if quote == '"' or not (text[at - 1].isalnum() and text[at + 1].isalnum())]
-        if len(loose) == 1:
-            clear = text.find(quote, self._at) < 0
-        else:
-            opening = all(at == first or not text[at - 1].isalnum() for at in loose[::2])
-            around = all(not text[at + 1].isspace() and text[at + 1] != quote for at in loose[::2])
-            clear = opening and around and not len(loose) % 2 and not any(text[at - 1].isspace() for at in loose[1::2])
-        if not clear:
+        if not inside.clear(alone=self._text.find(self._text[self._at - 1], self._at) < 0):
             raise _UnreadableError
 
     def _escape(self, quote: str) -> str:

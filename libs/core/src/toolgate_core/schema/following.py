@@ -1,0 +1,78 @@
+"""What may stand behind a value in nearly-JSON: the part of the grammar that tells where a string ends.
+
+`after_value` looks ahead no further than to the next value, key or word; comments longer than `MAX_COMMENT` characters and
+keys longer than 256 count as none, so that reading a text full of quotes stays linear.
+"""
+
+from __future__ import annotations
+
+import re
+
+from toolgate_core.schema.quotes import Follows
+
+MAX_COMMENT = 1024
+SPACE = re.compile(r"[\s\ufeff]*")
+COMMENT = re.compile(r"//[^\r\n]*|#[^\r\n]*|/\*(?:[^*]|\*(?!/))*\*/")
+TRAIL = re.compile(r"(?:[\s}\]);]|<\|[^|>]{0,40}\|>)*\Z")
+_KEY = re.compile(
+    r"""(?:"(?:[^"\\]|\\.){0,256}+"|'(?:[^'\\]|\\.){0,256}+'|[A-Za-z_$][\w$-]{0,255}+)\s*+(?:/\*[^*]{0,64}\*/\s*+)?:""",
+    re.DOTALL,
+)
+_VALUE = re.compile(r"""["'\[({]|[+-]?\.?\d|(?:true|false|null|True|False|None)\b""")
+
+
+def skipped(text: str, at: int) -> int | None:
+    """Return the place behind white space and comments; none where a comment has no end that counts."""
+    while True:
+        at = SPACE.match(text, at).end()  # type: ignore[union-attr]  # matches nothing too
+        if text[at : at + 1] not in ("/", "#"):
+            return at
+        comment = COMMENT.match(text, at, at + MAX_COMMENT)
+        if comment is None:
+            return at
+        if comment.end() in (at + MAX_COMMENT, len(text)) and not comment[0].endswith("*/"):
+            return None  # what follows the value stands behind it, if it is a comment
+        at = comment.end()
+
+
+def after_value(text: str, at: int, stack: list[str], *, close: bool) -> Follows:
+    """Return whether what stands at `at` can follow a value inside containers whose closers are `stack`.
+
+    `close`: closers may be missing, so that one may close the containers inside of its own.
+    """
+    level = len(stack)
+    while True:
+        place = skipped(text, at)
+        if place is None:
+            return Follows.NOT
+        char = text[place : place + 1]
+        if not level or not char:
+            return Follows.END if TRAIL.match(text, place) else Follows.NOT
+        if char == ",":
+            return _next(text, place + 1, stack[level - 1])
+        if char not in ")]}":
+            return Follows.NOT
+        own = _closed(stack, level, char, close=close)
+        if own < 0:
+            return Follows.END if TRAIL.match(text, place) else Follows.NOT
+        level, at = own, place + 1
+
+
+def _closed(stack: list[str], level: int, char: str, *, close: bool) -> int:
+    """Return how many containers are open behind a closer; negative where it closes none."""
+    own = level - 1
+    while close and own >= 0 and stack[own] != char:
+        own -= 1
+    return own if own >= 0 and stack[own] == char else -1
+
+
+def _next(text: str, at: int, closer: str) -> Follows:
+    """Return whether another item, or the end, stands behind a comma."""
+    place = skipped(text, at)
+    if place is None:
+        return Follows.NOT
+    if place == len(text):
+        return Follows.END
+    if text[place] in ")]}":
+        return Follows.VALUE
+    return Follows.VALUE if (_KEY if closer == "}" else _VALUE).match(text, place) else Follows.NOT
