@@ -19,7 +19,8 @@ STRIDE = 4096
 MAX_EDGE = 2048
 MAX_LEFTOVER = 2048
 MAX_STRAYS = 256
-_STANDS = regex.compile(r"[ \t}\],;`]*+[\r\n{]")
+_KEY = r"""["']?+(?:(?:name|function|tool\w*+|arg\w*+|param\w*+|type|id)\b|\w{1,64}+["']?+\s*+:)"""
+_STANDS = regex.compile(rf"[ \t}}\],;`]*+(?:[\r\n]|\{{\s*+{_KEY})")
 _ENDS_AGAIN = regex.compile(r'"\s*+[}\]][\s}\],;`]*+\Z')
 _QUOTE = regex.compile('"')
 

@@ -8,8 +8,8 @@ import regex
 
 from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.envelope import read_arguments, scan_value
 from toolgate_core.extraction.json_reader import BadBodyError, CutBodyError, TooLargeError
+from toolgate_core.extraction.json_values import read_arguments, scan_value
 from toolgate_core.extraction.mend import mend, skip, stands
 
 _STRAYS = "}],;"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-import regex
-
 from toolgate_core.extraction.calls import MAX_ARGUMENTS, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import MAX_DEPTH, BadBodyError, TooLargeError
+from toolgate_core.extraction.python_quotes import Following
 from toolgate_core.jsontext import encode_str
+from toolgate_core.schema.quotes import InnerQuotes
 from toolgate_core.schema.relaxed import number
 
 _WORDS = {
@@ -25,12 +25,10 @@ _RUNS = {'"': re.compile(r'[^"\\]+'), "'": re.compile(r"[^'\\]+")}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "0": "\0", "\n": ""}
 _HEX = {"x": 2, "u": 4, "U": 8}
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
-_AFTER = regex.compile(r"\s{0,256}(?:,|:|[)\]}]\s{0,64}[,;)\]}:<\n\[A-Za-z])")
-_AFTER_AT_END = regex.compile(r"\s*[)\]}\s;]*")
 
 
 class Literals:
-    """Reads values one after another.
+    """Reads values one after another; `following` tells where their strings end.
 
     Attributes:
         repairs: tags of what was mended.
@@ -38,7 +36,8 @@ class Literals:
         unsure: the last value may have been cut by the end of the text.
     """
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, following: Following | None = None) -> None:
+        self._following = following
         self._reading = reading
         self._cursor = reading.cursor
         self._began = reading.cursor.place
@@ -46,21 +45,24 @@ class Literals:
         self.foreign = False
         self.unsure = False
 
-    def value(self, depth: int = 0) -> Steps[str]:
-        """Read one value; return its JSON text. Raises `BadBodyError` where it is none."""
-        if depth > MAX_DEPTH:
+    def value(self, stack: str = "a") -> Steps[str]:
+        """Read one value; return its JSON text. Raises `BadBodyError` where it is none.
+
+        `stack` are the brackets around it, as in `python_quotes`.
+        """
+        if len(stack) > MAX_DEPTH + 1:
             raise BadBodyError
         if self._cursor.place - self._began > MAX_ARGUMENTS:
             raise TooLargeError
         self.unsure = False
         char = yield from self._cursor.space()
         if char and char in "\"'":
-            return encode_str((yield from self._string(char)))
+            return encode_str((yield from self._string(char, stack)))
         if char and char in "[({":
-            return (yield from self._container(char, depth))
-        return (yield from self._scalar())
+            return (yield from self._container(char, stack))
+        return (yield from self._scalar(stack))
 
-    def _scalar(self) -> Steps[str]:
+    def _scalar(self, stack: str) -> Steps[str]:
         cursor = self._cursor
         while True:
             match = _SCALAR.match(cursor.text, cursor.pos, cursor.pos + 512)
@@ -75,7 +77,7 @@ class Literals:
             raise BadBodyError
         word = cursor.take(match.end() - cursor.pos)
         if cursor.left and cursor.text[cursor.pos] in "\"'" and _PREFIX.match(word):
-            text = yield from self._string(cursor.text[cursor.pos], raw=bool(set(word) & set("rR")))
+            text = yield from self._string(cursor.text[cursor.pos], stack, raw=bool(set(word) & set("rR")))
             places = "{" in text and bool(set(word) & set("fF"))
             self.foreign = self.foreign or places or bool(set(word) & set("bB"))
             return encode_str(text)
@@ -104,7 +106,7 @@ class Literals:
         self.repairs.append("number_form")
         return encode_str(found)
 
-    def _container(self, opener: str, depth: int) -> Steps[str]:
+    def _container(self, opener: str, stack: str) -> Steps[str]:
         """Read a list, a tuple, a set or a mapping."""
         cursor, closer = self._cursor, _CLOSERS[opener]
         cursor.take(1)
@@ -120,9 +122,9 @@ class Literals:
             if items and not (yield from self._goes_on(char, closer)):
                 single = False
                 continue
-            item = yield from self.value(depth + 1)
+            item = yield from self.value(stack + ("k" if mapping and items else opener))
             if opener == "{" and (not items or mapping):
-                mapping, item = yield from self._member(item, first=not items, depth=depth)
+                mapping, item = yield from self._member(item, first=not items, stack=stack)
             items.append(item)
         if mapping:
             return "{" + ",".join(items) + "}"
@@ -146,7 +148,7 @@ class Literals:
         self._cursor.take(1)
         return (yield from self._cursor.space()) != closer
 
-    def _member(self, key: str, *, first: bool, depth: int) -> Steps[tuple[bool, str]]:
+    def _member(self, key: str, *, first: bool, stack: str) -> Steps[tuple[bool, str]]:
         """Read the value behind a key; without one it is the item of a set."""
         cursor = self._cursor
         if (yield from cursor.space()) != ":":
@@ -154,14 +156,15 @@ class Literals:
                 raise BadBodyError
             return False, key
         cursor.take(1)
-        value = yield from self.value(depth + 1)
+        value = yield from self.value(stack + "v")
         return True, f"{key if key.startswith(chr(34)) else encode_str(key)}:{value}"
 
-    def _string(self, quote: str, *, raw: bool = False) -> Steps[str]:
+    def _string(self, quote: str, stack: str, *, raw: bool = False) -> Steps[str]:
         cursor = self._cursor
         triple = yield from self._triple(quote)
         cursor.take(3 if triple else 1)
-        pieces: list[str] = []
+        pieces: list[str] = [""]
+        inside = InnerQuotes(quote)
         size = 0
         while True:
             char = yield from cursor.peek()
@@ -172,7 +175,11 @@ class Literals:
                 pieces.append(cursor.take(match.end() - cursor.pos))
             elif char == "\\":
                 pieces.append((yield from self._escape(raw=raw)))
-            elif (yield from self._closes(quote, triple=triple)):
+            elif triple and (yield from self._closes_triple(quote)):
+                return "".join(pieces)
+            elif not triple and (yield from self._closes(inside, pieces[-1][-1:], stack)):
+                cursor.take(1)
+                self._mended(inside)
                 return "".join(pieces)
             else:
                 pieces.append(cursor.take(1))
@@ -187,23 +194,27 @@ class Literals:
                 break
         return cursor.text.startswith(quote * 3, cursor.pos)
 
-    def _closes(self, quote: str, *, triple: bool) -> Steps[bool]:
-        """Whether the quote here ends the string, and read it if so; a quote inside of it may not be escaped."""
+    def _closes_triple(self, quote: str) -> Steps[bool]:
+        """Whether three quotes stand here that end the string, and read them if so."""
         cursor = self._cursor
-        if triple:
-            while cursor.left < 3 and (yield from cursor.more()):
-                pass
-            closed = cursor.text.startswith(quote * 3, cursor.pos)
-            cursor.take(3 if closed else 0)
-            return closed
-        cursor.take(1)
-        if (yield from cursor.comes(_AFTER, window=400)) is not None:
-            return True
-        if cursor.end is not None and _AFTER_AT_END.fullmatch(cursor.text, cursor.pos):
-            return True
-        cursor.unread(quote)
-        self.repairs.append("unescaped_quote")
-        return False
+        while cursor.left < 3 and (yield from cursor.more()):
+            pass
+        closed = cursor.text.startswith(quote * 3, cursor.pos)
+        cursor.take(3 if closed else 0)
+        return closed
+
+    def _closes(self, inside: InnerQuotes, before: str, stack: str) -> Steps[bool]:
+        """Whether the quote here ends the string: a quote inside of it may not be escaped."""
+        assert self._following is not None  # whoever reads values says what follows them
+        follows = yield from self._following.look(stack, 1, inside=inside.open)
+        return inside.ends(before, self._cursor.text[self._cursor.pos + 1 : self._cursor.pos + 2], follows)
+
+    def _mended(self, inside: InnerQuotes) -> None:
+        """Raise where the quotes inside of a string allow another reading."""
+        if inside.any:
+            self.repairs.append("unescaped_quote")
+            if not inside.clear(alone=True):
+                raise BadBodyError
 
     def _escape(self, *, raw: bool) -> Steps[str]:
         cursor = self._cursor

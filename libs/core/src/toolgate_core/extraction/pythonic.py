@@ -20,8 +20,9 @@ from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import BadBodyError
 from toolgate_core.extraction.mend import skip
+from toolgate_core.extraction.python_quotes import Following, call_end
 from toolgate_core.extraction.python_values import Literals
-from toolgate_core.jsontext import encode_str
+from toolgate_core.jsontext import JsonObject, encode_str
 
 _NAME = regex.compile(r"(?P<name>[A-Za-z_][\w.\-]{0,255})\s{0,16}\(")
 _KEYWORD = regex.compile(r"""(?:["'])?(?P<key>[A-Za-z_][\w\-]{0,255})(?:["'])?\s{0,16}[=:]""")
@@ -54,9 +55,9 @@ def read_python(reading: Reading, grammar: PythonGrammar) -> Steps[bool]:
     if listed:
         cursor.take(1)
     reading.tentative = grammar.bare
-    block = Block(reading, grammar, mark)
+    block = Block(reading, grammar, mark, listed=listed)
     try:
-        if not (yield from block.calls(listed=listed)):
+        if not (yield from block.calls()):
             return listed and grammar.special and (yield from cursor.closes(mark.close))
     except BadBodyError:
         return (yield from block.failed())
@@ -104,11 +105,13 @@ def _nothing_follows(reading: Reading) -> Steps[bool]:
 class Block:
     """The calls of one block."""
 
-    def __init__(self, reading: Reading, grammar: PythonGrammar, mark: PythonMarks) -> None:
+    def __init__(self, reading: Reading, grammar: PythonGrammar, mark: PythonMarks, *, listed: bool) -> None:
         self._reading = reading
         self._cursor = reading.cursor
         self._grammar = grammar
         self._mark = mark
+        self._listed = listed
+        self._ends = call_end(grammar, listed=listed)
         self._done = 0
         self._separated = False
         self._argued = False
@@ -119,12 +122,12 @@ class Block:
         """Whether the list can't be the text of a link: it has several calls, or arguments."""
         return self._done > 1 or self._argued
 
-    def calls(self, *, listed: bool) -> Steps[bool]:
+    def calls(self) -> Steps[bool]:
         """Read all calls; false where there is none."""
         cursor = self._cursor
         while True:
             char = yield from cursor.space()
-            if listed and char == "]":
+            if self._listed and char == "]":
                 cursor.take(1)
                 return self._done > 0
             if self._done and self._grammar.alone:
@@ -142,7 +145,7 @@ class Block:
                 cursor.take(cursor.left)
             if match is None or not (yield from self._call(match["name"])):
                 break
-        if listed and self._done and not (not cursor.left and self._reading.stopped):
+        if self._listed and self._done and not (not cursor.left and self._reading.stopped):
             raise BadBodyError
         return self._done > 0
 
@@ -172,7 +175,8 @@ class Block:
             name = name.removesuffix(".call")
         call.begin(name)
         self._open = call
-        complete = yield from read_arguments(self._reading, call, named=self._grammar.keywords)
+        following = Following(self._cursor, self._ends, {*_properties(call), *self._reading.toolset.names})
+        complete = yield from read_arguments(self._reading, call, following, named=self._grammar.keywords)
         if not complete and self._grammar.alone:
             raise BadBodyError
         self._argued = self._argued or not call.empty
@@ -182,12 +186,12 @@ class Block:
         return True
 
 
-def read_arguments(reading: Reading, call: Call, *, named: bool = False) -> Steps[bool]:
+def read_arguments(reading: Reading, call: Call, following: Following, *, named: bool = False) -> Steps[bool]:
     """Read arguments up to the closing parenthesis; false where one of them is no value that JSON has.
 
     `named`: each one must say its name.
     """
-    cursor, literals = reading.cursor, Literals(reading)
+    cursor, literals = reading.cursor, Literals(reading, following)
     places = [] if named else _places(call)
     seen: set[str] = set()
     while True:
@@ -211,18 +215,23 @@ def read_arguments(reading: Reading, call: Call, *, named: bool = False) -> Step
     return not literals.foreign
 
 
+def _properties(call: Call) -> JsonObject:
+    properties = call.tool.parameters.get("properties") if call.tool else None
+    return properties if isinstance(properties, dict) else {}
+
+
 def _places(call: Call) -> list[str]:
     """Return the arguments that may stand without their names: the required ones, where they are declared first."""
-    root = call.tool.parameters if call.tool else {}
-    properties, required = root.get("properties"), root.get("required")
-    if not isinstance(properties, dict) or not isinstance(required, list):
+    properties = _properties(call)
+    required = call.tool.parameters.get("required") if call.tool else None
+    if not isinstance(required, list):
         return []
     names = list(properties)[: len(required)]
     return names if set(names) == set(map(str, required)) else []
 
 
 def _argument(reading: Reading, call: Call, literals: Literals, places: list[str], seen: set[str]) -> Steps[None]:
-    cursor = reading.cursor
+    cursor, kind = reading.cursor, "a"
     match = yield from cursor.expect(_KEYWORD, window=300)
     if match is not None:
         key = match["key"]
@@ -230,10 +239,11 @@ def _argument(reading: Reading, call: Call, literals: Literals, places: list[str
             raise BadBodyError  # a comparison
     elif len(seen) < len(places):
         key = places[len(seen)]
+        kind = "p" if len(seen) + 1 < len(places) else "a"
         call.repaired("positional")
     else:
         raise BadBodyError
-    text = yield from literals.value()
+    text = yield from literals.value(kind)
     if key in seen:
         call.repaired("duplicate_key")
         return

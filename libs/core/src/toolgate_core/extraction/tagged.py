@@ -15,9 +15,9 @@ import regex
 from toolgate_core.dialects.base import TaggedGrammar
 from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.envelope import scan_value
 from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
-from toolgate_core.extraction.mend import mend, skip
+from toolgate_core.extraction.json_values import scan_value
+from toolgate_core.extraction.mend import mend, skip, stands
 from toolgate_core.extraction.parameters import Parameters
 from toolgate_core.extraction.tags import MAX_TAG, TagMarks, attribute, call_marks, tag_marks
 from toolgate_core.extraction.yamls import read_mapping
@@ -140,6 +140,8 @@ class Element:
         tape = self._cursor.record()
         try:
             yield from scan_value(self._reading, tape, self._call)
+            if self._call.tail and not (yield from stands(self._cursor, self._mark.json_edge)):
+                raise BadBodyError
         except TooLargeError:
             raise
         except BadBodyError:

@@ -1,7 +1,7 @@
 """What may stand behind a value in nearly-JSON: the part of the grammar that tells where a string ends.
 
-`after_value` looks ahead no further than to the next value, key or word; comments longer than `MAX_COMMENT` characters and
-keys longer than 256 count as none, so that reading a text full of quotes stays linear.
+`after_value` looks ahead no further than to the next value, key or word; comments longer than `MAX_COMMENT`
+characters and keys longer than 256 count as none, so that reading a text full of quotes stays linear.
 """
 
 from __future__ import annotations
@@ -48,8 +48,11 @@ def after_value(text: str, at: int, stack: list[str], *, close: bool) -> Follows
         char = text[place : place + 1]
         if not level or not char:
             return Follows.END if TRAIL.match(text, place) else Follows.NOT
-        if char == ",":
-            return _next(text, place + 1, stack[level - 1])
+        if char == "," and (found := _next(text, place + 1, stack[level - 1])) is not None:
+            return found
+        if char == ",":  # a closer stands behind it
+            at = place + 1
+            continue
         if char not in ")]}":
             return Follows.NOT
         own = _closed(stack, level, char, close=close)
@@ -66,13 +69,13 @@ def _closed(stack: list[str], level: int, char: str, *, close: bool) -> int:
     return own if own >= 0 and stack[own] == char else -1
 
 
-def _next(text: str, at: int, closer: str) -> Follows:
-    """Return whether another item, or the end, stands behind a comma."""
+def _next(text: str, at: int, closer: str) -> Follows | None:
+    """Return whether another item, or the end, stands behind a comma; none where a closer does."""
     place = skipped(text, at)
     if place is None:
         return Follows.NOT
     if place == len(text):
         return Follows.END
     if text[place] in ")]}":
-        return Follows.VALUE
+        return None
     return Follows.VALUE if (_KEY if closer == "}" else _VALUE).match(text, place) else Follows.NOT

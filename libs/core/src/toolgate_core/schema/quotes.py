@@ -29,15 +29,16 @@ class InnerQuotes:
 
     Attributes:
         any: there has been one.
+        open: one has begun a pair.
     """
 
-    __slots__ = ("_closing", "_lone", "_open", "_quote", "_unclear", "_word", "any")
+    __slots__ = ("_closing", "_lone", "_quote", "_unclear", "_word", "any", "open")
 
     def __init__(self, quote: str) -> None:
         self._quote = quote
         self._lone = 0
         self._closing = False
-        self._open = False
+        self.open = False
         self._word = False
         self._unclear = False
         self.any = False
@@ -47,16 +48,16 @@ class InnerQuotes:
 
         `after` is the next character that is no white space where `follows` says that nothing may follow.
         """
-        if follows is Follows.END or (follows is Follows.VALUE and not self._open):
+        if follows is Follows.END or (follows is Follows.VALUE and not self.open):
             return True
         self.any = True
         if self._quote == "'" and before.isalnum() and after.isalnum():
             return False  # an apostrophe
-        if self._open:
-            self._open = False
+        if self.open:
+            self.open = False
             self._unclear |= follows is Follows.VALUE or (self._word and before.isspace())
         elif self._opens(before, after):
-            self._open = True
+            self.open = True
             self._word = before not in _OPENERS
         else:
             self._lone += 1
@@ -70,6 +71,6 @@ class InnerQuotes:
 
     def clear(self, *, alone: bool) -> bool:
         """Whether the string that has ended has one reading only; `alone`: no quote stands behind it."""
-        if self._unclear or (self._open and self._lone):
+        if self._unclear or (self.open and self._lone):
             return False
         return not self._lone % 2 or (alone and not self._closing)

@@ -1,0 +1,151 @@
+"""Where a string in a Python call ends: what may stand behind its closing quote, by the brackets around it.
+
+The brackets are a string of their kinds, the innermost last: `a` the arguments of a call that must be named from here
+on, `p` those that may stand without names, `[` a list, `(` a tuple, `{` the first thing in braces, `k` a key, `v` the
+value behind one. What must be read to tell is at most `MAX_AHEAD` characters, so that reading stays linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from functools import cache
+
+import regex
+
+from toolgate_core.dialects.base import PythonGrammar
+from toolgate_core.extraction.cursor import Cursor, Steps
+from toolgate_core.schema.quotes import Follows
+
+MAX_AHEAD = 400
+_CLOSERS = {"a": ")", "p": ")", "[": "]", "(": ")", "{": "}", "v": "}", "k": ""}
+_SPACE = regex.compile(r"\s*+")
+_KEYWORD = regex.compile(r"""(?P<quote>["']?)(?P<key>[A-Za-z_][\w\-]{0,255}+)(?P=quote)\s{0,16}[=:](?!=)""")
+_VALUE = regex.compile(r"""["'\[({]|[-+]?\.?\d|[bBrRfFuU]{1,2}["']|(?:[Tt]rue|[Ff]alse|None|null)\b""")
+_LINE = regex.compile(r"[^\n<]*+")
+_ENDS_AGAIN = regex.compile(r"""["']\s{0,16}[\])]""")
+_GLUED = r"(?P<glued>[A-Za-z_][\w.\-]{0,255}+)\s{0,16}\("
+_CALL = r"(?P<call>[A-Za-z_][\w.\-]{0,255}+)\s{0,16}\("
+
+
+@cache
+def call_end(grammar: PythonGrammar, *, listed: bool) -> tuple[regex.Pattern[str], regex.Pattern[str]]:
+    """Return the patterns of what may stand behind a call's `)`, and of what ends the block there."""
+    close = f"(?:{grammar.close})" if grammar.close else "(?!)"
+    line = r"[ \t;]*+(?:\r?\n|<\||`)" if grammar.bare else "(?!)"
+    if listed:
+        goes_on = rf"\s*+(?:(?P<list>\])|[,;]\s*+(?:(?P<list>\])|{_CALL})|{_GLUED}|{close})"
+        ends = rf"\s*+(?:\]?+\s*+{close}|\]{line})"
+        return regex.compile(goes_on, regex.IGNORECASE), regex.compile(ends, regex.IGNORECASE)
+    goes_on = rf"[ \t]*+(?:\r?\n|[,;]\s*+{_CALL}|{_GLUED}|<\||`|(?P<list>(?!)))|\s*+{close}"
+    return regex.compile(goes_on, regex.IGNORECASE), regex.compile(rf"\s*+{close}", regex.IGNORECASE)
+
+
+class Following:
+    """Tells what follows a quote in the arguments of one call.
+
+    `names` are those of the call's parameters and of all tools.
+    """
+
+    def __init__(
+        self, cursor: Cursor, ends: tuple[regex.Pattern[str], regex.Pattern[str]], names: AbstractSet[str]
+    ) -> None:
+        self._cursor = cursor
+        self._goes_on, self._ends = ends
+        self._names = names
+
+    def look(self, stack: str, skip: int, *, inside: bool) -> Steps[Follows]:
+        """Return what stands `skip` characters from here; `inside`: a pair of quotes inside the string is open.
+
+        Then a name that nobody declared is one in the string.
+        """
+        cursor = self._cursor
+        while True:
+            at = cursor.pos + skip
+            found = self._after(stack, at, ended=cursor.end is not None or cursor.left - skip >= MAX_AHEAD)
+            if isinstance(found, str):
+                return Follows.NOT if inside and found not in self._names else Follows.VALUE
+            if found is not Follows.WAIT:
+                return found
+            yield from cursor.more()
+
+    def _after(self, stack: str, at: int, *, ended: bool) -> Follows | str:
+        """Return what stands at a place of the text, or the name of the argument or the call that begins there."""
+        text = self._cursor.text
+        limit = at + MAX_AHEAD
+        for level in range(len(stack) - 1, -1, -1):
+            place = _space(text, at, limit)
+            char = text[place : place + 1] if place < limit else ""
+            if not char:
+                return self._at_end(ended=ended)
+            if char == "," or (char == ":" and stack[level] in "{k"):
+                found = self._next(stack[level], char, (place + 1, limit), ended=ended)
+                if found is not None:
+                    return found
+                place = _space(text, place + 1, limit)
+                char = text[place]
+            if char != _CLOSERS[stack[level]]:
+                return Follows.NOT
+            at = place + 1
+        return self._after_call(at, limit, ended=ended)
+
+    def _at_end(self, *, ended: bool) -> Follows:
+        if not ended:
+            return Follows.WAIT
+        return Follows.END if self._cursor.end is not None else Follows.NOT
+
+    def _next(self, kind: str, char: str, span: tuple[int, int], *, ended: bool) -> Follows | str | None:
+        """Return what stands behind a comma, or behind the colon of a key; none where the closer does."""
+        if char == ":":
+            return Follows.VALUE
+        if kind == "k":
+            return Follows.NOT
+        text, limit = self._cursor.text, span[1]
+        place = _space(text, *span)
+        if place >= min(len(text), limit):
+            return self._at_end(ended=ended)
+        if text[place] == _CLOSERS[kind]:
+            return None
+        if kind in "ap":
+            match = _KEYWORD.match(text, place, limit, partial=not ended)
+            if match is not None:
+                return Follows.WAIT if match.partial or (not ended and match.end() == len(text)) else str(match["key"])
+            if kind == "a":
+                return Follows.NOT
+        match = _VALUE.match(text, place, limit, partial=not ended)
+        if match is not None and match.partial:
+            return Follows.WAIT
+        return Follows.NOT if match is None else Follows.VALUE
+
+    def _after_call(self, at: int, limit: int, *, ended: bool) -> Follows | str:
+        """Return what stands behind the parenthesis of the call."""
+        text = self._cursor.text
+        if not text[at:limit].strip(" \t\r\n]};`") and ended:
+            return self._at_end(ended=True)
+        last = self._ends.match(text, at, limit, partial=not ended)
+        goes_on = self._goes_on.match(text, at, limit, partial=not ended)
+        if last is not None and not last.partial:
+            return Follows.END
+        if last is not None or (goes_on is not None and goes_on.partial):
+            return Follows.WAIT
+        if goes_on is None:
+            cut = self._cursor.end in ("length", "cut") and self._goes_on.fullmatch(text, at, limit, partial=True)
+            return Follows.END if cut else Follows.NOT
+        if goes_on["list"]:
+            return self._after_list(goes_on.end(), limit, ended=ended)
+        if goes_on["glued"] and goes_on["glued"] not in self._names:
+            return Follows.NOT
+        return str(goes_on["call"]) if goes_on["call"] else Follows.VALUE
+
+    def _after_list(self, at: int, limit: int, *, ended: bool) -> Follows:
+        """Return what stands behind the bracket of the list: another end like this one on the line was the real one."""
+        line = _LINE.match(self._cursor.text, at, limit)
+        assert line is not None  # the pattern matches the empty string
+        if line.end() == len(self._cursor.text) and not ended:
+            return Follows.WAIT
+        return Follows.VALUE if _ENDS_AGAIN.search(line.group()) is None else Follows.NOT
+
+
+def _space(text: str, at: int, limit: int) -> int:
+    match = _SPACE.match(text, at, limit)
+    assert match is not None  # the pattern matches the empty string
+    return match.end()
