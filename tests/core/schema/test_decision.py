@@ -38,10 +38,10 @@ def branch(action: str, key: str, value: JsonValue) -> JsonObject:
     }
 
 
-PING_FORM = form("ping", {"type": "object", "properties": {}, "additionalProperties": False})
+PING_FORM = form("ping", {"type": "object", "properties": {}})
 WEATHER_FORM = form(
     "weather",
-    {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False},
+    {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 )
 
 
@@ -99,7 +99,7 @@ def property_of(schema: JsonValue) -> JsonValue:
         ({"type": "array", "prefixItems": [{}], "items": {"type": "string"}}, {"type": "array"}),
         ({"type": "object"}, {"type": "object"}),
         ({"type": "object", "additionalProperties": {"type": "integer"}}, {"type": "object", "additionalProperties": {"type": "integer"}}),
-        ({"properties": {"a": {}, "b": False}, "required": ["a", "c"]}, {"properties": {"a": {}}, "required": ["a"], "additionalProperties": False}),
+        ({"properties": {"a": {}, "b": False}, "required": ["a", "c"]}, {"properties": {"a": {}}, "required": ["a"]}),
         ({"properties": {}, "additionalProperties": False, "patternProperties": {"^x": {}}}, {"properties": {}}),
         (True, {}),
     ],
@@ -116,7 +116,7 @@ def test_references_are_hoisted_without_collision() -> None:
     second = ToolDefinition("b", "", {"properties": {"x": {"$ref": "#/$defs/N"}}, "$defs": {"N": {"type": "integer"}}})
     schema = decision_schema([first, second], ToolChoice("required"), parallel=True)
     assert schema["$defs"] == {
-        "d0": {"type": "object", "properties": {"next": {"$ref": "#/$defs/d0"}}, "additionalProperties": False},
+        "d0": {"type": "object", "properties": {"next": {"$ref": "#/$defs/d0"}}},
         "d1": {"type": "integer"},
     }
     validator = jsonschema_rs.Draft202012Validator(schema)

@@ -93,6 +93,24 @@ MAX_SCHEMA_EXPANSION: Final = 2_000
 # Characters of a model's name that are looked at for its family and its preset; their patterns backtrack.
 MAX_FAMILY_NAME: Final = 256
 
+# Schemas in one schema; each costs 5 µs to compile, in one call that nothing interrupts.
+MAX_SCHEMAS: Final = 10_000
+
+# Schemas in all tools of a request.
+MAX_SCHEMAS_PER_REQUEST: Final = 50_000
+
+# Characters of a pattern.
+MAX_PATTERN: Final = 8_192
+
+# States that all patterns of a schema compile to, in copies of a letter (`.` counts 15, a Unicode class 1,000); 40 ms.
+MAX_PATTERN_STATES: Final = 150_000
+
+# States that all patterns of a request's tools compile to.
+MAX_PATTERN_STATES_PER_REQUEST: Final = 400_000
+
+# Bytes of one compiled pattern; beyond it the engine gives up.
+MAX_PATTERN_BYTES: Final = 8 * 1024 * 1024
+
 # Types in a list of `type`; JSON Schema has seven.
 MAX_TYPES: Final = 32
 
@@ -102,6 +120,12 @@ MAX_TYPE_WORD: Final = 64
 # Characters of a `$ref`; it is followed again for each value that it applies to.
 MAX_REFERENCE: Final = 1_000
 
+# Items that a bound on an array may name in a schema sent upstream; grammars write repetitions out.
+MAX_SENT_ITEMS: Final = 1_000
+
+# Schemas of a tuple's items that are sent upstream as alternatives.
+MAX_SENT_TUPLE: Final = 16
+
 # Bytes of a JSON text beyond which nothing made from it is remembered; caches count entries, not bytes.
 MAX_REMEMBERED_BYTES: Final = 256 * 1024
 
@@ -109,6 +133,24 @@ MAX_REMEMBERED_BYTES: Final = 256 * 1024
 
 # Characters of one call's arguments; longer ones are a fault of the model.
 MAX_ARGUMENTS: Final = 1024 * 1024
+
+# Steps of checking a value: its parts, times the schemas and listed values that may apply to one; some 5 ns each.
+MAX_CHECK_STEPS: Final = 5_000_000
+
+# Characters of a value's texts, times the states of the patterns that they are searched with; some 2 ns each at worst.
+MAX_SEARCH_STEPS: Final = 20_000_000
+
+# Steps of backtracking for all texts of a value, where a pattern looks around or back; 0.4 µs each.
+BACKTRACK_STEPS: Final = 65_536
+
+# Steps of backtracking below which no text can be checked, so that a value with very many texts is not valid.
+MIN_BACKTRACK_STEPS: Final = 64
+
+# Pairs of a schema and a part of a value that are visited to tell what checking or explaining costs.
+MAX_VISITS: Final = 3_000
+
+# Parts of a value that are copied into explanations of what is wrong with it.
+MAX_EXPLAINED: Final = 50_000
 
 # Violations of a schema that are quoted to the model; it mends the first ones first.
 MAX_VIOLATIONS: Final = 5

@@ -46,29 +46,51 @@ def _bare(word: str) -> str:
 
 
 def plain(schema: JsonObject) -> JsonObject:
-    """Return a whole schema in the words of JSON Schema; the very same where it is so already."""
-    new: JsonObject = {keyword: _plain_at(keyword, value) for keyword, value in schema.items()}
+    """Return a whole schema in the words of JSON Schema; the very same where it is so already.
+
+    A tuple that is written as older drafts do (a list of `items`) becomes `prefixItems`, unless the schema says that it
+    is of an older draft.
+    """
+    draft = schema.get("$schema")
+    return worded(schema, tuples=not isinstance(draft, str) or "2020-12" in draft)
+
+
+def worded(schema: JsonObject, *, tuples: bool) -> JsonObject:
+    """Return the same, with tuples as `prefixItems` or as they came."""
+    new: JsonObject = {keyword: _plain_at(keyword, value, tuples=tuples) for keyword, value in schema.items()}
     if "type" in new:
         _name_type(new)
+    if tuples and isinstance(new.get("items"), list) and "prefixItems" not in new:
+        return _tuple(new)
     same = len(new) == len(schema) and all(value is schema[keyword] for keyword, value in new.items())
     return schema if same else new
 
 
-def _plain(schema: JsonValue) -> JsonValue:
+def _tuple(schema: JsonObject) -> JsonObject:
+    """Return what a list of `items` means."""
+    rest = {keyword: value for keyword, value in schema.items() if keyword not in ("items", "additionalItems")}
+    if schema["items"]:
+        rest["prefixItems"] = schema["items"]
+    if "additionalItems" in schema:
+        rest["items"] = schema["additionalItems"]
+    return rest
+
+
+def _plain(schema: JsonValue, *, tuples: bool) -> JsonValue:
     if not isinstance(schema, dict):
         return schema
-    new = plain(schema)
+    new = worded(schema, tuples=tuples)
     return _or_null(new) if new.get("nullable") is True else new
 
 
-def _plain_at(keyword: str, value: JsonValue) -> JsonValue:
+def _plain_at(keyword: str, value: JsonValue, *, tuples: bool) -> JsonValue:
     if isinstance(value, list) and keyword in _LISTS:
-        members = [_plain(member) for member in value]
+        members = [_plain(member, tuples=tuples) for member in value]
         return members if any(new is not old for new, old in zip(members, value, strict=True)) else value
     if isinstance(value, dict) and keyword in _MAPS:
-        named = {name: _plain(member) for name, member in value.items()}
+        named = {name: _plain(member, tuples=tuples) for name, member in value.items()}
         return named if any(new is not value[name] for name, new in named.items()) else value
-    return _plain(value) if keyword in _SCHEMA else value
+    return _plain(value, tuples=tuples) if keyword in _SCHEMA else value
 
 
 def _name_type(schema: JsonObject) -> None:

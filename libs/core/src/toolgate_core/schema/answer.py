@@ -5,10 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import cast
 
+import jsonschema_rs
+
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.messages import ChatRequest
 from toolgate_core.recall import recall
 from toolgate_core.schema.compiling import compile_schema
+from toolgate_core.schema.effort import explainable
 
 _ANY_OBJECT: JsonObject = {"type": "object"}
 
@@ -30,7 +33,8 @@ class AnswerCheck:
 
     def __init__(self, schema: JsonObject) -> None:
         self.object_only = schema.get("type") == "object"
-        self._validator = compile_schema(schema, object_only=False)
+        self._schema = schema
+        self._check = compile_schema(schema, object_only=False)
 
     def misfit(self, text: str) -> str:
         """Return one sentence about what is wrong with an answer; empty where nothing is."""
@@ -38,11 +42,24 @@ class AnswerCheck:
             value = decode(text)
         except JsonTextError:
             return "The answer must be JSON that fits the schema of the response format."
-        if self._validator.is_valid(value):
+        if self._check.is_valid(value):
             return ""
-        error = next(self._validator.iter_errors(value))
-        place = "/".join(str(step) for step in error.instance_path)
-        return f"The answer does not fit the schema of the response format at '{place}'."
+        validator = self._check.within_budget(value)
+        if validator is None:
+            return "The answer is too large to be held against the schema of the response format."
+        place = _place(validator, value) if explainable(value, self._schema) else ""
+        return f"The answer does not fit the schema of the response format at '{place:.200}'."
+
+
+def _place(validator: jsonschema_rs.Validator, value: JsonValue) -> str:
+    """Return where a value breaks its first rule."""
+    try:
+        validator.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return "/".join(str(step) for step in error.instance_path)
+    except ValueError:  # nested too deeply, or no Unicode
+        pass
+    return ""
 
 
 def answer_check(schema_json: bytes) -> AnswerCheck:

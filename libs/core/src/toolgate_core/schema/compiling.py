@@ -6,38 +6,74 @@ explain is refused when it comes in rather than when a model's answer meets it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TypeAlias
 
 import jsonschema_rs
 
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.limits import MAX_SCHEMA_EXPANSION, MAX_SCHEMA_NESTING, MAX_TYPES
-from toolgate_core.schema.aliases import plain
+from toolgate_core.limits import BACKTRACK_STEPS, MAX_PATTERN_BYTES, MIN_BACKTRACK_STEPS
+from toolgate_core.schema.aliases import plain, worded
+from toolgate_core.schema.effort import Size, searched
 from toolgate_core.schema.kinds import declared
-from toolgate_core.schema.references import follow, is_local
+from toolgate_core.schema.weights import SchemaError, Weights, weigh
+
+__all__ = ["SchemaCheck", "SchemaError", "compile_schema"]
 
 _OBJECT = ("object",)
-_IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
-_IN_PLACE = ("not", "if", "then", "else")
-_CHILD_LISTS = ("items", "prefixItems")
-_CHILDREN = (
-    "items",
-    "additionalProperties",
-    "contains",
-    "propertyNames",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-    "additionalItems",
-)
-_CHILD_MAPS = ("properties", "patternProperties", "$defs", "definitions")
+_Engine: TypeAlias = jsonschema_rs.RegexOptions | jsonschema_rs.FancyRegexOptions
+_CHARS_PER_STEP = 256
+"""Characters that a step of backtracking may search; longer texts have fewer steps."""
+_LIGHT = 8
+"""Steps for one value up to which a schema is checked without a look at the value's size."""
 
 
-class SchemaError(ValueError):
-    """The schema can't be used; the text says why, in words for its author."""
+class SchemaCheck:
+    """Holds values against one compiled schema, each within a budget of work.
+
+    A value that would cost more is not valid: it can't be checked. Patterns that look around or back are tried by
+    backtracking; their steps are shared out to all texts of a value, so that few short texts have thousands each.
+    """
+
+    __slots__ = ("_backtracking", "_schema", "_validator", "weights")
+
+    def __init__(self, schema: JsonObject, validator: jsonschema_rs.Validator | None, weights: Weights) -> None:
+        self.weights = weights
+        self._schema = schema
+        self._validator = validator
+        self._backtracking: dict[int, jsonschema_rs.Validator] = {}
+
+    def is_valid(self, value: JsonValue) -> bool:
+        """Whether the schema accepts `value`; no where that can't be told."""
+        validator = self.within_budget(value)
+        try:
+            return validator is not None and validator.is_valid(value)
+        except ValueError:
+            return False
+
+    def within_budget(self, value: JsonValue) -> jsonschema_rs.Validator | None:
+        """Return the validator that checks `value` in bounded time; None where it would take too long."""
+        weights = self.weights
+        if self._validator is not None and weights.steps <= _LIGHT and not weights.patterns:
+            return self._validator
+        size = searched(value, self._schema, weights, exact=self._validator is None)
+        if size is None:
+            return None
+        return self._validator or self._backtracker(size)
+
+    def _backtracker(self, size: Size) -> jsonschema_rs.Validator | None:
+        share = size.texts * self.weights.patterns * (1 + size.longest // _CHARS_PER_STEP)
+        steps = BACKTRACK_STEPS
+        while steps * share > BACKTRACK_STEPS and steps >= MIN_BACKTRACK_STEPS:
+            steps //= 8
+        if steps < MIN_BACKTRACK_STEPS:
+            return None
+        if steps not in self._backtracking:
+            self._backtracking[steps] = _compiled(self._schema, _backtracking(steps))
+        return self._backtracking[steps]
 
 
-def compile_schema(schema: JsonObject, *, object_only: bool = True) -> jsonschema_rs.Validator:
-    """Return the validator of a schema, of an object unless told otherwise; raise `SchemaError`.
+def compile_schema(schema: JsonObject, *, object_only: bool = True) -> SchemaCheck:
+    """Return the check of a schema, of an object unless told otherwise; raise `SchemaError`.
 
     Draft 2020-12, unless `$schema` names another known draft. References lead only to places in the same schema. What
     the schema says in words that JSON Schema lacks (`int`, `nullable`) is checked as it is meant; words that mean
@@ -45,19 +81,53 @@ def compile_schema(schema: JsonObject, *, object_only: bool = True) -> jsonschem
     """
     if object_only and declared(schema) != _OBJECT and "type" in schema:
         raise SchemaError(f"the schema of a function's parameters must have type 'object', not {schema['type']!r:.80}")
-    _Bounds(schema).check()
+    weights = weigh(schema)
     meant = plain(schema)
     if meant is schema:
-        return _compiled(schema)
+        return _checked(schema, weights)
     try:
-        return _compiled(meant)
+        return _checked(meant, weights)
     except SchemaError:  # a reference into what was put differently; or an error, whose words shall fit what came in
-        return _compiled(schema)
+        return _otherwise(schema, weights)
 
 
-def _compiled(schema: JsonObject) -> jsonschema_rs.Validator:
+def _otherwise(schema: JsonObject, weights: Weights) -> SchemaCheck:
+    """Return the check of a schema whose references lead into what is put differently.
+
+    Draft 2019-09 has tuples in the older form and all else that has the same place.
+    """
+    older: JsonObject = {**worded(schema, tuples=False), "$schema": "https://json-schema.org/draft/2019-09/schema"}
+    for candidate in (older, schema) if "$schema" not in schema else (schema,):
+        try:
+            return _checked(candidate, weights)
+        except SchemaError:
+            continue
+    return _checked(schema, weights)
+
+
+def _checked(schema: JsonObject, weights: Weights) -> SchemaCheck:
     try:
-        return jsonschema_rs.validator_cls_for(schema)(schema, offline=True)
+        return SchemaCheck(schema, _compiled(schema, _linear()), weights)
+    except SchemaError:
+        if not weights.patterns:
+            raise
+    # Compiled once now, so that what is wrong shows at once.
+    check = SchemaCheck(schema, None, weights)
+    check.within_budget("")
+    return check
+
+
+def _linear() -> _Engine:
+    return jsonschema_rs.RegexOptions(size_limit=MAX_PATTERN_BYTES)
+
+
+def _backtracking(steps: int) -> _Engine:
+    return jsonschema_rs.FancyRegexOptions(backtrack_limit=steps, size_limit=MAX_PATTERN_BYTES)
+
+
+def _compiled(schema: JsonObject, engine: _Engine) -> jsonschema_rs.Validator:
+    try:
+        return jsonschema_rs.validator_cls_for(schema)(schema, offline=True, pattern_options=engine)
     except jsonschema_rs.ValidationError as error:
         raise SchemaError(_where(error)) from error
     except (ValueError, jsonschema_rs.ReferencingError) as error:
@@ -66,87 +136,4 @@ def _compiled(schema: JsonObject) -> jsonschema_rs.Validator:
 
 def _where(error: jsonschema_rs.ValidationError) -> str:
     place = "/".join(str(step) for step in error.instance_path)
-    return f"not a valid JSON Schema at '{place}': {error.message}"[:500]
-
-
-class _Bounds:
-    """Walks a schema once, and sums up for each of its nodes how many schemas apply to one value."""
-
-    def __init__(self, root: JsonObject) -> None:
-        self._root = root
-        self._weights: dict[int, int] = {}
-        self._open: set[int] = set()
-
-    def check(self) -> None:
-        """Raise `SchemaError` when the schema is nested too deeply, expands too far or refers out of itself."""
-        self._visit(self._root, 0)
-
-    def _visit(self, node: JsonValue, level: int) -> None:
-        if not isinstance(node, dict):
-            return
-        if level > MAX_SCHEMA_NESTING:
-            raise SchemaError(f"the schema is nested more than {MAX_SCHEMA_NESTING} levels deep")
-        types = node.get("type")
-        if isinstance(types, list) and len(types) > MAX_TYPES:
-            raise SchemaError(f"a list of more than {MAX_TYPES} types")
-        self._weigh(node, 0)
-        for child in (*in_place(node), *_children(node)):
-            self._visit(child, level + 1)
-
-    def _weigh(self, node: JsonValue, level: int) -> int:
-        if not isinstance(node, dict):
-            return 1
-        key = id(node)
-        if key in self._open:
-            raise SchemaError("the schema refers to itself without an object or an array in between")
-        if key not in self._weights:
-            if level > MAX_SCHEMA_NESTING:
-                raise SchemaError(f"references in the schema form a chain of more than {MAX_SCHEMA_NESTING}")
-            self._open.add(key)
-            weight = 1 + sum(self._weigh(child, level + 1) for child in (*in_place(node), *self._target(node)))
-            self._open.discard(key)
-            if weight > MAX_SCHEMA_EXPANSION:
-                raise SchemaError(f"more than {MAX_SCHEMA_EXPANSION} schemas apply to one value")
-            self._weights[key] = weight
-        return self._weights[key]
-
-    def _target(self, node: JsonObject) -> Iterator[JsonValue]:
-        for keyword in ("$dynamicRef", "$recursiveRef"):
-            if keyword in node:
-                raise SchemaError(f"{keyword} is not supported")
-        if "$ref" in node:
-            ref = node["$ref"]
-            if not isinstance(ref, str) or not is_local(ref):
-                raise SchemaError(f"$ref {ref!r:.200} is not a place in this schema ('#/…')")
-            target = follow(ref, self._root)
-            if not isinstance(target, dict | bool):
-                raise SchemaError(f"$ref {ref!r:.200} leads to no schema")
-            yield target
-
-
-def in_place(node: JsonObject) -> Iterator[JsonValue]:
-    """Yield the schemas inside `node` that apply to the same value as it does; where `$ref` leads is not among them."""
-    for keyword in _IN_PLACE_LISTS:
-        members = node.get(keyword)
-        if isinstance(members, list):
-            yield from members
-    for keyword in _IN_PLACE:
-        if keyword in node:
-            yield node[keyword]
-    dependents = node.get("dependentSchemas")
-    if isinstance(dependents, dict):
-        yield from dependents.values()
-
-
-def _children(node: JsonObject) -> Iterator[JsonValue]:
-    for keyword in _CHILDREN:
-        if keyword in node:
-            yield node[keyword]
-    for keyword in _CHILD_LISTS:
-        members = node.get(keyword)
-        if isinstance(members, list):
-            yield from members
-    for keyword in _CHILD_MAPS:
-        named = node.get(keyword)
-        if isinstance(named, dict):
-            yield from named.values()
+    return f"not a valid JSON Schema at '{place:.200}': {error.message}"[:500]

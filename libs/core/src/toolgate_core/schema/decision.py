@@ -1,35 +1,24 @@
 """The decision schema: "this call or this answer", in the part of JSON Schema that grammars know.
 
-A grammar that meets a keyword it does not know refuses the whole request, so what goes upstream is reduced to the
-keywords below. Reducing only ever allows more (our validator still holds the call to the whole schema), with one
-exception: an object that declares its properties and says nothing of others is closed, so that none can be invented.
-`pattern`, `format` and lengths are left out: their support differs between grammars, and they are slow in most.
+A grammar that meets a keyword it does not know refuses the whole request, so what goes upstream is reduced; reducing
+only ever allows more (see `reduction`), and our validator still holds the call to the whole schema. `pattern`, `format`
+and lengths of a call's arguments are left out: their support differs between grammars, and they are slow in most.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from toolgate_core.jsontext import JsonObject, JsonValue, decode
 from toolgate_core.messages import ToolChoice, ToolDefinition
 from toolgate_core.recall import recall
 from toolgate_core.schema.aliases import plain
+from toolgate_core.schema.reduction import Refer, current, loosen, moved, reduce, refused
 from toolgate_core.schema.references import follow
 from toolgate_core.schema.toolset import compiled
 
-_KEPT = (
-    "type",
-    "enum",
-    "minItems",
-    "maxItems",
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-)
-_OPAQUE = ("enum", "const", "default", "examples")
-_MAPS = ("properties", "patternProperties", "dependentSchemas")
 _ROOT_ONLY = ("$defs", "definitions", "$schema", "$id")
 _ANY: JsonObject = {}
 
@@ -42,7 +31,7 @@ def decision_schema(
     `answer_schema` is what the client wants the answer to be; a string unless given. Under required and named there is
     no answer; only tools that `choice` permits can be called.
     """
-    hoist = _Hoist()
+    hoist = Hoist()
     single = not parallel or choice.mode == "named"
     call = _branch("call", "calls", _calls([tool for tool in tools if choice.permits(tool.name)], hoist, single=single))
     if choice.forced:
@@ -72,7 +61,7 @@ def _branch(action: str, key: str, value: JsonValue) -> JsonObject:
     }
 
 
-def _calls(tools: Sequence[ToolDefinition], hoist: _Hoist, *, single: bool) -> JsonObject:
+def _calls(tools: Sequence[ToolDefinition], hoist: Hoist, *, single: bool) -> JsonObject:
     forms: list[JsonValue] = [_call(tool, hoist) for tool in tools]
     calls: JsonObject = {"type": "array", "minItems": 1}
     if single:
@@ -81,110 +70,90 @@ def _calls(tools: Sequence[ToolDefinition], hoist: _Hoist, *, single: bool) -> J
     return calls
 
 
-def _call(tool: ToolDefinition, hoist: _Hoist) -> JsonObject:
+def _call(tool: ToolDefinition, hoist: Hoist) -> JsonObject:
     return {
         "type": "object",
         "properties": {
             "name": {"type": "string", "enum": [tool.name]},
-            "arguments": {"type": "object", **hoist.reduced(plain(tool.parameters))},
+            "arguments": {"type": "object", **hoist.reduced(tool.parameters)},
         },
         "required": ["name", "arguments"],
         "additionalProperties": False,
     }
 
 
-class _Hoist:
-    """Moves what references lead to into the `$defs` of one schema; names are numbers, so that none collide."""
+class Hoist:
+    """Moves what references lead to into the `$defs` of one schema; names are numbers, so that none collide.
+
+    What they lead to is written when all else has been, one by one: a chain of references may be longer than a stack.
+    """
 
     def __init__(self) -> None:
         self._defs: JsonObject = {}
         self._names: dict[tuple[int, str], str] = {}
-        self._roots: list[JsonObject] = []
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._roots = 0
 
     def finish(self, schema: JsonObject) -> JsonObject:
         """Return `schema` with everything that was hoisted."""
+        while self._waiting:
+            self._waiting.popleft()()
         return {**schema, "$defs": self._defs} if self._defs else schema
 
-    def reduced(self, root: JsonObject) -> JsonObject:
+    def reduced(self, schema: JsonObject) -> JsonObject:
         """Return a tool's schema in the keywords that grammars know."""
-        self._roots.append(root)
+        root = current(plain(schema))
+        refer = self._referrer(root, reduce)
         target = root
         while "$ref" in target:  # a root that is only a reference: the arguments' own schema is wanted in place
             found = follow(target["$ref"], root)
             target = found if isinstance(found, dict) else _ANY
-        return self._reduce(target, root)
+        return reduce(target, refer)
 
-    def whole(self, root: JsonObject) -> JsonValue:
-        """Return a schema with all of its keywords, its references moved."""
-        self._roots.append(root)
-        return self._rewrite(root, root)
+    def whole(self, schema: JsonObject) -> JsonValue:
+        """Return a schema with all of its keywords but those that a server would refuse, its references moved."""
+        root = current(plain(schema))
+        change = loosen if refused(root) else moved
+        return change(_rootless(root), self._referrer(root, change))
 
-    def _refer(self, ref: JsonValue, root: JsonObject, *, reduce: bool) -> JsonObject:
-        key = (len(self._roots), str(ref))
-        name = self._names.get(key)
-        if name is None:
-            name = self._names[key] = f"d{len(self._names)}"
-            self._defs[name] = None  # keeps the place: the target may lead back here
-            target = follow(ref, root)
-            self._defs[name] = self._reduce(target, root) if reduce else self._rewrite(target, root)
-        return {"$ref": f"#/$defs/{name}"}
+    def _referrer(self, root: JsonObject, change: Callable[[JsonValue, Refer], JsonValue]) -> Refer:
+        self._roots += 1
+        number = self._roots
 
-    def _rewrite(self, node: JsonValue, root: JsonObject) -> JsonValue:
-        if isinstance(node, list):
-            return [self._rewrite(member, root) for member in node]
-        if not isinstance(node, dict):
-            return node
-        return {
-            key: self._rewritten(key, value, root)
-            for key, value in node.items()
-            if node is not root or key not in _ROOT_ONLY
-        }
+        def refer(ref: JsonValue) -> JsonObject:
+            key = (number, str(ref))
+            name = self._names.get(key)
+            if name is None:
+                name = self._names[key] = f"d{len(self._names)}"
+                self._defs[name] = None  # keeps the place
+                self._waiting.append(lambda: self._define(name, ref, root, change, refer))
+            return {"$ref": f"#/$defs/{name}"}
 
-    def _rewritten(self, keyword: str, value: JsonValue, root: JsonObject) -> JsonValue:
-        if keyword == "$ref":
-            return self._refer(value, root, reduce=False)["$ref"]
-        if keyword in _MAPS and isinstance(value, dict):
-            return {name: self._rewrite(member, root) for name, member in value.items()}
-        return value if keyword in _OPAQUE else self._rewrite(value, root)
+        return refer
 
-    def _reduce(self, node: JsonValue, root: JsonObject) -> JsonObject:
-        if not isinstance(node, dict):
-            return {}
-        if "$ref" in node:
-            return self._refer(node["$ref"], root, reduce=True)
-        members = node.get("allOf")
-        if isinstance(members, list) and len(members) == 1 and "properties" not in node:
-            return self._reduce(members[0], root)
-        # A boolean is an older draft's `exclusiveMinimum`, which says nothing by itself.
-        reduced: JsonObject = {key: node[key] for key in _KEPT if key in node and not isinstance(node[key], bool)}
-        if "const" in node:
-            reduced["enum"] = [node["const"]]
-        options = node.get("anyOf", node.get("oneOf"))
-        if isinstance(options, list):
-            reduced["anyOf"] = [self._reduce(option, root) for option in options if option is not False]
-        self._object(node, root, reduced)
-        self._array(node, root, reduced)
-        return reduced
+    def _define(
+        self,
+        name: str,
+        ref: JsonValue,
+        root: JsonObject,
+        change: Callable[[JsonValue, Refer], JsonValue],
+        refer: Refer,
+    ) -> None:
+        target = follow(ref, root)
+        if target is root:
+            target = _rootless(root)
+        self._defs[name] = change(target, refer) if isinstance(target, dict | bool) else {}
 
-    def _object(self, node: JsonObject, root: JsonObject, reduced: JsonObject) -> None:
-        named = node.get("properties")
-        others = node.get("additionalProperties")
-        if isinstance(named, dict):
-            kept: JsonObject = {
-                name: self._reduce(member, root) for name, member in named.items() if member is not False
-            }
-            reduced["properties"] = kept
-            required = node.get("required")
-            if isinstance(required, list):
-                reduced["required"] = [name for name in required if name in kept]
-            if others is None:
-                others = False
-        if others is not None and "patternProperties" not in node:
-            reduced["additionalProperties"] = others if isinstance(others, bool) else self._reduce(others, root)
 
-    def _array(self, node: JsonObject, root: JsonObject, reduced: JsonObject) -> None:
-        items = node.get("items")
-        if items is False:
-            reduced["maxItems"] = 0
-        elif isinstance(items, dict) and "prefixItems" not in node:
-            reduced["items"] = self._reduce(items, root)
+def _rootless(root: JsonObject) -> JsonObject:
+    return {key: value for key, value in root.items() if key not in _ROOT_ONLY}
+
+
+def sendable(schema: JsonObject) -> JsonObject:
+    """Return a schema without what a server would refuse a request for; the very same where there is nothing."""
+    if plain(schema) is schema and not refused(schema):
+        return schema
+    hoist = Hoist()
+    sent = hoist.whole(schema)
+    assert isinstance(sent, dict)
+    return hoist.finish(sent)

@@ -7,19 +7,18 @@ from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 
-import jsonschema_rs
-
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.limits import MAX_VIOLATIONS
+from toolgate_core.limits import MAX_PATTERN_STATES_PER_REQUEST, MAX_SCHEMAS_PER_REQUEST, MAX_VIOLATIONS
 from toolgate_core.messages import ToolDefinition
 from toolgate_core.recall import recall
 from toolgate_core.schema import names
-from toolgate_core.schema.compiling import SchemaError, compile_schema
+from toolgate_core.schema.compiling import SchemaCheck, SchemaError, compile_schema
 from toolgate_core.schema.definitions import parse_tools
-from toolgate_core.schema.explaining import explainable
+from toolgate_core.schema.effort import explainable
 from toolgate_core.schema.strict import check_strict
 from toolgate_core.schema.violations import Violation, violation
+from toolgate_core.schema.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +26,17 @@ class Tool:
     """One declared tool and the validator of its parameters."""
 
     definition: ToolDefinition
-    _validator: jsonschema_rs.Validator
+    _check: SchemaCheck
 
     @property
     def parameters(self) -> JsonObject:
         """The JSON Schema of its arguments, an object schema."""
         return self.definition.parameters
+
+    @property
+    def weights(self) -> Weights:
+        """What its schema costs."""
+        return self._check.weights
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -42,10 +46,7 @@ class Tool:
 
     def valid(self, value: JsonValue) -> bool:
         """Whether `value` is an object that the schema accepts; one that can't be checked is not."""
-        try:
-            return isinstance(value, dict) and self._validator.is_valid(value)
-        except ValueError:
-            return False
+        return isinstance(value, dict) and self._check.is_valid(value)
 
     def violations(self, value: JsonValue) -> list[Violation]:
         """Return what is wrong with `value` as arguments, at most `MAX_VIOLATIONS`; empty when it is valid."""
@@ -53,12 +54,19 @@ class Tool:
             return []
         if not isinstance(value, dict):
             return [Violation("", "type", "the arguments must be a JSON object")]
-        if not explainable(value, self.parameters):
-            return [Violation("", "combinator", "the arguments do not match the schema of the parameters")]
+        validator = self._check.within_budget(value)
+        if validator is None or not explainable(value, self.parameters):
+            return self._missing(value)
         try:
-            return [violation(error) for error in islice(self._validator.iter_errors(value), MAX_VIOLATIONS)]
+            return [violation(error) for error in islice(validator.iter_errors(value), MAX_VIOLATIONS)]
         except ValueError:
             return [Violation("", "type", "the arguments are nested too deeply or hold text that is not Unicode")]
+
+    def _missing(self, value: JsonObject) -> list[Violation]:
+        """Return what can be said at once where explaining all would take too long."""
+        missing = islice((name for name in self.required if name not in value), MAX_VIOLATIONS)
+        found = [Violation("", "required", f"{name} is required and missing") for name in missing]
+        return found or [Violation("", "combinator", "the arguments do not match the schema of the parameters")]
 
 
 class Toolset:
@@ -78,7 +86,15 @@ class Toolset:
     @classmethod
     def compile(cls, definitions: tuple[ToolDefinition, ...]) -> Toolset:
         """Compile every schema; raise `RequestError` (`invalid_function_parameters`) for one that can't be used."""
-        return cls(tuple(_compile(definition, place) for place, definition in enumerate(definitions)))
+        tools: list[Tool] = []
+        schemas = states = 0
+        for place, definition in enumerate(definitions):
+            tool = _compile(definition, place)
+            schemas, states = schemas + tool.weights.schemas, states + tool.weights.states
+            if schemas > MAX_SCHEMAS_PER_REQUEST or states > MAX_PATTERN_STATES_PER_REQUEST:
+                raise _invalid(definition, place, "the schemas of all tools together are too large")
+            tools.append(tool)
+        return cls(tuple(tools))
 
     def get(self, name: str) -> Tool | None:
         """Return the tool of exactly this name."""
@@ -113,11 +129,15 @@ def _compile(definition: ToolDefinition, place: int) -> Tool:
             check_strict(definition.parameters)
         return Tool(definition, compile_schema(definition.parameters))
     except SchemaError as error:
-        raise RequestError(
-            f"Invalid schema for function '{definition.name:.64}': {error}.",
-            param=f"tools[{place}].function.parameters",
-            code="invalid_function_parameters",
-        ) from error
+        raise _invalid(definition, place, str(error)) from error
+
+
+def _invalid(definition: ToolDefinition, place: int, why: str) -> RequestError:
+    return RequestError(
+        f"Invalid schema for function '{definition.name:.64}': {why}.",
+        param=f"tools[{place}].function.parameters",
+        code="invalid_function_parameters",
+    )
 
 
 EMPTY = Toolset(())

@@ -1,0 +1,146 @@
+"""What it takes to hold a value against a schema, and to have a validator say what is wrong.
+
+Whether a value is valid costs time linear in it, times what applies to each part. Where that product is too large the
+value is walked beside its schema, to tell what really meets. The validator's explanation costs more: each failing
+member of a union brings explanations of its own, so that a recursive schema can make it exponential in a value's depth,
+and each holds a copy of the part that is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.limits import MAX_CHECK_STEPS, MAX_EXPLAINED, MAX_SEARCH_STEPS, MAX_VISITS
+from toolgate_core.schema.patterns import states
+from toolgate_core.schema.references import follow
+from toolgate_core.schema.weights import Weights, in_place, listed
+
+_MAX_LEVELS = 300
+
+
+class Size(NamedTuple):
+    """How large a value is: its parts, itself among them; its texts and keys, the characters of all, of the longest."""
+
+    parts: int
+    texts: int = 1
+    chars: int = 0
+    longest: int = 0
+
+
+def measured(value: JsonValue, most: int = MAX_CHECK_STEPS) -> Size:
+    """Return the size of a value, of no more than about `most` of its parts."""
+    parts = texts = chars = longest = 0
+    waiting: list[JsonValue] = [value]
+    while waiting and parts <= most:
+        part = waiting.pop()
+        parts += 1
+        if isinstance(part, str):
+            texts, chars, longest = texts + 1, chars + len(part), max(longest, len(part))
+        elif isinstance(part, list):
+            waiting.extend(part)
+        elif isinstance(part, dict):
+            lengths = list(map(len, part))
+            texts, chars, longest = texts + len(part), chars + sum(lengths), max(longest, *lengths, 0)
+            waiting.extend(part.values())
+    return Size(parts, max(texts, 1), chars, longest)
+
+
+def searched(value: JsonValue, schema: JsonObject, weights: Weights, *, exact: bool) -> Size | None:
+    """Return what the patterns of the whole schema `schema` will have to search in `value`, all of it at most.
+
+    None where checking the value is beyond the budget. `exact`: by a walk over value and schema, where it is short.
+    """
+    size = measured(value)
+    cheap = size.parts * weights.steps <= MAX_CHECK_STEPS and size.chars * weights.search <= MAX_SEARCH_STEPS
+    if cheap and not exact:
+        return size
+    visits = _Visits(schema)
+    visits.visit(value, schema, 0)
+    if visits.left <= 0:
+        return size if cheap else None
+    within = visits.steps <= MAX_CHECK_STEPS and visits.search <= MAX_SEARCH_STEPS
+    return Size(size.parts, max(visits.texts, 1), size.chars, visits.longest) if within else None
+
+
+def explainable(value: JsonValue, schema: JsonObject) -> bool:
+    """Whether explaining what `value` does against the whole schema `schema` is within the budget."""
+    visits = _Visits(schema, explain=True)
+    visits.visit(value, schema, 0)
+    return visits.left > 0
+
+
+class _Visits:
+    """Counts the schemas that meet each part of a value, each as often as there are ways to it."""
+
+    def __init__(self, root: JsonObject, *, explain: bool = False) -> None:
+        self._root = root
+        self._explain = explain
+        self._copies = 0
+        self.left = MAX_VISITS
+        self.steps = self.search = self.texts = self.longest = 0
+
+    def visit(self, value: JsonValue, schema: JsonValue, level: int) -> None:
+        """Count this visit and all beneath it."""
+        self.left = 0 if level > _MAX_LEVELS else self.left - 1
+        if self.left <= 0 or not isinstance(schema, dict):
+            return
+        self._count(value, schema)
+        if "$ref" in schema:
+            self.visit(value, follow(schema["$ref"], self._root), level + 1)
+        for member in in_place(schema):
+            self.visit(value, member, level + 1)
+        if isinstance(value, dict):
+            self._members(value, schema, level)
+        elif isinstance(value, list):
+            self._items(value, schema, level)
+
+    def _count(self, value: JsonValue, schema: JsonObject) -> None:
+        self.steps += 1 + listed(schema)
+        pattern = schema.get("pattern")
+        if isinstance(value, str) and isinstance(pattern, str):
+            self._search((value,), states(pattern))
+        elif isinstance(value, dict) and "patternProperties" in schema:
+            self._search(tuple(value), sum(map(states, _dict(schema["patternProperties"]))))
+        if self._explain:
+            self._copy(value, schema)
+
+    def _search(self, texts: tuple[str, ...], states_: int) -> None:
+        lengths = list(map(len, texts))
+        self.search += sum(lengths) * states_
+        self.texts += len(lengths)
+        self.longest = max(self.longest, *lengths, 0)
+
+    def _copy(self, value: JsonValue, schema: JsonObject) -> None:
+        """Count what would be copied into explanations, if each rule were broken."""
+        options, required = schema.get("enum"), schema.get("required")
+        missing = isinstance(value, dict) and isinstance(required, list)
+        errors = 1 + (sum(name not in value for name in required) if missing else 0)  # type: ignore[operator,union-attr]
+        self._copies += errors * measured(value, MAX_EXPLAINED).parts + (
+            len(options) if isinstance(options, list) else 0
+        )
+        if self._copies > MAX_EXPLAINED:
+            self.left = 0
+
+    def _members(self, value: JsonObject, schema: JsonObject, level: int) -> None:
+        named, patterns = (_dict(schema.get(keyword)) for keyword in ("properties", "patternProperties"))
+        for key, member in value.items():
+            if self.left <= 0:
+                return
+            self.visit(member, named.get(key, schema.get("additionalProperties")), level + 1)
+            for other in patterns.values():
+                self.visit(member, other, level + 1)
+
+    def _items(self, value: list[JsonValue], schema: JsonObject, level: int) -> None:
+        first = schema.get("prefixItems")
+        each = [schema.get("items"), schema.get("contains"), *(first if isinstance(first, list) else ())]
+        for item in value:
+            if self.left <= 0:
+                return
+            for member in each:
+                if isinstance(member, dict):
+                    self.visit(item, member, level + 1)
+
+
+def _dict(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,56 @@
+r"""What a regular expression of a stranger's schema will cost, told from its text before it is compiled.
+
+The engine is linear in the text that it searches, but a counted repetition is compiled as so many copies of what it
+repeats, and a class of Unicode characters is a large automaton by itself: `\p{L}{200}` takes 50 ms and megabytes.
+Look-around and backreferences are beyond the linear engine; they are tried by backtracking, under a limit of steps.
+"""
+
+from __future__ import annotations
+
+import re
+
+_TOKEN = re.compile(
+    r"\\[pP]\{[^}]*\}|\\.|\[\^?\]?(?:[^\]\\]|\\.)*+\]?"
+    r"|\((?:\?(?:<[=!]|[=!>:(]|P?<\w*>|[a-zA-Z-]*[:)]?))?|\)|\||\{\d+(?:,\d*)?\}|[*+?]\+?|.",
+    re.DOTALL,
+)
+_COUNTS = re.compile(r"\d+")
+_LOOKS = ("(?=", "(?!", "(?<=", "(?<!", "(?>", "(?(")
+_POSSESSIVE = ("*+", "++", "?+")
+_BACK = tuple("123456789kGK")
+_WIDE = 1_000
+"""States of a class of Unicode characters, such as `\\p{L}`; about as many as it costs copies of a letter."""
+_NEGATED = 15
+_MOST = 10**9
+"""More states than any bound allows; larger numbers would only slow the sum."""
+
+
+def states(pattern: str) -> int:
+    """Return about how many states a pattern compiles to: copies of a single letter that would cost as much."""
+    outer: list[int] = []
+    done = last = 0
+    for token in _TOKEN.findall(pattern):
+        if token[0] == "(" and token[-1] != ")":
+            outer.append(done + last)
+            done = last = 0
+        elif token == ")":
+            last, done = done + last, outer.pop() if outer else 0
+        elif token[0] == "{" and len(token) > 1:
+            last = min(last * max(1, *(int(count[:9]) for count in _COUNTS.findall(token))), _MOST)
+        elif token[0] not in "*+?":
+            done, last = min(done + last, _MOST), _weight(token)
+    return min(done + last + sum(outer), _MOST)
+
+
+def _weight(token: str) -> int:
+    if "\\p" in token or "\\P" in token:
+        return _WIDE
+    return _NEGATED if token[:2] == "[^" or token in (".", "\\D", "\\W", "\\S") or not token.isascii() else 1
+
+
+def needs_backtracking(pattern: str) -> bool:
+    """Whether a pattern looks around or back, which only a backtracking engine can."""
+    tokens: list[str] = _TOKEN.findall(pattern)
+    return any(
+        token in _LOOKS or token in _POSSESSIVE or (token[0] == "\\" and token[1:2] in _BACK) for token in tokens
+    )

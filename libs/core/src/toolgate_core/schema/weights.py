@@ -1,0 +1,203 @@
+"""What a stranger's schema can cost: to compile, and to hold one value against. Told by one walk before it is compiled.
+
+Compiling and checking are single calls into native code, which nothing interrupts and which hold up every other
+thread, so that each has to be bounded beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.limits import (
+    MAX_PATTERN,
+    MAX_PATTERN_STATES,
+    MAX_QUOTED,
+    MAX_REFERENCE,
+    MAX_SCHEMA_EXPANSION,
+    MAX_SCHEMA_NESTING,
+    MAX_SCHEMAS,
+    MAX_TYPES,
+)
+from toolgate_core.schema.patterns import states
+from toolgate_core.schema.references import follow, is_local
+
+_IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
+_IN_PLACE = ("not", "if", "then", "else")
+_CHILD_LISTS = ("items", "prefixItems")
+_CHILDREN = (
+    "items",
+    "additionalProperties",
+    "contains",
+    "propertyNames",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "additionalItems",
+)
+_CHILD_MAPS = ("properties", "patternProperties", "$defs", "definitions")
+_SEARCH = 20
+"""Steps that trying a pattern on a name costs."""
+
+
+class SchemaError(ValueError):
+    """The schema can't be used; the text says why, in words for its author."""
+
+
+class Weights(Struct, frozen=True):
+    """What a schema costs.
+
+    Attributes:
+        schemas: how many schemas there are.
+        steps: at most, for one value: schemas that apply to it, and what they list.
+        search: states of the patterns that one string may be searched with.
+        states: states of all patterns, which are compiled.
+        patterns: how many there are.
+    """
+
+    schemas: int
+    steps: int
+    search: int
+    states: int
+    patterns: int
+
+
+class _Weight(NamedTuple):
+    schemas: int
+    steps: int
+    search: int
+
+
+_NO_SCHEMA = _Weight(1, 1, 0)
+
+
+def weigh(schema: JsonObject) -> Weights:
+    """Return the weights; raise `SchemaError` for what is too large, nested too deeply, or refers out of itself."""
+    walk = _Walk(schema)
+    walk.visit(schema, 0)
+    return Weights(walk.schemas, walk.steps, walk.search, walk.states, walk.patterns)
+
+
+class _Walk:
+    """Walks a schema once, and sums up for each of its nodes what applies to one value."""
+
+    def __init__(self, root: JsonObject) -> None:
+        self._root = root
+        self._weights: dict[int, _Weight] = {}
+        self._open: set[int] = set()
+        self.schemas = self.steps = self.search = self.states = self.patterns = 0
+
+    def visit(self, node: JsonValue, level: int) -> None:
+        if not isinstance(node, dict):
+            return
+        self.schemas += 1
+        if self.schemas > MAX_SCHEMAS:
+            raise SchemaError(f"more than {MAX_SCHEMAS} schemas")
+        if level > MAX_SCHEMA_NESTING:
+            raise SchemaError(f"the schema is nested more than {MAX_SCHEMA_NESTING} levels deep")
+        weight = self._weigh(node, 0)
+        self.steps, self.search = max(self.steps, weight.steps), max(self.search, weight.search)
+        for child in (*in_place(node), *_children(node)):
+            self.visit(child, level + 1)
+
+    def _weigh(self, node: JsonValue, level: int) -> _Weight:
+        if not isinstance(node, dict):
+            return _NO_SCHEMA
+        key = id(node)
+        if key in self._open:
+            raise SchemaError("the schema refers to itself without an object or an array in between")
+        if key not in self._weights:
+            if level > MAX_SCHEMA_NESTING:
+                raise SchemaError(f"references in the schema form a chain of more than {MAX_SCHEMA_NESTING}")
+            self._open.add(key)
+            parts = [self._weigh(child, level + 1) for child in (*in_place(node), *self._target(node))]
+            self._open.discard(key)
+            self._weights[key] = self._sum(node, parts)
+        return self._weights[key]
+
+    def _sum(self, node: JsonObject, parts: list[_Weight]) -> _Weight:
+        # What is evaluated is asked of every part once more.
+        times = 2 if "unevaluatedItems" in node or "unevaluatedProperties" in node else 1
+        count = 1 + times * sum(part.schemas for part in parts)
+        if count > MAX_SCHEMA_EXPANSION:
+            raise SchemaError(f"more than {MAX_SCHEMA_EXPANSION} schemas apply to one value")
+        steps = 1 + listed(node) + times * sum(part.steps for part in parts)
+        search = self._patterns(node) + times * sum(part.search for part in parts)
+        return _Weight(count, steps, search)
+
+    def _patterns(self, node: JsonObject) -> int:
+        named = node.get("patternProperties")
+        own = node.get("pattern")
+        found = [*(named if isinstance(named, dict) else ()), *([own] if isinstance(own, str) else ())]
+        total = 0
+        for pattern in found:
+            if len(pattern) > MAX_PATTERN:
+                raise SchemaError(f"the pattern '{pattern[:MAX_QUOTED]}…' has more than {MAX_PATTERN} characters")
+            total += states(pattern)
+        self.patterns += len(found)
+        self.states += total
+        if self.states > MAX_PATTERN_STATES:
+            what = f"the pattern '{found[-1][:MAX_QUOTED]}'" if self.patterns == 1 else "its patterns together"
+            raise SchemaError(f"{what} would compile to more than {MAX_PATTERN_STATES} states; repeat less")
+        return total
+
+    def _target(self, node: JsonObject) -> Iterator[JsonValue]:
+        types = node.get("type")
+        if isinstance(types, list) and len(types) > MAX_TYPES:
+            raise SchemaError(f"a list of more than {MAX_TYPES} types")
+        for keyword in ("$dynamicRef", "$recursiveRef"):
+            if keyword in node:
+                raise SchemaError(f"{keyword} is not supported")
+        if "$ref" in node:
+            ref = node["$ref"]
+            if not isinstance(ref, str) or not is_local(ref):
+                raise SchemaError(f"$ref {ref!r:.200} is not a place in this schema ('#/…')")
+            if len(ref) > MAX_REFERENCE:
+                raise SchemaError(f"$ref {ref!r:.200} has more than {MAX_REFERENCE} characters")
+            target = follow(ref, self._root)
+            if not isinstance(target, dict | bool):
+                raise SchemaError(f"$ref {ref!r:.200} leads to no schema")
+            yield target
+
+
+def listed(node: JsonObject) -> int:
+    """Return the steps that what a schema lists costs for one value; a list of texts alone is looked up at once."""
+    steps = 0
+    required, options, named = (node.get(keyword) for keyword in ("required", "enum", "patternProperties"))
+    if isinstance(required, list):
+        steps += len(required)
+    if isinstance(options, list) and not all(isinstance(option, str) for option in options):
+        steps += len(options)
+    if isinstance(named, dict):
+        steps += _SEARCH * len(named)
+    return steps
+
+
+def in_place(node: JsonObject) -> Iterator[JsonValue]:
+    """Yield the schemas inside `node` that apply to the same value as it does; where `$ref` leads is not among them."""
+    for keyword in _IN_PLACE_LISTS:
+        members = node.get(keyword)
+        if isinstance(members, list):
+            yield from members
+    for keyword in _IN_PLACE:
+        if keyword in node:
+            yield node[keyword]
+    dependents = node.get("dependentSchemas")
+    if isinstance(dependents, dict):
+        yield from dependents.values()
+
+
+def _children(node: JsonObject) -> Iterator[JsonValue]:
+    for keyword in _CHILDREN:
+        if keyword in node:
+            yield node[keyword]
+    for keyword in _CHILD_LISTS:
+        members = node.get(keyword)
+        if isinstance(members, list):
+            yield from members
+    for keyword in _CHILD_MAPS:
+        named = node.get(keyword)
+        if isinstance(named, dict):
+            yield from named.values()
