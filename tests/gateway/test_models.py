@@ -146,12 +146,67 @@ async def test_an_upstream_without_a_list_takes_any_name() -> None:
     assert (await models.find("anything")).model == "anything"
 
 
-async def test_made_up_names_do_not_pile_up() -> None:
+async def test_made_up_names_are_remembered_once_they_were_served_and_do_not_pile_up() -> None:
     models = table(one=Listing("a"))
     for number in range(3000):
-        await models.find(f"one@{number}")
+        route = await models.find(f"one@{number}")
+        assert models.known(f"one@{number}") is not route
+        models.keep(f"one@{number}", route)
     assert (await models.find("one@2999")) is (await models.find("one@2999"))
+    assert (await models.find("one@0")) is not (await models.find("one@0"))
     assert (await models.find("one@0")).model == "0"
+
+
+@pytest.mark.parametrize("name", ["x" * 257, "one@" + "qwen" * 100_000, "a/" * 200])
+async def test_a_name_that_is_too_long_is_refused_before_any_look_up(name: str) -> None:
+    one = Listing("a")
+    models = table(one=one)
+    for ask in (models.find, models.card):
+        with pytest.raises(ApiError) as caught:
+            await ask(name)
+        assert (caught.value.status, caught.value.code, caught.value.param) == (400, "string_above_max_length", "model")
+        assert len(caught.value.message) < 200
+    assert one.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gpt-oss-20", "Did you mean 'openai/gpt-oss-20b'? There are: openai/gpt-oss-20b, qwen3-8b."),
+        ("gpt-oss-20b", "Did you mean 'openai/gpt-oss-20b'?"),
+        ("GPT-OSS-20B", "Did you mean 'openai/gpt-oss-20b'?"),
+        ("other/gpt-oss-20b", "Did you mean 'openai/gpt-oss-20b'?"),
+        ("qwen3-8", "Did you mean 'qwen3-8b'?"),
+        ("zebra", "does not exist. There are: openai/gpt-oss-20b, qwen3-8b."),
+        ("", "There are:"),
+    ],
+)
+async def test_an_unknown_model_names_the_nearest_and_the_list(name: str, said: str) -> None:
+    models = table(one=Listing("openai/gpt-oss-20b", "qwen3-8b"))
+    with pytest.raises(ApiError) as caught:
+        await models.find(name)
+    assert (caught.value.status, caught.value.code) == (404, "model_not_found")
+    assert said in caught.value.message
+
+
+async def test_the_list_in_an_error_is_bounded() -> None:
+    models = table(one=Listing(*(f"model-{number:04}" for number in range(3000))))
+    with pytest.raises(ApiError) as caught:
+        await models.find("x" * 256)
+    assert "and 2980 more" in caught.value.message
+    assert len(caught.value.message) < 1000
+
+
+async def test_what_vllm_tells_of_a_model_stays() -> None:
+    one = Listing()
+    told: JsonObject = {"max_model_len": 4096, "root": "org/base", "parent": None}
+    one.cards = [{"id": "a", **told}, {"id": "b", "max_model_len": {"x": 1}, "root": "r" * 5000, "parent": "a"}]
+    models = table(one=one)
+    await models.refresh()
+    a, b = models.cards()
+    assert (a["max_model_len"], a["root"], "parent" in a) == (4096, "org/base", False)
+    assert ("max_model_len" in b, "root" in b, b["parent"]) == (False, False, "a")
+    assert await models.card("a") == a
 
 
 async def test_a_server_is_not_taken_for_vllm_by_the_name_of_its_upstream() -> None:

@@ -233,3 +233,73 @@ async def test_metrics_are_served_on_their_own_port() -> None:
         await house.post(asked())
         response = await house.http.get(f"http://127.0.0.1:{house.ports.metrics}/metrics")
         assert 'toolgate_attempts_total{model="m",outcome="success_tool",priority="1"} 1.0' in response.text
+
+
+async def test_a_base_url_without_v1_will_do() -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        for prefix in ("", "/emulate", "/passthrough"):
+            client = house.openai(prefix or "/")
+            reply = await client.chat.completions.create(model=MODEL, messages=QUESTION)  # type: ignore[arg-type]
+            assert reply.choices[0].message.content == "Hi."
+            assert [model.id async for model in client.models.list()] == ["m", "org/model-b"]
+            assert (await client.models.retrieve("org/model-b")).id == "org/model-b"
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("//v1/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("/v1//chat/completions", "/v1/chat/completions"),
+        ("/v1/chat/completions/", "/v1/chat/completions"),
+        ("/v1/chat/completion", "/v1/chat/completions"),
+        ("/V1/chat/completions", "/v1/chat/completions"),
+        ("/emulate/v1/v1/chat/completions", "/emulate/v1/chat/completions"),
+        ("/v1/v1/models", "/v1/models"),
+        ("/v1/v1/models/m", "/v1/models/m"),
+        ("/v1/model", "/v1/models"),
+        ("/v1/embedding", "/v1/embeddings"),
+        ("//v1/embeddings", "/v1/embeddings"),
+        ("/passthrough//tokenize", "/passthrough/tokenize"),
+        ("/healthz", "/health"),
+    ],
+)
+async def test_a_near_miss_of_a_path_is_told_what_was_meant(path: str, meant: str) -> None:
+    async with gateway() as house:
+        response = await house.post({}, path)
+        assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
+        assert response.json()["error"]["message"].endswith(f" Did you mean {meant}?")
+
+
+@pytest.mark.parametrize("path", ["/xyzzy", "/v1/" + "a" * 10_000, "/v1/xyzzy/plugh"])
+async def test_a_path_that_is_near_to_nothing_is_not_guessed_at(path: str) -> None:
+    async with gateway() as house:
+        response = await house.post({}, path)
+        message = response.json()["error"]["message"]
+        assert response.status_code == 404
+        assert "mean" not in message
+        assert len(message) < 300
+
+
+async def test_an_unknown_model_is_told_which_there_are() -> None:
+    async with gateway() as house:
+        for response in (
+            await house.post(asked(model="model-b2")),
+            await house.post({"model": "model-b2", "messages": QUESTION}, "/passthrough/v1/chat/completions"),
+            await house.http.get(f"{house.url}/v1/models/model-b2"),
+        ):
+            assert response.status_code == 404
+            assert "Did you mean 'org/model-b'? There are: m, org/model-b." in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["x" * 257, "main@" + "qwen" * 10_000])
+async def test_a_models_name_is_bounded(name: str) -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        for response in (
+            await house.post(asked(model=name)),
+            await house.post({"model": name, "messages": QUESTION}, "/passthrough/v1/chat/completions"),
+            await house.http.get(f"{house.url}/v1/models/{name[:30_000]}"),
+        ):
+            error = response.json()["error"]
+            assert (response.status_code, error["code"], error["param"]) == (400, "string_above_max_length", "model")
+        assert house.chats() == []

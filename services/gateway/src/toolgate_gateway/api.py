@@ -14,13 +14,17 @@ from starlette.exceptions import HTTPException
 from toolgate_core.errors import ToolgateError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 
+from toolgate_gateway.endpoints import find_endpoint
 from toolgate_gateway.errors import SERVER, ApiError, explain
 from toolgate_gateway.gateway import Gateway
+from toolgate_gateway.nearest import near_path
 
 _PROBE_S = 2.0
 _TOOL_LIST_S = 10.0
 _FRESH_S = 5.0
 _PREFIXES = ("", "/emulate", "/passthrough")
+_SHOWN = 200
+"""Characters of a path in an error."""
 _NOT_POST = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -137,9 +141,10 @@ def build(gateway: Gateway) -> FastAPI:
     )
     api = Api(gateway)
     for prefix in _PREFIXES:
-        app.get(f"{prefix}/v1/models")(api.models)
-        app.get(f"{prefix}/v1/models/{{model:path}}")(api.model)
-        app.api_route(f"{prefix}/v1/chat/completions", methods=_NOT_POST)(_only_post)
+        for version in ("/v1", ""):
+            app.get(f"{prefix}{version}/models")(api.models)
+            app.get(f"{prefix}{version}/models/{{model:path}}")(api.model)
+            app.api_route(f"{prefix}{version}/chat/completions", methods=_NOT_POST)(_only_post)
     app.get("/health")(api.health)
     app.get("/livez")(api.alive)
     app.get("/readyz")(api.ready)
@@ -174,9 +179,13 @@ async def _only_post() -> Response:
 
 async def _http_failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    path = request.url.path
+    if error.status_code == 404 and find_endpoint(path) is not None:
+        error = HTTPException(405, headers={"allow": "POST"})
+    near = near_path(path) if error.status_code == 404 else None
     messages = {
-        404: f"There is nothing at {request.method} {request.url.path}.",
-        405: f"{request.method} is not allowed at {request.url.path}.",
+        404: f"Not found: {request.method} {path[:_SHOWN]}.{f' Did you mean {near}?' if near else ''}",
+        405: f"{request.method} is not allowed at {path[:_SHOWN]}.",
     }
     message = messages.get(error.status_code, str(error.detail))
     kind = SERVER if error.status_code >= 500 else "invalid_request_error"

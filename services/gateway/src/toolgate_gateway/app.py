@@ -13,11 +13,13 @@ from toolgate_core.vocabulary import Mode
 from toolgate_gateway import api
 from toolgate_gateway.chat import CLIENT_CLOSED, Chat, authenticate
 from toolgate_gateway.deps import Deps
+from toolgate_gateway.endpoints import find_endpoint
 from toolgate_gateway.errors import explain
 from toolgate_gateway.exchange import Exchange, Headers, Scope, Send, request_id_of
 from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.lifeline import ClientGoneError, DeadlineError, Lifeline, Receive, ShutdownError
 from toolgate_gateway.pages import from_page
+from toolgate_gateway.relay import Relay
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_gateway.visit import LAST_WORDS_S
 
@@ -25,6 +27,9 @@ CHAT_PATHS: dict[str, Mode | None] = {
     "/v1/chat/completions": None,
     "/emulate/v1/chat/completions": Mode.EMULATE,
     "/passthrough/v1/chat/completions": Mode.PASSTHROUGH,
+    "/chat/completions": None,
+    "/emulate/chat/completions": Mode.EMULATE,
+    "/passthrough/chat/completions": Mode.PASSTHROUGH,
 }
 """Path → the mode that it stands for; none: the header's, or the default."""
 
@@ -33,7 +38,14 @@ _OPEN = frozenset({"/health", "/livez", "/readyz"})
 
 _SERVED = frozenset({"GET", "HEAD", "POST"})
 
-_EXPOSED = ("x-request-id", "x-toolgate-priority", "x-toolgate-attempts", "retry-after", "x-should-retry")
+_EXPOSED = (
+    "x-request-id",
+    "x-toolgate-forwarded",
+    "x-toolgate-priority",
+    "x-toolgate-attempts",
+    "retry-after",
+    "x-should-retry",
+)
 
 
 class App:
@@ -42,6 +54,7 @@ class App:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self._chat = Chat(gateway)
+        self._relay = Relay(gateway)
         self._framework = api.build(gateway)
         origins = gateway.settings.cors_origins
         self._cors: ASGIApp | None = None
@@ -67,6 +80,8 @@ class App:
         path = scope["path"]
         if scope["method"] == "POST" and path in CHAT_PATHS:
             return self._chat(scope, receive, send, CHAT_PATHS[path])
+        if scope["method"] == "POST" and (endpoint := find_endpoint(str(path))) is not None:
+            return self._relay(scope, receive, send, endpoint)
         return self._plain(scope, receive, send)
 
     async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,10 +141,9 @@ def _read(body: bytes) -> Receive:
 def _route(path: str) -> str:
     """Return the metrics' label of a path."""
     path = path.removeprefix("/emulate").removeprefix("/passthrough")
-    if path.startswith("/v1/models"):
-        return "models"
+    path = path.removeprefix("/v1")
     first = path.split("/", 2)[1] if path.startswith("/") else ""
-    return first if first in ("health", "livez", "readyz", "stats", "tools") else "other"
+    return first if first in ("models", "health", "livez", "readyz", "stats", "tools") else "other"
 
 
 def create_app(settings: GatewaySettings, deps: Deps) -> App:

@@ -32,6 +32,18 @@ def authenticate(gateway: Gateway, exchange: Exchange) -> None:
         raise ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
 
 
+async def admit(gateway: Gateway, lifeline: Lifeline) -> None:
+    """Return once a request may be served, whose place has then to be released; raise `AdmissionError`."""
+    if gateway.admission.take():
+        return
+    began = gateway.deps.clock()
+    try:
+        with lifeline.scope():
+            await gateway.admission.wait()
+    finally:
+        gateway.metrics.queue_wait.observe(gateway.deps.clock() - began)
+
+
 class Chat:
     """Answers chat requests as raw ASGI."""
 
@@ -77,7 +89,7 @@ class Chat:
         with lifeline.scope():
             body = await exchange.read_body(gateway.settings.max_body_bytes, gateway.bodies)
         lifeline.watch(exchange.receive)
-        await self._admit(lifeline)
+        await admit(gateway, lifeline)
         try:
             await self._serve(visit, mode, body)
         finally:
@@ -93,17 +105,6 @@ class Chat:
             known = ", ".join(mode.value for mode in Mode)
             raise ApiError(400, f"The header x-toolgate-mode must be one of {known}.", code="invalid_value") from None
 
-    async def _admit(self, lifeline: Lifeline) -> None:
-        gateway = self._gateway
-        if gateway.admission.take():
-            return
-        began = gateway.deps.clock()
-        try:
-            with lifeline.scope():
-                await gateway.admission.wait()
-        finally:
-            gateway.metrics.queue_wait.observe(gateway.deps.clock() - began)
-
     async def _serve(self, visit: Visit, mode: Mode, body: bytes) -> None:
         record = visit.record
         if mode is Mode.PASSTHROUGH:
@@ -111,6 +112,7 @@ class Chat:
             record.stream = bool(head.stream)
             route = await self._route(visit, head.model)
             await Forwarding(visit, route, head).run(body)
+            self._keep(visit, head.model, route)
             return
         request = parse_request(body)
         record.stream = request.stream
@@ -118,9 +120,14 @@ class Chat:
         route = await self._route(visit, request.model)
         if request.tools:
             await Climbing(visit, request, route).run(mode)
-            return
-        head = Head(request.model, request.stream)
-        await Forwarding(visit, route, head).run(clean(request, body))
+        else:
+            head = Head(request.model, request.stream)
+            await Forwarding(visit, route, head).run(clean(request, body))
+        self._keep(visit, request.model, route)
+
+    def _keep(self, visit: Visit, model: str, route: Route) -> None:
+        if visit.record.outcome is RequestOutcome.SUCCESS:
+            self._gateway.models.keep(model, route)
 
     async def _route(self, visit: Visit, model: str) -> Route:
         route = self._gateway.models.known(model)

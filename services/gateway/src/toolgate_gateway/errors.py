@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from toolgate_core.errors import RequestError, ToolgateError
 from toolgate_core.jsontext import JsonObject, encode
 from toolgate_core.ladder.effects import UpstreamFailure
@@ -154,3 +156,35 @@ def internal() -> ApiError:
     return ApiError(
         500, "The gateway failed.", kind=SERVER, code="internal_error", outcome=RequestOutcome.UPSTREAM_ERROR
     )
+
+
+def upstream_broke(message: str) -> ApiError:
+    """Return the answer where what the upstream sent is no answer."""
+    return ApiError(502, message, kind=SERVER, code="upstream_error", outcome=RequestOutcome.UPSTREAM_ERROR)
+
+
+def upstream_cut() -> ApiError:
+    """Return the answer where the upstream's ended before its end."""
+    message = "The upstream's connection ended inside its answer."
+    return ApiError(502, message, kind=SERVER, code="upstream_cut", outcome=RequestOutcome.UPSTREAM_ERROR)
+
+
+_ANTHROPIC_TYPES = MappingProxyType(
+    {
+        400: "invalid_request_error",
+        401: "authentication_error",
+        403: "permission_error",
+        404: "not_found_error",
+        413: "request_too_large",
+        429: "rate_limit_error",
+        503: "overloaded_error",
+        504: "timeout_error",
+    }
+)
+
+
+def anthropic_body(error: ApiError) -> bytes:
+    """Return an error in Anthropic's shape, with what OpenAI's has beside it."""
+    kind = _ANTHROPIC_TYPES.get(error.status, "api_error" if error.status >= 500 else "invalid_request_error")
+    inner: JsonObject = {"type": kind, "message": error.message, "param": error.param, "code": error.code}
+    return encode({"type": "error", "error": inner})

@@ -12,12 +12,13 @@ from toolgate_core.vocabulary import AttemptOutcome, Reason, RequestOutcome, Str
 from toolgate_runtime.metrics import LATENCY_BUCKETS, RPC_BUCKETS
 
 from toolgate_gateway.counting import Catalogue, Count, Spread
+from toolgate_gateway.endpoints import LABELS
 from toolgate_gateway.providers.base import Provider
 from toolgate_gateway.providers.replicas import Replicas
 
 MAX_MODELS = 20
 OTHER = "other"
-ROUTES = ("chat", "models", "health", "livez", "readyz", "stats", "tools", OTHER)
+ROUTES = ("chat", *LABELS, "models", "health", "livez", "readyz", "stats", "tools", OTHER)
 CHOICES = ("none", "auto", "required", "named")
 PRIORITIES = ("1", "2", "3", "4")
 _ATTEMPT_BUCKETS = (1, 2, 3, 4, 6, 8)

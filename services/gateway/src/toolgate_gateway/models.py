@@ -11,15 +11,19 @@ from toolgate_core.dialects.families import asked_dialect, family_of
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder import LadderMemory
 from toolgate_core.ladder.effects import UpstreamFailure
-from toolgate_core.limits import MAX_REMEMBERED_MODELS
+from toolgate_core.limits import MAX_MODEL_NAME, MAX_REMEMBERED_MODELS
 from toolgate_core.policy import Policy
 from toolgate_core.presets import PRESETS, preset_name
 from toolgate_core.vocabulary import RequestOutcome
 
 from toolgate_gateway.errors import SERVER, ApiError
+from toolgate_gateway.nearest import known_names
 from toolgate_gateway.providers.base import Provider
 from toolgate_gateway.settings import ModelEntry
 
+_KEPT_FIELDS = ("max_model_len", "root", "parent")
+"""What vLLM tells of a model beside OpenAI's fields."""
+_MAX_FACT = 1024
 _REFRESH_PAUSE_S = 2.0
 """Unknown names bring the upstreams to be asked again at most this often."""
 
@@ -160,13 +164,20 @@ class Models:
         self._cards[name] = {str(card["id"]): card for card in answer if card.get("id")}
 
     def known(self, name: str) -> Route | None:
-        """Return a model's route where nobody has to be asked for it."""
+        """Return a model's route where nobody has to be asked for it; raise 400 for a name that can't be one."""
+        if len(name) > MAX_MODEL_NAME:
+            raise ApiError(
+                400,
+                f"The model's name is longer than {MAX_MODEL_NAME} characters.",
+                code="string_above_max_length",
+                param="model",
+            )
         route = self._configured.get(name) or self._named.get(name)
         if route is not None:
             return route
         upstream, at, model = name.partition("@")
         if at and model and upstream in self._upstreams:
-            return self._keep(name, self._discovered_as(model, upstream))
+            return self._discovered_as(model, upstream)
         return self._discovered.get(name)
 
     def _discovered_as(self, model: str, upstream: str) -> Route:
@@ -180,14 +191,25 @@ class Models:
         """Send an unknown name to an upstream that has no list of models; it will say whether it knows it."""
         for upstream, failure in self._failures.items():
             if failure.kind in ("refused", "unsupported") or failure.status in (404, 405):
-                return self._keep(name, self._route(name, name, upstream, None, {}))
+                return self._route(name, name, upstream, None, {})
         return None
 
-    def _keep(self, name: str, route: Route) -> Route:
+    def keep(self, name: str, route: Route) -> None:
+        """Remember a route by the name that a client gave it, once its upstream has served it: names may be made up."""
+        if name in self._named or name in self._configured or name in self._discovered:
+            return
         if len(self._named) >= MAX_REMEMBERED_MODELS:
             self._named.pop(next(iter(self._named)))
         self._named[name] = route
-        return route
+
+    def only_upstream(self) -> tuple[str, Provider]:
+        """Return the upstream for a request that names no model; raise 400 where there are several."""
+        if not self._upstreams:
+            raise self._unknown("")
+        if len(self._upstreams) > 1:
+            raise ApiError(400, "The request must name its model: there are several upstreams.", param="model")
+        [(name, upstream)] = self._upstreams.items()
+        return name, upstream.provider
 
     def _configure(self) -> None:
         """Make the aliases' routes; again after a listing, which may tell more of what an upstream can do."""
@@ -238,22 +260,29 @@ class Models:
     def _card(self, name: str, route: Route) -> JsonObject:
         card = self._cards.get(route.upstream, {}).get(route.model, {})
         created = card.get("created")
+        kept: JsonObject = {key: card[key] for key in _KEPT_FIELDS if _is_fact(card.get(key))}
         return {
             "id": name,
             "object": "model",
             "created": created if isinstance(created, int) else self._created,
             "owned_by": str(card.get("owned_by") or route.upstream),
+            **kept,
         }
 
     def _unknown(self, name: str) -> ApiError:
         if self._failures:
             return ApiError(
                 503,
-                f"Whether the model {name!r} exists can't be said: an upstream does not answer.",
+                f"Cannot look up model {name!r}: the upstream {', '.join(sorted(self._failures))} does not answer.",
                 kind=SERVER,
                 code="upstream_unreachable",
                 retry_after_s=1,
                 outcome=RequestOutcome.UPSTREAM_ERROR,
             )
         message = f"The model {name!r} does not exist." if self._upstreams else "No upstream is configured."
-        return ApiError(404, message, code="model_not_found")
+        return ApiError(404, message + known_names(name, self.labels), code="model_not_found")
+
+
+def _is_fact(value: JsonValue) -> bool:
+    """Whether a field of a card is short enough to be passed on."""
+    return isinstance(value, int) or (isinstance(value, str) and len(value) <= _MAX_FACT)
