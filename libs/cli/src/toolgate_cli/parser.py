@@ -137,6 +137,15 @@ def _add_doctor(commands: Commands) -> None:
     doctor.add_argument("--model", action="append", metavar="NAME", help="only this one; again for more")
     doctor.add_argument("--api-key-file", metavar="FILE", help="a file with the key")
     doctor.add_argument("--timeout", type=positive, default=120, metavar="S", help="for one answer (default 120)")
+    doctor.add_argument(
+        "--total", type=positive, default=1800, metavar="S", help="no further model is asked after S (default 1800)"
+    )
+    doctor.add_argument(
+        "--max-tokens", type=positive, default=512, metavar="N", help="limit of each answer (default 512)"
+    )
+    doctor.add_argument(
+        "--chart", action="store_true", help="what is asked is a release of the chart: name its values as remedies"
+    )
     doctor.add_argument("--wait", type=positive, default=1, metavar="S", help="seconds for a first model (default 1)")
     doctor.add_argument("--strict", action="store_true", help="a warning is a failure")
     doctor.add_argument("--json", action="store_true", help="print everything that was seen, as JSON")

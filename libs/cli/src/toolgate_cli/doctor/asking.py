@@ -1,87 +1,167 @@
-"""Asking over the wire, with the official SDK, and what came."""
+"""Asking over the wire: one request at a time, each with a time limit and a bound on its answer."""
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 import time
+from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
-import openai
-from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAI
+from msgspec import json as msgspec_json
+from msgspec import structs
 
-from toolgate_cli.doctor.checks import Check
-from toolgate_cli.doctor.diagnosis import Call, Seen
+from toolgate_cli.doctor.reading import Raw, read_answer, read_models, shown
+from toolgate_cli.doctor.seen import Seen
+from toolgate_cli.failure import CommandError
 
 GATEWAY: Final = "toolgate-gateway"
+MAX_ANSWER_BYTES: Final = 4 << 20
+"""Bytes of an answer that are read; a server that sends more does not end."""
 _PROBE_S: Final = 5.0
+_CONNECT_S: Final = 10.0
+_WAIT: Final = httpx.Timeout(None, connect=_CONNECT_S)
+"""A request has one limit for all of it, so that bytes that trickle do not prolong it."""
+_ENDINGS: Final = ("/chat/completions", "/models", "/v1")
 
 
 class Server:
     """A gateway, or a server that speaks OpenAI's API, at a URL with or without `/v1`."""
 
     def __init__(self, url: str, key: str, timeout_s: float) -> None:
-        self.base = url.rstrip("/").removesuffix("/v1")
-        self._key = key
+        """Raise `CommandError` for a URL that can't be asked."""
+        self.base = _base_of(url)
+        self._headers = {"authorization": f"Bearer {key or 'none'}", "user-agent": "toolgate-doctor"}
         self._timeout_s = timeout_s
+        # Proxies of the environment are for servers elsewhere.
+        self._far = urlsplit(self.base).hostname not in ("localhost", "127.0.0.1", "::1")
         self.is_gateway = False
+        self.vllm = ""
         self.services: dict[str, str] = {}
 
-    def find(self) -> None:
-        """Find out which of the two it is; raises httpx's errors where nobody answers."""
-        answer = httpx.get(f"{self.base}/health", timeout=_PROBE_S, trust_env=False)
-        try:
-            told = answer.json()
-        except ValueError:
-            told = None
-        self.is_gateway = isinstance(told, dict) and told.get("service") == GATEWAY
-        self.services = told["services"] if self.is_gateway else {}
+    async def find(self) -> None:
+        """Find out what it is. Whatever these addresses say, the server may be one that speaks OpenAI's API."""
+        health, version = await asyncio.gather(self._probe("/health"), self._probe("/version"))
+        self.is_gateway = health.get("service") == GATEWAY
+        services = health.get("services")
+        if self.is_gateway and isinstance(services, dict):
+            self.services = {shown(name): shown(state) for name, state in services.items()}
+        self.vllm = shown(version.get("version", "")) if isinstance(version.get("version"), str) else ""
 
-    def models(self) -> list[str]:
-        """Return the models that are served; raise openai's errors."""
-        with self._client("") as client:
-            return [model.id for model in client.models.list()]
+    async def models(self) -> tuple[Seen, list[tuple[str, str]]]:
+        """Return what the list of models came to, and the models with their owners."""
+        raw = await self._send("GET", "/v1/models", None, self._timeout_s)
+        if isinstance(raw, Seen) and raw.odd == "reset":
+            raw = await self._peek() or raw
+        return (raw, []) if isinstance(raw, Seen) else read_models(raw)
 
-    def ask(self, check: Check, model: str, *, path: str = "") -> Seen:
-        """Ask one question; an error is an answer, too. `path` chooses one of the gateway's modes."""
+    async def ask(self, fields: Mapping[str, Any], *, stream: bool, path: str = "") -> Seen:
+        """Ask one question; whatever comes is an answer. `path` chooses one of the gateway's modes."""
         began = time.monotonic()
-        with self._client(path) as client:
-            try:
-                answer = (self._streamed if check.stream else self._whole)(client, {"model": model, **check.fields})
-            except APIStatusError as error:
-                answer = _from_status(error)
-            except APITimeoutError:
-                answer = Seen(status=504, code="timeout")
-            except APIConnectionError as error:
-                answer = Seen(status=0, message=str(error.__cause__ or error))
-            except (APIError, httpx.HTTPError) as error:
-                answer = Seen(code=str(getattr(error, "code", None) or "cut"), message=str(error))
-        seconds = round(time.monotonic() - began, 2)
-        return Seen(**{name: getattr(answer, name) for name in Seen.__struct_fields__} | {"seconds": seconds})
+        body = {**fields, "stream": True} if stream else fields
+        raw = await self._send("POST", f"{path}/v1/chat/completions", body, self._timeout_s)
+        seen = raw if isinstance(raw, Seen) else read_answer(raw, stream=stream)
+        return structs.replace(seen, seconds=round(time.monotonic() - began, 2))
 
-    def _client(self, path: str) -> OpenAI:
-        base = f"{self.base}{path}/v1"
-        return OpenAI(base_url=base, api_key=self._key or "none", timeout=self._timeout_s, max_retries=0)
+    async def _probe(self, path: str) -> dict[str, Any]:
+        raw = await self._send("GET", path, None, _PROBE_S)
+        if isinstance(raw, Seen) or raw.status != 200:
+            return {}
+        try:
+            value = msgspec_json.decode(raw.body)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
 
-    def _whole(self, client: OpenAI, fields: dict[str, Any]) -> Seen:
-        raw = client.chat.completions.with_raw_response.create(**fields)
-        choice = raw.parse().choices[0]
-        return _answer(choice.message, choice.finish_reason, raw.headers.get("x-toolgate-priority") or "")
+    async def _peek(self) -> Seen | None:
+        """Return what a server says that closes the connection and speaks something else; None for nothing."""
+        parts = urlsplit(self.base)
+        writer = None
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
+                writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+                first = await reader.read(64)
+        except (OSError, TimeoutError):
+            return None
+        finally:
+            if writer is not None:
+                writer.close()
+        if parts.scheme == "https" or not first or first.startswith(b"HTTP/"):
+            return None
+        return Seen(status=0, odd="not_http", detail=shown(first.decode("latin-1")))
 
-    def _streamed(self, client: OpenAI, fields: dict[str, Any]) -> Seen:
-        with client.chat.completions.stream(**fields) as stream:
-            choice = stream.get_final_completion().choices[0]
-        return _answer(choice.message, choice.finish_reason, "")
+    async def _send(self, method: str, path: str, body: object, limit_s: float) -> Raw | Seen:
+        """Return the answer, or what came instead of one."""
+        try:
+            async with asyncio.timeout(limit_s), httpx.AsyncClient(timeout=_WAIT, trust_env=self._far) as client:
+                content = None if body is None else msgspec_json.encode(body)
+                headers = {**self._headers, **({"content-type": "application/json"} if content else {})}
+                request = client.build_request(method, self.base + path, content=content, headers=headers)
+                return await _read(client, request)
+        except TimeoutError:
+            return Seen(status=0, odd="own_timeout", detail=f"{limit_s:g}")
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+            return _from_error(error)
 
 
-def _answer(message: Any, finish: str | None, priority: str) -> Seen:
-    calls = tuple(Call(call.function.name, call.function.arguments) for call in message.tool_calls or [])
-    return Seen(content=message.content or "", calls=calls, finish=finish or "", priority=priority)
+async def _read(client: httpx.AsyncClient, request: httpx.Request) -> Raw | Seen:
+    response = await client.send(request, stream=True)
+    parts: list[bytes] = []
+    size = 0
+    cut = False
+    try:
+        # What is compressed in a wrong way is as odd as any other body, and is shown raw.
+        async for part in response.aiter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > MAX_ANSWER_BYTES:
+                return Seen(status=response.status_code, odd="too_large", detail=f"{MAX_ANSWER_BYTES >> 20} MiB")
+    except (httpx.TransportError, httpx.DecodingError):
+        cut = True
+    finally:
+        await response.aclose()
+    return Raw(status=response.status_code, headers=dict(response.headers), body=b"".join(parts), cut=cut)
 
 
-def _from_status(error: openai.APIStatusError) -> Seen:
-    body = error.body if isinstance(error.body, dict) else {}
-    return Seen(
-        status=error.status_code,
-        code=str(body.get("code") or ""),
-        message=str(body.get("message") or error.message),
-    )
+def _from_error(error: Exception) -> Seen:
+    """Return what a connection's end means. The reason lies in the exceptions beneath."""
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and len(causes) < 10:
+        causes.append(cause)
+    text = shown(next((str(each) for each in causes if str(each)), type(error).__name__))
+    for each in causes:
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return Seen(status=0, odd="certificate", detail=shown(each.verify_message))
+        if isinstance(each, ssl.SSLError):
+            return Seen(status=0, odd="tls", detail=text)
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return Seen(status=0, odd="address", detail=text)
+    if isinstance(error, httpx.ConnectTimeout):
+        return Seen(status=0, odd="refused", detail=f"no connection within {_CONNECT_S:g} s")
+    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+        return Seen(status=0, odd="refused", detail=text)
+    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in text:
+        return Seen(status=0, odd="not_http", detail=text)
+    # A connection that is closed without a word has no better words of its own.
+    return Seen(status=0, odd="reset", detail=text)
+
+
+def _base_of(url: str) -> str:
+    """Return the address before `/v1`; a bare `host:port` is taken as http."""
+    text = url.strip()
+    if "://" not in text:
+        text = f"http://{text}"
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good or any(character.isspace() for character in text):
+        raise CommandError(f"{shown(url)!r} is not a server's URL; write it like http://127.0.0.1:8000/v1")
+    base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    for ending in _ENDINGS:
+        base = base.removesuffix(ending)
+    return base

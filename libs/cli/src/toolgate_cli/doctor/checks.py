@@ -7,7 +7,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from toolgate_cli.doctor.diagnosis import Seen, Verdict, failed, in_calls, in_text
+from toolgate_cli.doctor.diagnosis import in_calls, in_reasoning, in_text
+from toolgate_cli.doctor.place import Place, Remedy
+from toolgate_cli.doctor.seen import Seen, Verdict
+from toolgate_cli.doctor.symptoms import TEMPLATE, failed, lesser
 
 WEATHER: Final[dict[str, Any]] = {
     "type": "object",
@@ -26,9 +29,11 @@ TOOLS: Final[list[Any]] = [
     {"type": "function", "function": {"name": name, "description": about, "parameters": SCHEMAS[name]}}
     for name, about in (("get_weather", "The weather in a city."), ("get_time", "The time in a time zone."))
 ]
+GREETING: Final[list[Any]] = [{"role": "user", "content": "Say hello in one word."}]
 QUESTION: Final[list[Any]] = [{"role": "user", "content": "What is the weather in Oslo? Use the tool."}]
 TWO: Final[list[Any]] = [{"role": "user", "content": "What is the weather in Oslo and in Rome? Ask for both at once."}]
-CALL_ID: Final = "call_doctor01"
+CALL_ID: Final = "calldoc01"
+"""Nine letters and digits, which is what Mistral's templates insist on."""
 ANSWERED: Final[list[Any]] = [
     *QUESTION,
     {
@@ -40,25 +45,45 @@ ANSWERED: Final[list[Any]] = [
     },
     {"role": "tool", "tool_call_id": CALL_ID, "content": '{"celsius": 4, "sky": "rain"}'},
 ]
-_FLAG: Final = "structured outputs: value models.{model}.structuredOutputs.backend; through the gateway: its priorities"
+_HONOUR: Final = Remedy(
+    "structured outputs of the server; Toolgate in front honours the choice: toolgate up --upstream URL",
+    vllm="flags --enable-auto-tool-choice --tool-call-parser=NAME, --structured-outputs-config;"
+    " Toolgate in front honours the choice: toolgate up --upstream URL",
+    chart="structured outputs: value models.{model}.structuredOutputs.backend; through the gateway: its priorities",
+    gateway="the model's policy: its ladder must have more than `native`",
+)
+_WORDS: Final = Remedy(
+    "Toolgate in front asks again: toolgate up --upstream URL",
+    chart="value models.{model}.gateway.policy: {auto_start: bridge} makes the gateway ask again",
+    gateway="policy {auto_start: bridge} makes the gateway ask again",
+)
 
 
 class Check(Struct, frozen=True):
-    """One question: its name, the request's fields, and what is made of the answer."""
+    """One question: its name, the request's fields, and what is made of the answer.
+
+    `tools`: it needs tools; where one does not, an error has nothing to do with them.
+    """
 
     name: str
     fields: dict[str, Any]
-    judge: Callable[[Seen, str], Verdict]
+    judge: Callable[[Seen, Place, str], Verdict]
     stream: bool = False
+    tools: bool = True
 
 
-def _judged(seen: Seen, model: str, good: Callable[[Seen], str], missing: Verdict) -> Verdict:
-    """Return the first thing that is wrong; `good` says what is right, empty where something is missing."""
-    found = failed(seen, model) or in_calls(seen, SCHEMAS) or in_text(seen, model)
-    told = good(seen)
+def _judged(seen: Seen, place: Place, model: str, right: str, missing: tuple[Verdict, Remedy]) -> Verdict:
+    """Return the first thing that is wrong; `right` says what is right, empty where that is `missing`."""
+    found = (
+        failed(seen, place, model)
+        or in_calls(seen, SCHEMAS, place, model)
+        or in_text(seen, place, model, SCHEMAS)
+        or lesser(seen, place, model)
+    )
     if found is not None:
         return found
-    return Verdict("ok", told) if told else Verdict(missing.level, missing.text, missing.remedy.format(model=model))
+    verdict, remedy = missing
+    return Verdict("ok", right) if right else Verdict(verdict.level, verdict.text, remedy.at(place, model))
 
 
 def _calls(seen: Seen) -> str:
@@ -66,44 +91,75 @@ def _calls(seen: Seen) -> str:
     return f"{count} call{'s' if count > 1 else ''}" if count else ""
 
 
-def _auto(seen: Seen, model: str) -> Verdict:
-    missing = Verdict(
-        "warn",
-        "the model answers in words although a tool fits",
-        "value models.{model}.gateway.policy: {{auto_start: bridge}} makes the gateway ask again",
+def _plain(seen: Seen, place: Place, model: str) -> Verdict:
+    """Judge an answer to a question without tools: what is wrong here has nothing to do with them."""
+    found = failed(seen, place, model, tools=False) or in_reasoning(seen, place, model, {})
+    if found is not None:
+        return Verdict(found.level, found.text, found.remedy, ends=True)
+    if seen.content.strip():
+        return lesser(seen, place, model) or Verdict("ok", "it answers")
+    if seen.finish == "length":
+        return Verdict("ok", "it answers (and is still thinking at the limit of tokens)")
+    text = "an empty answer, also to a question without tools"
+    return Verdict("fail", text, TEMPLATE.at(place, model), ends=True)
+
+
+def _auto(seen: Seen, place: Place, model: str) -> Verdict:
+    missing = Verdict("warn", _nothing(seen, "the model answers in words although a tool fits"))
+    return _judged(seen, place, model, _calls(seen), (missing, _WORDS))
+
+
+def _nothing(seen: Seen, words: str) -> str:
+    return words if seen.content.strip() else "an empty answer: neither words nor a call"
+
+
+def _required(seen: Seen, place: Place, model: str) -> Verdict:
+    missing = Verdict("fail", _nothing(seen, "tool_choice is ignored: a call was required, and words came"))
+    return _judged(seen, place, model, _calls(seen), (missing, _HONOUR))
+
+
+def _named(seen: Seen, place: Place, model: str) -> Verdict:
+    others = [call.name for call in seen.calls if call.name != "get_time"]
+    text = _nothing(seen, "tool_choice is ignored: a call was required, and words came")
+    if others:
+        text = f"tool_choice is ignored: get_time was asked for by name, and {others[0]} was called"
+    good = "" if others else _calls(seen)
+    return _judged(seen, place, model, good, (Verdict("fail", text), _HONOUR))
+
+
+def _parallel(seen: Seen, place: Place, model: str) -> Verdict:
+    missing = Verdict("fail", _nothing(seen, "tool_choice is ignored: a call was required, and words came"))
+    one = " (one a turn)" if len(seen.calls) == 1 else ""
+    return _judged(seen, place, model, _calls(seen) + one, (missing, _HONOUR))
+
+
+def _second_turn(seen: Seen, place: Place, model: str) -> Verdict:
+    missing = Verdict("fail", "no answer to a tool's result")
+    right = "an answer in words" if seen.content.strip() else _calls(seen)
+    return _judged(seen, place, model, right, (missing, TEMPLATE))
+
+
+def _none(seen: Seen, place: Place, model: str) -> Verdict:
+    found = (
+        failed(seen, place, model) or in_text(seen, place, model, SCHEMAS, called=False) or lesser(seen, place, model)
     )
-    return _judged(seen, model, _calls, missing)
-
-
-def _required(seen: Seen, model: str) -> Verdict:
-    missing = Verdict("fail", "a call was required, and none came", _FLAG)
-    return _judged(seen, model, _calls, missing)
-
-
-def _named(seen: Seen, model: str) -> Verdict:
-    missing = Verdict("fail", "get_time was asked for by name, and was not called", _FLAG)
-    right = any(call.name == "get_time" for call in seen.calls) and all(call.name == "get_time" for call in seen.calls)
-    return _judged(seen, model, lambda seen: _calls(seen) if right else "", missing)
-
-
-def _parallel(seen: Seen, model: str) -> Verdict:
-    missing = Verdict("fail", "two calls were possible and required, and none came", _FLAG)
-    one = len(seen.calls) == 1
-    return _judged(seen, model, lambda seen: _calls(seen) + (" (one a turn)" if one else ""), missing)
-
-
-def _second_turn(seen: Seen, model: str) -> Verdict:
-    missing = Verdict(
-        "fail", "no answer to a tool's result", "the chat template: value models.{model}.toolCalling.chatTemplate"
+    if found is not None:
+        return found
+    remedy = Remedy(
+        "the server ignores tool_choice none; send no tools then, or put Toolgate in front",
+        vllm="flag --exclude-tools-when-tool-choice-none",
+    ).at(place, model)
+    if seen.calls:
+        return Verdict("fail", "no tool was to be called, and one was", remedy)
+    return (
+        Verdict("ok", "words")
+        if seen.content.strip()
+        else Verdict("fail", "an empty answer where words should come", remedy)
     )
-    return _judged(seen, model, lambda seen: "an answer in words" if seen.content.strip() else _calls(seen), missing)
 
 
-def _none(seen: Seen, model: str) -> Verdict:
-    missing = Verdict("fail", "no tool was to be called, and one was", "flag --exclude-tools-when-tool-choice-none")
-    return _judged(seen, model, lambda seen: "words" if seen.content.strip() and not seen.calls else "", missing)
-
-
+PLAIN: Final = Check("answers", {"messages": GREETING}, _plain, tools=False)
+"""Asked first: a server that fails here is not worth questions about tools."""
 CHECKS: Final = (
     Check("auto", {"messages": QUESTION, "tools": TOOLS}, _auto),
     Check("required", {"messages": QUESTION, "tools": TOOLS, "tool_choice": "required"}, _required),
