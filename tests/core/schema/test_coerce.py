@@ -270,7 +270,7 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
 
 
 def test_text_beyond_the_budget_of_reading_stays_text() -> None:
-    text = "[1]" + " " * 1_000_000
+    text = "[1]" + " " * 125_000
     short: JsonObject = {"type": "array", "minItems": 2}
     assert done(text, {"anyOf": [short] * 5 + [{"type": "array"}]}) == ([1], ("json_string_to_array",))
     assert done(text, {"anyOf": [short] * 20 + [{"type": "array"}]}) == (text, ())
@@ -392,3 +392,27 @@ def test_what_is_valid_stays_as_it_is_and_nothing_raises(schema: JsonValue, valu
 @given(schemas, st.text(max_size=12))
 def test_any_text_becomes_some_value(schema: JsonValue, text: str) -> None:
     coerce_text(text, schema, schema if isinstance(schema, dict) else {})
+
+
+def test_the_work_is_bounded_by_what_a_schema_lists_and_a_value_holds() -> None:
+    options: list[JsonValue] = [f"v{place}" for place in range(1_000)]
+    chosen: JsonValue = {"type": "array", "items": {"enum": options}}
+    assert done(["V7"] * 1_000, chosen) == (["v7"] * 1_000, ("enum_case",))
+    names: list[JsonValue] = [f"n{place}" for place in range(2_000)]
+    named: JsonObject = {"items": {"anyOf": [{"required": names}, {"type": "object", "properties": {"N": INTEGER}}]}}
+    assert done([{"N": "5"}] * 10, named)[0] == [{"N": 5}] * 10
+    many: JsonValue = [{"N": "5"}] * 5_000
+    assert done(many, named)[0] != [{"N": 5}] * 5_000
+    patterns: JsonObject = {f"^k{place}$": INTEGER for place in range(300)}
+    keys: JsonValue = {f"k{place}": "5" for place in range(300)}
+    assert done(keys, {"patternProperties": patterns})[0] == keys
+    closed: JsonObject = {"properties": {f"p_{place}": {} for place in range(5_000)}, "additionalProperties": False}
+    assert done([{"P1": 1}] * 10, {"items": closed})[0] == [{"p_1": 1}] * 10
+    assert len(str(done([{"P1": 1}] * 5_000, {"items": closed})[0])) > 0
+
+
+def test_a_type_is_looked_for_in_so_many_schemas() -> None:
+    few: JsonObject = {"anyOf": [INTEGER] * 100}
+    many: JsonObject = {"anyOf": [INTEGER] * 1_000}
+    assert possible(few, few) == ("integer",)
+    assert possible(many, many) == ()

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 from toolgate_core.jsontext import JsonValue
-from toolgate_core.schema.options import option, options
+from toolgate_core.limits import MAX_FOLDED_CHARS, MAX_FOLDED_OPTIONS
+from toolgate_core.schema.options import Options, option, options
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,20 @@ def test_const_is_the_only_option() -> None:
     assert options({"const": 1, "enum": [2]}) == [1]
     assert options({"enum": [2]}) == [2]
     assert options({"enum": 7}) == options({}) == []
+
+
+def test_the_options_hold_a_value_as_json_schema_compares() -> None:
+    options = Options([1, "a", None, [1], {"a": True}])
+    assert len(options) == 5
+    assert [options.hold(value) for value in (1, 1.0, "a", None, [1], {"a": True})] == [True] * 6
+    assert [options.hold(value) for value in (True, "A", False, [2], {"a": 2})] == [False] * 5
+    assert not Options([]).hold(1)
+
+
+def test_only_equal_values_count_among_very_many_options() -> None:
+    for many in (
+        Options([f"v{place}" for place in range(MAX_FOLDED_OPTIONS + 1)]),
+        Options(["v1", "x" * MAX_FOLDED_CHARS]),
+    ):
+        assert many.hold("v1")
+        assert many.find("V1") is None

@@ -152,6 +152,21 @@ MAX_VISITS: Final = 3_000
 # Parts of a value that are copied into explanations of what is wrong with it.
 MAX_EXPLAINED: Final = 50_000
 
+# Steps of one coercion: schemas applied to values, and what they list; some 5 µs each.
+MAX_COERCION_STEPS: Final = 20_000
+
+# Characters of text that one coercion reads for another type than a string, each time counted.
+MAX_COERCION_CHARS: Final = 2 * 1024 * 1024
+
+# Options of an enum that are compared in other forms (case, spacing, type); in a longer one only equal values count.
+MAX_FOLDED_OPTIONS: Final = 1_000
+
+# Characters of all of them.
+MAX_FOLDED_CHARS: Final = 64 * 1024
+
+# Schemas that are looked through for the types that a value may have; beyond them any will do.
+MAX_TYPE_PARTS: Final = 128
+
 # Violations of a schema that are quoted to the model; it mends the first ones first.
 MAX_VIOLATIONS: Final = 5
 

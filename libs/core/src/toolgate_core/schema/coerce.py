@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
+from toolgate_core.limits import MAX_COERCION_CHARS, MAX_COERCION_STEPS
 from toolgate_core.schema.aliases import NULL
 from toolgate_core.schema.conversions import Converted, convert, says_null
 from toolgate_core.schema.elements import read_elements
@@ -16,20 +17,14 @@ from toolgate_core.schema.escaped import begins_container, container, unescaped
 from toolgate_core.schema.keys import member_schemas, renamed
 from toolgate_core.schema.kinds import ORDER, Inner, Text, accepts, declared, kind, possible
 from toolgate_core.schema.lists import Reading, bare_words, listed, split, unwrapped
-from toolgate_core.schema.options import option, options, same
+from toolgate_core.schema.options import Options, options
 from toolgate_core.schema.references import follow
 from toolgate_core.schema.relaxed import relax
 from toolgate_core.schema.rules import broken, chosen
 from toolgate_core.schema.shapes import item_types, may_unwrap, tuple_items
 
-MAX_STEPS = 20_000
-"""Schemas applied to values in one coercion."""
-
 MAX_LEVELS = 100
 """Schemas applied inside each other."""
-
-MAX_CHARS = 16 * 1024 * 1024
-"""Characters of text that are read for another type than a string, counted each time."""
 
 _DROPPED = ("extra_dropped", "null_dropped")
 _EMPTY = (("array",), ("object",))
@@ -68,6 +63,7 @@ class _Coercion:
         self._problems = 0
         self._steps = 0
         self._chars = 0
+        self._known: dict[int, _Known] = {}
 
     def apply(self, value: JsonValue, schema: JsonValue, level: int = 0) -> JsonValue:
         """Return `value` made to fit `schema`."""
@@ -75,9 +71,11 @@ class _Coercion:
         if isinstance(value, Text):
             value = self._read(value, schema) if self._affords(value) else str(value)
             schema = {} if schema is True else schema  # what elements hold is such text again
-        if not isinstance(schema, dict) or level > MAX_LEVELS or self._steps > MAX_STEPS:
+        if not isinstance(schema, dict) or level > MAX_LEVELS or self._steps > MAX_COERCION_STEPS:
             self._problems += schema is False
             return value
+        known = self._about(schema)
+        self._steps += known.steps
         if schema.get("nullable") is True:
             rest: JsonValue = {keyword: rule for keyword, rule in schema.items() if keyword != "nullable"}
             return self._best(value, [NULL, rest], level)
@@ -93,12 +91,28 @@ class _Coercion:
             value = self._members(value, schema, level)
         elif isinstance(value, list):
             value = self._items(value, schema, level)
-        self._problems += broken(value, schema)
+        self._problems += broken(value, schema, known.options)
         return value
+
+    def _about(self, schema: JsonObject) -> _Known:
+        """Return what is looked up in a schema again for each value; the schema lives as long as the coercion."""
+        known = self._known.get(id(schema))
+        if known is None:
+            known = self._known[id(schema)] = _Known(schema)
+            self._steps += len(known.options) // 10
+        return known
+
+    def _possible(self, schema: JsonValue) -> tuple[str, ...]:
+        if not isinstance(schema, dict):
+            return ()
+        known = self._about(schema)
+        if known.types is None:
+            known.types = possible(schema, self._root)
+        return known.types
 
     def _read(self, text: Text, schema: JsonValue) -> JsonValue:
         """Return what a text without a type says to `schema`: a plain string, or a value of another type."""
-        types = possible(schema, self._root)
+        types = self._possible(schema)
         if not types:
             return self._untyped(text)
         if types == ("string",):
@@ -147,12 +161,12 @@ class _Coercion:
     def _affords(self, text: str) -> bool:
         """Whether a text may be read once more. Each member of a union reads it anew."""
         self._chars += len(text)
-        return self._steps <= MAX_STEPS and (self._chars <= MAX_CHARS or len(text) <= _SHORT)
+        return self._steps <= MAX_COERCION_STEPS and (self._chars <= MAX_COERCION_CHARS or len(text) <= _SHORT)
 
     def _typed(self, value: JsonValue, schema: JsonObject, level: int) -> JsonValue:
-        allowed = options(schema)
-        if allowed and not any(same(value, one) for one in allowed):
-            match = option(value, allowed)
+        allowed = self._about(schema).options
+        if allowed and not allowed.hold(value):
+            match = allowed.find(value) if not isinstance(value, str) or self._affords(value) else None
             if match:
                 self.tags.append(match[1])
                 return match[0]
@@ -226,15 +240,20 @@ class _Coercion:
         return result
 
     def _members(self, value: JsonObject, schema: JsonObject, level: int) -> JsonObject:
-        required = _list(schema.get("required"))
+        known = self._about(schema)
+        self._steps += known.patterns * len(value)
         names: dict[str, str] | None = None
         result: JsonObject = {}
         changed = False
         for key, member in value.items():
+            if self._steps > MAX_COERCION_STEPS:
+                return value
             name, rules = key, member_schemas(key, schema)
             if not rules:
                 changed = True
-                names = renamed(value, schema) if names is None else names
+                if names is None:
+                    names = renamed(value, schema)
+                    self._steps += (known.named + len(value)) // 10
                 if key not in names:
                     self.tags.append("extra_dropped")
                     continue
@@ -244,7 +263,7 @@ class _Coercion:
             problems, coerced = self._problems, member
             for rule in rules:
                 coerced = self.apply(coerced, rule, level + 1)
-            if self._problems > problems and name not in required and self._is_absent(coerced, rules):
+            if self._problems > problems and name not in known.required and self._is_absent(coerced, rules):
                 self._problems = problems
                 self.tags.append("null_dropped")
                 changed = True
@@ -257,7 +276,7 @@ class _Coercion:
         """Whether a value that breaks `rules` only says that there is none."""
         if not says_null(value):
             return False
-        return value is None or all("string" not in (possible(rule, self._root) or ("string",)) for rule in rules)
+        return value is None or all("string" not in (self._possible(rule) or ("string",)) for rule in rules)
 
     def _items(self, value: list[JsonValue], schema: JsonObject, level: int) -> list[JsonValue]:
         first, rest = tuple_items(schema)
@@ -266,6 +285,22 @@ class _Coercion:
             for place, item in enumerate(value)
         ]
         return result if any(new is not old for new, old in zip(result, value, strict=True)) else value
+
+
+class _Known:
+    """What a coercion looks up in one schema."""
+
+    __slots__ = ("named", "options", "patterns", "required", "steps", "types")
+
+    def __init__(self, schema: JsonObject) -> None:
+        required, named, patterns = (schema.get(word) for word in ("required", "properties", "patternProperties"))
+        self.options = Options(options(schema))
+        self.required = frozenset(name for name in _list(required) if isinstance(name, str))
+        self.named = len(named) if isinstance(named, dict) else 0
+        self.patterns = len(patterns) if isinstance(patterns, dict) else 0
+        self.types: tuple[str, ...] | None = None
+        members = sum(len(_list(schema.get(word))) for word in _UNIONS) if "discriminator" in schema else 0
+        self.steps = (len(self.required) + members) // 20
 
 
 def _cost(found: tuple[_Cost, JsonValue, list[str]]) -> _Cost:

@@ -8,9 +8,16 @@ from functools import lru_cache
 import jsonschema_rs
 
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.schema.patterns import states
 
 MAX_PATTERN = 1_000
 """Characters of a regular expression for names; what a longer one says is not looked at."""
+
+MAX_NAME_STATES = 2_000
+"""States of such an expression, since it is compiled for itself and kept."""
+
+MAX_NAME_STEPS = 200
+"""Steps of backtracking for one name."""
 
 POLLUTING = frozenset(("__proto__", "constructor", "prototype"))
 """Names that change what an object is in JavaScript; no value gets one that the model did not write."""
@@ -41,17 +48,25 @@ def _others(schema: JsonObject) -> list[JsonValue]:
 
 def matches(pattern: str, key: str) -> bool | None:
     """Whether a name has what a regular expression asks for, in bounded time; None where that can't be said."""
-    found = _compiled(pattern) if len(pattern) <= MAX_PATTERN else None
+    found = _compiled(pattern) if len(pattern) <= MAX_PATTERN and len(key) <= MAX_PATTERN else None
+    if found is None:
+        return None
     try:
-        return None if found is None else found.is_valid(key)
+        found.validate(key)
+    except jsonschema_rs.ValidationError as error:
+        return False if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Pattern) else None
     except ValueError:
         return None
+    return True
 
 
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> jsonschema_rs.Validator | None:
+    if states(pattern) > MAX_NAME_STATES:
+        return None
+    engine = jsonschema_rs.FancyRegexOptions(backtrack_limit=MAX_NAME_STEPS)
     try:
-        return jsonschema_rs.Draft202012Validator({"pattern": pattern})
+        return jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=engine)
     except ValueError:
         return None
 

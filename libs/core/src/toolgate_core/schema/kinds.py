@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.limits import MAX_TYPES
+from toolgate_core.limits import MAX_TYPE_PARTS, MAX_TYPES
 from toolgate_core.schema.aliases import json_type
 from toolgate_core.schema.references import follow
 
@@ -57,38 +57,45 @@ def accepts(types: tuple[str, ...], value: JsonValue) -> bool:
 
 def possible(schema: JsonValue, root: JsonObject) -> tuple[str, ...]:
     """Return the types that `schema` allows, seen through references, unions and enums; empty where any type is."""
-    found = _possible(schema, root, _MAX_HOPS)
+    found = _Possible(root).types(schema, _MAX_HOPS)
     return () if found is None else tuple(name for name in ORDER if name in found)
 
 
-def _possible(schema: JsonValue, root: JsonObject, hops: int) -> frozenset[str] | None:
-    """Return the allowed types, None for any."""
-    if not isinstance(schema, dict) or not hops:
-        return None
-    found: frozenset[str] | None = frozenset(declared(schema)) or None
-    for limit in _limits(schema, root, hops - 1):
-        if limit is not None:
-            found = limit if found is None else found & limit
-    return found | _NULL if found is not None and schema.get("nullable") is True else found
+class _Possible:
+    """One look through a schema, at no more than `MAX_TYPE_PARTS` schemas."""
 
+    def __init__(self, root: JsonObject) -> None:
+        self._root = root
+        self._left = MAX_TYPE_PARTS
 
-def _limits(schema: JsonObject, root: JsonObject, hops: int) -> list[frozenset[str] | None]:
-    limits: list[frozenset[str] | None] = []
-    if "$ref" in schema:
-        limits.append(_possible(follow(schema["$ref"], root), root, hops))
-    options = schema.get("enum")
-    if isinstance(options, list):
-        limits.append(frozenset(map(kind, options)))
-    if "const" in schema:
-        limits.append(frozenset((kind(schema["const"]),)))
-    members = schema.get("allOf")
-    if isinstance(members, list):
-        limits.extend(_possible(member, root, hops) for member in members)
-    for keyword in ("anyOf", "oneOf"):
-        members = schema.get(keyword)
+    def types(self, schema: JsonValue, hops: int) -> frozenset[str] | None:
+        """Return the allowed types, None for any."""
+        self._left -= 1
+        if not isinstance(schema, dict) or not hops or self._left < 0:
+            return None
+        found: frozenset[str] | None = frozenset(declared(schema)) or None
+        for limit in self._limits(schema, hops - 1):
+            if limit is not None:
+                found = limit if found is None else found & limit
+        return found | _NULL if found is not None and schema.get("nullable") is True else found
+
+    def _limits(self, schema: JsonObject, hops: int) -> list[frozenset[str] | None]:
+        limits: list[frozenset[str] | None] = []
+        if "$ref" in schema:
+            limits.append(self.types(follow(schema["$ref"], self._root), hops))
+        options = schema.get("enum")
+        if isinstance(options, list):
+            limits.append(frozenset(_KINDS[one] for one in set(map(type, options))))
+        if "const" in schema:
+            limits.append(frozenset((kind(schema["const"]),)))
+        members = schema.get("allOf")
         if isinstance(members, list):
-            limits.append(_union([_possible(member, root, hops) for member in members]))
-    return limits
+            limits.extend(self.types(member, hops) for member in members)
+        for keyword in ("anyOf", "oneOf"):
+            members = schema.get(keyword)
+            if isinstance(members, list):
+                limits.append(_union([self.types(member, hops) for member in members]))
+        return limits
 
 
 def _union(parts: list[frozenset[str] | None]) -> frozenset[str] | None:

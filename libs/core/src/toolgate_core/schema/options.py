@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
+from toolgate_core.limits import MAX_FOLDED_CHARS, MAX_FOLDED_OPTIONS
 from toolgate_core.schema.conversions import as_number
 from toolgate_core.schema.kinds import kind
 
 Option: TypeAlias = tuple[JsonValue, str] | None
+K = TypeVar("K", str, int | float)
 
 _NAMES = {"integer": "number"}
 _SEPARATORS = re.compile(r"[\s_-]+")
@@ -31,33 +33,81 @@ def same(left: JsonValue, right: JsonValue) -> bool:
     return isinstance(left, bool) == isinstance(right, bool) and left == right
 
 
-def option(value: JsonValue, allowed: list[JsonValue]) -> Option:
-    """Return the one option that `value` writes with another case, spacing, separator or type, and the tag.
+class Options:
+    """The values that one schema allows, indexed once: there may be as many values to look up as there are of them."""
 
-    None where no option fits, and where more than one does.
-    """
-    if isinstance(value, list | dict):
-        return None
-    scalars: list[JsonValue] = [one for one in allowed if not isinstance(one, list | dict)]
-    for form in _FORMS:
-        written = form(value)
-        matches = [one for one in scalars if form(one) == written]
-        if matches:
-            return (matches[0], _tag(value, matches[0])) if len(matches) == 1 else None
-    return _amount(value, scalars) or _unquoted(value, scalars)
+    __slots__ = ("_amounts", "_containers", "_exact", "_forms", "_scalars")
+
+    def __init__(self, allowed: list[JsonValue]) -> None:
+        self._scalars: list[JsonValue] = [one for one in allowed if not isinstance(one, list | dict)]
+        self._containers = [one for one in allowed if isinstance(one, list | dict)]
+        self._exact = {(isinstance(one, bool), one) for one in self._scalars}
+        self._forms: tuple[dict[str, list[JsonValue]], ...] | None = None
+        self._amounts: dict[bool, dict[int | float, list[JsonValue]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._scalars) + len(self._containers)
+
+    def hold(self, value: JsonValue) -> bool:
+        """Whether `value` is one of them."""
+        if isinstance(value, list | dict):
+            return any(same(value, one) for one in self._containers)
+        return (isinstance(value, bool), value) in self._exact
+
+    def find(self, value: JsonValue) -> Option:
+        """Return the one option that `value` writes with another case, spacing, separator or type, and the tag.
+
+        None where no option fits, where more than one does, and where there are more than can be compared in forms.
+        """
+        if isinstance(value, list | dict) or not self._scalars or not self._indexed():
+            return None
+        for form, index in zip(_FORMS, self._forms or (), strict=True):
+            matches = index.get(form(value))
+            if matches:
+                return (matches[0], _tag(value, matches[0])) if len(matches) == 1 else None
+        return self._amount(value) or self._unquoted(value)
+
+    def _indexed(self) -> bool:
+        if self._forms is None and len(self._scalars) <= MAX_FOLDED_OPTIONS:
+            if sum(len(one) for one in self._scalars if isinstance(one, str)) > MAX_FOLDED_CHARS:
+                return False
+            self._forms = tuple(_index(form, self._scalars) for form in _FORMS)
+            for texts in (True, False):
+                others = [one for one in self._scalars if isinstance(one, str) == texts]
+                self._amounts[texts] = _index(_number, others)
+        return self._forms is not None
+
+    def _amount(self, value: JsonValue) -> Option:
+        """Return the number that a text writes, or the text that writes a number."""
+        amount = _number(value)
+        matches = [] if amount is None else self._amounts[not isinstance(value, str)].get(amount, [])
+        return (matches[0], _tag(value, matches[0])) if len(matches) == 1 else None
+
+    def _unquoted(self, value: JsonValue) -> Option:
+        """Return the option that stands in quotes inside a string."""
+        text = value.strip() if isinstance(value, str) else ""
+        if len(text) < 2 or text[0] != text[-1] or text[0] not in _QUOTES or (False, text[1:-1]) not in self._exact:
+            return None
+        return text[1:-1], "enum_quotes"
+
+
+def option(value: JsonValue, allowed: list[JsonValue]) -> Option:
+    """Return the one of a few options that `value` writes in another form; see `Options.find`."""
+    return Options(allowed).find(value)
+
+
+def _index(form: Callable[[JsonValue], K | None], options_: list[JsonValue]) -> dict[K, list[JsonValue]]:
+    index: dict[K, list[JsonValue]] = {}
+    for one in options_:
+        written = form(one)
+        if written is not None:
+            index.setdefault(written, []).append(one)
+    return index
 
 
 def _tag(value: JsonValue, match: JsonValue) -> str:
     old, new = (_NAMES.get(kind(one), kind(one)) for one in (value, match))
     return "enum_case" if old == new else f"{old}_to_{kind(match)}"
-
-
-def _unquoted(value: JsonValue, scalars: list[JsonValue]) -> Option:
-    """Return the option that stands in quotes inside a string."""
-    text = value.strip() if isinstance(value, str) else ""
-    if len(text) < 2 or text[0] != text[-1] or text[0] not in _QUOTES or text[1:-1] not in scalars:
-        return None
-    return text[1:-1], "enum_quotes"
 
 
 def _text(value: JsonValue) -> str:
@@ -78,14 +128,6 @@ def _separated(value: JsonValue) -> str:
 
 
 _FORMS: tuple[Callable[[JsonValue], str], ...] = (_folded, _word, _separated)
-
-
-def _amount(value: JsonValue, scalars: list[JsonValue]) -> Option:
-    """Return the number that a text writes, or the text that writes a number."""
-    others = [one for one in scalars if isinstance(one, str) != isinstance(value, str)]
-    amount = _number(value)
-    matches = [one for one in others if amount is not None and _number(one) == amount]
-    return (matches[0], _tag(value, matches[0])) if len(matches) == 1 else None
 
 
 def _number(value: JsonValue) -> int | float | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.schema.kinds import accepts, declared, kind
-from toolgate_core.schema.options import options, same
+from toolgate_core.schema.options import Options, options
 
 _BOUNDS: dict[str, Callable[[float, float], bool]] = {
     "minimum": lambda value, bound: value >= bound,
@@ -40,10 +40,14 @@ def _reference(member: JsonValue) -> str:
     return ref if isinstance(ref, str) else ""
 
 
-def broken(value: JsonValue, schema: JsonObject) -> int:
-    """Return how many of the rules that decide between the members of a union `value` breaks."""
-    allowed = options(schema)
-    broken = int(bool(allowed) and not any(same(value, one) for one in allowed))
+def broken(value: JsonValue, schema: JsonObject, allowed: Options | None = None) -> int:
+    """Return how many of the rules that decide between the members of a union `value` breaks.
+
+    `allowed` are the options of the schema, where they are at hand.
+    """
+    if allowed is None:
+        allowed = Options(options(schema))
+    broken = int(bool(allowed) and not allowed.hold(value))
     broken += not accepts(declared(schema), value)
     if isinstance(value, dict):
         required = schema.get("required")
