@@ -210,3 +210,29 @@ MAX_FORWARDED_HEADERS: Final = 64
 
 # Characters of the value of one such header.
 MAX_FORWARDED_HEADER: Final = 1024
+
+# == What the ladder reads and remembers ==
+
+# Forms of requests of one model whose refusal or acceptance is remembered; the fields in a form are the client's.
+MAX_REMEMBERED_REFUSALS: Final = 1024
+
+# Calls of one answer; more are a model that can't stop. OpenAI's limit of tools, each called once.
+MAX_CALLS: Final = 128
+
+# Equal calls (name and arguments) of one answer; models do repeat a call, but not for ever.
+MAX_EQUAL_CALLS: Final = 5
+
+# White space in a row, in characters, after which an answer counts as a runaway; no prose or code has as much.
+MAX_BLANK: Final = 1_024
+
+# Characters at the start of a native answer that may be held to see whether it is a call in disguise.
+MAX_SCREENED: Final = 64 * 1024
+
+# Characters of an upstream's error message that are passed on; longer ones quote the request.
+MAX_ERROR_MESSAGE: Final = 2_000
+
+# Characters of an upstream's error code and of its `param`.
+MAX_ERROR_CODE: Final = 100
+
+# Characters of a fault that the error of a request quotes.
+MAX_FAULT_DETAIL: Final = 400

@@ -18,6 +18,8 @@ class Capabilities(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         strict: it knows `strict` in a tool's function (vLLM ≥ 0.24, hosted OpenAI).
         skip_special_tokens: it knows vLLM's field of that name, which keeps markers visible in text.
         system_role: it accepts `system` messages.
+        format_with_tools: beside tools under `auto`, a `response_format` constrains the text of the answer and leaves
+            calls free (hosted OpenAI). vLLM constrains from the first token on, so that no call could ever come.
     """
 
     tools: bool = True
@@ -25,6 +27,7 @@ class Capabilities(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     strict: bool = False
     skip_special_tokens: bool = False
     system_role: bool = True
+    format_with_tools: bool = False
 
 
 _Count: TypeAlias = Annotated[int, Meta(ge=0)]

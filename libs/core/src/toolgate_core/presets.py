@@ -35,7 +35,7 @@ PRESETS: dict[str, Policy] = {
         capabilities=Capabilities(tools=False),
     ),
     # Hosted models of OpenAI: the upstream enforces what it is asked for.
-    "openai": Policy(capabilities=Capabilities(strict=True)),
+    "openai": Policy(capabilities=Capabilities(strict=True, format_with_tools=True)),
 }
 
 PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (

@@ -215,6 +215,7 @@ def capabilities_to_proto(capabilities: Capabilities) -> chat.Capabilities:
         strict=capabilities.strict,
         skip_special_tokens=capabilities.skip_special_tokens,
         system_role=capabilities.system_role,
+        format_with_tools=capabilities.format_with_tools,
     )
 
 
@@ -226,6 +227,7 @@ def capabilities_from_proto(message: chat.Capabilities) -> Capabilities:
         strict=message.strict,
         skip_special_tokens=message.skip_special_tokens,
         system_role=message.system_role,
+        format_with_tools=message.format_with_tools,
     )
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from toolgate.tool.v1 import tool_pb2 as toolgate_dot_tool_dot_v1_dot_tool__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btoolgate/chat/v1/chat.proto\x12\x10toolgate.chat.v1\x1a\x1btoolgate/tool/v1/tool.proto\"N\n\x05\x46\x61ult\x12(\n\x06reason\x18\x01 \x01(\x0e\x32\x18.toolgate.chat.v1.Reason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x0b\n\x03raw\x18\x03 \x01(\t\"t\n\x0c\x43\x61pabilities\x12\r\n\x05tools\x18\x01 \x01(\x08\x12\x13\n\x0bjson_schema\x18\x02 \x01(\x08\x12\x0e\n\x06strict\x18\x03 \x01(\x08\x12\x1b\n\x13skip_special_tokens\x18\x04 \x01(\x08\x12\x13\n\x0bsystem_role\x18\x05 \x01(\x08\"\xd8\x02\n\x0b\x43hatRequest\x12\x11\n\tbody_json\x18\x01 \x01(\x0c\x12\r\n\x05model\x18\x02 \x01(\t\x12\x12\n\ntools_json\x18\x03 \x01(\x0c\x12\x31\n\x0btool_choice\x18\x04 \x01(\x0b\x32\x1c.toolgate.tool.v1.ToolChoice\x12\x10\n\x08parallel\x18\x05 \x01(\x08\x12\t\n\x01n\x18\x06 \x01(\x05\x12\x0e\n\x06stream\x18\x07 \x01(\x08\x12\x15\n\rinclude_usage\x18\x08 \x01(\x08\x12\x0c\n\x04stop\x18\t \x03(\t\x12!\n\x14response_format_json\x18\n \x01(\x0cH\x00\x88\x01\x01\x12\x17\n\nmax_tokens\x18\x0b \x01(\x03H\x01\x88\x01\x01\x12\x10\n\x08logprobs\x18\x0c \x01(\x08\x12\x18\n\x10legacy_functions\x18\r \x01(\x08\x42\x17\n\x15_response_format_jsonB\r\n\x0b_max_tokens\"\x9e\x02\n\x04Plan\x12,\n\x08strategy\x18\x01 \x01(\x0e\x32\x1a.toolgate.chat.v1.Strategy\x12*\n\x04\x66orm\x18\x02 \x01(\x0e\x32\x1c.toolgate.chat.v1.AnswerForm\x12\x0f\n\x07\x64ialect\x18\x03 \x01(\t\x12\x16\n\x0ereasoning_open\x18\x04 \x01(\x08\x12\x30\n\x05names\x18\x05 \x03(\x0b\x32!.toolgate.chat.v1.Plan.NamesEntry\x12\x0c\n\x04stop\x18\x06 \x03(\t\x12\x10\n\x08parallel\x18\x07 \x01(\x08\x12\x13\n\x0b\x63onstrained\x18\x08 \x01(\x08\x1a,\n\nNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*z\n\x08Strategy\x12\x18\n\x14STRATEGY_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTRATEGY_NATIVE\x10\x01\x12\x13\n\x0fSTRATEGY_GUIDED\x10\x02\x12\x13\n\x0fSTRATEGY_BRIDGE\x10\x03\x12\x15\n\x11STRATEGY_TWO_PASS\x10\x04*\x8a\x01\n\nAnswerForm\x12\x1b\n\x17\x41NSWER_FORM_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41NSWER_FORM_NATIVE\x10\x01\x12\x17\n\x13\x41NSWER_FORM_DIALECT\x10\x02\x12\x18\n\x14\x41NSWER_FORM_DECISION\x10\x03\x12\x14\n\x10\x41NSWER_FORM_TEXT\x10\x04*\xe2\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13REASON_NO_TOOL_CALL\x10\x01\x12\x16\n\x12REASON_PARSE_ERROR\x10\x02\x12\x19\n\x15REASON_SCHEMA_INVALID\x10\x03\x12\x17\n\x13REASON_UNKNOWN_TOOL\x10\x04\x12\x14\n\x10REASON_TRUNCATED\x10\x05\x12\x16\n\x12REASON_UNSUPPORTED\x10\x06\x12\x19\n\x15REASON_UPSTREAM_ERROR\x10\x07\x12\x12\n\x0eREASON_TIMEOUT\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btoolgate/chat/v1/chat.proto\x12\x10toolgate.chat.v1\x1a\x1btoolgate/tool/v1/tool.proto\"N\n\x05\x46\x61ult\x12(\n\x06reason\x18\x01 \x01(\x0e\x32\x18.toolgate.chat.v1.Reason\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x0b\n\x03raw\x18\x03 \x01(\t\"\x8f\x01\n\x0c\x43\x61pabilities\x12\r\n\x05tools\x18\x01 \x01(\x08\x12\x13\n\x0bjson_schema\x18\x02 \x01(\x08\x12\x0e\n\x06strict\x18\x03 \x01(\x08\x12\x1b\n\x13skip_special_tokens\x18\x04 \x01(\x08\x12\x13\n\x0bsystem_role\x18\x05 \x01(\x08\x12\x19\n\x11\x66ormat_with_tools\x18\x06 \x01(\x08\"\xd8\x02\n\x0b\x43hatRequest\x12\x11\n\tbody_json\x18\x01 \x01(\x0c\x12\r\n\x05model\x18\x02 \x01(\t\x12\x12\n\ntools_json\x18\x03 \x01(\x0c\x12\x31\n\x0btool_choice\x18\x04 \x01(\x0b\x32\x1c.toolgate.tool.v1.ToolChoice\x12\x10\n\x08parallel\x18\x05 \x01(\x08\x12\t\n\x01n\x18\x06 \x01(\x05\x12\x0e\n\x06stream\x18\x07 \x01(\x08\x12\x15\n\rinclude_usage\x18\x08 \x01(\x08\x12\x0c\n\x04stop\x18\t \x03(\t\x12!\n\x14response_format_json\x18\n \x01(\x0cH\x00\x88\x01\x01\x12\x17\n\nmax_tokens\x18\x0b \x01(\x03H\x01\x88\x01\x01\x12\x10\n\x08logprobs\x18\x0c \x01(\x08\x12\x18\n\x10legacy_functions\x18\r \x01(\x08\x42\x17\n\x15_response_format_jsonB\r\n\x0b_max_tokens\"\x9e\x02\n\x04Plan\x12,\n\x08strategy\x18\x01 \x01(\x0e\x32\x1a.toolgate.chat.v1.Strategy\x12*\n\x04\x66orm\x18\x02 \x01(\x0e\x32\x1c.toolgate.chat.v1.AnswerForm\x12\x0f\n\x07\x64ialect\x18\x03 \x01(\t\x12\x16\n\x0ereasoning_open\x18\x04 \x01(\x08\x12\x30\n\x05names\x18\x05 \x03(\x0b\x32!.toolgate.chat.v1.Plan.NamesEntry\x12\x0c\n\x04stop\x18\x06 \x03(\t\x12\x10\n\x08parallel\x18\x07 \x01(\x08\x12\x13\n\x0b\x63onstrained\x18\x08 \x01(\x08\x1a,\n\nNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*z\n\x08Strategy\x12\x18\n\x14STRATEGY_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTRATEGY_NATIVE\x10\x01\x12\x13\n\x0fSTRATEGY_GUIDED\x10\x02\x12\x13\n\x0fSTRATEGY_BRIDGE\x10\x03\x12\x15\n\x11STRATEGY_TWO_PASS\x10\x04*\x8a\x01\n\nAnswerForm\x12\x1b\n\x17\x41NSWER_FORM_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41NSWER_FORM_NATIVE\x10\x01\x12\x17\n\x13\x41NSWER_FORM_DIALECT\x10\x02\x12\x18\n\x14\x41NSWER_FORM_DECISION\x10\x03\x12\x14\n\x10\x41NSWER_FORM_TEXT\x10\x04*\xe2\x01\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13REASON_NO_TOOL_CALL\x10\x01\x12\x16\n\x12REASON_PARSE_ERROR\x10\x02\x12\x19\n\x15REASON_SCHEMA_INVALID\x10\x03\x12\x17\n\x13REASON_UNKNOWN_TOOL\x10\x04\x12\x14\n\x10REASON_TRUNCATED\x10\x05\x12\x16\n\x12REASON_UNSUPPORTED\x10\x06\x12\x19\n\x15REASON_UPSTREAM_ERROR\x10\x07\x12\x12\n\x0eREASON_TIMEOUT\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,20 +34,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PLAN_NAMESENTRY']._loaded_options = None
   _globals['_PLAN_NAMESENTRY']._serialized_options = b'8\001'
-  _globals['_STRATEGY']._serialized_start=912
-  _globals['_STRATEGY']._serialized_end=1034
-  _globals['_ANSWERFORM']._serialized_start=1037
-  _globals['_ANSWERFORM']._serialized_end=1175
-  _globals['_REASON']._serialized_start=1178
-  _globals['_REASON']._serialized_end=1404
+  _globals['_STRATEGY']._serialized_start=940
+  _globals['_STRATEGY']._serialized_end=1062
+  _globals['_ANSWERFORM']._serialized_start=1065
+  _globals['_ANSWERFORM']._serialized_end=1203
+  _globals['_REASON']._serialized_start=1206
+  _globals['_REASON']._serialized_end=1432
   _globals['_FAULT']._serialized_start=78
   _globals['_FAULT']._serialized_end=156
-  _globals['_CAPABILITIES']._serialized_start=158
-  _globals['_CAPABILITIES']._serialized_end=274
-  _globals['_CHATREQUEST']._serialized_start=277
-  _globals['_CHATREQUEST']._serialized_end=621
-  _globals['_PLAN']._serialized_start=624
-  _globals['_PLAN']._serialized_end=910
-  _globals['_PLAN_NAMESENTRY']._serialized_start=866
-  _globals['_PLAN_NAMESENTRY']._serialized_end=910
+  _globals['_CAPABILITIES']._serialized_start=159
+  _globals['_CAPABILITIES']._serialized_end=302
+  _globals['_CHATREQUEST']._serialized_start=305
+  _globals['_CHATREQUEST']._serialized_end=649
+  _globals['_PLAN']._serialized_start=652
+  _globals['_PLAN']._serialized_end=938
+  _globals['_PLAN_NAMESENTRY']._serialized_start=894
+  _globals['_PLAN_NAMESENTRY']._serialized_end=938
 # @@protoc_insertion_point(module_scope)

@@ -173,6 +173,7 @@ class Capabilities(_message.Message):
     STRICT_FIELD_NUMBER: _builtins.int
     SKIP_SPECIAL_TOKENS_FIELD_NUMBER: _builtins.int
     SYSTEM_ROLE_FIELD_NUMBER: _builtins.int
+    FORMAT_WITH_TOOLS_FIELD_NUMBER: _builtins.int
     tools: _builtins.bool
     """It knows the `tools` field."""
     json_schema: _builtins.bool
@@ -183,6 +184,8 @@ class Capabilities(_message.Message):
     """It knows vLLM's field of that name."""
     system_role: _builtins.bool
     """It accepts `system` messages."""
+    format_with_tools: _builtins.bool
+    """Beside tools, its `response_format` constrains text and leaves calls free."""
     def __init__(
         self,
         *,
@@ -191,10 +194,11 @@ class Capabilities(_message.Message):
         strict: _builtins.bool = ...,
         skip_special_tokens: _builtins.bool = ...,
         system_role: _builtins.bool = ...,
+        format_with_tools: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["json_schema", b"json_schema", "skip_special_tokens", b"skip_special_tokens", "strict", b"strict", "system_role", b"system_role", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format_with_tools", b"format_with_tools", "json_schema", b"json_schema", "skip_special_tokens", b"skip_special_tokens", "strict", b"strict", "system_role", b"system_role", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
