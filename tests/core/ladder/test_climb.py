@@ -388,7 +388,6 @@ def test_only_one_early_call_is_under_way_at_a_time() -> None:
         ("overloaded", 503, "upstream_overloaded"),
         ("credential", 502, "upstream_credential"),
         ("unreachable", 502, "upstream_unreachable"),
-        ("refused", 400, None),
     ],
 )
 def test_some_upstream_failures_end_the_climb_at_once(kind: str, status: int, code: str | None) -> None:
@@ -398,12 +397,12 @@ def test_some_upstream_failures_end_the_climb_at_once(kind: str, status: int, co
     assert (refusal.status, refusal.code, len(world.climb.attempts)) == (status, code, 1)
 
 
-@pytest.mark.parametrize(("kind", "status"), [("error", 502), ("cut", 502), ("timeout", 504)])
-def test_an_upstream_that_fails_every_time_is_an_upstream_error(kind: str, status: int) -> None:
+@pytest.mark.parametrize(("kind", "status", "count"), [("error", 502, 3), ("cut", 502, 4), ("timeout", 504, 4)])
+def test_an_upstream_that_fails_every_time_is_an_upstream_error(kind: str, status: int, count: int) -> None:
     world = World([failed(kind)] * 4, policy=ALL)
     refusal = world.run()
     assert isinstance(refusal, Refusal)
-    assert (refusal.status, len(world.climb.attempts)) == (status, 4)
+    assert (refusal.status, len(world.climb.attempts)) == (status, count)
 
 
 def test_a_stream_that_is_cut_after_text_was_sent_ends_with_an_error() -> None:
@@ -445,7 +444,8 @@ def test_a_refused_request_of_ours_falls_to_another_strategy_and_is_not_remember
     world = World([failed("refused", status=422), failed("refused", status=422)], policy=policy)
     refusal = world.run()
     assert isinstance(refusal, Refusal)
-    assert (refusal.status, world.climb.summary) == (422, "bridge:unsupported,two_pass:unsupported")
+    assert (refusal.status, world.climb.summary) == (422, "bridge:unsupported,bridge:unsupported")
+    assert [ask.constrained for ask in world.asked] == [True, False]
     world.answers = [decided(("ping", {}))]
     world.climb = world.make()
     assert isinstance(world.run(), Answer)
@@ -720,9 +720,17 @@ def test_an_answer_that_does_not_fit_the_response_format_is_tried_again(bad: str
 
 def test_a_streamed_answer_that_is_no_object_is_noticed_before_it_is_sent() -> None:
     policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
-    world = World([answered('"no"'), answered('{"city":3}')], policy=policy, response_format=FORMAT, stream=True)
+    good = '{"city":"Oslo"}'
+    world = World([answered('"no"'), answered(good)], policy=policy, response_format=FORMAT, stream=True)
     assert isinstance(world.run(), Answer)
-    assert (world.text, world.climb.summary) == ('{"city":3}', "bridge:schema_invalid,bridge:ok")
+    assert (world.text, world.climb.summary) == (good, "bridge:schema_invalid,bridge:ok")
+
+
+def test_a_streamed_answer_that_turns_out_not_to_fit_ends_in_an_error() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
+    refusal = World([answered('{"city":3}')], policy=policy, response_format=FORMAT, stream=True).run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, "response format" in refusal.message) == ("tool_call_unavailable", True)
 
 
 def test_a_call_needs_no_response_format() -> None:

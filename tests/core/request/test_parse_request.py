@@ -147,6 +147,8 @@ def test_many_brackets_side_by_side_are_fine() -> None:
         ({"stream": True, "stream_options": []}, "stream_options", "invalid_type"),
         ({"stream": True, "stream_options": {"include_usage": 1}}, "stream_options.include_usage", "invalid_type"),
         ({"response_format": "json"}, "response_format", "invalid_type"),
+        ({"tools": [tool()], "guided_json": {"type": 3}}, "guided_json", "invalid_json_schema"),
+        ({"tools": [tool()], "structured_outputs": {"json": {"type": 3}}}, "structured_outputs", "invalid_json_schema"),
         ({"response_format": {"type": "xml"}}, "response_format.type", "invalid_value"),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "invalid_type"),
         (

@@ -125,7 +125,29 @@ def test_strict_is_not_added_to_a_schema_that_its_rules_forbid() -> None:
     knows = Capabilities(strict=True)
     tools: list[JsonValue] = [*TOOLS, {"type": "function", "function": {"name": "h"}}]
     request = request_of(tools=tools, tool_choice="required")
-    assert shaped(request, Strategy.NATIVE, capabilities=knows).body["tools"] == tools
+    empty: JsonObject = {"type": "object", "properties": {}}
+    assert shaped(request, Strategy.NATIVE, capabilities=knows).body["tools"] == [*TOOLS, tool("h", parameters=empty)]
+
+
+@pytest.mark.parametrize(
+    "function", [{"name": "h"}, {"name": "h", "parameters": None}, {"name": "h", "parameters": {}}]
+)
+@pytest.mark.parametrize("strategy", [Strategy.NATIVE, Strategy.GUIDED])
+def test_a_tool_without_parameters_gets_the_empty_object_schema(function: JsonObject, strategy: Strategy) -> None:
+    request = request_of(tools=[*TOOLS, {"type": "function", "function": function}])
+    sent = shaped(request, strategy).body["tools"]
+    assert sent == [*TOOLS, tool("h", parameters={"type": "object", "properties": {}})]
+
+
+def test_calls_without_content_are_replayed_with_null() -> None:
+    call: JsonObject = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    talk: list[JsonValue] = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "1"},
+    ]
+    body = shaped(request_of(*talk), Strategy.NATIVE).body
+    assert body["messages"] == [talk[0], {"role": "assistant", "tool_calls": [call], "content": None}, talk[2]]
 
 
 def test_special_tokens_are_kept_where_the_upstream_can() -> None:

@@ -20,11 +20,6 @@ def vllm(message: str, status: int = 400, kind: str = "BadRequestError", param: 
 UNSUPPORTED = [
     '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
     'tool_choice="required" requires --tool-call-parser to be set',
-    "The provided JSON schema contains features not supported by xgrammar.",
-    "Failed to transform json schema into a grammar: unsupported keyword",
-    "Failed to convert the grammar from Lark to EBNF.",
-    "Grammar error: Unknown format: uri",
-    "Invalid grammar specification.",
     "You can only either use structured outputs or tools, not both.",
     "response_format of type json_schema is not supported",
     "[{'type': 'value_error', 'msg': 'Value error, Currently only named tools are supported.'}]",
@@ -35,7 +30,26 @@ UNSUPPORTED = [
     "tools param requires --jinja flag",
     "`tool calling` is not supported with this model",
 ]
+SCHEMA = [
+    "The provided JSON schema contains features not supported by xgrammar.",
+    "Failed to transform json schema into a grammar: unsupported keyword",
+    "Failed to convert the grammar from Lark to EBNF.",
+    "Grammar error: Unknown format: uri",
+    "Grammar error: Unsatisfiable schema: minItems (2) is greater than maxItems (0)",
+    'Unimplemented keys: ["contains"]',
+    "regex parse error: (?=a)",
+    "failed to parse grammar",
+    "Invalid grammar specification.",
+    "Invalid schema for function 'f': schema must be of type object",
+]
 REFUSED = [
+    "Invalid message content: 'Some guidance, please.'",
+    "Invalid message content: 'this model does not support tools'",
+    "Invalid message content: 'It said \"requires --enable-auto-tool-choice\", what now?'",
+    "Could not apply the template to {'role': 'user', 'content': 'tools are not supported'}",
+    "json schema",
+    "outlines",
+    "The word guidance is not in the vocabulary of xgrammar or outlines.",
     "messages with role 'tool' must be a response to a preceding message with 'tool_calls'.",
     "temperature must be in [0, 2], got 3.0.",
     "Conversation roles must alternate user/assistant/user/assistant/...",
@@ -47,6 +61,11 @@ REFUSED = [
 async def test_a_400_about_a_constraint_or_tools_is_unsupported(message: str) -> None:
     failure = await fail([vllm(message)])
     assert failure == UpstreamFailure(kind="unsupported", message=message, status=400, code="400")
+
+
+@pytest.mark.parametrize("message", SCHEMA)
+async def test_a_400_about_the_schemas_of_a_request_is_about_no_other(message: str) -> None:
+    assert await fail([vllm(message)]) == UpstreamFailure(kind="schema", message=message, status=400, code="400")
 
 
 @pytest.mark.parametrize("message", REFUSED)
@@ -193,10 +212,18 @@ async def test_a_broken_connection_before_the_first_byte_is_tried_again_within_b
     assert await counting([dropped], retries=0) == (1, "unreachable")
 
 
-async def test_a_500_is_tried_again_once() -> None:
-    assert await counting([vllm("HarmonyError", 500), OK]) == (2, "Hello")
-    assert await counting([vllm("HarmonyError", 500)]) == (2, "error")
-    assert await counting([vllm("HarmonyError", 500)], error_retries=0) == (1, "error")
+async def test_a_500_without_a_ladder_is_tried_again_once() -> None:
+    for script, retries, count in (([OK], 1, 2), ([], 1, 2), ([], 0, 1)):
+        async with talking([vllm("HarmonyError", 500), *script], error_retries=retries) as (provider, upstream):
+            reply = await provider.forward(b'{"model":"m"}', stream=False, request_id="r")
+            assert isinstance(reply, UpstreamFailure) is not bool(script)
+            if not isinstance(reply, UpstreamFailure):
+                await reply.close()
+            assert len(upstream.requests) == count
+
+
+async def test_a_500_is_left_to_the_ladder_where_there_is_one() -> None:
+    assert await counting([vllm("HarmonyError", 500), OK]) == (1, "error")
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 503, 504])

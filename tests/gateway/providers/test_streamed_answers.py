@@ -74,7 +74,7 @@ FAILURES: dict[str, tuple[list[bytes], str, str]] = {
     "constraint, told late": (
         [event({"error": {"message": "Failed to compile grammar", "type": "BadRequestError", "code": 400}})],
         "",
-        "unsupported",
+        "schema",
     ),
     "finish reason error": ([event(TEXT), event(chunk({}, "error"))], "Hello", "cut"),
     "vLLM aborted": ([event(TEXT), event(chunk({}, "abort")), event("[DONE]")], "Hello", "cut"),

@@ -216,9 +216,6 @@ MAX_FORWARDED_HEADER: Final = 1024
 # Forms of requests of one model whose refusal or acceptance is remembered; the fields in a form are the client's.
 MAX_REMEMBERED_REFUSALS: Final = 1024
 
-# Calls of one answer; more are a model that can't stop. OpenAI's limit of tools, each called once.
-MAX_CALLS: Final = 128
-
 # Equal calls (name and arguments) of one answer; models do repeat a call, but not for ever.
 MAX_EQUAL_CALLS: Final = 5
 

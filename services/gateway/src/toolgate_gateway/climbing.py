@@ -61,7 +61,7 @@ class Climbing:
                 toolset,
                 mode,
                 clock=deps.clock,
-                new_id=lambda: f"call_{deps.new_id()}",
+                new_id=lambda: call_id(deps.new_id()),
                 memory=self._route.memory,
                 ids=ids,
             )
@@ -176,6 +176,11 @@ class Climbing:
         if include_usage:
             final += chunks.usage(facts.serving_usage(ordered), told)
         return final + DONE
+
+
+def call_id(fresh: str) -> str:
+    """Return the id of a call: nine letters and digits, as Mistral's servers want them back, and all others take."""
+    return f"{fresh[-9:]:0>9}"
 
 
 async def _all(runs: Sequence[Coroutine[None, None, Answer | Refusal]]) -> list[Answer | Refusal]:

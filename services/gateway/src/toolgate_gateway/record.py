@@ -131,8 +131,8 @@ class Record:
             metrics.held_seconds.labels(_dialect(attempt)).observe(attempt.held_s)
         if attempt.repairs:
             metrics.repaired(_dialect(attempt), attempt.repairs)
-        if attempt.usage is not None:
-            self._count_tokens(attempt.usage, priority, "yes" if succeeded else "no")
+        if attempt.spent is not None:
+            self._count_tokens(attempt.spent, priority, "yes" if succeeded else "no")
 
     def _count_tokens(self, usage: Usage, priority: str, used: str) -> None:
         counts = (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.reasoning_tokens)

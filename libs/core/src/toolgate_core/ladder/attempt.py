@@ -23,7 +23,7 @@ class Try:
         self.first_usage: Usage | None = None
         self.reason: Reason | None = None
         self.fault: Fault | None = None
-        self.unsupported = False
+        self.weaker = False
 
     @property
     def usage(self) -> Usage | None:
@@ -39,6 +39,13 @@ class Try:
             first.reasoning_tokens + second.reasoning_tokens,
         )
 
+    @property
+    def spent(self) -> Usage | None:
+        """All tokens it cost: both prompts of two passes."""
+        second = self.reading.usage if self.reading is not None else None
+        first = self.first_usage
+        return second or first if first is None or second is None else first + second
+
     def record(self, outcome: AttemptOutcome, detail: str, *, now: float) -> Attempt:
         """Return what is kept of this attempt."""
         self.ended = now
@@ -50,6 +57,7 @@ class Try:
             retry=self.retry,
             duration_s=now - self.began,
             usage=self.usage,
+            spent=self.spent,
             repairs=reading.repairs if reading is not None else (),
             dialect=self.dialect,
             held_s=reading.held_s if reading is not None else 0.0,
@@ -73,10 +81,21 @@ def judge(reading: Reading, request: ChatRequest) -> tuple[AttemptOutcome, str]:
 
 def _judge_text(reading: Reading, request: ChatRequest) -> tuple[AttemptOutcome, str]:
     """Return what text without a call is worth."""
+    if not reading.text.strip():
+        return AttemptOutcome.NO_TOOL_CALL, _emptiness(reading, request)
     if request.tool_choice.forced:
         return AttemptOutcome.NO_TOOL_CALL, "The answer had to be a tool call and was text."
-    if not reading.text.strip() and request.tool_choice.mode != "none":
-        return AttemptOutcome.NO_TOOL_CALL, "The answer was empty."
-    if reading.finish == "stop" and (misfit := reading.misfit):
+    if reading.disguised is not None:
+        return AttemptOutcome(reading.disguised.reason), reading.disguised.detail
+    if misfit := reading.misfit:
         return AttemptOutcome.SCHEMA_INVALID, misfit
     return AttemptOutcome.SUCCESS_TEXT, ""
+
+
+def _emptiness(reading: Reading, request: ChatRequest) -> str:
+    """Return why an answer without text and calls is none."""
+    if request.tool_choice.mode == "none" and "call_under_none" in reading.repairs:
+        return "The answer had to be text and was a tool call."
+    if reading.reasoning.strip():
+        return "The answer was empty: all of it stood in the reasoning."
+    return "The answer was empty."

@@ -120,8 +120,9 @@ class Piece(Struct, frozen=True, kw_only=True):
 
 
 FailureKind = Literal[
-    "unsupported",  # 400 about a constraint, a tool field or a parser: another strategy may do
-    "refused",  # any other 4xx: the request itself is at fault, the client is told
+    "unsupported",  # 400 that says that a field or a feature is not known here, whatever it holds
+    "schema",  # 400 about this request's schemas, or the grammar that they make
+    "refused",  # any other 4xx: something in this request is not taken
     "credential",  # 401, 403: the gateway's key is wrong, the client is not told more than that
     "limited",  # 429
     "overloaded",  # 503

@@ -18,7 +18,8 @@ _UPSTREAM_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _NOT_EMULATED = (
     *("response_format", "structured_outputs", "stop", "logprobs", "top_logprobs"),
     # What `structured_outputs` is called by vLLM before 0.12, which takes one constraint only.
-    *("guided_json", "guided_regex", "guided_choice", "guided_grammar"),
+    *("guided_json", "guided_json_object", "guided_regex", "guided_choice", "guided_grammar"),
+    *("guided_decoding_backend", "guided_whitespace_pattern"),
 )
 _LIMITS = ("max_tokens", "max_completion_tokens")
 

@@ -2,10 +2,11 @@
 
 Theory of operation. `Climb.run` walks the rungs that policy, mode and request allow. Each attempt is transformed,
 sent, and read by a `Reading`, and ends with an outcome. A success ends the climb. A failure is retried within its
-strategy as often as policy says, quoting the fault, and then falls to the next rung. What the client has been sent is
-kept in the `Outbox`: from the first byte on, later attempts may only append a call. When the rungs are used up the
-client gets, in this order: the error of an upstream that never answered; under `auto` and with nothing sent the best
-clean text, marked degraded; an error that says that no tool call could be had.
+strategy as often as policy says, quoting the fault, and then falls to the next rung; what the upstream refuses is asked
+for in a weaker form first (`Refusals`). What the client has been sent is kept in the `Outbox`: from the first byte on,
+later attempts may only append a call. When the rungs are used up the client gets, in this order: under `auto` and with
+nothing sent the best clean text, marked degraded; the first refusal or the last error of an upstream that never
+answered; an error that says what was wrong with the model's answer.
 
 Time, ids and the memory of what an upstream cannot do are arguments.
 """
@@ -21,24 +22,19 @@ from toolgate_core.events import TextDelta
 from toolgate_core.fault import Fault
 from toolgate_core.ladder.attempt import Try, judge
 from toolgate_core.ladder.effects import CallModel, Effect, Emit, Reply, Transform, Transformed, UpstreamFailure
+from toolgate_core.ladder.endings import no_strategy, timed_out, unavailable
+from toolgate_core.ladder.memory import LadderMemory
 from toolgate_core.ladder.outbox import Outbox
-from toolgate_core.ladder.outcome import (
-    SUCCESSES,
-    TOO_LITTLE,
-    Answer,
-    Attempt,
-    DeadlineExceeded,
-    LadderMemory,
-    Refusal,
-    refusal_of,
-)
+from toolgate_core.ladder.outcome import SUCCESSES, Answer, Attempt, DeadlineExceeded, Refusal, refusal_of
 from toolgate_core.ladder.reading import Reading
-from toolgate_core.ladder.rungs import rungs
+from toolgate_core.ladder.refusals import REFUSED, Refusals, is_terminal
+from toolgate_core.ladder.strategies import strategies_for
 from toolgate_core.messages import ChatRequest, Usage
 from toolgate_core.plan import Plan
-from toolgate_core.policy import Policy
+from toolgate_core.policy import Capabilities, Policy
 from toolgate_core.schema import Toolset
-from toolgate_core.vocabulary import AttemptOutcome, Mode, Reason, RequestOutcome, Strategy
+from toolgate_core.schema.answer import answer_schema
+from toolgate_core.vocabulary import AttemptOutcome, Mode, Reason, Strategy
 
 # Failures of the upstream itself that no other strategy would fare better with.
 _TERMINAL = frozenset({"credential", "limited", "overloaded", "unreachable"})
@@ -69,14 +65,16 @@ class Climb:
         self._request = request
         self._policy = policy
         self._toolset = toolset
-        self._rungs = rungs(request, policy, mode)
+        self._rungs = strategies_for(request, policy, mode)
         self._clock = clock
-        self._memory = memory
         self._began = clock()
+        self._refusals = Refusals(request, policy, self._rungs, memory, self._began)
         self._outbox = Outbox(new_id, set() if ids is None else ids)
         self._try: Try | None = None
         self._attempts: list[Attempt] = []
         self._best: tuple[Attempt, str] | None = None
+        self._best_is_call = False
+        self._why = ""
         self._checked: Try | None = None
         self._failure: UpstreamFailure | None = None
         self._served: Strategy | None = None
@@ -89,7 +87,7 @@ class Climb:
     @property
     def priority(self) -> Strategy | None:
         """The strategy that serves: known from the first event on, final at the end."""
-        if self._served is None and self._try is not None and (self._outbox.text_sent or self._outbox.call_sent):
+        if self._served is None and self._try is not None and self._outbox.sent:
             return self._try.strategy
         return self._served
 
@@ -107,13 +105,7 @@ class Climb:
             return (yield from self._climb())
         except DeadlineExceeded:
             self._abandon(AttemptOutcome.TIMEOUT)
-            return Refusal(
-                status=504,
-                type="server_error",
-                code="timeout",
-                message="The request took longer than it may.",
-                outcome=RequestOutcome.TIMEOUT,
-            )
+            return timed_out()
         except GeneratorExit:
             self._abandon(AttemptOutcome.CANCELLED)
             raise
@@ -125,7 +117,7 @@ class Climb:
 
     def _climb(self) -> Generator[Effect, Reply, Answer | Refusal]:
         if not self._rungs:
-            return self._no_rung()
+            return no_strategy(self._request)
         for strategy in self._rungs:
             if self._checked is not None and strategy is Strategy.GUIDED:
                 continue  # the check is the bridge's routing decision
@@ -142,32 +134,19 @@ class Climb:
         retries = self._policy.retries.get(strategy, 0)
         retry = 0
         while not self._spent():
-            constrained = self._constrained(strategy)
+            constrained = self._refusals.form(strategy, self._clock())
             if constrained is None:
                 return None
             attempt = self._try = Try(strategy, constrained=constrained, retry=retry, now=self._clock())
             ended = yield from self._attempt(attempt, fault)
             if ended is not None:
                 return ended
-            if attempt.unsupported:
-                self._memory.mark(strategy, constrained=constrained, now=self._clock())
+            if attempt.weaker:
                 continue
             if attempt.reason not in _RETRYABLE or retry == retries:
                 return None
             fault = attempt.fault
             retry += 1
-        return None
-
-    def _constrained(self, strategy: Strategy) -> bool | None:
-        """Return whether to ask for a grammar; None: the upstream has shown that it can't do this strategy."""
-        capable = self._policy.capabilities.json_schema and strategy is not Strategy.NATIVE
-        forms = (True, False) if capable else (False,)
-        if strategy is Strategy.GUIDED:
-            forms = (True,)
-        now = self._clock()
-        for form in forms:
-            if not self._memory.unsupported(strategy, constrained=form, now=now):
-                return form
         return None
 
     def _attempt(self, attempt: Try, fault: Fault | None) -> Generator[Effect, Reply, Answer | Refusal | None]:
@@ -189,11 +168,11 @@ class Climb:
     ) -> Generator[Effect, Reply, UpstreamFailure | None]:
         """Transform, call, and read to the end; return what the upstream did wrong, if it was that."""
         transformed = yield Transform(
-            request=self._request,
+            request=self._refusals.request,
             strategy=attempt.strategy,
             dialect=self._dialect(attempt.strategy),
-            constrained=attempt.constrained,
-            capabilities=self._policy.capabilities,
+            constrained=attempt.constrained and attempt.strategy is not Strategy.NATIVE,
+            capabilities=self._capabilities(attempt),
             fault=fault,
             draft=draft,
             reasoning_open=self._policy.reasoning == "open",
@@ -205,6 +184,13 @@ class Climb:
         attempt.reading = self._reading(attempt, transformed.plan)
         attempt.dialect = transformed.plan.dialect
         return (yield from attempt.reading.run())
+
+    def _capabilities(self, attempt: Try) -> Capabilities:
+        """Return what the upstream can do, without what it has refused."""
+        capabilities = self._policy.capabilities
+        if capabilities.strict and not attempt.constrained:
+            return replace(capabilities, strict=False)
+        return capabilities
 
     def _dialect(self, strategy: Strategy) -> str:
         policy = self._policy
@@ -219,12 +205,19 @@ class Climb:
             plan,
             self._toolset,
             self._outbox,
-            # Without a stream nobody sees the text before the end, so a failed attempt's text need not stand.
-            hold=self._request.tool_choice.forced or checking or not self._request.stream,
+            hold=self._holds(plan) or checking,
             mute=self._outbox.text_sent or self._checked is not None,
             early=self._policy.arguments == "early" and self._request.stream,
             clock=self._clock,
         )
+
+    def _holds(self, plan: Plan) -> bool:
+        """Whether text waits for the end of the answer, or for a call."""
+        request = self._request
+        # Without a stream nobody sees the text before the end, so a failed attempt's text need not stand. Text that no
+        # grammar holds to the client's format has to be checked against it first.
+        unchecked = answer_schema(request) is not None and not plan.constrained
+        return request.tool_choice.forced or not request.stream or unchecked
 
     def _checks(self) -> bool:
         """Whether plain text has to be agreed to by the bridge."""
@@ -234,19 +227,24 @@ class Climb:
     def _upstream_failed(self, attempt: Try, failure: UpstreamFailure) -> Refusal | None:
         """Record the failure; return how the climb ends, where no other attempt can help."""
         kind = failure.kind
-        attempt.unsupported = kind == "unsupported"
-        if kind == "refused" and attempt.strategy is not Strategy.NATIVE and failure.code != "context_length_exceeded":
-            # What the gateway added may be what the upstream did not like: another strategy adds something else.
-            kind = "unsupported"
-        attempt.reason = {"unsupported": Reason.UNSUPPORTED, "timeout": Reason.TIMEOUT}.get(kind, Reason.UPSTREAM_ERROR)
+        begun = attempt.reading is not None and self._outbox.sent
+        if kind in REFUSED and not is_terminal(failure) and not begun:
+            attempt.reason = Reason.UNSUPPORTED
+            attempt.weaker = self._refusals.refuse(
+                failure, attempt.strategy, self._clock(), constrained=attempt.constrained
+            )
+            self._record(attempt, AttemptOutcome.UNSUPPORTED, failure.message)
+            return None
+        attempt.reason = Reason.TIMEOUT if kind == "timeout" else Reason.UPSTREAM_ERROR
+        self._refusals.fail(failure, attempt.strategy, constrained=attempt.constrained)
         self._record(attempt, AttemptOutcome(attempt.reason), failure.message)
         self._failure = failure
-        sent = self._outbox.call_sent or self._outbox.text_sent
-        return refusal_of(failure) if sent or kind == "refused" or kind in _TERMINAL else None
+        return refusal_of(failure) if self._outbox.sent or kind in REFUSED or kind in _TERMINAL else None
 
     def _evaluate(self, attempt: Try) -> Generator[Effect, Reply, Answer | Refusal | None]:
         reading = attempt.reading
         assert reading is not None
+        self._refusals.accept(attempt.strategy, self._clock(), constrained=attempt.constrained)
         outcome, detail = judge(reading, self._request)
         if outcome is AttemptOutcome.SUCCESS_TEXT and reading.muted and self._checked is None:
             outcome, detail = AttemptOutcome.NO_TOOL_CALL, "Only a call could follow the text that has been sent."
@@ -258,15 +256,16 @@ class Climb:
         elif outcome is AttemptOutcome.SUCCESS_TEXT and self._checked is not None:
             return (yield from self._released(attempt))
         record = self._record(attempt, outcome, detail)
+        self._why = detail or self._why
         cut = outcome is AttemptOutcome.TRUNCATED and not self._request.tool_choice.forced
         if record.succeeded or cut or (outcome is AttemptOutcome.TRUNCATED and self._outbox.call_sent):
             return (yield from self._answer(attempt))
-        if self._outbox.call_sent:
-            # The beginning of a call has gone out and can't be taken back.
+        if self._outbox.call_sent or (self._outbox.text_sent and reading.misfit):
+            # What has gone out can't be taken back: the beginning of a call, or an answer in the wrong form.
             return self._unavailable()
         text = reading.text or reading.stray
-        if self._best is None and text.strip():
-            self._best = (record, text)
+        if text.strip() and (self._best is None or self._best_is_call):
+            self._best, self._best_is_call = (record, text), bool(reading.disguised)
         return None
 
     def _released(self, attempt: Try) -> Generator[Effect, Reply, Answer | Refusal]:
@@ -303,7 +302,7 @@ class Climb:
         """The rungs are used up."""
         forced = self._request.tool_choice.forced
         last = self._attempts[-1] if self._attempts else None
-        sent = self._outbox.call_sent or self._outbox.text_sent
+        sent = self._outbox.sent
         if not sent and forced and last is not None and last.outcome is AttemptOutcome.TRUNCATED:
             self._served = last.strategy
             return self._ended("length", last)
@@ -312,21 +311,16 @@ class Climb:
             self._served = best.strategy
             yield Emit((TextDelta(text),))
             return self._ended("stop", best)
-        if self._failure is not None and all(a.outcome in _UPSTREAM for a in self._attempts):
-            # The ladder has tried again and again: a client that did the same would multiply it.
-            return replace(refusal_of(self._failure), should_retry=False if len(self._attempts) > 1 else None)
+        if all(attempt.outcome in _UPSTREAM for attempt in self._attempts):
+            failure = self._failure or self._refusals.first
+            if failure is not None:
+                # The ladder has tried again and again: a client that did the same would multiply it.
+                again = None if len(self._attempts) == 1 or failure.kind in REFUSED else False
+                return replace(refusal_of(failure), should_retry=again)
         return self._unavailable()
 
     def _unavailable(self) -> Refusal:
-        wanted = "tool call" if self._request.tool_choice.forced else "answer"
-        return Refusal(
-            status=502,
-            type="server_error",
-            code=TOO_LITTLE,
-            message=f"No valid {wanted} could be had from the model ({self.summary or 'no attempt'}).",
-            outcome=RequestOutcome.EXHAUSTED,
-            should_retry=False,
-        )
+        return unavailable(self._request, self.summary, self._why)
 
     def _ended(self, finish: str, served: Attempt) -> Answer:
         return Answer(
@@ -335,21 +329,6 @@ class Climb:
             usage=served.usage,
             total_usage=self._total(),
             degraded=True,
-        )
-
-    def _no_rung(self) -> Refusal:
-        logprobs = self._request.logprobs
-        return Refusal(
-            status=400,
-            type="invalid_request_error",
-            code="unsupported_parameter" if logprobs else TOO_LITTLE,
-            param="logprobs" if logprobs else "tools",
-            message=(
-                "logprobs can't be given where the answer is constrained: leave it out, or use another mode."
-                if logprobs
-                else "The model's policy has no strategy for this mode."
-            ),
-            outcome=RequestOutcome.CLIENT_ERROR,
         )
 
     def _record(self, attempt: Try, outcome: AttemptOutcome, detail: str) -> Attempt:
@@ -363,13 +342,14 @@ class Climb:
         policy = self._policy
         total = self._total()
         return (
-            len(self._attempts) >= policy.max_attempts
+            self._refusals.hopeless
+            or len(self._attempts) >= policy.max_attempts
             or self._clock() - self._began >= policy.max_seconds
             or (policy.max_tokens is not None and total is not None and total.total_tokens >= policy.max_tokens)
         )
 
     def _total(self) -> Usage | None:
-        usages = [attempt.usage for attempt in self._attempts if attempt.usage is not None]
+        usages = [attempt.spent for attempt in self._attempts if attempt.spent is not None]
         return sum(usages[1:], usages[0]) if usages else None
 
 

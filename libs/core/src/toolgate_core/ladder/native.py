@@ -5,6 +5,7 @@ from __future__ import annotations
 from toolgate_core.dialects.decision import DECISION
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import Transform, Transformed
+from toolgate_core.ladder.envelope import without_tools
 from toolgate_core.ladder.replay import mended, quote
 from toolgate_core.messages import ChatRequest
 from toolgate_core.plan import Plan
@@ -18,6 +19,9 @@ def transform(effect: Transform) -> Transformed:
     """Return the request as it was given, with the fault of the attempt before it quoted."""
     request = effect.request
     body = own_tools(effect)
+    if request.tool_choice.mode == "none":
+        # Servers keep the tools in the prompt, and the model writes a call that nobody may be given.
+        body = without_tools(body)
     if effect.fault is not None:
         body["messages"] = list[JsonValue](quote(mended(request.messages), effect.fault))
     elif "messages" not in request.texts:
@@ -44,9 +48,17 @@ def own_tools(effect: Transform) -> JsonObject:
     if choice.allowed is not None:
         body["tools"] = permitted(request)
         body["tool_choice"] = choice.mode
+    if any(_lacks_parameters(tool) for tool in _list(body.get("tools", []))):
+        body["tools"] = [_with_parameters(tool) for tool in _list(body["tools"])]
     if choice.forced and capabilities.strict:
         body["tools"] = [_strict(tool) for tool in _list(body["tools"])]
     return body
+
+
+def strict_fits(request: ChatRequest) -> bool:
+    """Return whether `strict` may be added to a tool of the request."""
+    tools = _list(request.body["tools"])
+    return any(_strict(tool) is not tool for tool in tools if not _lacks_parameters(tool))
 
 
 def permitted(request: ChatRequest) -> list[JsonValue]:
@@ -55,14 +67,33 @@ def permitted(request: ChatRequest) -> list[JsonValue]:
     return [tool for tool, definition in declared if request.tool_choice.permits(definition.name)]
 
 
+def _lacks_parameters(tool: JsonValue) -> bool:
+    return not _function(tool).get("parameters")
+
+
+def _with_parameters(tool: JsonValue) -> JsonValue:
+    """Return the tool with parameters: OpenAI lets them be left out, other servers refuse the request then."""
+    if not _lacks_parameters(tool):
+        return tool
+    empty: JsonObject = {"type": "object", "properties": {}}
+    return {**_object(tool), "function": {**_function(tool), "parameters": empty}}
+
+
 def _strict(tool: JsonValue) -> JsonValue:
-    assert isinstance(tool, dict)
-    function = tool["function"]
-    assert isinstance(function, dict)
+    function = _function(tool)
     parameters = function.get("parameters")
     if function.get("strict") is not None or not isinstance(parameters, dict) or not strict_allows(parameters):
         return tool  # an upstream that holds strict schemas to rules would refuse what the client never asked for
-    return {**tool, "function": {**function, "strict": True}}
+    return {**_object(tool), "function": {**function, "strict": True}}
+
+
+def _function(tool: JsonValue) -> JsonObject:
+    return _object(_object(tool)["function"])
+
+
+def _object(value: JsonValue) -> JsonObject:
+    assert isinstance(value, dict)
+    return value
 
 
 def _list(value: JsonValue) -> list[JsonValue]:

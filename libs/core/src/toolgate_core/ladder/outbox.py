@@ -31,6 +31,11 @@ class Outbox:
         """Whether a call, or the beginning of one, has gone out."""
         return self._calls > 0
 
+    @property
+    def sent(self) -> bool:
+        """Whether text or a call has gone out."""
+        return self.text_sent or self.call_sent
+
     def take(self) -> tuple[Event, ...]:
         """Return what is to be emitted now, and forget it."""
         events, self._events = tuple(self._events), []

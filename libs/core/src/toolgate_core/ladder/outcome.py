@@ -1,4 +1,4 @@
-"""How attempts and climbs end, and what a ladder remembers of a model between requests."""
+"""How attempts and climbs end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class Attempt(Struct, frozen=True, kw_only=True):
         detail: one sentence about a failure, without content; empty for a success.
         retry: 0 for a strategy's first attempt, then counting up.
         duration_s: from the transform to the end of the answer, in seconds.
-        usage: the tokens that it cost, where the upstream told.
+        usage: the tokens that a client counts with, where the upstream told: of two passes the first prompt, which the
+            second one repeats, and both completions.
+        spent: all tokens that it cost.
         repairs: tags of what was mended.
         dialect: the dialect that its text was read with.
         held_s: how long text or a call was held back from the client, in seconds.
@@ -40,6 +42,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     retry: int = 0
     duration_s: float = 0.0
     usage: Usage | None = None
+    spent: Usage | None = None
     repairs: tuple[str, ...] = ()
     dialect: str = "none"
     held_s: float = 0.0
@@ -92,33 +95,13 @@ class Refusal(Struct, frozen=True, kw_only=True):
     should_retry: bool | None = None
 
 
-class LadderMemory:
-    """What a model's upstream has shown that it cannot do. One per model, shared by its requests.
-
-    An "unsupported" is believed for `ttl_s` seconds: an upgrade of the upstream, or a schema that alone was at fault,
-    must not switch a strategy off for good.
-    """
-
-    def __init__(self, ttl_s: float = 600.0) -> None:
-        self._ttl_s = ttl_s
-        self._unsupported: dict[tuple[Strategy, bool], float] = {}
-
-    def mark(self, strategy: Strategy, *, constrained: bool, now: float) -> None:
-        """Remember that the upstream refused this strategy in this form."""
-        self._unsupported[strategy, constrained] = now + self._ttl_s
-
-    def unsupported(self, strategy: Strategy, *, constrained: bool, now: float) -> bool:
-        """Whether the upstream refused it lately."""
-        return self._unsupported.get((strategy, constrained), now) > now
-
-
-TOO_LITTLE = "tool_call_unavailable"
+TOOL_CALL_UNAVAILABLE = "tool_call_unavailable"
 
 
 def refusal_of(failure: UpstreamFailure) -> Refusal:
     """Return what the client is told about an upstream's failure."""
     match failure.kind:
-        case "refused" | "unsupported":
+        case "refused" | "unsupported" | "schema":
             return Refusal(
                 status=failure.status if failure.status in (400, 404, 409, 413, 422) else 400,
                 type="invalid_request_error",

@@ -4,6 +4,8 @@ A reading decides what may reach the client and when. Text flows at once unless 
 held until one has settled); a call is held until it has ended and settled, then sent whole. After the first fault with
 no call sent the rest of the answer is of no interest; once a call is sent, a later bad one is dropped, since nothing
 can be taken back and the one that was sent is valid by itself.
+
+What a native answer writes at its start may be a call in disguise, and is held until that is clear (`Screen`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from toolgate_core.dialects.table import DIALECTS, find_dialect
 from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 from toolgate_core.extraction import MarkerScanner
 from toolgate_core.fault import Fault
-from toolgate_core.jsontext import JsonObject, encode
+from toolgate_core.ladder.disguise import Screen, disguised, last_paragraph
 from toolgate_core.ladder.effects import (
     CallDelta,
     Effect,
@@ -28,31 +30,19 @@ from toolgate_core.ladder.effects import (
     Reply,
     UpstreamFailure,
 )
+from toolgate_core.ladder.gate import Gate
 from toolgate_core.ladder.outbox import Outbox
-from toolgate_core.ladder.stop import StopFilter
-from toolgate_core.messages import ChatRequest, Usage
+from toolgate_core.ladder.runaway import Blanks, too_many
+from toolgate_core.ladder.state import RAW_LIMIT, AnswerState, OpenCall
+from toolgate_core.messages import ChatRequest
 from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset
-from toolgate_core.schema.answer import answer_check, answer_schema
-from toolgate_core.settle import settle
-from toolgate_core.vocabulary import FinishReason, Reason, TextEnd
-
-RAW_LIMIT = 2000
-"""Characters of a bad answer that a fault keeps, so that a retry can show the model its own words."""
+from toolgate_core.settle import Settled, settle
+from toolgate_core.vocabulary import Reason, TextEnd
 
 
-class OpenCall:
-    """A call that has begun and not ended."""
-
-    def __init__(self, name: str, call_id: str | None) -> None:
-        self.name = name
-        self.id = call_id
-        self.parts: list[str] = []
-        self.sent = False
-
-
-class Reading:
-    """The state of one answer; `run` reads it to its end."""
+class Reading(AnswerState):
+    """One answer being read; `run` reads it to its end."""
 
     def __init__(
         self,
@@ -66,69 +56,19 @@ class Reading:
         early: bool,
         clock: Callable[[], float],
     ) -> None:
-        self._request = request
-        self._plan = plan
+        super().__init__(request, plan, Gate(outbox, hold=hold, muted=mute, clock=clock))
         self._toolset = toolset
         self._outbox = outbox
-        self._hold = hold
-        self.muted = mute
         self._early = early
-        self._clock = clock
         self._dialect = find_dialect(plan.dialect) or DIALECTS["auto"]
         self._scanner = self._guard()
-        schema = answer_schema(request) if plan.form == "decision" else None
-        self._check = answer_check(encode(schema)) if schema is not None else None
         self._extracting = False
-        self._stop = StopFilter(plan.stop)
-        self._held: list[Event] = []
-        self._held_since: float | None = None
-        self._native: dict[int, OpenCall] = {}
-        self._open: OpenCall | None = None
-        self._blank = ""
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._repairs: list[str] = []
-        self._raw: list[str] = []
-        self._raw_size = 0
-        self.logprobs: list[JsonObject] = []
-        self.fault: Fault | None = None
-        self._stray: list[str] = []
-        self.calls = 0
-        self.finish: FinishReason | None = None
-        self.usage: Usage | None = None
-        self.unfinished = False
-        self.held_s = 0.0
-
-    @property
-    def text(self) -> str:
-        """The clean text of the answer so far."""
-        return "".join(self._text)
-
-    @property
-    def misfit(self) -> str:
-        """What is wrong with the form of the answer, in one sentence; empty where nothing is or all has been sent."""
-        return "" if self._check is None or self._outbox.text_sent else self._check.misfit(self.text)
-
-    @property
-    def undecided(self) -> bool:
-        """Whether a decision was asked for and other text came."""
-        return not self._text and any(not text.isspace() for text in self._stray)
-
-    @property
-    def stray(self) -> str:
-        """Text where a decision was asked for: no answer, but the best there is when nothing better comes."""
-        text = "".join(self._stray).strip()
-        return "" if text.startswith(("{", "[", "`", "<")) else text
-
-    @property
-    def reasoning(self) -> str:
-        """What the model said to itself so far."""
-        return "".join(self._reasoning)
-
-    @property
-    def repairs(self) -> tuple[str, ...]:
-        """Tags of what was mended, each once, in the order of their first use."""
-        return tuple(dict.fromkeys(self._repairs))
+        self._screened = plan.form == "native" and request.tool_choice.mode == "auto" and self._check is None
+        self._screen = Screen() if self._screened and not hold else None
+        self._blanks = Blanks()
+        self._settled: list[tuple[str, str]] = []
+        self._ready: list[tuple[OpenCall, Settled]] = []
+        self._runaway = False
 
     def run(self) -> Generator[Effect, Reply, UpstreamFailure | None]:
         """Read to the end; return the upstream's failure, if it was one that ended the answer."""
@@ -145,8 +85,8 @@ class Reading:
             if piece.finish is not None:
                 return None
             # The usage comes last: a client that asks for it is worth the rest of the answer.
-            if self.fault is not None or (self._stop.stopped and not self._request.include_usage):
-                self.finish = "stop"
+            if self.fault is not None or self._runaway or (self._stop.stopped and not self._request.include_usage):
+                self.finish = self.finish or "stop"
                 yield HangUp()
                 return None
 
@@ -157,9 +97,7 @@ class Reading:
 
     def release(self) -> None:
         """Put what was held (text, reasoning) into the outbox."""
-        self._outbox.put(self._held)
-        self._held = []
-        self._unhold()
+        self._gate.release()
 
     def _take(self, piece: Piece) -> Generator[Effect, Reply, None]:
         """Take one piece: reasoning before text before calls, as a model writes them."""
@@ -182,6 +120,34 @@ class Reading:
         if end is not None:
             self._end_native(end)
             self._on_text(self._stop.finish(), filtered=True)
+            self._end_screen()
+            self._hand_over()
+        elif self._blanks.feed(piece.text + "".join(delta.arguments for delta in piece.calls)):
+            self._run_away("The answer ran away into white space.")
+
+    def _run_away(self, detail: str) -> None:
+        """End an answer that does not end: what has been sent stands, and is as good as cut."""
+        self._runaway = True
+        self._ready, self.calls = [], 0 if self._ready else self.calls
+        if self._outbox.text_sent and not self._gate.muted and not self.calls:
+            self.finish = "length"
+        else:
+            self._fail(Reason.PARSE_ERROR, detail)
+
+    def _hand_over(self) -> None:
+        """Deliver the calls that have waited for the end of the answer."""
+        for call, settled in self._ready:
+            self._outbox.call(settled.name, call.id, settled.arguments)
+        self._ready = []
+
+    def _end_screen(self) -> None:
+        """See whether the text is a call in disguise, and let it pass if it is none."""
+        if self._screened and not self.calls and self.fault is None:
+            text = self.text
+            tail = "" if self._request.stream else last_paragraph(text)
+            self.disguised = disguised(text, self._toolset) or (disguised(tail, self._toolset) if tail else None)
+        if self._screen is not None and self.disguised is None:
+            self._pass(self._screen.open())
 
     def _take_text(self, text: str, end: TextEnd | None) -> Generator[Effect, Reply, None]:
         if self._raw_size < RAW_LIMIT:
@@ -196,7 +162,7 @@ class Reading:
             self._on_text(clean if end is None else clean + self._scanner.finish())
             if not self._scanner.hit:
                 if self._scanner.held:
-                    self._hold_from_now()
+                    self._gate.begin_hold()
                 return
             text, state = self._scanner.held, self._scanner.state
         self._extracting = True
@@ -240,10 +206,19 @@ class Reading:
             # Clients and routers refuse content after the first tool delta, so it can't be sent any more.
             self._repairs.append("text_after_call")
             return
-        if self._check is not None and self._check.object_only and not self._text and text.lstrip()[0] != "{":
-            self._fail(Reason.SCHEMA_INVALID, "The answer must be a JSON object.")
+        self._check_begin(text)
         self._text.append(text)
-        if self._plan.form != "text":
+        self._pass(text if self._screen is None else self._screen.feed(text))
+
+    def _check_begin(self, text: str) -> None:
+        """Fail an answer that can't become what the client wants before any of it is sent."""
+        if self._check is None or self._text or self._plan.form != "decision":
+            return  # what is native may still become a call
+        if self._check.object_only and text.lstrip()[0] != "{":
+            self._fail(Reason.SCHEMA_INVALID, "The answer must be a JSON object.")
+
+    def _pass(self, text: str) -> None:
+        if text and self._plan.form != "text":
             self._send(TextDelta(text))
 
     def _on_reasoning(self, text: str) -> None:
@@ -251,15 +226,9 @@ class Reading:
         if self._plan.form != "text":
             self._send(ReasoningDelta(text))
 
-    def _send(self, event: Event) -> None:
-        if self.muted or self.fault is not None:
-            return
-        if self._hold:
-            self._held.append(event)
-            self._hold_from_now()
-        else:
-            self._unhold()
-            self._outbox.put([event])
+    def _send(self, event: TextDelta | ReasoningDelta) -> None:
+        if self.fault is None:
+            self._gate.send(event)
 
     def _on_drop(self, drop: Drop) -> None:
         match drop.kind:
@@ -295,15 +264,20 @@ class Reading:
     def _end_native(self, end: TextEnd) -> None:
         calls = list(self._native.values())
         self._native = {}
+        if calls and end != "length" and self._at_limit():
+            # vLLM before 0.33 says `tool_calls` for calls that it cut, and some servers close what was cut.
+            self.finish = end = "length"
+        if fault := too_many([(call.name, "".join(call.parts)) for call in calls]):
+            self._run_away(fault)
         for call in calls:
             # Cut by the token limit, the last call is unfinished, whatever its text looks like.
             self._end_call(call, complete=not (end == "length" and call is calls[-1]))
 
     def _start(self, name: str, call_id: str | None) -> OpenCall:
         call = OpenCall(self._plan.names.get(name, name), call_id)
-        self._hold_from_now()
+        self._gate.begin_hold()
         if self._early and self._may_start(call.name):
-            self.release()
+            self._release_before_call()
             call.sent = True
             self._outbox.start(call.name, call.id)
         return call
@@ -330,9 +304,7 @@ class Reading:
             return
         choice = self._request.tool_choice
         settled = settle(call.name, "".join(call.parts), self._toolset, choice, close=self._model_stopped())
-        if isinstance(settled, Fault) and settled.reason is Reason.PARSE_ERROR and self._at_limit():
-            self.finish, self.unfinished = "length", True
-        elif isinstance(settled, Fault):
+        if isinstance(settled, Fault):
             self._raw.append(f"{call.name}({''.join(call.parts)})" if self._plan.form == "native" else "")
             self._fail(settled.reason, settled.detail)
         elif call.sent:
@@ -340,27 +312,31 @@ class Reading:
         elif self.calls and not self._request.parallel:
             self._repairs.append("parallel_call_dropped")
         elif self.fault is None:
-            self._repairs.extend(settled.repairs)
-            self.release()
-            self._outbox.call(settled.name, call.id, settled.arguments)
-            self.calls += 1
+            self._deliver(call, settled)
+
+    def _deliver(self, call: OpenCall, settled: Settled) -> None:
+        self._settled.append((settled.name, settled.arguments))
+        if fault := too_many(self._settled):
+            self._run_away(fault)
+            return
+        self._repairs.extend(settled.repairs)
+        self._release_before_call()
+        self.calls += 1
+        self._ready.append((call, settled))
+        if self._request.stream:
+            self._hand_over()
+
+    def _release_before_call(self) -> None:
+        """Let pass what was held; no prose where a call was demanded."""
+        if self._screen is not None:
+            self._pass(self._screen.open())
+        self._gate.release(text=not self._request.tool_choice.forced)
 
     def _waived(self, call: OpenCall) -> str:
         """Return the tag of why a call asks for nothing; empty where it is meant."""
         if self._request.tool_choice.mode == "none":
             return "call_under_none"
         return "no_call" if call.name in self._dialect.no_call and self._toolset.get(call.name) is None else ""
-
-    def _model_stopped(self) -> bool:
-        """Whether the model ended by itself."""
-        return self.finish in ("stop", "tool_calls") and not self._at_limit()
-
-    def _at_limit(self) -> bool:
-        """Whether the answer has all the tokens it may: vLLM before 0.33 says `tool_calls` for calls that it cut."""
-        limit, usage = self._request.max_tokens, self.usage
-        if self._plan.form != "native":
-            return False  # the limit was widened for the envelope
-        return limit is not None and usage is not None and usage.completion_tokens >= limit
 
     def _end_early(self, call: OpenCall, *, exact: bool) -> None:
         """Close a call whose arguments have been sent as they came; what would need a repair is a fault by then."""
@@ -369,12 +345,3 @@ class Reading:
             self.calls += 1
         else:
             self._fail(Reason.SCHEMA_INVALID, f"The arguments of the call to {call.name} do not fit its schema.")
-
-    def _hold_from_now(self) -> None:
-        if self._held_since is None:
-            self._held_since = self._clock()
-
-    def _unhold(self) -> None:
-        if self._held_since is not None:
-            self.held_s += self._clock() - self._held_since
-            self._held_since = None

@@ -13,12 +13,17 @@ from toolgate_core.schema.relaxed import relax
 MAX_QUOTED = 2_000
 """Characters of a model's own answer that a retry shows it."""
 
-_SYSTEM = ("system", "developer")
+SYSTEM_ROLES = ("system", "developer")
+"""Roles of instructions; the newer one is OpenAI's."""
 
 
 def mended(messages: list[JsonObject]) -> list[JsonObject]:
-    """Return the messages with arguments of earlier calls that are JSON objects; templates break on others."""
-    return [_with_arguments(message) if message.get("tool_calls") else message for message in messages]
+    """Return the messages as every server takes them.
+
+    Arguments of earlier calls are JSON objects, since templates break on others, and a message of calls alone has the
+    content null, since servers ask for the field.
+    """
+    return [_mended(message) if message.get("tool_calls") else message for message in messages]
 
 
 def rendered(messages: list[JsonObject], dialect: str) -> list[JsonObject]:
@@ -32,14 +37,14 @@ def rendered(messages: list[JsonObject], dialect: str) -> list[JsonObject]:
     after_result = False
     for message in messages:
         role = message["role"]
-        if role in _SYSTEM:
+        if role in SYSTEM_ROLES:
             continue
         if role == "tool":
-            _add_user(out, history.result(message), merge=after_result)
+            add_user(out, history.result(message), merge=after_result)
         elif role == "assistant" and message.get("tool_calls"):
             out.append(history.calls(message))
         elif role == "user":
-            _add_user(out, message, merge=after_result)
+            add_user(out, message, merge=after_result)
         else:
             out.append(message)
         after_result = role == "tool"
@@ -51,7 +56,7 @@ def with_system(messages: list[JsonObject], original: list[JsonObject], block: s
 
     `role`: the upstream knows the role; otherwise the text begins the first user message.
     """
-    texts = [text_of(message.get("content")) for message in original if message["role"] in _SYSTEM]
+    texts = [text_of(message.get("content")) for message in original if message["role"] in SYSTEM_ROLES]
     text = "\n\n".join(filter(None, [*texts, block]))
     if not text:
         return messages
@@ -59,7 +64,7 @@ def with_system(messages: list[JsonObject], original: list[JsonObject], block: s
         return [{"role": "system", "content": text}, *messages]
     first: list[JsonObject] = [{"role": "user", "content": text}]
     if messages and messages[0]["role"] == "user":
-        _add_user(first, messages[0], merge=True)
+        add_user(first, messages[0], merge=True)
         return [*first, *messages[1:]]
     return [*first, *messages]
 
@@ -70,7 +75,7 @@ def quote(messages: list[JsonObject], fault: Fault) -> list[JsonObject]:
     if fault.raw:
         out.append({"role": "assistant", "content": fault.raw[:MAX_QUOTED]})
     ask = f"That answer could not be used: {fault.detail} Give the whole answer again, with this corrected."
-    _add_user(out, {"role": "user", "content": ask}, merge=True)
+    add_user(out, {"role": "user", "content": ask}, merge=True)
     return out
 
 
@@ -82,7 +87,9 @@ def text_of(content: JsonValue) -> str:
     return "\n".join(str(part["text"]) for part in parts if isinstance(part, dict) and part.get("type") == "text")
 
 
-def _with_arguments(message: JsonObject) -> JsonObject:
+def _mended(message: JsonObject) -> JsonObject:
+    if "content" not in message:
+        message = {**message, "content": None}
     calls = message["tool_calls"]
     assert isinstance(calls, list)
     new = [_mended_call(call) for call in calls]
@@ -152,7 +159,7 @@ class _History:
         return call
 
 
-def _add_user(out: list[JsonObject], message: JsonObject, *, merge: bool) -> None:
+def add_user(out: list[JsonObject], message: JsonObject, *, merge: bool) -> None:
     """Append a user message; `merge`: to the one before it, since many templates want the roles to alternate."""
     if not merge or not out or out[-1]["role"] != "user":
         out.append(message)

@@ -9,6 +9,7 @@ from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, decode, encode
 from toolgate_core.limits import MAX_STOPS
 from toolgate_core.recall import recall
+from toolgate_core.schema.answer import wanted_json
 from toolgate_core.schema.compiling import SchemaError, compile_schema
 
 _NUMBERS = {
@@ -48,6 +49,7 @@ def check_fields(body: JsonObject) -> Fields:
     logprobs = body.get("logprobs") is True
     if "top_logprobs" in body and not logprobs:
         raise RequestError("'top_logprobs' is only allowed when 'logprobs' is true.", param="top_logprobs")
+    _check_wanted_json(body)
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
     count = body.get("n", 1)
     return Fields(
@@ -156,6 +158,18 @@ def _check_format_schema(described: JsonValue) -> None:
             param="response_format.json_schema.schema",
             code="invalid_json_schema",
         ) from error
+
+
+def _check_wanted_json(body: JsonObject) -> None:
+    """Raise for a schema in vLLM's own fields that can't be used beside tools: the ladder has to hold answers to it."""
+    schema = wanted_json(body) if body.get("tools") else None
+    if schema is None:
+        return
+    field = "structured_outputs" if isinstance(body.get("structured_outputs"), dict) else "guided_json"
+    try:
+        recall(_check_schema, encode(schema))
+    except SchemaError as error:
+        raise RequestError(f"Invalid schema in {field}: {error}.", param=field, code="invalid_json_schema") from error
 
 
 @lru_cache(maxsize=64)

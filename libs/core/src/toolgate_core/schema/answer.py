@@ -1,4 +1,7 @@
-"""The form that a client wants its answer to have (`response_format`), held against what a model answered."""
+"""The form that a client wants its answer to have, held against what a model answered.
+
+It is said by `response_format`, or by vLLM's `structured_outputs` and its older name `guided_json`.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,33 @@ def answer_schema(request: ChatRequest) -> JsonObject | None:
     """Return the schema that the client wants its answer to have; None for text."""
     wanted = request.response_format
     if wanted is None:
-        return None
+        return wanted_json(request.body)
     described = wanted.get("json_schema")
     schema: JsonValue = described.get("schema") if isinstance(described, dict) else None
     if isinstance(schema, dict):
         return schema
     return _ANY_OBJECT if wanted.get("type") in ("json_object", "json_schema") else None
+
+
+def wanted_json(body: JsonObject) -> JsonObject | None:
+    """Return the schema of vLLM's own fields for constraints, where they ask for JSON."""
+    structured = body.get("structured_outputs")
+    options = structured if isinstance(structured, dict) else {}
+    for given in (options.get("json"), body.get("guided_json")):
+        schema = _schema(given)
+        if schema is not None:
+            return schema
+    return _ANY_OBJECT if options.get("json_object") or body.get("guided_json_object") else None
+
+
+def _schema(given: JsonValue) -> JsonObject | None:
+    """Return a schema that is given as itself or as its JSON text."""
+    if isinstance(given, str):
+        try:
+            given = decode(given)
+        except JsonTextError:
+            return None
+    return given if isinstance(given, dict) else None
 
 
 class AnswerCheck:

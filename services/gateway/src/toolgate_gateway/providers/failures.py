@@ -12,30 +12,55 @@ from msgspec import Struct
 from msgspec.structs import replace
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode
 from toolgate_core.ladder.effects import FailureKind, UpstreamFailure
+from toolgate_core.limits import MAX_ERROR_CODE, MAX_ERROR_MESSAGE
 
-MAX_MESSAGE_CHARS = 2000
+from toolgate_gateway.providers.quoting import proper_message
+
+_FIELDS = (
+    r"(?:tools|functions|tool_choice|parallel_tool_calls|response_format|structured_outputs|guided_\w{1,20}|strict)"
+)
+_NOT = (
+    r"(?:(?:(?:is|are|was|were) )?(?:not|n't) (?:\w{1,12} )?(?:supported|permitted|allowed|enabled|available)"
+    r"|(?:is |are )?unsupported)"
+)
+_UNKNOWN = r"(?:unrecognized request arguments? supplied|(?:un\w{5,9}) (?:parameter|field|argument))"
+_TOOL_USE = r"(?:tools?|functions?|tool[_ ](?:use|call\w{0,3}|choice)|function[_ ]call\w{0,3})"
+_CONSTRAINTS = r"(?:response[_ ]format|json[_ ]schema|json mode|structured[_ ]outputs?|guided[_ ]decoding)"
 
 UNSUPPORTED_TEXTS = (
     # vLLM, chat serving: `auto`, `required` and named choices without the parser's flags.
-    r"--enable-auto-tool-choice|--tool-call-parser",
-    # vLLM, protocol: `allowed_tools`, `custom`, "Currently only named tools are supported".
-    r"tool_choice|tool choice|only named tools",
-    # vLLM, xgrammar backend: "The provided JSON schema contains features not supported by xgrammar", "Failed to
-    # transform json schema into a grammar", "Failed to convert the grammar from Lark", "Invalid grammar specification".
-    r"xgrammar|guidance|outlines|lm-format-enforcer",
-    r"(transform|convert|compil\w*|invalid|parse)\b.{0,40}\bgrammar|grammar (error|compil|specification)",
-    r"json schema|json_schema|schema is not supported|unsupported schema",
-    # vLLM, sampling parameters: `structured_outputs` and its older names; OpenAI: `response_format`.
-    r"structured[_ ]output|guided[_ ](json|decoding|grammar|regex|choice)|response[_ ]format",
-    # vLLM before tools were known, pydantic: "('body', 'tools'), 'msg': 'Extra inputs are not permitted'".
-    r"(tools|functions|tool_calls|parallel_tool_calls)\W.{0,60}(extra inputs are not permitted|extra_forbidden)",
-    r"extra_forbidden.{0,60}(tools|functions|tool_calls)",
-    # Ollama, Groq, OpenRouter, DeepSeek, llama.cpp: models or servers that know no tools.
-    r"not support \W?(tool|function|parallel_tool|strict)|tool(s| calls?| calling| use)? (is|are) not supported",
-    r"(tool|function)[_ -]?call(s|ing)?\b.{0,40}(not supported|unsupported|not available|not enabled)",
-    r"support tool use|tool_use_failed|requires --jinja|tools param requires",
+    r"requires? (?:the )?(?:--enable-auto-tool-choice|--tool-call-parser)",
+    # vLLM before `required` was known; before tools and constraints went together.
+    r"only named tools are supported|only either use (?:structured outputs|guided decoding) or tools",
+    # A server that does not know a field. Pydantic (vLLM, TGI): "tools: Extra inputs are not permitted"; OpenAI:
+    # "Unrecognized request argument supplied: tools", "Unknown parameter: 'tools'", "Unsupported parameter: 'tools'".
+    rf"(?:^|\n|; |\.){_FIELDS}:? ?(?:extra inputs are not permitted|extra fields not permitted|unknown field)",
+    rf"{_UNKNOWN}:? {_FIELDS}\b",
+    rf"\b{_FIELDS} (?:of type \w{{1,20}} |parameter |field |param )?{_NOT}",
+    # Ollama, Groq, OpenRouter, DeepSeek, llama.cpp: models or servers that know no tools, or no constraints.
+    rf"(?:not|n't) support (?:the |this )?(?:{_TOOL_USE}|{_CONSTRAINTS})\b",
+    rf"\b(?:{_TOOL_USE}|{_CONSTRAINTS}) (?:\w{{1,12}} )?{_NOT}",
+    r"endpoints found that support tool use|requires --jinja",
 )
-_UNSUPPORTED = re.compile("|".join(f"(?:{text})" for text in UNSUPPORTED_TEXTS), re.IGNORECASE | re.DOTALL)
+"""Phrases by which a server says that it does not know a field or a feature, in any request."""
+
+SCHEMA_TEXTS = (
+    # vLLM: "Grammar error: Unsatisfiable schema", "Unimplemented keys: ["contains"]", "Unknown format: colour".
+    r"grammar error|unsatisfiable schema|unimplemented keys?|unknown format|regex (?:parse|syntax|compile) error",
+    r"error parsing (?:the )?regex|invalid grammar specification|unsupported regex|look-?(?:ahead|behind|around)\b",
+    r"failed to (?:parse|compile|convert|transform|build|create)\b.{0,40}\b(?:grammar|schema|regex|fsm|automaton)",
+    r"(?:parsing|compiling|compilation|conversion) .{0,20}grammar|grammar (?:compil\w*|parsing|conversion)",
+    # xgrammar, guidance, outlines, lm-format-enforcer: "The provided JSON schema contains features not supported by …".
+    r"features not supported by|(?<!_)schema (?:is|contains|has|uses) .{0,60}(?:not supported|unsupported|invalid)",
+    r"(?:unsupported|invalid|bad|malformed) (?:json )?schema|(?<!_)schema is too (?:complex|large|deep)",
+    # OpenAI: "Invalid schema for function 'f'", "Invalid schema for response_format 'decision'".
+    r"not (?:a )?valid (?:json )?schema|keywords? .{0,40}(?:not supported|not permitted|unsupported)",
+)
+"""Phrases about the schemas of one request, or about the grammar that was made of them."""
+
+_SCHEMA_CODES = frozenset({"invalid_function_parameters", "invalid_json_schema", "invalid_response_format"})
+_UNSUPPORTED = re.compile("|".join(f"(?:{text})" for text in UNSUPPORTED_TEXTS), re.IGNORECASE)
+_SCHEMA = re.compile("|".join(f"(?:{text})" for text in SCHEMA_TEXTS), re.IGNORECASE)
 
 OVERFLOW_TEXTS = (
     # vLLM, OpenAI: "This model's maximum context length is 8192 tokens. However, …"; vLLM: "The decoder prompt (length
@@ -43,13 +68,21 @@ OVERFLOW_TEXTS = (
     r"maximum context length|context_length_exceeded|maximum model length",
     # SGLang, llama.cpp, TGI, Mistral.
     r"longer than the model's context length|exceeds? the (available|model'?s?) context|exceed_context_size",
-    r"context window|`inputs` tokens \+ `max_new_tokens`|too large for model with \d+ maximum context",
+    r"context window|inputs tokens \+ max_new_tokens|too large for model with \d+ maximum context",
 )
 _OVERFLOW = re.compile("|".join(f"(?:{text})" for text in OVERFLOW_TEXTS), re.IGNORECASE)
 _OVERFLOW_PARAMS = frozenset({"input_tokens", "input_text"})  # vLLM's `param` of a prompt that is too long
 
 _SECRETS = re.compile(r"\b(?:sk|key|gsk|hf|xai)[-_][\w*-]{6,}|\bBearer\s+\S+", re.IGNORECASE)
-_ADDRESSES = re.compile(r"\b(?:https?|wss?|tcp)://[^\s\"'<>]+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", re.IGNORECASE)
+_ADDRESSES = re.compile(
+    r"\b(?:https?|wss?|tcp|grpc)://[^\s\"'<>]+"
+    r"|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\[[0-9a-f:]{3,45}\](?::\d+)?"
+    # Names that only mean something inside a network, and hosts with a port.
+    r"|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.(?:svc|local|internal|lan|localdomain)(?:\.[\w-]{1,63}){0,4}(?::\d+)?\b"
+    r"|\b(?:localhost|[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}):\d{2,5}\b",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"[\w.: /-]+")
 
 _KINDS: dict[int, FailureKind] = {
     401: "credential",
@@ -141,79 +174,100 @@ class FailureTable:
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         self._secrets = tuple(secret for secret in secrets if secret)
 
-    def from_status(self, status: int, body: bytes, headers: Mapping[str, str]) -> UpstreamFailure:
-        """Return the failure that an answer with `status` (not 200) means."""
+    def from_status(self, status: int, body: bytes, headers: Mapping[str, str], sent: bytes = b"") -> UpstreamFailure:
+        """Return the failure that an answer with `status` (not 200) means.
+
+        `sent`: the request's bytes. What stands there too is a quotation, and says nothing about the upstream.
+        """
         error = normalise(body)
-        kind = _kind(status, error)
-        failure = UpstreamFailure(
-            kind=kind,
-            message=self._message(kind, status, error),
-            status=status,
-            code=error.code,
-            param=error.param,
+        kind = _kind(status, error, sent)
+        return replace(
+            self._failure(kind, status, error),
             retry_after_s=retry_after(headers) if kind in ("limited", "overloaded") else None,
             retry_after_ms=_retry_after_ms(headers),
             should_retry=_SHOULD_RETRY.get(headers.get("x-should-retry", "").strip().lower()),
         )
-        return _named(failure, error)
 
     def from_answer(self, error: JsonValue) -> UpstreamFailure:
         """Return the failure that an error object means that came with status 200, whole or inside a stream.
 
-        Its `code` counts as a status where it is one (OpenRouter, vLLM).
+        Its `code` counts as a status where it is one (OpenRouter, vLLM). It is about one answer, and so says nothing
+        about what the upstream can do for other requests.
         """
         body = normalise_value(error)
         status = int(body.code) if body.code and body.code.isdecimal() and len(body.code) == 3 else 500
-        kind = _kind(status if status >= 400 else 500, body)
-        failure = UpstreamFailure(
-            kind=kind, message=self._message(kind, status, body), status=status, code=body.code, param=body.param
-        )
-        return _named(failure, body)
+        kind = _kind(status if status >= 400 else 500, body, b"")
+        if kind in ("unsupported", "schema"):
+            kind = "schema" if status < 500 else "error"
+        return self._failure(kind, status, body)
 
     def plain(self, kind: FailureKind, message: str, *, status: int | None = None) -> UpstreamFailure:
         """Return a failure whose message is the gateway's own."""
         return UpstreamFailure(kind=kind, message=message, status=status)
 
+    def _failure(self, kind: FailureKind, status: int, error: ErrorBody) -> UpstreamFailure:
+        """Return the failure with texts that a client may see, and OpenAI's code where it has one."""
+        code, param = self._clean_code(error.code), self._clean(error.param or "", MAX_ERROR_CODE) or None
+        if kind == "refused" and _is_overflow(error):
+            code, param = "context_length_exceeded", "messages"
+        elif kind == "refused" and status == 404:
+            code, param = "model_not_found", "model"
+        elif kind == "credential":
+            code, param = None, None
+        return UpstreamFailure(
+            kind=kind, message=self._message(kind, status, error), status=status, code=code, param=param
+        )
+
     def _message(self, kind: FailureKind, status: int, error: ErrorBody) -> str:
         if kind in _OWN_TEXTS:
             return _OWN_TEXTS[kind]
-        text = self._clean(error.message)
+        text = self._clean(error.message, MAX_ERROR_MESSAGE)
         return text or _DEFAULT_TEXTS.get(kind) or f"The upstream failed with HTTP status {status}."
 
-    def _clean(self, text: str) -> str:
+    def _clean_code(self, code: str | None) -> str | None:
+        """Return a code that is one: a code that had to be cleaned is none, and one may say more than it should."""
+        clean = self._clean(code or "", MAX_ERROR_CODE)
+        return code if code and clean == code and _CODE.fullmatch(code) else None
+
+    def _clean(self, text: str, limit: int) -> str:
+        text = text[: limit * 4]
         for secret in self._secrets:
             text = text.replace(secret, "[hidden]")
         text = _SECRETS.sub("[hidden]", _ADDRESSES.sub("[hidden]", text)).strip()
-        return text if len(text) <= MAX_MESSAGE_CHARS else text[:MAX_MESSAGE_CHARS] + "…"
+        return text if len(text) <= limit else text[:limit] + "…"
 
 
-def _named(failure: UpstreamFailure, error: ErrorBody) -> UpstreamFailure:
-    """Give the failures that OpenAI has a code for that code."""
-    code, param = failure.code, failure.param
-    if failure.kind == "refused" and _is_overflow(error):
-        code, param = "context_length_exceeded", "messages"
-    elif failure.kind == "refused" and failure.status == 404:
-        code, param = "model_not_found", "model"
-    elif failure.kind == "credential":
-        code, param = None, None
-    return replace(failure, code=code, param=param)
-
-
-def _kind(status: int, error: ErrorBody) -> FailureKind:
+def _kind(status: int, error: ErrorBody, sent: bytes) -> FailureKind:
     if status in _KINDS:
         return _KINDS[status]
-    if status in (400, 422, 500, 501):
+    if status == 501:
+        return "unsupported"
+    if status in (400, 404, 422, 500):
         if status < 500 and _is_overflow(error):
             return "refused"
-        if _UNSUPPORTED.search(f"{error.message}\n{error.param or ''}\n{error.code or ''}") or status == 501:
+        text = proper_message(error.message)
+        if _says(_SCHEMA, text, sent) or error.code in _SCHEMA_CODES:
+            return "schema"
+        if _says(_UNSUPPORTED, text, sent):
             return "unsupported"
     if status == 404 and "model" not in error.message.lower() and error.code != "model_not_found":
         return "error"  # the address is wrong, which is not the client's fault
     return "refused" if 400 <= status < 500 else "error"
 
 
+def _says(phrases: re.Pattern[str], text: str, sent: bytes) -> bool:
+    """Whether a server says one of the phrases, in words that are not the request's."""
+    found = {match[0].lower().encode() for match in phrases.finditer(text)}
+    if not found:
+        return False
+    quoted = sent.lower()
+    return any(phrase not in quoted for phrase in found)
+
+
 def _is_overflow(error: ErrorBody) -> bool:
-    return error.param in _OVERFLOW_PARAMS or bool(_OVERFLOW.search(f"{error.message}\n{error.code or ''}"))
+    if error.param in _OVERFLOW_PARAMS or error.code == "context_length_exceeded":
+        return True
+    return bool(_OVERFLOW.search(f"{proper_message(error.message)}\n{error.code or ''}"))
 
 
 def _retry_after_ms(headers: Mapping[str, str]) -> int | None:

@@ -48,7 +48,8 @@ class OpenAICompatible:
             data = request_bytes(body, texts, stream=stream)
         except JsonTextError as error:
             return self._failures.plain("refused", f"The request can't be written as JSON: {error}", status=400)
-        response = await self._post(data, request_id)
+        # The ladder goes on to another attempt by itself: a second one of the same kind would multiply its own.
+        response = await self._post(data, request_id, error_retries=0)
         if isinstance(response, UpstreamFailure):
             return response
         # A server may answer in the other form than asked; where it says nothing, it did as asked.
@@ -72,7 +73,7 @@ class OpenAICompatible:
     ) -> ForwardedAnswer | UpstreamFailure:
         """Send a request's bytes untouched."""
         url = self._chat_url if path == CHAT_PATH else self._config.url_of(path)
-        response = await self._post(body, request_id, url, content_type)
+        response = await self._post(body, request_id, url, content_type, error_retries=self._config.error_retries)
         return response if isinstance(response, UpstreamFailure) else ForwardedBytes(response, self._failures)
 
     async def models(self) -> list[JsonObject] | UpstreamFailure:
@@ -96,18 +97,24 @@ class OpenAICompatible:
             await session.close()
 
     def _post(
-        self, data: bytes, request_id: str, url: str | None = None, content_type: str = JSON_TYPE
+        self,
+        data: bytes,
+        request_id: str,
+        url: str | None = None,
+        content_type: str = JSON_TYPE,
+        *,
+        error_retries: int = 0,
     ) -> Coroutine[None, None, aiohttp.ClientResponse | UpstreamFailure]:
         headers = {"X-Request-Id": request_id} if is_header_value(request_id) else {}
         if content_type != JSON_TYPE and is_header_value(content_type):
             headers["Content-Type"] = content_type
-        return self._send("POST", url or self._chat_url, data, headers or None)
+        return self._send("POST", url or self._chat_url, data, headers or None, error_retries=error_retries)
 
     async def _send(
-        self, method: str, url: str, data: bytes | None, headers: dict[str, str] | None
+        self, method: str, url: str, data: bytes | None, headers: dict[str, str] | None, *, error_retries: int = 0
     ) -> aiohttp.ClientResponse | UpstreamFailure:
         """Send a request, again where that is safe and may help, and return a response with status 200."""
-        resends, errors = self._config.retries, self._config.error_retries
+        resends, errors = self._config.retries, error_retries
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -120,7 +127,7 @@ class OpenAICompatible:
             else:
                 if response.status == 200:
                     return response
-                outcome = await self._refused(response)
+                outcome = await self._refused(response, data or b"")
             if outcome.kind == "unreachable" and resends:
                 if loop.time() - began > RESEND_WITHIN_S:
                     return outcome
@@ -147,12 +154,12 @@ class OpenAICompatible:
             case _:
                 return self._failures.plain("error", "The upstream's answer is not HTTP.")
 
-    async def _refused(self, response: aiohttp.ClientResponse) -> UpstreamFailure:
+    async def _refused(self, response: aiohttp.ClientResponse, sent: bytes) -> UpstreamFailure:
         refusal = ResponseBody(response, self._failures, MAX_ERROR_BYTES)
         body = await refusal.read_all()
         await refusal.close(complete=False)
         text = b"" if isinstance(body, UpstreamFailure) else body
-        return self._failures.from_status(response.status, text, response.headers)
+        return self._failures.from_status(response.status, text, response.headers, sent)
 
     def _pool(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -27,8 +27,9 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
         keepalive_s: how long an idle connection is kept. Below uvicorn's 5 s, so that a connection is seldom used
             just as the upstream closes it.
         retries: how often a request is sent again after its connection broke before the answer's first byte.
-        error_retries: how often a request is sent again after a 500 or 502 (vLLM answers 500 when a model writes a
-            malformed Harmony header, which another sample mostly does not).
+        error_retries: how often a request without a ladder is sent again after a 500 or 502 (vLLM answers 500 when a
+            model writes a malformed Harmony header, which another sample mostly does not). With one, the next attempt
+            is the ladder's.
         headers: sent with every request, beside or instead of the provider's own.
     """
 

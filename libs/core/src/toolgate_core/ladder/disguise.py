@@ -1,0 +1,175 @@
+"""Native text that is a call in disguise: JSON in a call's form that no marker announced and that nobody could settle.
+
+Small models write a call to a tool that does not exist, or a call and its invented result, or wrap a call in the
+markup of results. As an answer that is raw JSON, which serves nobody: the next strategy does better. Only text that is
+nothing but such JSON counts, from its start on where it streams: an answer in words may show what it likes.
+
+Text that may become such JSON is held, up to `MAX_SCREENED` characters; the first character that rules it out lets
+all of it pass.
+"""
+
+from __future__ import annotations
+
+import re
+
+from toolgate_core.dialects.generic import ARGUMENT_KEYS, NAME_KEYS, WRAPPERS
+from toolgate_core.fault import Fault
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
+from toolgate_core.limits import MAX_SCREENED
+from toolgate_core.schema import Toolset
+from toolgate_core.schema.relaxed import relax
+from toolgate_core.vocabulary import Reason
+
+_TAGS = ("<tool_response>", "<tool_responses>", "<tool_call>", "<tools>", "<function_call>", "<function_response>")
+_TAG = re.compile(r"\s*</?(?:tool_responses?|tool_calls?|tools?|function_calls?|function_response)>\s*")
+_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})[A-Za-z_]{0,16}[ \t]*(?:\n\s*|(?=[\[{]))")
+_CLOSE = re.compile(r"\s*(?:`{3,}|~{3,})\s*")
+_OBJECT = re.compile(r"\s*(?:\[\s*)?\{\s*")
+_KEY = re.compile(rf"""["']?(?:{"|".join((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPERS, "type", "id"))})["']?\s*:""")
+_KEY_HEAD = re.compile(r"""["']?[a-z_]{0,20}["']?\s*\Z""")
+_HEAD = re.compile(r"\s*(?:\[\s*)?\Z")
+_FENCE_HEAD = re.compile(r"\s*(?:`{1,2}|~{1,2}|(?:`{3,}|~{3,})[A-Za-z_]{0,16}[ \t]*)\Z")
+_MAX_VALUES = 16
+_MAX_LEVELS = 4
+
+
+class Screen:
+    """Holds the start of a native answer until it can't be a call in disguise."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._passing = False
+
+    def feed(self, text: str) -> str:
+        """Return the text that may go on."""
+        if self._passing:
+            return text
+        self._held += text
+        if len(self._held) <= MAX_SCREENED and may_begin(self._held):
+            return ""
+        return self.open()
+
+    def open(self) -> str:
+        """Let everything pass from now on; return what was held."""
+        held, self._held, self._passing = self._held, "", True
+        return held
+
+
+def may_begin(text: str) -> bool:
+    """Return whether `text` is, or may become, the beginning of a call in disguise."""
+    start = _TAG.match(text)
+    if start is not None:
+        return True
+    fence = _FENCE.match(text)
+    rest = text[fence.end() :] if fence is not None else text
+    brace = _OBJECT.match(rest)
+    if brace is not None:
+        key = rest[brace.end() : brace.end() + 64]
+        return _KEY.match(key) is not None or _KEY_HEAD.match(key) is not None
+    word = rest.strip()
+    return (
+        _HEAD.match(rest) is not None
+        or (fence is None and _FENCE_HEAD.match(rest) is not None)
+        or any(tag.startswith(word) for tag in _TAGS)
+    )
+
+
+def disguised(text: str, toolset: Toolset) -> Fault | None:
+    """Return the fault of a text that begins with a call in JSON, or is an invented result; None for any other text.
+
+    Behind a call in a code fence nothing but JSON may stand: an example is explained.
+    """
+    if len(text) > MAX_SCREENED:
+        return None
+    values, rest = _values(text)
+    tagged = _TAG.match(text) is not None
+    if not values or (rest and (tagged or _FENCE.match(text) is not None)):
+        return None
+    calls = _calls(values[0], _MAX_LEVELS)
+    unknown = next((name for name in calls if toolset.resolve(name)[0] is None), None)
+    if unknown is not None:
+        names = ", ".join(toolset.names[:20])
+        detail = f'There is no tool named "{unknown[:80]}". The tools are: {names}.'
+        return Fault(Reason.UNKNOWN_TOOL, detail, text)
+    if calls:
+        return Fault(Reason.PARSE_ERROR, "A tool call was written as the text of the answer.", text)
+    return Fault(Reason.PARSE_ERROR, "The result of a tool was made up.", text) if tagged else None
+
+
+def last_paragraph(text: str) -> str:
+    """Return the JSON without a fence that ends a text in words; empty where none does."""
+    at = max(text.rfind("\n{"), text.rfind("\n["), text.rfind("\n<tool_response>"))
+    tail = text[at + 1 :] if at >= 0 else ""
+    return tail if not _values(tail)[1] else ""
+
+
+def _values(text: str) -> tuple[list[JsonValue], str]:
+    """Return the JSON values that `text` begins with, fences and tags aside, and what stands behind them."""
+    values: list[JsonValue] = []
+    at = 0
+    while len(values) < _MAX_VALUES:
+        skipped = _TAG.match(text, at) or _FENCE.match(text, at) or _CLOSE.match(text, at)
+        if skipped is not None:
+            at = skipped.end()
+            continue
+        end = _end_of_value(text, at)
+        value = None if end is None else _read(text[at:end])
+        if end is None or value is None:
+            break
+        values.append(value)
+        at = end
+    return values, text[at:].strip()
+
+
+def _end_of_value(text: str, at: int) -> int | None:
+    """Return where the object or array ends that begins at `at`; None where none begins or ends there."""
+    depth = 0
+    quoted = False
+    for match in _STRUCTURE.finditer(text, at):
+        char = match[0][-1]
+        if char == '"':
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif char in "{[":
+            depth += 1
+        elif char in "}]":
+            depth -= 1
+            if depth == 0:
+                return match.end()
+        if depth == 0 and not quoted:
+            return None
+    return None
+
+
+_STRUCTURE = re.compile(r'\\.|["{}\[\]]|[^\s"{}\[\]\\]+', re.DOTALL)
+
+
+def _read(text: str) -> JsonValue:
+    try:
+        return decode(text)
+    except JsonTextError:
+        relaxed = relax(text)
+        return relaxed[0] if relaxed is not None else None
+
+
+def _calls(value: JsonValue, levels: int) -> list[str]:
+    """Return the names that a value calls: all of it has to be calls."""
+    if isinstance(value, list) and value and levels:
+        found = [_calls(item, levels - 1) for item in value[:_MAX_VALUES]]
+        return [name for names in found for name in names] if all(found) else []
+    if not isinstance(value, dict) or not levels:
+        return []
+    wrapped = next((value[key] for key in (*WRAPPERS, "function") if isinstance(value.get(key), dict | list)), None)
+    if wrapped is not None:
+        return _calls(wrapped, levels - 1)
+    name = next((value[key] for key in NAME_KEYS if isinstance(value.get(key), str)), None)
+    return [name] if isinstance(name, str) and _has_arguments(value) else []
+
+
+def _has_arguments(value: JsonObject) -> bool:
+    """Whether an object says a call's arguments, and is not the definition of a tool."""
+    given = next((value[key] for key in ARGUMENT_KEYS if key in value), None)
+    if "description" in value or (isinstance(given, dict) and "properties" in given):
+        return False
+    return isinstance(given, dict) or (isinstance(given, str) and isinstance(_read(given), dict))

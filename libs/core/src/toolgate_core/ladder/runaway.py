@@ -1,0 +1,31 @@
+"""Signs of a model that can't stop: the same call again and again, or white space without end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from toolgate_core.limits import MAX_BLANK, MAX_CALLS, MAX_EQUAL_CALLS
+
+
+def too_many(calls: Sequence[tuple[str, str]]) -> str:
+    """Return what is wrong with the number of these calls (names and arguments), in one sentence; empty if nothing."""
+    if len(calls) > MAX_CALLS:
+        return f"The answer held more than {MAX_CALLS} tool calls."
+    if len(calls) <= MAX_EQUAL_CALLS:
+        return ""
+    (name, _), count = Counter(calls).most_common(1)[0]
+    return f"The same call to {name[:80]} was repeated {count} times." if count > MAX_EQUAL_CALLS else ""
+
+
+class Blanks:
+    """Counts the white space at the end of a text that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._run = 0
+
+    def feed(self, text: str) -> bool:
+        """Return whether the text has run away into white space."""
+        blank = len(text) - len(text.rstrip())
+        self._run = self._run + blank if blank == len(text) else blank
+        return self._run > MAX_BLANK

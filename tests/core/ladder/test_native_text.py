@@ -1,0 +1,322 @@
+"""Text of native answers: calls in disguise, formats, runaways, and what may go out before a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from toolgate_core.events import TextDelta
+from toolgate_core.jsontext import encode_str
+from toolgate_core.ladder import Answer, Refusal
+from toolgate_core.ladder.disguise import Screen, disguised, may_begin
+from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
+from toolgate_core.limits import MAX_BLANK, MAX_CALLS, MAX_EQUAL_CALLS, MAX_SCREENED
+from toolgate_core.messages import Usage
+from toolgate_core.policy import Capabilities, Policy
+from toolgate_core.vocabulary import Mode, Strategy
+
+from tests.core.ladder.world import OSLO, USAGE, World, called, decided, said
+
+TWO = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+CALL = '{"name": "search_web", "arguments": {"query": "x"}}'
+KNOWN = '{"name": "get_weather", "arguments": {"city": "Oslo"}}'
+RESULT = '{"temperature": 20}'
+DISGUISED = {
+    "unknown": CALL,
+    "unknown, fenced": f"```json\n{CALL}\n```",
+    "unknown, fenced, no line": f"```{CALL}```",
+    "unknown, tildes": f"~~~\n{CALL}\n~~~",
+    "unknown, a list": f"[{CALL}, {CALL}]",
+    "unknown, OpenAI's form": '{"tool_calls":[{"type":"function","function":{"name":"nope","arguments":"{}"}}]}',
+    "unknown, other keys": '{"tool": "search", "parameters": {"q": 1}}',
+    "unknown, Python": "{'name': 'search_web', 'arguments': {'query': 'x'}}",
+    "a result behind it": f"{KNOWN}\n{RESULT}",
+    "a fenced result behind it": f"```json\n{KNOWN}\n```\n```json\n{RESULT}\n```",
+    "many results behind it": KNOWN + f"\n{RESULT}" * 20,
+    "words behind it": f"{KNOWN}\nThe result is 20 degrees.",
+    "wrapped as a result": f"<tool_response>\n{KNOWN}\n</tool_response>",
+    "an invented result": f"<tool_response>\n{RESULT}\n</tool_response>",
+    "wrapped as tools": f"<tools>{KNOWN}</tools>",
+}
+PLAIN = {
+    "a person": '{"name": "Ann", "age": 3}',
+    "a list": "[1, 2]",
+    "words": "I would call the weather tool.",
+    "an example in words": f"A call is written like this:\n```json\n{KNOWN}\n```\nor otherwise.",
+    "an example that is explained": f"```json\n{KNOWN}\n```\nis how a call looks.",
+    "a definition": '{"name": "f", "parameters": {"type": "object", "properties": {}}}',
+    "a described definition": '{"name": "f", "description": "d", "parameters": {}}',
+    "arguments that are none": '{"name": "f", "arguments": "text"}',
+    "an unfinished object": '{"name": "f", "arguments": {',
+    "not JSON": '{"name": f(x), "arguments" {}}',
+    "a tag and words": "<tool_response> is a tag of Qwen.",
+    "one letter": "{",
+    "ticks": "``",
+    "nothing in it": "{}",
+    "an empty list of calls": '{"tool_calls": []}',
+    "code": "```python\nprint(1)\n```",
+    "a quote": '"name": "x"',
+}
+
+
+@pytest.mark.parametrize("size", [0, 1, 5])
+@pytest.mark.parametrize("case", DISGUISED)
+def test_a_call_in_disguise_falls_to_the_next_strategy(case: str, size: int) -> None:
+    text = DISGUISED[case]
+    pieces = [Piece(text=text[at : at + size]) for at in range(0, len(text), size)] if size else []
+    native = [*pieces, Piece(finish="stop", usage=USAGE)] if size else said(text)
+    world = World([native, decided(("ping", {}))], policy=TWO, stream=bool(size))
+    assert isinstance(world.run(), Answer)
+    assert (world.text, world.calls) == ("", [("ping", {})])
+
+
+@pytest.mark.parametrize("size", [0, 1, 5])
+@pytest.mark.parametrize("case", PLAIN)
+def test_any_other_text_is_an_answer(case: str, size: int) -> None:
+    text = PLAIN[case]
+    pieces = [Piece(text=text[at : at + size]) for at in range(0, len(text), size)] if size else []
+    native = [*pieces, Piece(finish="stop", usage=USAGE)] if size else said(text)
+    world = World([native], policy=TWO, stream=bool(size))
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (world.text, world.climb.summary, answer.degraded) == (text, "native:ok", False)
+
+
+def test_a_call_in_disguise_behind_words_counts_where_nothing_was_sent() -> None:
+    world = World([said(f"Let me see.\n{CALL}"), decided(("ping", {}))], policy=TWO)
+    assert isinstance(world.run(), Answer)
+    assert world.calls == [("ping", {})]
+
+
+def test_better_text_is_preferred_to_a_call_in_disguise() -> None:
+    for texts, best in (((CALL, "Sunny."), "Sunny."), ((CALL, "{"), CALL), (("Sunny.", "{"), "Sunny.")):
+        world = World([said(text) for text in texts], policy=TWO if texts[0] == CALL else BRIDGE_TWICE)
+        answer = world.run()
+        assert isinstance(answer, Answer)
+        assert (world.text, answer.degraded) == (best, True)
+
+
+BRIDGE_TWICE = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
+
+
+def test_a_native_call_behind_text_that_was_held_lets_it_pass() -> None:
+    pieces = [Piece(text='{"name":'), *called(OSLO)]
+    world = World([pieces], stream=True)
+    assert isinstance(world.run(), Answer)
+    assert (world.text, world.calls) == ('{"name":', [("get_weather", {"city": "Oslo"})])
+
+
+def test_long_text_is_not_held() -> None:
+    screen = Screen()
+    text = '{"name": "x", "arguments": {"a": "' + "y" * MAX_SCREENED
+    assert screen.feed(text) == text
+    assert screen.feed("more") == "more"
+    assert disguised(text, World([]).toolset) is None
+
+
+@given(st.text(st.sampled_from('{}[]":` ~\n\\jsonamergut<>/_1,'), max_size=60))
+def test_screening_loses_nothing_and_never_fails(text: str) -> None:
+    screen = Screen()
+    assert "".join(screen.feed(char) for char in text) + screen.open() == text
+    may_begin(text), disguised(text, World([]).toolset)
+
+
+# formats
+
+FORMAT: dict[str, Any] = {
+    "type": "json_schema",
+    "json_schema": {"name": "a", "schema": {"type": "object", "properties": {"n": {"type": "integer"}}}},
+}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"response_format": FORMAT},
+        {"response_format": {"type": "json_object"}},
+        {"guided_json": FORMAT["json_schema"]["schema"]},
+        {"guided_json": encode_str(FORMAT["json_schema"]["schema"])},
+        {"structured_outputs": {"json": FORMAT["json_schema"]["schema"]}},
+        {"structured_outputs": {"json_object": True}},
+    ],
+)
+def test_with_a_format_beside_tools_the_ladder_begins_at_guided(fields: dict[str, Any]) -> None:
+    world = World([decided(("ping", {}))], **fields)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "guided:ok"
+    assert not set(world.bodies[0]) & {"guided_json", "structured_outputs"}
+
+
+BOTH = Policy(capabilities=Capabilities(format_with_tools=True), retries={})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_native_text_is_held_to_the_format(stream: bool) -> None:
+    bad: list[Piece | UpstreamFailure] = [Piece(text='{"n":'), Piece(text='"x"}'), Piece(finish="stop")]
+    world = World(
+        [bad, said('{"action":"answer","answer":{"n":3}}')], policy=BOTH, response_format=FORMAT, stream=stream
+    )
+    assert isinstance(world.run(), Answer)
+    assert (world.text, world.climb.summary) == ('{"n":3}', "native:schema_invalid,guided:ok")
+
+
+def test_words_before_a_native_call_need_not_fit_the_format() -> None:
+    world = World([called(OSLO, text="Let me see.")], policy=BOTH, response_format=FORMAT)
+    assert isinstance(world.run(), Answer)
+    assert (world.text, world.climb.summary) == ("Let me see.", "native:ok")
+
+
+def test_a_policy_with_native_alone_keeps_it() -> None:
+    world = World([said('{"n":3}')], policy=Policy(ladder=(Strategy.NATIVE,)), response_format=FORMAT)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:ok"
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"guided_regex": "a+"}, "guided_regex"),
+        ({"guided_choice": ["a"]}, "guided_choice"),
+        ({"guided_grammar": "g"}, "guided_grammar"),
+        ({"guided_json": "not JSON"}, "guided_json"),
+        ({"structured_outputs": {"regex": "a+"}}, "structured_outputs"),
+        ({"structured_outputs": {"choice": ["a"]}}, "structured_outputs"),
+        ({"structured_outputs": {}}, "structured_outputs"),
+        ({"structured_outputs": 3}, "structured_outputs"),
+        ({"response_format": {"type": "structural_tag"}}, "response_format"),
+    ],
+)
+def test_a_constraint_that_no_schema_can_say_is_refused_in_emulate(fields: dict[str, Any], param: str) -> None:
+    refusal = World([], mode=Mode.EMULATE, **fields).run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.code, refusal.param) == (400, "unsupported_parameter", param)
+    assert param in refusal.message
+    world = World([said("a")], **fields)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:ok"
+
+
+# runaways
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("count", [MAX_EQUAL_CALLS, MAX_EQUAL_CALLS + 1, 40])
+def test_equal_calls_beyond_a_limit_are_a_fault(count: int, stream: bool) -> None:
+    world = World([called(*[OSLO] * count), decided(("ping", {}))], policy=TWO, stream=stream)
+    assert isinstance(world.run(), Answer)
+    good = count <= MAX_EQUAL_CALLS
+    assert world.calls == ([("get_weather", {"city": "Oslo"})] * count if good else [("ping", {})])
+
+
+def test_too_many_calls_are_a_fault() -> None:
+    many = [("get_weather", f'{{"city":"C{n}"}}') for n in range(MAX_CALLS + 1)]
+    world = World([called(*many), decided(("ping", {}))], policy=TWO)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:parse_error,bridge:ok"
+
+
+def test_equal_calls_in_text_are_a_fault_where_nothing_was_sent() -> None:
+    text = f"<tool_call>{KNOWN}</tool_call>\n" * 40
+    whole = World([said(text), decided(("ping", {}))], policy=TWO)
+    assert isinstance(whole.run(), Answer)
+    assert whole.calls == [("ping", {})]
+    pieces = [Piece(text=line) for line in text.splitlines(keepends=True)]
+    streamed = World([[*pieces, Piece(finish="stop")]], policy=TWO, stream=True)
+    answer = streamed.run()
+    assert isinstance(answer, Answer)
+    assert (len(streamed.calls), streamed.hang_ups) == (MAX_EQUAL_CALLS, 1)
+    assert "bad_call_dropped" in answer.repairs
+
+
+def test_white_space_without_end_is_given_up() -> None:
+    blank = [Piece(text=" \n" * 100)] * (MAX_BLANK // 200 + 1)
+    world = World([[Piece(text="["), *blank], decided(("ping", {}))], policy=TWO, stream=True, tool_choice="required")
+    assert isinstance(world.run(), Answer)
+    assert (world.climb.summary, world.hang_ups) == ("native:parse_error,bridge:ok", 1)
+    calls = [Piece(calls=(CallDelta(0, "a", "get_weather", '{"city":'),))]
+    more = [Piece(calls=(CallDelta(0, None, None, "\n" * 200),))] * (MAX_BLANK // 200 + 1)
+    world = World([[*calls, *more], decided(("ping", {}))], policy=TWO, stream=True)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:parse_error,bridge:ok"
+
+
+def test_text_that_ran_away_after_it_was_sent_is_cut() -> None:
+    blank = [Piece(text=" \n" * 100)] * (MAX_BLANK // 200 + 1)
+    world = World([[Piece(text="Hello."), *blank]], stream=True)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (answer.finish_reason, world.text.strip(), world.hang_ups) == ("length", "Hello.", 1)
+
+
+# calls
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "get_weather"}}])
+@pytest.mark.parametrize("arguments", ["held", "early"])
+def test_no_prose_comes_before_a_call_that_was_demanded(choice: Any, stream: bool, arguments: Any) -> None:
+    pieces = [Piece(reasoning="Hm."), Piece(text="Sure! "), *called(OSLO)]
+    world = World([pieces], tool_choice=choice, stream=stream, policy=Policy(arguments=arguments))
+    assert isinstance(world.run(), Answer)
+    assert (world.reasoning, world.text, world.calls) == ("Hm.", "", [("get_weather", {"city": "Oslo"})])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_that_the_server_closed_at_the_limit_is_cut(stream: bool) -> None:
+    world = World([called(OSLO, text="So")], max_tokens=5, stream=stream)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (answer.finish_reason, world.text, world.calls) == ("length", "So", [])
+
+
+def test_calls_before_the_one_at_the_limit_are_delivered() -> None:
+    world = World([called(OSLO, ("ping", "{}"))], max_completion_tokens=5)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (answer.finish_reason, world.calls) == ("length", [("get_weather", {"city": "Oslo"})])
+
+
+# none
+
+
+def test_tools_are_not_sent_where_none_may_be_called() -> None:
+    world = World([said("Hello.")], tool_choice="none", parallel_tool_calls=False)
+    assert isinstance(world.run(), Answer)
+    assert not set(world.bodies[0]) & {"tools", "tool_choice", "parallel_tool_calls"}
+
+
+def test_words_must_come_where_no_call_may() -> None:
+    world = World([called(OSLO), said(""), said("It is cold.")], tool_choice="none")
+    assert isinstance(world.run(), Answer)
+    assert (world.text, world.calls) == ("It is cold.", [])
+    assert world.climb.summary == "native:no_tool_call,bridge:no_tool_call,bridge:ok"
+    assert world.climb.attempts[0].detail == "The answer had to be text and was a tool call."
+
+
+# what is said
+
+
+def test_the_error_says_what_the_model_did_wrong() -> None:
+    wrong = World([called(("get_weather", '{"days": 3}'))], policy=Policy(ladder=(Strategy.NATIVE,))).run()
+    hidden = World([[Piece(reasoning="{...}", finish="stop")]], policy=Policy(ladder=(Strategy.NATIVE,))).run()
+    assert isinstance(wrong, Refusal)
+    assert isinstance(hidden, Refusal)
+    assert "city" in wrong.message
+    assert "native:schema_invalid" in wrong.message
+    assert "stood in the reasoning" in hidden.message
+
+
+def test_all_tokens_of_two_passes_are_told() -> None:
+    first, second = said("The weather.", usage=Usage(100, 10)), decided(("ping", {}))
+    world = World([first, second], policy=Policy(ladder=(Strategy.TWO_PASS,)))
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (answer.usage, answer.total_usage) == (Usage(100, 15), Usage(110, 15))
+
+
+def test_held_text_is_sent_once() -> None:
+    world = World([[Piece(text="{"), Piece(text="}"), Piece(finish="stop")]], stream=True)
+    assert isinstance(world.run(), Answer)
+    assert world.events == [TextDelta("{}")]
