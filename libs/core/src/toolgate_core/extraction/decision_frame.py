@@ -23,6 +23,7 @@ _FENCE = regex.compile(r"```(?:json)?\s*(?=\{)")
 _FIRST_KEY = re.compile(r"""\{\s*["']?(action|answer|calls|tool_calls|name|function)["']?\s*:""")
 _FIRST_KEY_HEAD = re.compile(r"""\{(?:\s*(?:["']?(?:[a-z_]{1,10}(?:["']?\s*)?)?)?)?\Z""")
 _EDGES = regex.compile(r"(?P<other>(?!))")
+_CALLS = re.compile(r"""["']?calls["']?\s*:\s*\[""")
 _CLOSE_FENCE = regex.compile("```")
 
 
@@ -147,4 +148,5 @@ class Decision:
         if self._answered:
             self._reading.sink.drop(kind, raw)
             return True
-        return self._body.failed(raw)
+        calls = _CALLS.search(raw)
+        return self._body.listed(raw[calls.end() :]) if calls is not None else self._body.failed(raw)

@@ -20,6 +20,7 @@ from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import BadBodyError, CutBodyError, TooLargeError
 from toolgate_core.extraction.json_values import read_arguments, scan_value, short_string
+from toolgate_core.extraction.listed import Element, elements, ends_at
 from toolgate_core.extraction.mend import MAX_BODY, Mended, calls_in, mend, skip, stands
 from toolgate_core.extraction.yamls import dedented, read_until, yaml_value
 from toolgate_core.jsontext import JsonValue
@@ -125,10 +126,12 @@ class Body:
         self._cursor = reading.cursor
         self._grammar = grammar
         self._edges = edges
+        self._closed = bool(grammar.close_tags or grammar.close_tokens)
         self.tape = StringIO()
         self.open: Call | None = None
         self.done = 0
         self._base = 0
+        self._listed = False
 
     def read_all(self) -> Steps[bool]:
         """Read the objects of a block, mended where needed; false where they are no calls."""
@@ -147,9 +150,40 @@ class Body:
             if self._grammar.bare:
                 self._cursor.stop(self.tape)
                 return (yield from self._bare())
-            return self.mended((yield from mend(self._reading, self.tape, self._edges)))
+            mended = yield from mend(self._reading, self.tape, self._edges)
+            return self.listed(mended) if self._listed and isinstance(mended, str) else self.mended(mended)
         self._cursor.stop(self.tape)
         return True
+
+    def listed(self, raw: str) -> bool:
+        """Write the rest of a list that can't be mended as a whole, element by element; false where it is no call."""
+        stop = len(raw) if self._closed else ends_at(raw)
+        self._cursor.unread(raw[stop:])
+        raw = raw[:stop]
+        rest = elements(raw, self._grammar)[self.done - self._base :]
+        named = (one.name if not one.found else one.found[0].name for one in rest)
+        call = self.open if self.open and self.open.name else None
+        if not rest or (call is None and not self.done and not any(map(self._reading.tool, named))):
+            return self.failed(raw)
+        for element in rest:
+            self._write_element(call, element)
+            call = None
+        return True
+
+    def _write_element(self, call: Call | None, element: Element) -> None:
+        for one in element.found:
+            self._write(call or Call(self._reading), one.name, one.call_id, one.arguments, element.repairs)
+            call = None
+        if element.found:
+            return
+        if call is None and self._reading.tool(element.name) is not None:
+            call = Call(self._reading)
+            call.begin(element.name)
+        if call is not None:
+            call.repaired("bad_json")
+            call.end(complete=False)
+        else:
+            self._reading.sink.drop("bad_json", element.raw)
 
     def _bare(self) -> Steps[bool]:
         """A call that no marker announced can't be read: mend its line if its name is declared, if it is not cut."""
@@ -197,7 +231,8 @@ class Body:
             self.tape = self._cursor.record()
 
     def array(self) -> Steps[None]:
-        """Read an array of objects."""
+        """Read an array of objects; the commas between them may be missing."""
+        self._listed = True
         self._cursor.take(1)
         char = yield from self._cursor.space()
         while char != "]":
@@ -207,7 +242,7 @@ class Body:
                 self._cursor.take(1)
                 if (yield from self._cursor.space()) != "{":
                     raise BadBodyError
-            elif char != "]":
+            elif char not in ("]", "{"):
                 raise BadBodyError
         self._cursor.take(1)
         if not self.done:

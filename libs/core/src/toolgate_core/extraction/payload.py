@@ -16,6 +16,7 @@ from toolgate_core.dialects.generic import ARGUMENT_KEYS, BEGINS, FENCE, NAME_KE
 from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import JsonScan
+from toolgate_core.extraction.listed import elements
 from toolgate_core.extraction.mend import Found, calls_in
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode
 from toolgate_core.schema.relaxed import relax
@@ -56,7 +57,7 @@ def read_payload(reading: Reading, grammar: PayloadGrammar) -> Steps[bool]:
         return False
     values = _values(text)
     if values is None:
-        return False
+        return only is None and _listed(reading, text)
     if only is not None:
         value = values[0] if len(values) == 1 else None
         if not isinstance(value, dict) or not value or not only.valid(value) or not value.keys() <= _declared(only):
@@ -69,6 +70,24 @@ def read_payload(reading: Reading, grammar: PayloadGrammar) -> Steps[bool]:
         if len(found) < len(values) or not all(_acceptable(reading, one) for one in found):
             return False
     return _written(reading, found)
+
+
+def _listed(reading: Reading, text: str) -> bool:
+    """Write the calls of a list that can't be read as a whole, if all of its elements name declared tools."""
+    rest = elements(text, WIDE, arguments=True)
+    good = [one for element in rest for one in element.found]
+    bad = [element.name for element in rest if not element.found]
+    if not good or not all(_acceptable(reading, one) for one in good) or not all(map(reading.tool, bad)):
+        return False
+    for element in rest:
+        if element.found:
+            _written(reading, list(element.found))
+            continue
+        call = Call(reading)
+        call.begin(element.name)
+        call.repaired("bad_json")
+        call.end(complete=False)
+    return True
 
 
 def _declared(tool: Tool) -> frozenset[str]:

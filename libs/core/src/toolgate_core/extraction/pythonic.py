@@ -16,9 +16,9 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import PythonGrammar
-from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import BadBodyError
+from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
 from toolgate_core.extraction.mend import skip
 from toolgate_core.extraction.python_quotes import Following, call_end
 from toolgate_core.extraction.python_values import Literals
@@ -26,6 +26,9 @@ from toolgate_core.jsontext import JsonObject, encode_str
 
 _NAME = regex.compile(r"(?P<name>[A-Za-z_][\w.\-]{0,255})\s{0,16}\(")
 _KEYWORD = regex.compile(r"""(?:["'])?(?P<key>[A-Za-z_][\w\-]{0,255})(?:["'])?\s{0,16}[=:]""")
+_ANOTHER = regex.compile(r"\s{0,16}(?:[,;]\s{0,16}(?:\]|[A-Za-z_][\w.\-]{0,255}\s{0,16}\()|\])")
+_STRING = regex.compile(r"""'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+\"""")
+MAX_STRING = 512
 _LINE_END = regex.compile(r"[ \t]{0,32}(?:\r?\n|<\||`)")
 _TAIL = regex.compile(r"[\s;`]*")
 
@@ -113,6 +116,8 @@ class Block:
         self._listed = listed
         self._ends = call_end(grammar, listed=listed)
         self._done = 0
+        self._bad = False
+        self._begun = False
         self._separated = False
         self._argued = False
         self._open: Call | None = None
@@ -129,10 +134,10 @@ class Block:
             char = yield from cursor.space()
             if self._listed and char == "]":
                 cursor.take(1)
-                return self._done > 0
+                return self._counts
             if self._done and self._grammar.alone:
                 return True
-            if self._done and char and char in ",;":
+            if (self._done or self._begun) and char and char in ",;":
                 cursor.take(1)
                 self._separated = True
                 continue
@@ -143,11 +148,16 @@ class Block:
                 and _NAME.fullmatch(cursor.text, cursor.pos, partial=True)
             ):
                 cursor.take(cursor.left)
-            if match is None or not (yield from self._call(match["name"])):
+            if match is None or not (yield from self._next_call(match["name"])):
                 break
-        if self._listed and self._done and not (not cursor.left and self._reading.stopped):
+        if self._listed and self._counts and not (not cursor.left and self._reading.stopped):
             raise BadBodyError
-        return self._done > 0
+        return self._counts
+
+    @property
+    def _counts(self) -> bool:
+        """Whether there is a call, or a broken one where it can be nothing else."""
+        return self._done > 0 or (self._bad and not self._reading.tentative)
 
     def failed(self) -> Steps[bool]:
         """The block can't be read to its end: false where it may be text."""
@@ -164,6 +174,40 @@ class Block:
         yield from skip(self._cursor, self._mark.close)
         yield from self._cursor.expect(self._mark.close)
         return True
+
+    def _next_call(self, name: str) -> Steps[bool]:
+        """Read one call, and go on behind it where it can't be read and the list does not end with it."""
+        place = self._cursor.place
+        try:
+            return (yield from self._call(name))
+        except TooLargeError:
+            raise
+        except BadBodyError:
+            call, alone = self._open, self._grammar.alone or self._grammar.echo or not self._listed
+            known = call is not None and (call.tool is not None or not self._grammar.bare)
+            if alone or call is None or not known or self._cursor.place - place > MAX_ARGUMENTS:
+                raise
+            if not (yield from self._skip_call()):
+                raise
+        call.repaired("bad_literal")
+        call.end(complete=False)
+        self._open = None
+        self._bad = self._bad or call.tool is not None
+        self._begun = True
+        return True
+
+    def _skip_call(self) -> Steps[bool]:
+        """Read on to the parenthesis that closes the call; whether another call follows it."""
+        cursor, depth = self._cursor, 1
+        while True:
+            char = yield from cursor.peek()
+            if not char or (yield from cursor.comes(self._mark.close)) is not None:
+                return False
+            match = yield from cursor.comes(_STRING, window=MAX_STRING)
+            cursor.take(1 if match is None else match.end() - cursor.pos)
+            depth = max(depth, 1) + (char == "(") - (char == ")")
+            if depth == 0 and (yield from cursor.comes(_ANOTHER, window=300)) is not None:
+                return True
 
     def _call(self, name: str) -> Steps[bool]:
         """Read one call; false where its name is none that counts."""

@@ -1,0 +1,79 @@
+"""The elements of a broken list of envelopes, one by one, so that a bad one does not take the others along.
+
+An element ends where a closing brace stands before what begins another one, unless it does so in a list inside of the
+element: that is no list of calls. Brackets inside its strings may hide an end, and never invent one. Braces that are
+missing there are closed, because the model has gone on.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import regex
+from msgspec import Struct
+
+from toolgate_core.dialects.base import EnvelopeGrammar
+from toolgate_core.extraction.mend import MAX_TRIES, Found, calls_in
+from toolgate_core.schema.relaxed import relax
+
+_LIST_END = regex.compile(r"(?<=\}\s{0,64})\](?=[ \t]*+\n)")
+_OTHER_KEYS = ("type", "index", "function", "tool_call")
+
+
+class Element(Struct, frozen=True):
+    """One element: the calls that it says, or the text that can't be read, with the name in it (empty: none)."""
+
+    found: tuple[Found, ...]
+    repairs: tuple[str, ...] = ()
+    raw: str = ""
+    name: str = ""
+
+
+@cache
+def _patterns(grammar: EnvelopeGrammar) -> tuple[regex.Pattern[str], regex.Pattern[str]]:
+    """Return the patterns of where an element may end before another one, and of the name in one."""
+    keys = (*grammar.name_keys, *grammar.argument_keys, *grammar.id_keys, *_OTHER_KEYS)
+    key = r"[^\"'\s:]{1,256}" if grammar.keyed else "|".join(map(regex.escape, keys))
+    names = "|".join(map(regex.escape, grammar.name_keys))
+    name = r"\{\s*+[\"'](?P<name>" if grammar.keyed else rf"[\"']?(?:{names})[\"']?\s*+:\s*+[\"'](?P<name>"
+    return (
+        regex.compile(rf"""\}}(?:\s*+[,;]){{0,4}}+\s*+(?=\{{\s*+["']?(?:{key})["']?\s*+:)"""),
+        regex.compile(name + r"[^\"'\s]{1,256})[\"']"),
+    )
+
+
+def ends_at(text: str) -> int:
+    """Return where a list ends that nothing closes: behind a bracket at a line's end, its braces being balanced."""
+    for match in _LIST_END.finditer(text):
+        if text.count("{", 0, match.start()) == text.count("}", 0, match.start()):
+            return match.start() + 1
+    return len(text)
+
+
+def elements(text: str, grammar: EnvelopeGrammar, *, arguments: bool = False) -> list[Element]:
+    """Return the elements of what stands inside of a list's brackets; empty where it has not several of them.
+
+    `arguments`: an object without arguments is no call.
+    """
+    end, name = _patterns(grammar)
+    ends = [match.start() + 1 for match in end.finditer(text)]
+    if not ends:
+        return []
+    result: list[Element] = []
+    start, tries = text.find("{"), 0
+    body = text.rstrip(" \t\r\n]`")
+    for stop in (*ends, len(body)):
+        piece = body[start:stop]
+        closed = piece.count("[") == piece.count("]")
+        tries += 1
+        read = relax(piece, close=closed and stop < len(body)) if closed or tries <= MAX_TRIES else None
+        found = calls_in(read[0], grammar, arguments=arguments) if read is not None else []
+        if read is not None and found:
+            result.append(Element(tuple(found), read[1]))
+        elif closed or stop == len(body):
+            match = name.search(piece)
+            result.append(Element((), raw=piece, name=match["name"] if match else ""))
+        else:
+            continue
+        start, tries = max(text.find("{", stop), stop), 0
+    return result
