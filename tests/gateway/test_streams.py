@@ -245,7 +245,7 @@ async def test_a_forwarded_stream_is_the_upstreams_own_and_a_cut_of_it_is_told()
     body = {"model": MODEL, "messages": asked()["messages"], "stream": True}
     whole = (event(chunk({"content": "Hi"})), b": odd comment\n\n", event(chunk({}, "stop")), event("[DONE]"))
     async with gateway(stream(*whole, pause=True)) as house:
-        response = await house.post(body)
+        response = await house.post(body, "/passthrough/v1/chat/completions")
         assert response.content == b"".join(whole)
         assert response.headers["x-toolgate-priority"] == "none"
     async with gateway(stream(event(chunk({"content": "Hi"})), b'data: {"half', then="cut", pause=True)) as house:
@@ -284,7 +284,7 @@ async def test_a_forwarded_stream_is_kept_alive_before_its_upstream_says_a_word(
 async def test_a_forwarded_stream_that_comes_as_a_whole_answer_is_passed_on() -> None:
     body = {"model": MODEL, "messages": asked()["messages"], "stream": True}
     async with gateway(answer(completion({"role": "assistant", "content": "Hi"}))) as house:
-        response = await house.post(body)
+        response = await house.post(body, "/passthrough/v1/chat/completions")
         assert response.headers["content-type"] == "application/json"
         assert response.json()["choices"][0]["message"]["content"] == "Hi"
 

@@ -122,7 +122,7 @@ class Chat:
             await Climbing(visit, request, route).run(mode)
         else:
             head = Head(request.model, request.stream)
-            await Forwarding(visit, route, head).run(clean(request, body))
+            await Forwarding(visit, route, head, request).run(clean(request, body))
         self._keep(visit, request.model, route)
 
     def _keep(self, visit: Visit, model: str, route: Route) -> None:

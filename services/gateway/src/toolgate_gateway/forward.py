@@ -1,32 +1,45 @@
-"""A request that no ladder serves: its bytes go upstream untouched, and so does the answer on its way back."""
+"""A request that no ladder serves: its bytes go upstream untouched, and its answer comes back in normal form.
+
+Under `passthrough` the answer's bytes are the upstream's too, but for errors inside a stream: they must not show what
+is between the gateway and the upstream, and an official client must know them.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec import Struct
 from toolgate_core.errors import RequestError
-from toolgate_core.jsontext import encode
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.ladder.replay import mended
+from toolgate_core.limits import MAX_ANSWER_BYTES
 from toolgate_core.messages import ChatRequest
 from toolgate_core.vocabulary import RequestOutcome
 
 from toolgate_gateway.errors import SERVER, ApiError, explain, from_upstream
+from toolgate_gateway.event_blocks import ErrorWatch, EventBlocks
 from toolgate_gateway.eventstream import EventStream
 from toolgate_gateway.exchange import Headers
 from toolgate_gateway.facts import NO_LADDER
 from toolgate_gateway.lifeline import ClientGoneError
 from toolgate_gateway.models import Route
+from toolgate_gateway.normal import AnswerFault, Identity, whole_answer
+from toolgate_gateway.normal_stream import NormalStream, Options, as_chunk, as_whole
+from toolgate_gateway.providers.answers import USAGE_WAIT_S
 from toolgate_gateway.providers.base import ForwardedAnswer, UpstreamCutError
+from toolgate_gateway.providers.response import as_pairs
 from toolgate_gateway.render import error_event
+from toolgate_gateway.sse_reader import SseReader, SseTooLongError
 from toolgate_gateway.upstreamcall import CANCELLED, UpstreamCall
 from toolgate_gateway.visit import LAST_WORDS_S, Visit
 
 # Where one of these stands in a body, the upstream may stumble over a null or an empty list that means nothing.
 _SUSPECTS = (b"null", b'"tools"', b'"functions"', b'"tool_choice"', b'"function_call"')
 _EMPTY_CALLS = re.compile(rb'"tool_calls"\s*:\s*\[\s*\]')
-_KEPT_HEADERS = ("openai-", "x-ratelimit-")
 
 
 class Head(Struct, frozen=True):
@@ -51,7 +64,13 @@ def read_head(body: bytes) -> Head:
 
 
 def clean(request: ChatRequest, body: bytes) -> bytes:
-    """Return the body of a request without tools: the client's bytes, unless nulls or empty lists are to go."""
+    """Return the body of a request without tools: the client's bytes, unless something in it would be refused.
+
+    That are nulls and empty lists that mean nothing, and earlier calls whose arguments are no JSON object.
+    """
+    messages = mended(request.messages) if b'"tool_calls"' in body or b'"function_call"' in body else request.messages
+    if any(new is not old for new, old in zip(messages, request.messages, strict=True)):
+        return encode({**request.body, "messages": list[JsonValue](messages)})
     suspicious = any(suspect in body for suspect in _SUSPECTS) or _EMPTY_CALLS.search(body)
     return encode(request.body) if suspicious else body
 
@@ -61,16 +80,24 @@ def with_model(body: bytes, model: str) -> bytes:
     return msgspec.json.encode({**_fields.decode(body), "model": model})
 
 
-class Forwarding:
-    """One request on its way through."""
+def options_of(request: ChatRequest) -> Options:
+    """Return what a client asked of its answer."""
+    told = request.body.get("stream_options")
+    every = isinstance(told, dict) and told.get("continuous_usage_stats") is True
+    return Options(choices=request.n, include_usage=request.include_usage, every_usage=request.include_usage and every)
 
-    def __init__(self, visit: Visit, route: Route, head: Head) -> None:
+
+class Forwarding:
+    """One request on its way through. `request`: its answer is wanted in normal form."""
+
+    def __init__(self, visit: Visit, route: Route, head: Head, request: ChatRequest | None = None) -> None:
         self._gateway = visit.gateway
         self._exchange = visit.exchange
         self._lifeline = visit.lifeline
         self._record = visit.record
         self._route = route
         self._head = head
+        self._options = None if request is None else options_of(request)
         self._call = UpstreamCall(self._gateway.metrics, route.upstream, "none", self._gateway.deps.clock)
         self._answer: ForwardedAnswer | None = None
 
@@ -99,37 +126,65 @@ class Forwarding:
         return opened
 
     async def _whole(self, answer: ForwardedAnswer) -> None:
-        call = self._call
+        body = await self._body(answer)
+        kind = answer.headers.get("content-type", "application/json").encode()
+        if self._options is not None:
+            streamed = kind.startswith(b"text/event-stream")
+            told = self._from_events(answer, body, self._options) if streamed else _decoded(body)
+            normal = self._normal(answer, told, body, self._options)
+            body = body if normal is told else encode(normal)
+            kind = b"application/json"
+        elif (failure := answer.failure(body)) is not None:
+            self._call.failed(failure)
+            raise from_upstream(failure)
+        self._call.end("200")
+        await self._exchange.respond(200, body, self._headers(answer), kind=kind)
+
+    async def _body(self, answer: ForwardedAnswer) -> bytes:
         parts: list[bytes] = []
+        size = 0
         try:
             with self._lifeline.scope():
                 async for part in answer.chunks():
-                    call.heard()
+                    self._call.heard()
                     parts.append(part)
+                    size += len(part)
+                    if size > MAX_ANSWER_BYTES:
+                        raise _bad_answer(f"The upstream's answer has more than {MAX_ANSWER_BYTES} bytes.")
         except UpstreamCutError as error:
-            call.end("reset")
-            raise _cut() from error
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
-        failure = answer.failure(body)
-        if failure is not None:
-            call.failed(failure)
-            raise from_upstream(failure)
-        call.end("200")
-        kind = answer.headers.get("content-type", "application/json").encode("latin-1")
-        await self._exchange.respond(200, body, self._headers(answer), kind=kind)
+            raise self._cut(error) from error
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _identity(self) -> Identity:
+        deps = self._gateway.deps
+        return Identity(f"chatcmpl-{deps.new_id()}", int(deps.now()), self._head.model)
+
+    def _normal(self, answer: ForwardedAnswer, told: JsonValue, body: bytes, options: Options) -> JsonObject:
+        """Return a whole answer in normal form; raise what it tells instead."""
+        normal = whole_answer(told, self._identity(), choices=options.choices)
+        if isinstance(normal, AnswerFault):
+            raise self._faulty(answer, normal, body)
+        return normal
+
+    def _from_events(self, answer: ForwardedAnswer, body: bytes, options: Options) -> JsonObject:
+        """Return the whole answer that a server streamed unasked."""
+        stream = NormalStream(self._identity(), Options(choices=options.choices, include_usage=True))
+        try:
+            out = stream.feed(body if body.endswith(b"\n\n") else body + b"\n\n")
+        except SseTooLongError as error:
+            raise _too_long() from error
+        if stream.fault is None and not stream.done:
+            out += stream.end()
+        if stream.fault is not None:
+            raise self._faulty(answer, stream.fault, stream.error)
+        events = [decode(data) for data in SseReader().feed(out) if data != b"[DONE]"]
+        return as_whole([event for event in events if isinstance(event, dict)])
 
     async def _streamed(self, body: bytes) -> None:
         """Serve a request for a stream: while the upstream is silent, its client hears comments from the start."""
         stream = EventStream(self._exchange, self._stream_headers, self._gateway.settings.keep_alive_s)
         try:
-            answer = await self._open(body)
-            if answer.headers.get("content-type", "").startswith("text/event-stream"):
-                await self._stream(answer, stream)
-            elif stream.started:
-                raise _no_stream()
-            else:
-                stream.release()
-                await self._whole(answer)
+            await self._pass_on(await self._open(body), stream)
         except ClientGoneError:
             self._record.abort("client")
             raise
@@ -138,54 +193,153 @@ class Forwarding:
         finally:
             stream.release()
 
-    async def _stream(self, answer: ForwardedAnswer, stream: EventStream) -> None:
+    async def _pass_on(self, answer: ForwardedAnswer, stream: EventStream) -> None:
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if self._options is None:
+            if kind == "text/event-stream":
+                await self._stream(self._watched(answer), stream)
+            elif stream.started:
+                raise _no_stream()
+            else:
+                stream.release()
+                await self._whole(answer)
+        elif kind == "application/json":
+            await self._stream(self._streamed_whole(answer, self._options), stream)
+        else:
+            # A server that says nothing else did as it was asked; what is no stream of chunks shows as it is read.
+            await self._stream(self._normalised(answer, self._options), stream)
+
+    async def _stream(self, blocks: AsyncIterator[bytes], stream: EventStream) -> None:
         with self._lifeline.scope():
-            async for chunk in answer.chunks():
-                self._call.heard()
+            async for block in blocks:
                 self._record.first_token()
-                await stream.write(chunk)
+                await stream.write(block)
         self._call.end("200")
         with self._lifeline.last_words(LAST_WORDS_S):
             await stream.close(b"")
 
+    async def _watched(self, answer: ForwardedAnswer) -> AsyncIterator[bytes]:
+        """Yield an answer's events as they are, up to an error, which is raised."""
+        blocks, watch = EventBlocks(), ErrorWatch()
+        async for part in answer.chunks():
+            self._call.heard()
+            if block := blocks.feed(part):
+                if sent := watch.feed(block):
+                    yield sent
+                if watch.error is not None:
+                    raise self._told(answer, watch.error)
+        if sent := watch.feed(blocks.rest()):
+            yield sent
+        if watch.error is not None:
+            raise self._told(answer, watch.error)
+
+    async def _normalised(self, answer: ForwardedAnswer, options: Options) -> AsyncIterator[bytes]:
+        """Yield an answer's events in normal form; raise what breaks it off."""
+        blocks, normal = EventBlocks(), NormalStream(self._identity(), options)
+        parts = answer.chunks()
+        try:
+            while not normal.done and (part := await _next(parts, in_time=normal.may_be_over)):
+                self._call.heard()
+                if (block := blocks.feed(part)) and (sent := normal.feed(block)):
+                    yield sent
+                if normal.fault is not None:
+                    raise self._faulty(answer, normal.fault, normal.error)
+        except UpstreamCutError:
+            if not normal.ended:
+                raise
+            yield normal.conclude()
+        if not normal.done:
+            if sent := normal.end(blocks.rest()):
+                yield sent
+            if normal.fault is not None:
+                raise self._faulty(answer, normal.fault, normal.error)
+
+    async def _streamed_whole(self, answer: ForwardedAnswer, options: Options) -> AsyncIterator[bytes]:
+        """Yield the stream that was asked for, of a whole answer."""
+        body = await self._body(answer)
+        whole = self._normal(answer, _decoded(body), body, options)
+        stream = NormalStream(self._identity(), options)
+        yield stream.chunk(as_chunk(whole)) + stream.conclude()
+
+    def _faulty(self, answer: ForwardedAnswer, fault: AnswerFault, body: bytes) -> ApiError:
+        """Return what the client is told of an answer that is none."""
+        match fault.kind:
+            case "error":
+                return self._told(answer, body)
+            case "cut":
+                self._call.end("reset")
+                return _bad_answer(fault.message)
+            case _:
+                self._call.end("error")
+                return _bad_answer(fault.message)
+
+    def _told(self, answer: ForwardedAnswer, body: bytes) -> ApiError:
+        """Return what the client is told of an error that came with status 200."""
+        failure = answer.error(body)
+        self._call.failed(failure)
+        return from_upstream(failure)
+
+    def _cut(self, error: UpstreamCutError) -> ApiError:
+        self._call.failed(error.failure)
+        match error.failure.kind:
+            case "cut":
+                return _cut()
+            case _:
+                return from_upstream(error.failure)
+
     async def _fail(self, stream: EventStream, error: Exception) -> None:
         """Tell the client of a failure, within the stream where that has begun."""
-        if isinstance(error, UpstreamCutError):
-            self._call.end("reset")
-            failure = _cut()
-        else:
-            failure = explain(error, self._gateway.log)
+        match error:
+            case UpstreamCutError():
+                failure = self._cut(error)
+            case SseTooLongError():
+                failure = _too_long()
+            case _:
+                failure = explain(error, self._gateway.log)
         if self._answer is None and not stream.started:
             raise failure from error
         self._record.abort("upstream" if failure.status in (502, 504) else "gateway")
         if not stream.started:
             raise failure from error
         self._record.fail(failure)
-        # The cut may have come inside an event, which has to end before another can begin.
-        seam = b"" if stream.whole_event else b"\n\n"
         with self._lifeline.last_words(LAST_WORDS_S):
-            await stream.close(seam + error_event(failure.body()))
+            await stream.close(error_event(failure.body()))
 
     def _stream_headers(self) -> Headers:
         return NO_LADDER if self._answer is None else self._headers(self._answer)
 
     def _headers(self, answer: ForwardedAnswer) -> Headers:
-        kept = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in answer.headers.items()
-            if name.lower().startswith(_KEPT_HEADERS)
-        ]
-        return [*NO_LADDER, *kept]
+        return [*NO_LADDER, *as_pairs(answer.headers.items())]
+
+
+async def _next(parts: AsyncIterator[bytes], *, in_time: bool) -> bytes:
+    """Return the next part, empty at the end; `in_time`: nothing has to come any more, and is waited for briefly."""
+    try:
+        if not in_time:
+            return await anext(parts)
+        async with asyncio.timeout(USAGE_WAIT_S):
+            return await anext(parts)
+    except (StopAsyncIteration, TimeoutError):
+        return b""
+
+
+def _decoded(body: bytes) -> JsonValue:
+    try:
+        return decode(body)
+    except JsonTextError:
+        return None
+
+
+def _bad_answer(message: str) -> ApiError:
+    return ApiError(502, message, kind=SERVER, code="upstream_error", outcome=RequestOutcome.UPSTREAM_ERROR)
+
+
+def _too_long() -> ApiError:
+    return _bad_answer("The upstream sent an event that is too long.")
 
 
 def _no_stream() -> ApiError:
-    return ApiError(
-        502,
-        "The upstream did not answer with the stream that it was asked for.",
-        kind=SERVER,
-        code="upstream_error",
-        outcome=RequestOutcome.UPSTREAM_ERROR,
-    )
+    return _bad_answer("The upstream did not answer with the stream that it was asked for.")
 
 
 def _cut() -> ApiError:

@@ -181,6 +181,10 @@ class ForwardedBytes:
             return None
         return error_in(body, self._failures)
 
+    def error(self, data: bytes) -> UpstreamFailure:
+        """Return the failure that an error object means."""
+        return error_in(data, self._failures)
+
     async def close(self) -> None:
         """Give the connection up."""
         await self._body.close(complete=self._complete)

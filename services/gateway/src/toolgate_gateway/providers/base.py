@@ -57,6 +57,10 @@ class ForwardedAnswer(Protocol):
         """Return the failure that a whole body tells of in spite of its status; None for an answer."""
         ...
 
+    def error(self, data: bytes) -> UpstreamFailure:
+        """Return the failure that an error object means which came with status 200, whole or inside a stream."""
+        ...
+
     async def close(self) -> None:
         """Give the connection up. May be called more than once."""
         ...

@@ -249,6 +249,10 @@ class _CountedBytes:
         """Return the failure that a whole body tells of in spite of its status."""
         return self._answer.failure(body)
 
+    def error(self, data: bytes) -> UpstreamFailure:
+        """Return the failure that an error object means."""
+        return self._answer.error(data)
+
     async def close(self) -> None:
         """Give the connection up."""
         try:
