@@ -6,11 +6,13 @@ import asyncio
 import io
 import json
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from toolgate_runtime import logs
+from toolgate_runtime import logs, logwriter
 
 
 @pytest.fixture(autouse=True)
@@ -195,3 +197,50 @@ async def test_where_others_read_the_log_nothing_is_gathered(caplog: pytest.LogC
     with logs.gathered():
         logs.Log().info("event")
         assert [record.getMessage() for record in caplog.records] == ["event"]
+
+
+async def test_a_reader_that_hangs_holds_up_nobody_and_is_told_what_it_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logwriter, "MAX_WAITING_LOG_BYTES", 200_000)
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream, os.fdopen(reading) as reader:
+        log = logs.configure("s", stream=stream)
+        with logs.gathered():
+            for number in range(5000):
+                log.warning("event", number=number, text="x" * 200)
+            logging.getLogger("other").warning("record")
+            seen = []
+
+            def read_until_lost() -> None:
+                for line in reader:
+                    seen.append(json.loads(line))
+                    if seen[-1]["msg"] == "log_lines_lost":
+                        return
+
+            await asyncio.to_thread(read_until_lost)
+            numbers = [line["number"] for line in seen if "number" in line]
+            assert numbers == list(range(len(numbers)))
+            assert seen[-1]["count"] == 5001 - len(numbers)
+            log.warning("last")
+        assert json.loads(reader.readline())["msg"] == "last"
+
+
+async def test_a_process_ends_although_nobody_reads_its_log() -> None:
+    program = """
+import asyncio
+from toolgate_runtime import logs
+async def main():
+    log = logs.configure("s")
+    with logs.gathered():
+        for number in range(3000):
+            log.warning("event", text="x" * 200)
+    log.warning("later")
+    print("done", flush=True)
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, stderr=(pipe := os.pipe())[1]
+    )
+    os.close(pipe[1])
+    out, _ = await process.communicate()
+    os.close(pipe[0])
+    assert (out, process.returncode) == (b"done\n", 0)

@@ -38,6 +38,9 @@ MAX_CONNECTIONS: Final = 10_000
 # Bytes of the file of client keys; some ten thousand keys.
 MAX_KEYS_FILE_BYTES: Final = 1024 * 1024
 
+# Bytes of log lines that wait for a reader of stderr; beyond it lines are lost, and counted.
+MAX_WAITING_LOG_BYTES: Final = 1024 * 1024
+
 # Seconds for which a connection that was refused is read on, so that its client can read why.
 LINGER_S: Final = 2.0
 

@@ -23,6 +23,8 @@ from typing import IO, Any
 
 import msgspec
 
+from toolgate_runtime.logwriter import LogWriter, file_number
+
 REQUEST_ID_KEY = "x-request-id"
 """The metadata in which a request's id crosses gRPC."""
 
@@ -125,6 +127,7 @@ class JsonLines(logging.StreamHandler[IO[str]]):
     A record looks up who called, which thread it is and more that no line shows: five times the work of the line.
     Between `gather` and `let_go` the lines of an event loop are written together, at most `GATHER_S` later: done in one
     go, a line costs a fifth. A warning, a record and another thread's line are written at once, after what is gathered.
+    Then it is also a thread that writes to a file, a pipe or a terminal (`LogWriter`).
     """
 
     def __init__(self, service: str, stream: IO[str]) -> None:
@@ -135,6 +138,7 @@ class JsonLines(logging.StreamHandler[IO[str]]):
         self._gathered: list[tuple[float, int, str, dict[str, object], str]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
+        self._writer: LogWriter | None = None
 
     def write(self, level: int, event: str, fields: dict[str, object]) -> None:
         """Write an event."""
@@ -147,17 +151,26 @@ class JsonLines(logging.StreamHandler[IO[str]]):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
-        self.write_out()
-        super().emit(record)
+        with self._lock:
+            self.write_out()
+            if self._writer is None:
+                super().emit(record)
+            else:
+                self._writer.put(self.format(record) + self.terminator)
 
     def gather(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to gather the lines of a loop, which runs in this thread."""
         self._loop, self._thread = loop, threading.get_ident()
+        number = file_number(self.stream)
+        if number is not None and self._writer is None:
+            self._writer = LogWriter(number, self._lost)
 
     def let_go(self) -> None:
-        """End the gathering."""
+        """End the gathering. Lines of later on are written at once, unless nobody reads them: then they are lost."""
         self._loop = None
         self.write_out()
+        if self._writer is not None and self._writer.close():
+            self._writer = None
 
     def write_out(self) -> None:
         """Write what is gathered."""
@@ -165,12 +178,19 @@ class JsonLines(logging.StreamHandler[IO[str]]):
             gathered, self._gathered = self._gathered, []
             if not gathered:
                 return
+            text = "".join([self._line(*one) for one in gathered])
+            if self._writer is not None:
+                self._writer.put(text)
+                return
             try:
-                self.stream.write("".join([self._line(*one) for one in gathered]))
+                self.stream.write(text)
                 self.flush()
             except (OSError, ValueError):
                 # A log that nobody reads any more, or is full, must not end what it tells of.
                 pass
+
+    def _lost(self, count: int) -> str:
+        return self._line(time.time(), logging.WARNING, "log_lines_lost", {"count": count}, "")
 
     def _line(self, created: float, level: int, event: str, fields: dict[str, object], request: str) -> str:
         line = self._lines.head(created, level, event, request)

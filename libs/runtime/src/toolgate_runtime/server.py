@@ -153,11 +153,18 @@ def run(
     for text in warnings_of(source, settings, {}):
         log.warning("setting", text=text)
     try:
-        uvloop.run(_serve(settings, build, descriptor, log))
+        uvloop.run(_serve_logged(settings, build, descriptor, log))
     except StartError as error:
         print(f"toolgate-{settings.service}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+async def _serve_logged(
+    settings: S, build: Callable[[S, Handling, CollectorRegistry], GrpcService], descriptor: Described, log: Log
+) -> None:
+    with logs.gathered():
+        await _serve(settings, build, descriptor, log)
 
 
 async def _serve(
