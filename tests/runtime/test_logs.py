@@ -208,18 +208,18 @@ async def test_a_reader_that_hangs_holds_up_nobody_and_is_told_what_it_missed(mo
             for number in range(5000):
                 log.warning("event", number=number, text="x" * 200)
             logging.getLogger("other").warning("record")
-            seen = []
+            seen: list[dict[str, Any]] = []
 
-            def read_until_lost() -> None:
-                for line in reader:
-                    seen.append(json.loads(line))
-                    if seen[-1]["msg"] == "log_lines_lost":
-                        return
+            def read_all() -> None:
+                while len(seen) + sum(line["count"] - 1 for line in seen if "count" in line) < 5001:
+                    seen.append(json.loads(reader.readline()))
 
-            await asyncio.to_thread(read_until_lost)
+            await asyncio.to_thread(read_all)
             numbers = [line["number"] for line in seen if "number" in line]
-            assert numbers == list(range(len(numbers)))
-            assert seen[-1]["count"] == 5001 - len(numbers)
+            assert numbers == sorted(set(numbers))
+            lost = sum(line["count"] for line in seen if line["msg"] == "log_lines_lost")
+            assert 0 < lost < 5000
+            assert lost + sum(line["msg"] != "log_lines_lost" for line in seen) == 5001
             log.warning("last")
         assert json.loads(reader.readline())["msg"] == "last"
 
