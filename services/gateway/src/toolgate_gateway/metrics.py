@@ -20,7 +20,7 @@ MAX_MODELS = 20
 OTHER = "other"
 ROUTES = ("chat", *LABELS, "models", "health", "livez", "readyz", "stats", "tools", OTHER)
 CHOICES = ("none", "auto", "required", "named")
-PRIORITIES = ("1", "2", "3", "4")
+PRIORITIES = tuple(str(strategy.priority) for strategy in Strategy)
 _ATTEMPT_BUCKETS = (1, 2, 3, 4, 6, 8)
 
 

@@ -67,6 +67,9 @@ class Executor:
 
 
 async def _within(limit_s: float, tool: Tool[Any], arguments: object) -> Any:
+    if limit_s <= 0:
+        # A deadline only fires where a tool waits, and the simplest ones never do.
+        raise _too_late(tool, limit_s)
     deadline = asyncio.timeout(limit_s)
     try:
         async with deadline:
@@ -74,7 +77,11 @@ async def _within(limit_s: float, tool: Tool[Any], arguments: object) -> Any:
     except TimeoutError as error:
         if not deadline.expired():
             raise
-        raise ToolError("timeout", f"the tool {tool.name} took longer than {limit_s:g} s") from error
+        raise _too_late(tool, limit_s) from error
+
+
+def _too_late(tool: Tool[Any], limit_s: float) -> ToolError:
+    return ToolError("timeout", f"the tool {tool.name} took longer than {max(limit_s, 0):g} s")
 
 
 def _failed(error: ToolError, begun: float) -> ToolOutcome:

@@ -99,7 +99,7 @@ def _plain(seen: Seen, place: Place, model: str) -> Verdict:
     if seen.content.strip():
         return lesser(seen, place, model) or Verdict("ok", "it answers")
     if seen.finish == "length":
-        return Verdict("ok", "it answers (and is still thinking at the limit of tokens)")
+        return in_text(seen, place, model, {}) or Verdict("ok", "it answers")
     text = "an empty answer, also to a question without tools"
     return Verdict("fail", text, TEMPLATE.at(place, model), ends=True)
 

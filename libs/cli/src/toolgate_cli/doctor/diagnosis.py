@@ -60,6 +60,18 @@ TEXTS: Final = (
         ends=False,
     ),
     Symptom(
+        lambda seen: seen.finish == "length" and bool(seen.reasoning.strip()) and not seen.content.strip(),
+        "the limit of tokens (--max-tokens) came while all was still `reasoning`: the model thinks long, or the"
+        " reasoning parser is another model's",
+        Remedy(
+            "--max-tokens N; else another reasoning parser, or none",
+            vllm="--max-tokens N; else flag --reasoning-parser",
+            chart="--max-tokens N; else value models.{model}.reasoningParser",
+        ),
+        "warn",
+        ends=False,
+    ),
+    Symptom(
         lambda seen: seen.finish == "length",
         "the answer ran into the limit of tokens that this command sets with --max-tokens",
         Remedy(
