@@ -108,6 +108,7 @@ MENDED = {
     "entities": "XML entities and CDATA, decoded once",
     "property_tags": "tags named after parameters",
     "fenced": "a code fence around it",
+    "settled": "calls that fit their schemas only",
     "arguments_only": "arguments alone, where one tool is declared",
     "glued": "lost special tokens",
 }

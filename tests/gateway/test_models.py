@@ -84,6 +84,7 @@ async def test_presets_capabilities_and_overrides_make_the_policy() -> None:
     ("entry", "owner", "dialects"),
     [
         (ModelEntry(model="Qwen/Qwen3-8B"), "us", ("hermes", "hermes")),
+        (ModelEntry(model="Qwen/Qwen2.5-Coder-7B-Instruct"), "vllm", ("qwen25", "qwen25")),
         (ModelEntry(model="moonshotai/Kimi-K2.5"), "us", ("function_calls", "kimi_k2")),
         (ModelEntry(model="moonshotai/Kimi-K2.5"), "vllm", ("kimi_k2", "kimi_k2")),
         (ModelEntry(model="openai/gpt-oss-20b"), "vllm", ("function_calls", "harmony")),

@@ -197,10 +197,12 @@ class PayloadGrammar(Grammar, frozen=True, kw_only=True):
     Attributes:
         fenced: it may stand in a code fence.
         arguments_only: where a single tool is declared, an object that its schema accepts is a call to it.
+        settled: every call must fit the schema of its tool.
     """
 
     fenced: bool = False
     arguments_only: bool = False
+    settled: bool = False
 
 
 class DecisionGrammar(Grammar, frozen=True, kw_only=True):

@@ -67,6 +67,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(re.compile(r"qwen-?3.*coder"), ("qwen3_coder",)),
     Family(re.compile(r"qwen-?3[.p]\d"), ("qwen3_coder", "hermes"), "think", opened=True),
     Family(re.compile(r"qwen.*thinking|qwq"), ("hermes",), "think", opened=True),
+    Family(re.compile(r"qwen-?2[._p]?5"), ("qwen25", "qwen3_coder")),
     Family(re.compile(r"qwen"), ("hermes", "qwen3_coder"), "think"),
     Family(re.compile(r"ui-?tars"), ("qwen3_coder",)),
     Family(re.compile(r"k-exaone-?2(?!\d)"), ("qwen3_coder",), "think", opened=True),

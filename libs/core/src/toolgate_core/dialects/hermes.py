@@ -1,4 +1,4 @@
-"""`hermes`: a JSON envelope in `<tool_call>` tags (Hermes 2 Pro and later, Qwen 2.5 and 3, QwQ, many fine-tunes).
+"""`hermes`: a JSON envelope in `<tool_call>` tags (Hermes 2 Pro and later, Qwen 3, QwQ, many fine-tunes).
 
 ```
 <tool_call>
@@ -54,9 +54,9 @@ Rules:
 
 HERMES = Dialect(
     name="hermes",
-    models="Hermes 2 Pro, 3 and 4, Qwen 2.5, Qwen 3, QwQ, Arcee Trinity, many fine-tunes",
+    models="Hermes 2 Pro, 3 and 4, Qwen 3, QwQ, Arcee Trinity, many fine-tunes",
     grammars=(GRAMMAR,),
     writer=Writer(render_tools, render_calls, render_result),
     ends=("<|im_end|>", "<|endoftext|>"),
-    aliases=("qwen", "qwen25", "qwen3", "trinity"),
+    aliases=("qwen", "qwen3", "trinity"),
 )

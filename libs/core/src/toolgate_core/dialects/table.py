@@ -65,6 +65,7 @@ from toolgate_core.dialects.olmo3 import OLMO3
 from toolgate_core.dialects.phi4mini import PHI4MINI
 from toolgate_core.dialects.pythonic import PYTHONIC
 from toolgate_core.dialects.qwen3_coder import QWEN3_CODER
+from toolgate_core.dialects.qwen25 import QWEN25
 from toolgate_core.dialects.react import REACT
 from toolgate_core.dialects.seed_oss import SEED_OSS
 from toolgate_core.dialects.solar_open2 import SOLAR_OPEN2
@@ -76,6 +77,7 @@ _BARS = frozenset("|｜")
 _TEXT = (
     FUNCTION_CALLS,
     HERMES,
+    QWEN25,
     QWEN3_CODER,
     GLM,
     MUSE,

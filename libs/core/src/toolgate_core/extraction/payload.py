@@ -18,9 +18,11 @@ from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import JsonScan
 from toolgate_core.extraction.listed import elements
 from toolgate_core.extraction.mend import Found, calls_in
-from toolgate_core.jsontext import JsonTextError, JsonValue, decode
+from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
+from toolgate_core.messages import ToolChoice
 from toolgate_core.schema.relaxed import relax
 from toolgate_core.schema.toolset import Tool
+from toolgate_core.settle import Settled, settle
 
 MAX_PAYLOAD = 16_384
 STEP = 4096
@@ -35,7 +37,9 @@ _NAMED = re.compile(
     rf"""^[\s\[]*\{{\s*["']?(?:{"|".join(NAME_KEYS)})["']?\s*:\s*["']([^"']{{0,256}})["']""", re.IGNORECASE
 )
 _TAIL = regex.compile(r"\s*+(?:`{3,}+|~{3,}+)?\s*+(?:</?[\w|/]++>\s*+)*+")
-_BETWEEN = re.compile(r"[\s,;]*")
+_REFENCE = r"(?:`{3,}+|~{3,}+)\s*+(?:`{3,}+|~{3,}+)\w{0,16}+\s*+"
+_BETWEEN = re.compile(rf"[\s,;]*+(?:{_REFENCE})?")
+_FENCES = regex.compile(rf"\s*+{_REFENCE}")
 
 
 def read_payload(reading: Reading, grammar: PayloadGrammar) -> Steps[bool]:
@@ -57,19 +61,27 @@ def read_payload(reading: Reading, grammar: PayloadGrammar) -> Steps[bool]:
         return False
     values = _values(text)
     if values is None:
-        return only is None and _listed(reading, text)
-    if only is not None:
-        value = values[0] if len(values) == 1 else None
-        if not isinstance(value, dict) or not value or not only.valid(value) or not value.keys() <= _declared(only):
-            return False
-        found = [Found(only.definition.name, value, None)]
-    else:
-        found = [one for value in values for one in calls_in(value, WIDE, arguments=True)]
-        if any(isinstance(value, dict) and "response" in value for value in values):
-            return False
-        if len(found) < len(values) or not all(_acceptable(reading, one) for one in found):
-            return False
+        return only is None and not grammar.settled and _listed(reading, text)
+    found = _calls(reading, values) if only is None else _call_of(only, values)
+    if grammar.settled and not all(_settles(reading, one) for one in found):
+        return False
     return _written(reading, found)
+
+
+def _calls(reading: Reading, values: list[JsonValue]) -> list[Found]:
+    """Return the calls that the values say; empty where not all of them are calls."""
+    found = [one for value in values for one in calls_in(value, WIDE, arguments=True)]
+    answers = any(isinstance(value, dict) and "response" in value for value in values)
+    good = not answers and len(found) >= len(values) and all(_acceptable(reading, one) for one in found)
+    return found if good else []
+
+
+def _call_of(tool: Tool, values: list[JsonValue]) -> list[Found]:
+    """Return the call of the only tool whose arguments stand there alone; empty where they are something else."""
+    value = values[0] if len(values) == 1 else None
+    if not isinstance(value, dict) or not value or not tool.valid(value) or not value.keys() <= _declared(tool):
+        return []
+    return [Found(tool.definition.name, value, None)]
 
 
 def _listed(reading: Reading, text: str) -> bool:
@@ -99,6 +111,12 @@ def _acceptable(reading: Reading, found: Found) -> bool:
     """Whether a call names a declared tool and says its arguments."""
     arguments = found.arguments
     return reading.tool(found.name) is not None and (arguments is None or isinstance(arguments, dict | str))
+
+
+def _settles(reading: Reading, found: Found) -> bool:
+    """Whether a call is one that may be delivered."""
+    arguments = found.arguments if isinstance(found.arguments, str) else encode_str(found.arguments)
+    return isinstance(settle(found.name, arguments, reading.toolset, ToolChoice("auto")), Settled)
 
 
 def _written(reading: Reading, found: list[Found]) -> bool:
@@ -144,7 +162,7 @@ class Payload:
                 if start == len(text):
                     break
                 if text[start] != "{":
-                    return _TAIL.fullmatch(text, self._done, partial=True) is not None
+                    return any(form.fullmatch(text, self._done, partial=True) for form in (_TAIL, _FENCES))
                 self._at, self._scan = start, JsonScan()
             self._at = self._scan.read(text, self._at, ended=self._cursor.end is not None)
             self._broken = self._scan.bad
