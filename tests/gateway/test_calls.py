@@ -97,6 +97,7 @@ async def test_a_fallback_is_told_in_headers_field_stats_and_metrics() -> None:
         assert stats["statistics"]["priority_3_success"] == 1
         assert stats["statistics"]["fallback_rate"] == 1.0
         assert stats["success_rates"] == {"priority_1": 0.0, "priority_2": 0.0, "priority_3": 1.0, "priority_4": None}
+        assert stats["served_rates"] == {"priority_1": 0.0, "priority_2": 0.0, "priority_3": 1.0, "priority_4": 0.0}
         labels = {"model": MODEL, "tool_choice": "required", "priority": "3", "outcome": "success"}
         assert house.metric("toolgate_requests_total", **labels) == 1
         assert house.metric("toolgate_fallbacks_total", from_priority="1", to_priority="2", reason="no_tool_call") == 1

@@ -31,7 +31,7 @@ class Record:
         "_stats",
         "answers",
         "climbs",
-        "error",
+        "code",
         "mode",
         "model",
         "outcome",
@@ -53,7 +53,7 @@ class Record:
         self.stream = False
         self.status = 0
         self.outcome = RequestOutcome.SUCCESS
-        self.error: ApiError | None = None
+        self.code: str | None = None
         self.climbs: Sequence[Climb] = ()
         self.answers: Sequence[Answer] = ()
 
@@ -64,7 +64,8 @@ class Record:
 
     def fail(self, error: ApiError) -> None:
         """Note why there is no answer, or no whole one."""
-        self.error = error
+        # Not the error itself: its traceback leads back to this record, and would keep a request's body for long.
+        self.code = error.code
         self.outcome = error.outcome
 
     def abort(self, by: str) -> None:
@@ -173,8 +174,8 @@ class Record:
             fields["repairs"] = repairs
         if self._first is not None:
             fields["ttft_ms"] = round((self._first - self._began) * 1000, 1)
-        if self.error is not None:
-            fields["code"] = self.error.code
+        if self.code is not None:
+            fields["code"] = self.code
         self._log.info("request", **fields)
 
 

@@ -45,7 +45,11 @@ class Stats:
         self._fallbacks[reason] += 1
 
     def json(self) -> JsonObject:
-        """Return the page. Rates are between 0 and 1; a priority without attempts has none (null)."""
+        """Return the page. Rates are between 0 and 1; one of nothing is none (null).
+
+        `success_rates` are successes among the attempts of a strategy, `served_rates` the share of the ladder's
+        requests that it served.
+        """
         higher = sum(count for strategy, count in self._served.items() if strategy.priority > 1)
         statistics: JsonObject = {
             "total_requests": self._total,
@@ -59,7 +63,16 @@ class Stats:
         statistics["outcomes"] = {outcome.value: self._outcomes[outcome] for outcome in RequestOutcome}
         statistics["fallbacks"] = dict(sorted(self._fallbacks.items()))
         rates: JsonObject = {f"priority_{strategy.priority}": self._rate(strategy) for strategy in Strategy}
-        return {"statistics": statistics, "success_rates": rates, "instance": self._instance}
+        served: JsonObject = {f"priority_{strategy.priority}": self._served_rate(strategy) for strategy in Strategy}
+        return {
+            "statistics": statistics,
+            "success_rates": rates,
+            "served_rates": served,
+            "instance": self._instance,
+        }
+
+    def _served_rate(self, strategy: Strategy) -> float | None:
+        return round(self._served[strategy] / self._ladder, 4) if self._ladder else None
 
     def _rate(self, strategy: Strategy) -> float | None:
         attempts = self._attempts[strategy]
