@@ -1,12 +1,14 @@
 """`vllm serve …`: the simulator in vLLM's place, by the same command line."""
 
 import asyncio
+import json
 import os
 import re
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,7 +16,7 @@ import pytest
 from openai import AsyncOpenAI, BadRequestError
 from toolgate_simulator.settings import Settings, SettingsError
 from toolgate_simulator.vllm import settings_of
-from toolgate_simulator.vllm_flags import vllm_parser
+from toolgate_simulator.vllm_flags import REASONING_PARSERS, TOOL_PARSERS, vllm_parser
 
 from tests.support.simulator import simulator
 
@@ -83,11 +85,56 @@ async def test_with_its_parser_a_model_calls_natively() -> None:
     assert message.tool_calls[0].function.name == "get_weather"
 
 
-async def test_without_the_flags_auto_is_refused_in_vllms_words_and_required_works() -> None:
-    with pytest.raises(BadRequestError, match='"auto" tool choice requires --enable-auto-tool-choice'):
-        await ask(told("Qwen/Qwen3-8B"), tools=[TOOL])
-    message = await ask(told("Qwen/Qwen3-8B"), tools=[TOOL], tool_choice="required")
-    assert message.tool_calls[0].function.name == "get_weather"
+NAMED = {"type": "function", "function": {"name": "get_weather"}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ("auto", '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
+        ("required", 'tool_choice="required" requires --tool-call-parser to be set'),
+        (NAMED, 'tool_choice=function "get_weather" requires --tool-call-parser to be set'),
+    ],
+)
+async def test_without_the_flags_every_choice_of_a_tool_is_refused_in_vllms_words(choice: Any, words: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        await ask(told("Qwen/Qwen3-8B"), tools=[TOOL], tool_choice=choice)
+    assert caught.value.body == {"message": words, "type": "BadRequestError", "param": None, "code": 400}
+    assert (await ask(told("Qwen/Qwen3-8B"), tools=[TOOL], tool_choice="none")).content
+
+
+async def test_with_another_models_reasoning_parser_everything_is_reasoning() -> None:
+    wrong = told("Qwen/Qwen2.5-7B-Instruct", *HERMES, "--reasoning-parser=openai_gptoss")
+    async with simulator(wrong) as url, httpx.AsyncClient() as http:
+        body = {"messages": QUESTION, "tools": [TOOL], "tool_choice": "required"}
+        [choice] = (await http.post(f"{url}/chat/completions", json=body)).json()["choices"]
+    assert (choice["finish_reason"], choice["message"]["content"]) == ("tool_calls", None)
+    assert not choice["message"].get("tool_calls")
+    assert "get_weather" in choice["message"]["reasoning"]
+
+
+async def test_with_the_parser_xlam_a_stream_holds_calls_as_text() -> None:
+    settings = told("Salesforce/xLAM-2-8b", "--enable-auto-tool-choice", "--tool-call-parser=xlam")
+    async with simulator(settings) as url, AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client:
+        asked: Any = {"model": settings.served[0][0], "messages": QUESTION, "tools": [TOOL]}
+        whole = (await client.chat.completions.create(**asked)).choices[0].message
+        async with client.chat.completions.stream(**asked) as stream:
+            streamed = (await stream.get_final_completion()).choices[0].message
+    assert [call.function.name for call in whole.tool_calls or []] == ["get_weather"]
+    assert (streamed.tool_calls, streamed.content) == (None, '[{"name": "get_weather", "arguments": {"city": "Oslo"}}]')
+
+
+def test_llamas_parser_needs_its_token() -> None:
+    flags = ("--enable-auto-tool-choice", "--tool-call-parser=llama3_json")
+    with pytest.raises(SettingsError, match="could not locate the bot token"):
+        told("Qwen/Qwen3-8B", *flags)
+    assert told("meta-llama/Llama-3.1-8B-Instruct", *flags).served
+
+
+def test_every_parser_of_the_recorded_version_is_known() -> None:
+    recorded = json.loads((Path(__file__).parent / "cases" / "vllm_0_32" / "parsers.json").read_text())
+    assert set(recorded["tool"]) <= set(TOOL_PARSERS)
+    assert set(recorded["reasoning"]) <= set(REASONING_PARSERS)
 
 
 async def test_with_another_models_parser_the_markup_stays_in_the_text() -> None:

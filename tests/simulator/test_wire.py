@@ -14,6 +14,7 @@ from tests.simulator.house import CALCULATOR, TOOLS, WEATHER, ask, constrained, 
 from tests.support.questions import tool_questions
 from tests.support.simulator import simulator
 
+JSON = {"content-type": "application/json"}
 CITIES = user("What's the weather in Tokyo and Paris?")
 
 
@@ -145,17 +146,16 @@ async def test_logprobs_stand_beside_the_text():
         ({"tools": []}, 400, "tools"),
         ({"tool_choice": "required"}, 400, "tool_choice"),
         ({"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "nope"}}}, 400, "tool_choice"),
-        ({"tools": TOOLS, "tool_choice": {"type": "allowed_tools", "allowed_tools": {}}}, 400, "tool_choice"),
+        ({"tools": TOOLS, "tool_choice": {"type": "allowed_tools", "allowed_tools": {}}}, 400, "tool_choice.function"),
         ({"tools": TOOLS, "tool_choice": "any"}, 400, "tool_choice"),
-        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, 400, "tools"),
+        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, 400, "body.tools.0.type"),
         ({"model": "nobody"}, 404, "model"),
-        ({"messages": []}, 400, "messages"),
-        ({"messages": [{"role": "wizard", "content": "x"}]}, 400, "messages[0].role"),
-        ({"n": 0}, 400, "n"),
-        ({"max_tokens": "many"}, 400, "max_tokens"),
-        ({"stop": ["a", "b", "c", "d", "e"]}, 400, "stop"),
+        ({"messages": []}, 400, None),
+        ({"n": 0}, 400, None),
+        ({"max_tokens": "many"}, 400, "body.max_tokens"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, 400, "body.stop"),
         ({"stream_options": {"include_usage": True}}, 400, "stream_options"),
-        ({"response_format": {"type": "poem"}}, 400, "response_format"),
+        ({"response_format": {"type": "poem"}}, 400, "body.response_format.type"),
         ({"model": "plain-text", "tools": TOOLS}, 400, None),
         ({"model": "plain-text", "response_format": constrained(decision_schema([WEATHER]))}, 400, "response_format"),
     ],
@@ -173,10 +173,30 @@ async def test_what_vllm_refuses_is_refused_in_its_shape(more, status, param):
 async def test_bodies_that_are_no_requests_are_refused():
     async with simulator() as url, httpx.AsyncClient() as http:
         for body in (b"{", b"[]", b"\xff", b"[" * 100_000):
-            answer = await http.post(f"{url}/chat/completions", content=body)
+            answer = await http.post(f"{url}/chat/completions", content=body, headers=JSON)
             assert (answer.status_code, answer.json()["error"]["code"]) == (400, 400)
         assert (await http.get(f"{url}/nowhere")).json() == {"detail": "Not Found"}
         assert (await http.get(f"{url}/chat/completions")).status_code == 405
+
+
+async def test_a_body_of_another_type_is_refused():
+    async with simulator() as url, httpx.AsyncClient() as http:
+        answer = await http.post(f"{url}/chat/completions", content=b"{}", headers={"content-type": "text/plain"})
+    assert (answer.status_code, "Unsupported Media Type" in answer.json()["error"]["message"]) == (400, True)
+
+
+async def test_what_the_engine_refuses_is_refused_inside_a_stream_and_the_rest_before_it():
+    schema = constrained({"type": "object", "properties": {"a": {"type": "string", "format": "colour"}}})
+    asked = {"model": "qwen-strong", "messages": user("Hello!"), "stream": True}
+    async with simulator() as url, httpx.AsyncClient() as http:
+        late = await http.post(f"{url}/chat/completions", json={**asked, "response_format": schema})
+        early = await http.post(f"{url}/chat/completions", json={**asked, "max_tokens": 0})
+    assert (late.status_code, late.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert late.text == (
+        'data: {"error": {"message": "Grammar error: Unknown format: colour", "type": "BadRequestError",'
+        ' "param": null, "code": 400}}\n\ndata: [DONE]\n\n'
+    )
+    assert (early.status_code, early.headers["content-type"]) == (400, "application/json")
 
 
 async def test_unknown_fields_and_an_omitted_model_are_accepted():

@@ -7,8 +7,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from toolgate_simulator.faults import RefusedError
 from toolgate_simulator.metrics import Metrics
-from toolgate_simulator.refusals import RefusedError
 
 
 class Admission:

@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from toolgate_simulator import tokens
 from toolgate_simulator.conversation import text_of
 from toolgate_simulator.engine import CutError, Engine, Job
+from toolgate_simulator.faults import RefusedError, fault, no_object, refuse
 from toolgate_simulator.front import Front
-from toolgate_simulator.refusals import RefusedError
 from toolgate_simulator.settings import Settings
 from toolgate_simulator.values import Json
 
@@ -129,12 +129,13 @@ def _tokenize(engine: Engine) -> Callable[[Request], Awaitable[Response]]:
 def _read(raw: bytes) -> Json:
     try:
         body = json.loads(raw)
+    except json.JSONDecodeError as error:
+        refuse([fault("json_invalid", f"body.{error.pos}", "JSON decode error", {}, {"error": error.msg})])
     except (ValueError, RecursionError):
         message = "There was an error parsing the body"
-        raise RefusedError(message, kind="Bad Request") from None
+        raise RefusedError(message) from None
     if not isinstance(body, dict):
-        message = "Input should be a valid dictionary"
-        raise RefusedError(message, kind="Bad Request")
+        refuse([no_object("body", body)])
     return body
 
 
@@ -148,6 +149,10 @@ class Chat:
         """Answer one request; whichever is first, the answer's end or the client's leaving, ends it."""
         request = Request(scope, receive)
         raw = await request.body()
+        if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+            message = "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed"
+            await _send_whole(send, 400, RefusedError(message, kind="Bad Request").body)
+            return
         answering = asyncio.create_task(self._answer(raw, request.headers.get("x-request-id") or uuid4().hex, send))
         leaving = asyncio.create_task(_left(receive))
         try:
@@ -158,12 +163,17 @@ class Chat:
             await asyncio.gather(answering, leaving, return_exceptions=True)
 
     async def _answer(self, raw: bytes, request_id: str, send: Send) -> None:
+        body: Json = {}
         try:
-            job = self._engine.accept(_read(raw), request_id)
+            body = _read(raw)
+            job = self._engine.accept(body, request_id)
             async with self._engine.admission.place(job.head.model):
                 await self._admitted(job, send)
         except RefusedError as error:
-            await _send_whole(send, error.status, error.body)
+            if error.late and body.get("stream"):
+                await _send_stream(send, json.dumps(error.body).encode())
+            else:
+                await _send_whole(send, error.status, error.body)
         except Exception:  # noqa: BLE001 - the request boundary: the client gets an error in vLLM's shape
             _LOG.exception("request failed")
             await _send_whole(send, 500, _failure("Internal server error"))
@@ -208,6 +218,13 @@ class Chat:
             # Returning before the body's end makes the server close the connection.
             return
         await send({"type": "http.response.body", "body": b"data: [DONE]\n\n", "more_body": False})
+
+
+async def _send_stream(send: Send, event: bytes) -> None:
+    """Send a stream of one event: what the engine refuses is refused when the headers have gone."""
+    headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"data: " + event + b"\n\ndata: [DONE]\n\n"})
 
 
 def _failure(message: str) -> Json:

@@ -11,10 +11,10 @@ from typing import Any
 from toolgate_simulator.constrain import fulfil
 from toolgate_simulator.conversation import text_of
 from toolgate_simulator.endings import answering
-from toolgate_simulator.forms import find_form
+from toolgate_simulator.forms import find_form, form_named
 from toolgate_simulator.jsonfind import dumps
 from toolgate_simulator.mind import decide
-from toolgate_simulator.mishaps import Draft, applicable, spoil
+from toolgate_simulator.mishaps import Draft, applicable, spoil, swallowed
 from toolgate_simulator.personas import Persona
 from toolgate_simulator.reading import Reading, read_request
 from toolgate_simulator.values import Decision, Json
@@ -68,10 +68,21 @@ def answer(body: Json, persona: Persona, seed: int, index: int = 0) -> Draft:
         right = _aloud(right, persona)
     dice = roll(body, persona, seed, index)
     rule = persona.rule(reading.channel, forced=reading.forced)
-    kinds = applicable(rule.fails, calls=bool(decision.calls), forced=reading.forced, formed=right.formed)
-    if not kinds or dice.chance("works") < rule.works:
-        return right
-    return spoil(right, _weighed(kinds, dice.chance("failure")), decision, persona, dice.chance("variant"))
+    kinds = applicable(
+        rule.fails, calls=bool(decision.calls), forced=reading.forced, formed=right.formed, held=reading.held
+    )
+    if kinds and dice.chance("works") >= rule.works:
+        right = spoil(right, _weighed(kinds, dice.chance("failure")), decision, persona, dice.chance("variant"))
+    return _parsed(right, persona, streamed=bool(body.get("stream")))
+
+
+def _parsed(right: Draft, persona: Persona, *, streamed: bool) -> Draft:
+    """Return an answer as the server's parsers, which may be those of another model, leave it."""
+    if persona.swallows:
+        return swallowed(right, persona.dialect)
+    if persona.whole_only and streamed and right.calls:
+        return replace(right, text=form_named(persona.dialect).write(right.calls), calls=())
+    return right
 
 
 def _aloud(right: Draft, persona: Persona) -> Draft:

@@ -10,13 +10,19 @@ from itertools import zip_longest
 
 from toolgate_simulator.admission import Admission
 from toolgate_simulator.behaviour import answer
+from toolgate_simulator.faults import RefusedError, fault, invalid, refuse
 from toolgate_simulator.generation import Generation, chunked, generate, prompt_tokens
 from toolgate_simulator.metrics import Metrics
 from toolgate_simulator.personas import Persona, PersonaError, load_personas
-from toolgate_simulator.refusals import RefusedError, check
+from toolgate_simulator.refusals import check
 from toolgate_simulator.settings import Settings, SettingsError
 from toolgate_simulator.values import Json
 from toolgate_simulator.wire import Head, completion, delta_chunks, first_chunk, usage_chunk, usage_of
+
+_TOO_LONG = (
+    "This model's maximum context length is {most} tokens. However, your prompt contains at least {prompt} input"
+    " tokens, which exceeds this limit even without any output tokens. Please reduce the length of the input prompt."
+)
 
 
 class CutError(Exception):
@@ -85,15 +91,16 @@ class Engine:
             RefusedError: vLLM would refuse the request.
         """
         model = body.get("model") or next(iter(self.models))
-        persona = self.models.get(model) if isinstance(model, str) else None
+        if not isinstance(model, str):
+            refuse([fault("string_type", "body.model", "Input should be a valid string", model)])
+        persona = self.models.get(model)
         if persona is None:
-            message = f"The model `{model}` does not exist."
+            message = f"The model `{model}` does not exist. Valid aliases: {', '.join(self.models)}."
             raise RefusedError(message, param="model", status=404, kind="NotFoundError")
         check(body, persona)
         prompt = prompt_tokens(body)
         if prompt >= persona.max_model_len:
-            message = f"This model's maximum context length is {persona.max_model_len} tokens, the prompt has {prompt}."
-            raise RefusedError(message, param="input_tokens")
+            raise invalid(_TOO_LONG.format(most=persona.max_model_len, prompt=prompt), "input_tokens", prompt)
         generations = tuple(
             generate(answer(body, persona, self._settings.seed, index), body) for index in range(body.get("n") or 1)
         )

@@ -128,9 +128,18 @@ FORMS: tuple[Form, ...] = (
 )
 
 
+# No prompt asks for these, but models write them.
+_NEVER = re.compile(r"(?!)")
+SPOKEN: tuple[Form, ...] = (
+    Form("bare", _NEVER, lambda calls: "\n".join(_object(call) for call in calls)),
+    Form("fenced", _NEVER, lambda calls: "\n".join(f"```json\n{_object(call)}\n```" for call in calls)),
+    Form("array", _NEVER, _array("", "")),
+)
+
+
 def form_named(name: str) -> Form:
     """Return a form by its name; `KeyError` when there is none."""
-    return {form.name: form for form in FORMS}[name]
+    return {form.name: form for form in (*FORMS, *SPOKEN)}[name]
 
 
 def find_form(prompt: str) -> Form | None:

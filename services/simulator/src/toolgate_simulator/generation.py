@@ -11,6 +11,8 @@ from toolgate_simulator.jsonfind import dumps
 from toolgate_simulator.mishaps import Draft
 from toolgate_simulator.values import Json
 
+_RUNAWAY = 2_000
+"""Tokens of an answer without end where the request sets no limit."""
 Part = Literal["reasoning", "text", "name", "arguments"]
 
 
@@ -32,7 +34,7 @@ class Generation:
         finish: vLLM's finish reason.
         stop_reason: the stop string that ended it, if one did.
         null: the content is null (an engine's empty answer).
-        fate: what happens on the way: nothing, `http_500`, `cut_stream` or `slow`.
+        fate: what happens on the way, as in `Draft`.
     """
 
     tokens: tuple[Token, ...]
@@ -63,10 +65,15 @@ def generate(draft: Draft, body: Json) -> Generation:
             pieces.append(Token("name", call.name, place))
             pieces += [Token("arguments", piece, place) for piece in tokens.split(arguments)]
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    if draft.fate == "runs_away":
+        last = pieces[-1]
+        pieces += [Token(last.part, " ", last.call)] * ((limit or _RUNAWAY) - len(pieces))
+        return Generation(tuple(pieces[: limit or _RUNAWAY]), "length", fate=draft.fate)
     if limit is not None and len(pieces) > limit:
         return Generation(tuple(pieces[: int(limit)]), "length", fate=draft.fate)
     # A named choice ends with `stop`, as OpenAI's does; every other answer with calls with `tool_calls`.
     called = draft.calls and hit is None and not isinstance(body.get("tool_choice"), dict)
+    called = called or (draft.fate == "swallowed" and body.get("tool_choice") == "required")
     return Generation(
         tuple(pieces),
         "tool_calls" if called else "stop",

@@ -22,7 +22,8 @@ class Draft:
         calls: its native calls.
         formed: the text has to keep a form (a schema, or a dialect), not just to be words.
         damaged: native call `i` has this text for arguments rather than its object.
-        fate: what happens to the answer on its way: nothing, `http_500`, `cut_stream` or `slow`.
+        fate: what happens to the answer on its way: nothing, `http_500`, `cut_stream`, `slow`, `runs_away` (white
+            space until no token is left) or `swallowed` (it is reasoning, whatever was asked for).
     """
 
     text: str | None
@@ -33,19 +34,29 @@ class Draft:
     fate: str = ""
 
 
-_NEEDS_CALLS = frozenset({"leaks_markup", "leaks_harmony", "leaks_name", "wrong_types", "invented_name"})
+_NEEDS_CALLS = frozenset(
+    {"leaks_markup", "leaks_harmony", "leaks_name", "wrong_types", "invented_name", "fences_call", "repeats_call"}
+)
+_GRAMMAR_HOLDS = frozenset({"wrong_types", "invented_name", "broken_json"})
+_REPEATS = 40
 _INVENTED = ("browser.search", "assistant", "lookup_information", "python")
 _PROSE = "Sure, let me take care of that for you.\n"
 
 
-def applicable(fails: Mapping[str, float], *, calls: bool, forced: bool, formed: bool) -> dict[str, float]:
-    """Return the failures that can befall an answer: one without calls can't name them wrongly, and so on."""
+def applicable(
+    fails: Mapping[str, float], *, calls: bool, forced: bool, formed: bool, held: bool = False
+) -> dict[str, float]:
+    """Return the failures that can befall an answer: one without calls can't name them wrongly, and so on.
+
+    `held` says that a grammar holds the calls to their tools' schemas, which vLLM does for strict tools alone.
+    """
     kept = {}
     for kind, weight in fails.items():
         possible = (
             (calls or kind not in _NEEDS_CALLS)
             and (forced or kind != "ignores_required")
-            and (calls or formed or kind not in ("broken_json", "prose_before"))
+            and (calls or formed or kind not in ("broken_json", "prose_before", "runs_away"))
+            and not (held and kind in _GRAMMAR_HOLDS)
         )
         if possible and weight > 0:
             kept[kind] = weight
@@ -60,15 +71,35 @@ def spoil(right: Draft, kind: str, decision: Decision, persona: Persona, variant
         return Draft(None, right.reasoning)
     if kind in ("avoids_tools", "ignores_required"):
         return Draft(decision.text, right.reasoning)
-    if kind == "leaks_markup":
-        return Draft(form_named(persona.dialect).write(decision.calls), right.reasoning)
-    if kind == "leaks_harmony":
-        return Draft(form_named("harmony").write(decision.calls[:1]), right.reasoning)
+    leaked = {"leaks_markup": persona.dialect, "leaks_harmony": "harmony", "fences_call": "fenced"}.get(kind)
+    if leaked:
+        calls = decision.calls[:1] if kind == "leaks_harmony" else decision.calls
+        return Draft(form_named(leaked).write(calls), right.reasoning)
+    if kind in ("repeats_call", "runs_away"):
+        return _run_on(right, kind, decision)
     if kind == "prose_before":
         return replace(right, text=_PROSE + (right.text or ""))
     if kind == "broken_json":
         return _broken(right, variant)
     return _renamed_or_mistyped(right, kind, decision, variant)
+
+
+def _run_on(right: Draft, kind: str, decision: Decision) -> Draft:
+    """Return an answer that comes to no end, or forty times."""
+    if kind == "runs_away":
+        opened = f'{{"{next(iter(decision.calls[0].arguments), "a")}": [' if decision.calls else "{["
+        if right.calls:
+            return replace(right, calls=right.calls[:1], damaged=(opened,), fate=kind)
+        return replace(right, text=opened, fate=kind)
+    if right.calls:
+        return replace(right, calls=right.calls[:1] * _REPEATS)
+    return replace(right, text="\n".join([right.text or ""] * _REPEATS))
+
+
+def swallowed(right: Draft, dialect: str) -> Draft:
+    """Return an answer of which nothing but reasoning is left."""
+    written = form_named(dialect).write(right.calls) if right.calls else right.text or ""
+    return Draft(None, right.reasoning + written, fate="swallowed")
 
 
 def _broken(right: Draft, variant: float) -> Draft:

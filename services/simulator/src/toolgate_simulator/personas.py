@@ -10,7 +10,9 @@ from typing import Any, Literal, cast
 
 import yaml
 
-CHANNELS = ("native", "guided", "bridge", "convert", "text", "draft", "chat")
+from toolgate_simulator.quirks import QUIRKS
+
+CHANNELS = ("native", "guided", "bridge", "convert", "text", "draft", "none", "chat")
 FAILURES = (
     "ignores_required",  # answers in plain text although a call is required; calls when it is free to
     "avoids_tools",  # answers in plain text, whatever form was asked for
@@ -25,6 +27,9 @@ FAILURES = (
     "cut_stream",  # the connection ends inside the answer
     "slow",  # the right answer, late
     "prose_before",  # the right answer behind a sentence that nobody asked for
+    "fences_call",  # the call as JSON in a fenced block
+    "repeats_call",  # the same call over and over
+    "runs_away",  # an opened bracket, and white space until no token is left
 )
 SchemaSupport = Literal["enforced", "ignored", "refused"]
 
@@ -50,10 +55,13 @@ class Persona:
         tools: the server knows the `tools` field (vLLM with a tool parser); False answers 400.
         auto_tools: it takes `tool_choice: auto` (vLLM with its two flags); False answers 400 to that alone.
         json_schema: what the server makes of a JSON Schema constraint.
+        refuses: what it refuses that others take, names of the table of quirks.
         parallel: one turn may have several calls.
         dialect: the markup that leaks, a name of the table of forms.
         reasoning_key: the field in which reasoning comes; unset: it does not reason.
         thinks_aloud: no parser splits the reasoning off: it stays in the text, between its markers.
+        swallows: a reasoning parser that never finds the end of thoughts: the whole answer is reasoning.
+        whole_only: the tool parser finds in a stream none of the calls that it finds in a whole answer.
         tokens_per_second: the speed of the answer; 0 answers at once.
         chunk_tokens: tokens in one streamed chunk.
         slow_ms: the delay of a `slow` answer, milliseconds.
@@ -68,10 +76,13 @@ class Persona:
     tools: bool = True
     auto_tools: bool = True
     json_schema: SchemaSupport = "enforced"
+    refuses: frozenset[str] = frozenset()
     parallel: bool = True
     dialect: str = "hermes"
     reasoning_key: str | None = None
     thinks_aloud: bool = False
+    swallows: bool = False
+    whole_only: bool = False
     tokens_per_second: float = 0.0
     chunk_tokens: int = 1
     slow_ms: int = 1_000
@@ -126,11 +137,20 @@ def _persona(where: str, name: str, entry: Any) -> Persona:
     if entry.get("json_schema", "enforced") not in ("enforced", "ignored", "refused"):
         message = f"{where}.json_schema: one of enforced, ignored, refused"
         raise PersonaError(message)
-    aliases = entry.pop("aliases", [])
-    if not isinstance(aliases, list) or not all(isinstance(one, str) and one for one in aliases):
-        message = f"{where}.aliases: expected a list of names"
+    aliases, refuses = _names(f"{where}.aliases", entry), _names(f"{where}.refuses", entry)
+    unknown = next((one for one in refuses if one not in QUIRKS), None)
+    if unknown is not None:
+        message = f"{where}.refuses: there is no {unknown}; there are {', '.join(QUIRKS)}"
         raise PersonaError(message)
-    return Persona(name=name, aliases=tuple(aliases), **entry)
+    return Persona(name=name, aliases=tuple(aliases), refuses=frozenset(refuses), **entry)
+
+
+def _names(where: str, entry: dict[str, Any]) -> list[str]:
+    names = entry.pop(where.rsplit(".", 1)[-1], [])
+    if not isinstance(names, list) or not all(isinstance(one, str) and one for one in names):
+        message = f"{where}: expected a list of names"
+        raise PersonaError(message)
+    return names
 
 
 def _rule(where: str, entry: Any) -> Rule:

@@ -14,7 +14,7 @@ from toolgate_simulator.personas import Persona
 from toolgate_simulator.tool_finder import declared_tools, find_tools
 from toolgate_simulator.values import Json, ToolSpec, Turn
 
-Channel = Literal["native", "guided", "bridge", "convert", "text", "draft", "chat"]
+Channel = Literal["native", "guided", "bridge", "convert", "text", "draft", "none", "chat"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Reading:
         forced: an answer without a call was excluded.
         most: calls that one turn may have; None for any.
         prompt: the instructions without the tools' definitions.
+        held: a grammar holds the calls to their tools' schemas.
     """
 
     turn: Turn
@@ -40,6 +41,7 @@ class Reading:
     forced: bool
     most: int | None
     prompt: str
+    held: bool = False
 
 
 def read_request(body: Json, persona: Persona) -> Reading:
@@ -48,10 +50,13 @@ def read_request(body: Json, persona: Persona) -> Reading:
     schema, json_object = _constraint(body, persona)
     most = None if persona.parallel and body.get("parallel_tool_calls") is not False else 1
     choice = body.get("tool_choice") or "auto"
-    declared = declared_tools(body.get("tools")) if choice != "none" else []
+    declared = declared_tools(body.get("tools"))
     plain = Reading(turn, (), "chat", schema, json_object, forced=False, most=most, prompt=turn.instructions)
+    if declared and choice == "none":
+        return replace(plain, tools=tuple(declared), channel="none")
     if declared:
-        return _read_native(plain, declared, choice)
+        held = all(tool["function"].get("strict") for tool in body["tools"])
+        return replace(_read_native(plain, declared, choice), held=held)
     tools, prompt = _prompt_tools(body["messages"], turn)
     plain = replace(plain, prompt=prompt, most=1 if prompt_allows_one(prompt) else most)
     if schema is not None and callable_names(schema, schema):

@@ -1,119 +1,150 @@
-"""Requests that vLLM refuses, with its words, types and integer codes."""
+"""Requests that vLLM 0.32 refuses, in its words; recorded answers of a real one hold these checks to it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from toolgate_simulator.faults import RefusedError, fault, internal, invalid, literal, missing, no_object, refuse
+from toolgate_simulator.grammar import check_schema
+from toolgate_simulator.numbers import check_numbers
 from toolgate_simulator.personas import Persona
+from toolgate_simulator.quirks import check_quirks
+from toolgate_simulator.tool_checks import check_tools
 from toolgate_simulator.values import Json
 
-_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-
-
-class RefusedError(Exception):
-    """A request is answered with an error: an HTTP status, vLLM's type for it, and the field at fault."""
-
-    def __init__(
-        self, message: str, *, param: str | None = None, status: int = 400, kind: str = "BadRequestError"
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body: Json = {"error": {"message": message, "type": kind, "param": param, "code": status}}
+_MESSAGE_KINDS = (
+    *(f"ChatCompletion{kind}MessageParam" for kind in ("Developer", "System", "User", "Assistant", "Tool", "Function")),
+    "CustomChatCompletionMessageParam",
+)
+_BOTH = "Cannot set both `continue_final_message` and `add_generation_prompt` to True."
 
 
 def check(body: Any, persona: Persona) -> None:
     """Raise `RefusedError` for a request that vLLM (started as `persona` says) would refuse."""
-    _check_messages(body.get("messages"))
-    _check_numbers(body)
+    if body.get("continue_final_message") and body.get("add_generation_prompt"):
+        raise _quoting(body, _BOTH) if "quotes_input" in persona.refuses else RefusedError(_BOTH)
+    _check_messages(body)
+    check_numbers(body, persona.max_model_len)
+    _check_stops(body.get("stop"))
     _check_stream(body)
-    if body.get("tools") is not None or body.get("tool_choice") not in (None, "none"):
-        _check_tools(body, persona)
+    check_tools(body, persona)
+    _check_format(body.get("response_format"))
+    _check_structured(body)
+    check_quirks(body, persona.refuses)
     _check_constraint(body, persona)
 
 
-def _check_messages(messages: Any) -> None:
-    if not isinstance(messages, list) or not messages:
-        raise RefusedError(
-            "messages: a list with at least one message is required", param="messages", kind="Bad Request"
-        )
+def _quoting(body: Json, message: str) -> RefusedError:
+    """Return the refusal of an older vLLM, which quotes the whole request in its error."""
+    quoted = {
+        "type": "value_error",
+        "loc": ("body",),
+        "msg": f"Value error, {message}",
+        "input": body,
+        "ctx": {"error": ValueError(message)},
+    }
+    return RefusedError(str([quoted]), kind="Bad Request")
+
+
+def _check_messages(body: Json) -> None:
+    if "messages" not in body:
+        refuse([missing("body.messages", body)])
+    messages = body["messages"]
+    if messages is None or isinstance(messages, (bool, int, float)):
+        raise RefusedError(f"'{type(messages).__name__}' object is not iterable")
+    if not isinstance(messages, list):
+        refuse([fault("list_type", "body.messages", "Input should be a valid list", messages)])
+    if not messages:
+        raise RefusedError("Cannot apply chat template to an empty conversation. Provide at least one message.")
     for place, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in _ROLES:
-            raise RefusedError(
-                f"messages[{place}].role: unknown role", param=f"messages[{place}].role", kind="Bad Request"
-            )
+        if not isinstance(message, dict):
+            at = f"body.messages.{place}"
+            wrong = [fault("dict_type", f"{at}.{kind}", "Input should be a valid dictionary", message)
+                     for kind in _MESSAGE_KINDS]  # fmt: skip
+            refuse([*wrong, no_object(f"{at}.Message", message)])
 
 
-def _check_numbers(body: Json) -> None:
-    limits = {"n": (1, 128), "max_tokens": (1, None), "max_completion_tokens": (1, None), "temperature": (0, None)}
-    for key, (low, high) in limits.items():
-        value = body.get(key)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise RefusedError(f"{key}: Input should be a valid number", param=key, kind="Bad Request")
-        if value < low or (high is not None and value > high):
-            raise RefusedError(f"{key} must be at least {low}, got {value}.", param=key)
-    stop = body.get("stop")
-    if stop is not None and not isinstance(stop, (str, list)):
-        raise RefusedError("stop: Input should be a valid string or list", param="stop", kind="Bad Request")
-    if isinstance(stop, list) and len(stop) > 4:
-        raise RefusedError("stop: at most 4 stop strings are allowed", param="stop")
+def _check_stops(stop: Any) -> None:
+    texts = stop if isinstance(stop, list) else [stop]
+    if stop is None or (isinstance(stop, str) and stop):
+        return
+    if stop == "" or "" in texts:
+        raise RefusedError("stop cannot contain an empty string.")
+    no_text = fault("string_type", "body.stop", "Input should be a valid string", stop)
+    if not isinstance(stop, list):
+        refuse([no_text, fault("list_type", "body.stop", "Input should be a valid list", stop)])
+    if len(stop) > 4:
+        message = f"List should have at most 4 items after validation, not {len(stop)}"
+        sizes = {"field_type": "List", "max_length": 4, "actual_length": len(stop)}
+        refuse([no_text, fault("too_long", "body.stop", message, stop, sizes)])
 
 
 def _check_stream(body: Json) -> None:
+    for key in ("stream", "parallel_tool_calls", "logprobs"):
+        if isinstance(body.get(key), str) and body[key].lower() not in ("true", "false", "1", "0"):
+            message = "Input should be a valid boolean, unable to interpret input"
+            refuse([fault("bool_parsing", f"body.{key}", message, body[key])])
     options = body.get("stream_options")
     if options is not None and not isinstance(options, dict):
-        raise RefusedError("stream_options: Input should be a valid dictionary", param="stream_options")
+        refuse([no_object("body.stream_options", options)])
     if options and not body.get("stream"):
-        raise RefusedError("Stream options can only be defined when `stream=True`.", param="stream_options")
+        raise invalid("Stream options can only be defined when `stream=True`.", "stream_options")
 
 
-def _check_tools(body: Json, persona: Persona) -> None:
-    tools, choice = body.get("tools"), body.get("tool_choice", "auto")
-    if tools is None:
-        raise RefusedError("When using `tool_choice`, `tools` must be set.", param="tool_choice")
-    if not isinstance(tools, list) or not tools:
+def _check_format(wanted: Any) -> None:
+    """Check `response_format`, which may be one of three objects: each prints what it misses."""
+    at = "body.response_format"
+    if wanted is None:
+        return
+    if not isinstance(wanted, dict):
+        refuse([no_object(at, wanted)] * 3)
+    kind, schema = wanted.get("type"), wanted.get("json_schema")
+    wrong: list[Json] = []
+    if kind not in ("text", "json_object", "json_schema"):
+        wrong = [literal(f"{at}.type", "'text', 'json_object' or 'json_schema'", kind)]
+    elif isinstance(schema, dict) and "name" not in schema:
+        wrong = [missing(f"{at}.json_schema.name", schema)]
+    elif isinstance(schema, dict) and not isinstance(schema.get("schema"), (dict, type(None))):
+        wrong = [fault("dict_type", f"{at}.json_schema.schema", "Input should be a valid dictionary", schema["schema"])]
+    elif kind == "json_schema" and not isinstance(schema, dict):
+        message = "When response_format type is 'json_schema', the 'json_schema' field must be provided."
+        raise invalid(message, "response_format")
+    if wrong:
+        tag = literal(f"{at}.type", "'structural_tag'", kind)
+        others = [tag, missing(f"{at}.format", wanted), tag]
+        refuse([*wrong, *others, missing(f"{at}.structures", wanted), missing(f"{at}.triggers", wanted)])
+
+
+def _check_structured(body: Json) -> None:
+    structured = body.get("structured_outputs")
+    if structured is None:
+        return
+    if not isinstance(structured, dict):
+        raise internal(f"'{type(structured).__name__}' object has no attribute 'get'", late=False)
+    kinds = [key for key in ("json", "regex", "choice") if structured.get(key) is not None]
+    if len(kinds) > 1:
         raise RefusedError(
-            "`tools` must not be an empty array. Either provide at least one tool or omit it.", param="tools"
+            "You can only use one kind of constraints for structured outputs ('json', 'regex' or 'choice')."
         )
-    for place, tool in enumerate(tools):
-        function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise RefusedError(
-                f"tools[{place}]: only tools of type `function` with a name are supported", param="tools"
-            )
-    refused = choice != "none" if not persona.tools else choice in (None, "auto") and not persona.auto_tools
-    if refused:
-        raise RefusedError('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set')
-    _check_choice(choice, [tool["function"]["name"] for tool in tools])
-
-
-def _check_choice(choice: Any, names: list[str]) -> None:
-    if isinstance(choice, dict):
-        function = choice.get("function") if choice.get("type") == "function" else None
-        named = function.get("name") if isinstance(function, dict) else None
-        if named is None:
-            raise RefusedError("Invalid value for `tool_choice`: only `function` is supported", param="tool_choice")
-        if named not in names:
-            raise RefusedError(
-                "The tool specified in `tool_choice` does not match any of the specified `tools`", param="tool_choice"
-            )
-    elif choice not in (None, "none", "auto", "required"):
-        raise RefusedError(f"Invalid value for `tool_choice`: {choice}", param="tool_choice")
+    if kinds and isinstance(body.get("tool_choice"), dict):
+        raise RefusedError("You can only either use constraints for structured outputs or tools, not both.")
+    choice = structured.get("choice")
+    if choice is not None and not isinstance(choice, list):
+        refuse([fault("list_type", "body.structured_outputs.choice", "Input should be a valid list", choice)])
+    if choice == []:
+        raise RefusedError("Choice '[]' cannot be an empty list")
+    if kinds == ["json"] and not isinstance(structured["json"], dict):
+        raise RefusedError("Invalid JSON grammar specification.")
 
 
 def _check_constraint(body: Json, persona: Persona) -> None:
     wanted, structured = body.get("response_format") or {}, body.get("structured_outputs") or {}
-    if not isinstance(structured, dict) or not isinstance(structured.get("json", {}), dict):
-        raise RefusedError("structured_outputs: Input should be a valid object", param="structured_outputs")
-    if not isinstance(wanted, dict) or wanted.get("type", "text") not in ("text", "json_object", "json_schema"):
-        raise RefusedError("response_format: unknown type", param="response_format", kind="Bad Request")
-    if wanted.get("type") == "json_schema" and not isinstance(wanted.get("json_schema"), dict):
-        raise RefusedError("response_format.json_schema: Field required", param="response_format", kind="Bad Request")
     constrained = wanted.get("type") in ("json_schema", "json_object") or bool(structured)
     if constrained and persona.json_schema == "refused":
         raise RefusedError(
             "response_format is not supported by this server: no structured output backend", param="response_format"
         )
-    if structured and isinstance(body.get("tool_choice"), dict):
-        raise RefusedError("You can only either use constraints for structured outputs or tools, not both.")
+    if persona.json_schema == "enforced":
+        schema = structured.get("json") or (wanted.get("json_schema") or {}).get("schema")
+        if wanted.get("type") == "json_schema" or structured.get("json"):
+            check_schema(schema or {})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 import threading
@@ -19,10 +20,12 @@ from toolgate_simulator.app import VERSION
 from toolgate_simulator.personas import Persona, Rule, load_personas
 from toolgate_simulator.server import run
 from toolgate_simulator.settings import Settings, SettingsError
-from toolgate_simulator.vllm_families import family_of
+from toolgate_simulator.vllm_families import Family, family_of
 from toolgate_simulator.vllm_flags import adapters, vllm_parser, wrong
 
 STRONG = "qwen-strong"
+_NEEDS_PYTHON_TAG = frozenset({"llama3_json", "llama4_json"})
+_NO_PYTHON_TAG = "Llama3JsonToolParser could not locate the bot token '<|python_tag|>' in the tokenizer."
 _ENVIRONMENT = "TOOLGATE_SIMULATOR_"
 
 
@@ -38,6 +41,8 @@ def settings_of(given: argparse.Namespace, environment: Mapping[str, str]) -> Se
     if given.chat_template and "{" not in given.chat_template and not Path(given.chat_template).is_file():
         message = f"the chat template {given.chat_template} is neither a file nor a template"
         raise SettingsError(message)
+    if given.tool_call_parser in _NEEDS_PYTHON_TAG and not re.search(r"llama-?[34]", model, re.IGNORECASE):
+        raise SettingsError(_NO_PYTHON_TAG)
     persona = _persona(given, model, environment.get(_ENVIRONMENT + "PERSONA") or STRONG)
     keys = (given.api_key, environment.get("VLLM_API_KEY"))
     return Settings(
@@ -71,9 +76,22 @@ def _persona(given: argparse.Namespace, model: str, wanted: str) -> Persona:
     if persona.auto_tools and not reads:
         # The calls are there, but as the text that the parser does not know.
         persona = replace(persona, auto_rules={**persona.auto_rules, "native": Rule(0.0, {"leaks_markup": 1.0})})
+    if given.tool_call_parser == "xlam":
+        persona = replace(persona, whole_only=True)
+    return _with_reasoning(persona, family, _reasoning_parser(given), plugin=bool(given.reasoning_parser_plugin))
+
+
+def _reasoning_parser(given: argparse.Namespace) -> str:
+    return given.reasoning_parser or (given.structured_outputs_config or {}).get("reasoning_parser") or ""
+
+
+def _with_reasoning(persona: Persona, family: Family, parser: str, *, plugin: bool) -> Persona:
+    """Return who answers once the reasoning parser has read it: another family's takes all of it for thoughts."""
     if family.reasoning_parsers:
-        split = given.reasoning_parser in family.reasoning_parsers
-        persona = replace(persona, reasoning_key="reasoning", thinks_aloud=not split)
+        persona = replace(persona, reasoning_key="reasoning", thinks_aloud=not parser)
+    known = family.reasoning_parsers | family.idle_parsers
+    if parser and parser not in known and not plugin:
+        persona = replace(persona, reasoning_key="reasoning", swallows=True)
     return persona
 
 

@@ -16,34 +16,44 @@ class Family:
         dialect: the form in which they write calls, a name of the table of forms.
         tool_parsers: the parsers that read it.
         reasoning_parsers: the parsers that split their thoughts off; empty: they do not think aloud.
+        idle_parsers: reasoning parsers of the same vendor, which leave an answer without thoughts as it is.
     """
 
     names: re.Pattern[str]
     dialect: str
     tool_parsers: frozenset[str]
     reasoning_parsers: frozenset[str] = frozenset()
+    idle_parsers: frozenset[str] = frozenset()
 
 
-def _family(names: str, dialect: str, tool_parsers: str, reasoning_parsers: str = "") -> Family:
+def _family(names: str, dialect: str, tool_parsers: str, reasoning_parsers: str = "", idle_parsers: str = "") -> Family:
     pattern = re.compile(names, re.IGNORECASE)
-    return Family(pattern, dialect, frozenset(tool_parsers.split()), frozenset(reasoning_parsers.split()))
+    parsers = (frozenset(words.split()) for words in (tool_parsers, reasoning_parsers, idle_parsers))
+    return Family(pattern, dialect, *parsers)
 
 
 FAMILIES: Final = (
+    _family(r"xlam", "array", "xlam"),
     _family(r"gpt-oss", "harmony", "openai", "openai_gptoss"),
     _family(r"qwen3-?coder|qwen3\.[5-9]", "qwen3_coder", "qwen3_coder qwen3_xml", "qwen3"),
-    _family(r"qwen3.*(thinking)|qwq", "hermes", "hermes qwen3_json", "qwen3 deepseek_r1"),
-    _family(r"qwen|hermes", "hermes", "hermes qwen3_json", ""),
+    _family(r"qwen3.*(thinking)|qwq", "hermes", "hermes qwen3_json", "qwen3 deepseek_r1 deepseek_v3"),
+    _family(r"qwen|hermes", "hermes", "hermes qwen3_json", "", "qwen3"),
     _family(r"glm", "glm", "glm45 glm47", "glm45 glm47"),
     _family(r"minimax", "minimax_m2", "minimax_m2", "minimax_m2 minimax_m2_append_think"),
-    _family(r"deepseek", "deepseek_v31", "deepseek_v3 deepseek_v31 deepseek_v32", ""),
-    _family(r"mistral|devstral|magistral|ministral", "mistral", "mistral", ""),
+    _family(
+        r"deepseek",
+        "deepseek_v31",
+        "deepseek_v3 deepseek_v31 deepseek_v32 deepseek_v4 deepseek_v41",
+        "",
+        "deepseek_v3 deepseek_v4 deepseek_v41",
+    ),
+    _family(r"mistral|devstral|magistral|ministral", "mistral", "mistral", "", "mistral"),
     _family(r"llama-?4", "pythonic", "llama4_pythonic pythonic llama4_json"),
     _family(r"llama", "pythonic", "llama3_json pythonic"),
-    _family(r"nemotron", "nemotron", "llama3_json hermes", ""),
-    _family(r"kimi", "hermes", "kimi_k2 kimi_k3", ""),
-    _family(r"granite", "hermes", "granite granite4 granite-20b-fc hermes", ""),
-    _family(r"gemma", "pythonic", "gemma4 functiongemma pythonic", ""),
+    _family(r"nemotron", "nemotron", "llama3_json hermes", "", "nemotron_v3"),
+    _family(r"kimi", "hermes", "kimi_k2 kimi_k3", "", "kimi_k2 kimi_k3"),
+    _family(r"granite", "hermes", "granite granite4 granite-20b-fc hermes", "", "granite granite_thinking_parser"),
+    _family(r"gemma", "pythonic", "gemma4 functiongemma pythonic", "", "gemma4"),
 )
 """The first whose names match counts."""
 OTHER: Final = _family(r"", "hermes", "hermes hf")
