@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,11 +83,11 @@ class Run:
 
     answers: dict[tuple[str, str], list[Answered]] = field(default_factory=dict)
 
-    def tokens(self, ways: Sequence[str]) -> tuple[int, int]:
-        """Return the prompt and completion tokens that the answers of these ways report, over all attempts."""
+    def tokens(self) -> tuple[int, int]:
+        """Return the prompt and completion tokens that the gateway's answers report, over all attempts."""
         prompt = completion = 0
         for (_, way), answers in self.answers.items():
-            for one in answers if way in ways else ():
+            for one in answers if way != "direct" else ():
                 for outcome in (one.outcome, one.later):
                     usage = (outcome.facts.get("usage") if outcome else None) or {}
                     prompt += usage.get("prompt_tokens", 0)
@@ -179,9 +178,9 @@ class Asker:
         self._model = model
         self._limit = asyncio.Semaphore(CONCURRENCY)
 
-    async def ask_all(self, run: Run, group: str, questions: list[Question]) -> None:
-        """Ask a group each way, every second question streamed."""
-        for way in WAYS:
+    async def ask_all(self, run: Run, way: str) -> None:
+        """Ask every group this way, every second question streamed."""
+        for group, questions in groups().items():
             asked = [self.ask(question, way, streamed=bool(i % 2)) for i, question in enumerate(questions)]
             run.answers[group, way] = list(await asyncio.gather(*asked))
 

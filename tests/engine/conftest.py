@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.acceptance.stacks import embedded
-from tests.engine.asking import ANSWER_S, Answered, Asker, Run, colour, groups, several, unsatisfiable
+from tests.engine.asking import ANSWER_S, Answered, Asker, Run, colour, several, unsatisfiable
 from tests.engine.engines import Engine, command, main_engine
 from tests.support.figures import pytest_terminal_summary
 
@@ -31,6 +31,7 @@ class Measured:
     isolated: list[Answered]
     choices: dict[str, list[list[str]]]
     counted: tuple[int, int]
+    errors: list[str]
     seconds: float
 
 
@@ -57,19 +58,19 @@ async def _measure(engine: Engine, model: str) -> Measured:
     timeout = aiohttp.ClientTimeout(total=ANSWER_S)
     async with aiohttp.ClientSession(timeout=timeout) as session, embedded(engine.api) as gateway:
         asker = Asker(session, engine, gateway.url, model)
-        before = await tokens(session, engine)
-        for group, questions in groups().items():
-            await asker.ask_all(run, group, questions)
-        after = await tokens(session, engine)
+        await asker.ask_all(run, "direct")
+        before, logged = await tokens(session, engine), engine.logged()
+        for way in ("auto", "emulate"):
+            await asker.ask_all(run, way)
+        after, errors = await tokens(session, engine), engine.logged()[len(logged) :]
         isolated = [
             await asker.ask(question, way, streamed=False)
             for way in ("auto", "emulate")
             for question in (colour("green"), unsatisfiable(), colour("blue"))
         ]
         choices = {way: await several(session, f"{gateway.url}{path}", model) for way, path in SEVERAL.items()}
-    direct = _direct_tokens(run)
-    counted = (after[0] - before[0] - direct[0], after[1] - before[1] - direct[1])
-    return Measured(run, model, isolated, choices, counted, time.monotonic() - began)
+    counted = (after[0] - before[0], after[1] - before[1])
+    return Measured(run, model, isolated, choices, counted, errors, time.monotonic() - began)
 
 
 async def tokens(session: aiohttp.ClientSession, engine: Engine) -> tuple[int, int]:
@@ -81,16 +82,3 @@ async def tokens(session: aiohttp.ClientSession, engine: Engine) -> tuple[int, i
 
 def _counter(text: str, name: str) -> int:
     return sum(int(float(line.rsplit(" ", 1)[1])) for line in text.splitlines() if line.startswith(name + "{"))
-
-
-def _direct_tokens(run: Run) -> tuple[int, int]:
-    """Return what the engine itself reported for the questions that went straight to it."""
-    reported = [
-        outcome.usage
-        for (_, way), answers in run.answers.items()
-        if way == "direct"
-        for one in answers
-        for outcome in (one.outcome, one.later)
-        if outcome is not None and outcome.usage
-    ]
-    return sum(usage["prompt_tokens"] for usage in reported), sum(usage["completion_tokens"] for usage in reported)

@@ -38,6 +38,13 @@ class Engine:
         """The base URL of its OpenAI API."""
         return f"{self.url}/v1"
 
+    def logged(self) -> list[str]:
+        """The lines that tell of errors, so far; none where the command named no log."""
+        if self.log is None:
+            return []
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [line for line in lines if "ERROR" in line or "Traceback" in line]
+
 
 def command() -> str:
     """Return the command that starts an engine; empty where there is none."""

@@ -1,0 +1,63 @@
+"""`toolgate doctor` straight at a real vLLM that was started with the right flags, with none, and with wrong ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.engine.engines import HERMES, Engine, command, running, short
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(4000)]
+
+TOOLS_ON = "--enable-auto-tool-choice"
+# The flags, and for each check a level and a part of what is said; a small model decides what is asked of it here.
+WRONG: dict[str, tuple[tuple[str, ...], str | None, dict[str, tuple[str, str]]]] = {
+    "parser-off": ((), "smollm2-135m", {"auto": ("fail", "tool parser is off")}),
+    "wrong-tool-parser": ((TOOLS_ON, "--tool-call-parser=pythonic"), None, {"auto": ("fail", "wrong or missing")}),
+    "wrong-reasoning-parser": ((*HERMES, "--reasoning-parser=deepseek_v3"), None, {"auto": ("fail", "")}),
+}
+
+
+def doctor(url: str) -> dict[str, dict[str, Any]]:
+    """Run the command; return the verdict of each check."""
+    arguments = [sys.executable, "-m", "toolgate_cli", "doctor", "--json", url]
+    done = subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=900)
+    assert done.stderr == ""
+    return {line["check"]: line["verdict"] for line in json.loads(done.stdout)}
+
+
+def test_with_the_right_flags_what_is_left_is_the_models_own_doing(
+    engine: Engine, record_property: Callable[[str, object], None]
+) -> None:
+    found = doctor(engine.url)
+    record_property("figures", f"doctor, right flags: {_shown(found)}")
+    assert {check: found[check]["level"] for check in ("reach", "answers", "required", "named")} == {
+        "reach": "ok",
+        "answers": "ok",
+        "required": "ok",
+        "named": "ok",
+    }
+    # This model writes bare JSON where its template asks for tags: no flag helps, a gateway does.
+    assert "JSON" in found["auto"]["text"]
+    assert "toolgate up" in found["auto"]["remedy"]
+
+
+@pytest.mark.skipif(short() or not command(), reason="each needs an engine of its own: the full form asks them")
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_flags_are_named(case: str, record_property: Callable[[str, object], None]) -> None:
+    flags, model, expected = WRONG[case]
+    with running(*flags, model=model) as wrong:
+        found = doctor(wrong.url)
+    record_property("figures", f"doctor, {case}: {_shown(found)}")
+    for check, (level, text) in expected.items():
+        assert (found[check]["level"], text in found[check]["text"]) == (level, True), found[check]
+
+
+def _shown(found: dict[str, dict[str, Any]]) -> str:
+    bad = {check: verdict for check, verdict in found.items() if verdict["level"] != "ok"}
+    return "; ".join(f"{check} {v['level']}: {v['text']} -> {v['remedy']}" for check, v in bad.items()) or "all ok"
