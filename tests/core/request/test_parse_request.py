@@ -3,9 +3,16 @@ from __future__ import annotations
 import pytest
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
-from toolgate_core.limits import MAX_CALLS_PER_MESSAGE, MAX_REMEMBERED_BYTES
+from toolgate_core.limits import (
+    MAX_BODY_CONTAINERS,
+    MAX_BODY_STRINGS,
+    MAX_BODY_VALUES,
+    MAX_CALLS_PER_MESSAGE,
+    MAX_INLINE_BYTES,
+    MAX_REMEMBERED_BYTES,
+)
 from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
-from toolgate_core.request import parse_request
+from toolgate_core.request import is_heavy, parse_request
 from toolgate_core.schema.definitions import NO_PARAMETERS
 
 HELLO_LIST: list[JsonValue] = [{"role": "user", "content": "hello"}]
@@ -108,13 +115,46 @@ def test_nulls_at_the_top_level_count_as_absent() -> None:
         (b'{"a":' * 100_000, "could not parse"),
         (b'{"seed": ' + b"9" * 5_000 + b"}", "could not parse"),
         (b"[]", "must be an object"),
-        (b'{"x": ' + b"[" * 300 + b"]" * 300 + b"}", "nested more than 256 levels"),
     ],
 )
 def test_a_body_that_can_not_be_read_is_refused(raw: bytes, message: str) -> None:
     with pytest.raises(RequestError, match=message) as caught:
         parse_request(raw)
     assert (caught.value.status, caught.value.param, caught.value.code) == (400, None, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (b"[" * 300 + b"]" * 300, None),
+        (b'[{"a":' * 130 + b"1" + b"}]" * 130, None),
+        (b"[" + b",".join([b"[]"] * MAX_BODY_CONTAINERS) + b"]", "too_many_values"),
+        (b"[" + b",".join([b"1"] * (MAX_BODY_VALUES + 2)) + b"]", "too_many_values"),
+        (b"[" + b",".join([b'""'] * (MAX_BODY_VALUES + 2)) + b"]", "too_many_values"),
+        (b"[" + b",".join([b'"[]"'] * (MAX_BODY_STRINGS + 2)) + b"]", "too_many_values"),
+    ],
+)
+def test_a_field_that_holds_too_much_is_named(value: bytes, code: str | None) -> None:
+    for field in ("metadata", "tools"):
+        with pytest.raises(RequestError) as caught:
+            parse_request(b'{"model": "m", "messages": [], "' + field.encode() + b'": ' + value + b"}")
+        assert (caught.value.status, caught.value.param, caught.value.code) == (400, field, code)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]{}," * 300_000, '{"a": "\\"}' * 100_000, '"[' * 240_000, "\\" * 1_000_000 + '"' + "[" * 1_000],
+)
+def test_brackets_in_a_text_do_not_count(text: str) -> None:
+    messages: JsonValue = [{"role": "user", "content": text}]
+    assert parsed(messages=messages).messages == messages
+
+
+def test_what_may_take_long_to_read_is_told_from_the_bytes() -> None:
+    assert not is_heavy(body(tools=[tool()]))
+    assert is_heavy(body(tools=[tool(parameters={"type": "object", "properties": {"a": {"pattern": "a"}}})]))
+    assert is_heavy(body().replace(b"hello", b"\\u0070attern"))
+    assert is_heavy(body(messages=[{"role": "user", "content": "x" * MAX_INLINE_BYTES}]))
 
 
 def test_many_brackets_side_by_side_are_fine() -> None:

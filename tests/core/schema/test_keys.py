@@ -73,7 +73,7 @@ def test_a_pattern_that_can_not_be_read_says_nothing() -> None:
 
 
 def test_a_pattern_takes_bounded_time() -> None:
-    assert matches(r"^(?=(a+)+$)(a|aa)+\1$", "a" * 900 + "b") is False
+    assert matches(r"^(?=(a+)+$)(a|aa)+\1$", "a" * 900 + "b") is None
     assert matches(r"^(?=(a+)+$)(a|aa)+\1$", "a" * (MAX_PATTERN + 1)) is None
     assert matches(r"(x+x+)+y(?!z)", "x" * 60) is None
     assert matches(r"^\p{L}{200}$", "a") is None

@@ -24,7 +24,7 @@ from toolgate_gateway.notices import start_warnings
 from toolgate_gateway.server import Ports, Shutdown, serve
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime import logs
-from toolgate_runtime.cache import Cache, compiled_tools
+from toolgate_runtime.cache import Cache, compiled_tools, toolset_bytes
 from toolgate_runtime.local import LocalExtractor, LocalHealth, LocalTransformer
 from toolgate_runtime.metrics import new_registry, toolgate_version
 from toolgate_runtime.ports import EXECUTOR, EXTRACTOR, TRANSFORMER
@@ -171,7 +171,7 @@ async def local_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
         yield Deps(
             providers=upstreams,
             transformer=LocalTransformer(),
-            extractor=LocalExtractor(Cache(compiled_tools)),
+            extractor=LocalExtractor(Cache(compiled_tools, weigh=toolset_bytes)),
             executor=executor,
             health={TRANSFORMER: here, EXTRACTOR: here, EXECUTOR: here},
             registry=new_registry(settings.service),

@@ -70,6 +70,27 @@ MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 # Objects and arrays inside each other, in a whole body; agents' histories stay far below it.
 MAX_BODY_NESTING: Final = 256
 
+# Objects and arrays in one field of a body; building 200,000 of them takes some 50 ms that nothing interrupts.
+MAX_BODY_CONTAINERS: Final = 200_000
+
+# Values in one field of a body.
+MAX_BODY_VALUES: Final = 1_000_000
+
+# Strings in one field of a body that has more brackets or commas than these, so that they have to be counted exactly.
+MAX_BODY_STRINGS: Final = 250_000
+
+# Bytes of a body, and of a text to be extracted from, beyond which work on them is done in a thread.
+MAX_INLINE_BYTES: Final = 64 * 1024
+
+# Characters of an answer beyond which its calls are settled in a thread.
+MAX_INLINE_CHARS: Final = 8 * 1024
+
+# Steps for one value beyond which a schema is one whose calls are settled in a thread, however short.
+MAX_INLINE_STEPS: Final = 100
+
+# Bytes of memory that compiled tools may take which are remembered; an estimate.
+MAX_REMEMBERED_TOOLS_BYTES: Final = 64 * 1024 * 1024
+
 # Strings of `stop`; OpenAI's limit.
 MAX_STOPS: Final = 4
 

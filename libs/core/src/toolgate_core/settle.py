@@ -8,8 +8,9 @@ from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.limits import MAX_ARGUMENTS
 from toolgate_core.messages import ToolChoice
+from toolgate_core.nesting import deeper_than
 from toolgate_core.schema.coerce import coerce
-from toolgate_core.schema.relaxed import MAX_DEPTH, deeper_than, relax
+from toolgate_core.schema.relaxed import MAX_DEPTH, relax
 from toolgate_core.schema.toolset import Tool, Toolset
 from toolgate_core.vocabulary import Reason
 

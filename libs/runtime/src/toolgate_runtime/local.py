@@ -1,6 +1,6 @@
 """The in-process adapters of the ports: the core itself, under the same errors as the gRPC adapters.
 
-The core does not wait for anything, so `timeout_s` cannot run out here.
+The core does not wait for anything, so `timeout_s` cannot run out here. What may take long runs in a thread.
 """
 
 from __future__ import annotations
@@ -10,14 +10,20 @@ from toolgate_core.dialects.table import find_dialect
 from toolgate_core.events import Event
 from toolgate_core.extraction import Extraction
 from toolgate_core.ladder.effects import Transform, Transformed
+from toolgate_core.limits import MAX_INLINE_BYTES
 from toolgate_core.plan import Plan, ScannerState
+from toolgate_core.request import is_heavy
 from toolgate_core.schema import Toolset
 from toolgate_core.transform import transform
 from toolgate_core.vocabulary import TextEnd
 
+from toolgate_runtime import offload
 from toolgate_runtime.cache import Cache
 from toolgate_runtime.errors import UnknownDialectError, service_error, translated
 from toolgate_runtime.ports import EXTRACTOR, TRANSFORMER, ServiceState
+
+_MANY_MESSAGES = 500
+"""Messages of a history whose rewriting takes a few milliseconds."""
 
 
 class LocalTransformer:
@@ -28,7 +34,14 @@ class LocalTransformer:
         with translated(TRANSFORMER):
             if find_dialect(effect.dialect) is None:
                 raise UnknownDialectError(f"unknown dialect: {effect.dialect}")
-            return transform(effect)
+            heavy = is_large(effect)
+            return await offload.run(lambda: transform(effect), heavy=heavy)
+
+
+def is_large(effect: Transform) -> bool:
+    """Whether what a transformation reads is large: tools, or a long history."""
+    request = effect.request
+    return len(request.tools_json) > MAX_INLINE_BYTES or len(request.messages) > _MANY_MESSAGES
 
 
 class LocalExtractor:
@@ -69,18 +82,28 @@ class LocalSession:
         self._setup = setup
         self._extraction: Extraction | None = None
         self._over = False
+        self._fed = 0
 
     async def feed(self, text: str) -> tuple[Event, ...]:
         """Return the events that `text` brings about."""
         with translated(EXTRACTOR):
-            return tuple(self._open().feed(text))
+            return await offload.run(lambda: tuple(self._open().feed(text)), heavy=self._is_long(text))
 
     async def finish(self, text: str, end: TextEnd) -> tuple[Event, ...]:
         """Feed the last text and return the last events."""
         with translated(EXTRACTOR):
-            extraction = self._open()
-            self._over = True
-            return (*extraction.feed(text), *extraction.finish(end))
+            return await offload.run(lambda: self._finish(text, end), heavy=self._is_long(text))
+
+    def _finish(self, text: str, end: TextEnd) -> tuple[Event, ...]:
+        extraction = self._open()
+        self._over = True
+        return (*extraction.feed(text), *extraction.finish(end))
+
+    def _is_long(self, text: str) -> bool:
+        """Whether so much text has come that what is read of it now may take long, or the tools have to be compiled."""
+        self._fed += len(text)
+        compile_first = self._extraction is None and is_heavy(self._setup.tools_json)
+        return self._fed > MAX_INLINE_BYTES or compile_first
 
     async def aclose(self) -> None:
         """Abandon the extraction."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from toolgate_core.request import parse_request
+from toolgate_core.request import is_heavy, parse_request
 from toolgate_core.vocabulary import Mode, RequestOutcome
+from toolgate_runtime import offload
 from toolgate_runtime.logs import request_id as current_request
 
 from toolgate_gateway import facts
@@ -114,7 +115,8 @@ class Chat:
             await Forwarding(visit, route, head).run(body)
             self._keep(visit, head.model, route)
             return
-        request = parse_request(body)
+        with visit.lifeline.scope():
+            request = await offload.run(lambda: parse_request(body), heavy=is_heavy(body))
         record.stream = request.stream
         record.tool_choice = request.tool_choice.mode
         route = await self._route(visit, request.model)

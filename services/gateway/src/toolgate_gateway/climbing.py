@@ -10,8 +10,10 @@ from toolgate_core.events import AnswerEvent
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder import Answer, Climb, Refusal
 from toolgate_core.messages import ChatRequest
+from toolgate_core.request import is_heavy
 from toolgate_core.schema import compiled
 from toolgate_core.vocabulary import Mode
+from toolgate_runtime import offload
 
 from toolgate_gateway import facts
 from toolgate_gateway.drive import Driver, Errand
@@ -52,7 +54,9 @@ class Climbing:
         if request.n > policy.max_choices:
             raise RequestError(f"n is at most {policy.max_choices} for this model.", param="n", code="invalid_value")
         deps = self._gateway.deps
-        toolset = compiled(request.tools_json)
+        # Remembered since the request was read, unless it has been pushed out.
+        with self._lifeline.scope():
+            toolset = await offload.run(lambda: compiled(request.tools_json), heavy=is_heavy(request.tools_json))
         ids: set[str] = set()
         climbs = [
             Climb(
@@ -77,6 +81,7 @@ class Climbing:
             deps=deps,
             metrics=self._gateway.metrics,
             log=self._gateway.log,
+            heavy=toolset.heavy,
         )
         await (self._stream if request.stream else self._whole)(climbs, errand)
 

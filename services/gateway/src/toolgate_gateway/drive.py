@@ -25,6 +25,8 @@ from toolgate_core.ladder.effects import (
 from toolgate_core.messages import ChatRequest
 from toolgate_core.transform import transform
 from toolgate_core.vocabulary import Strategy
+from toolgate_runtime import offload
+from toolgate_runtime.local import is_large
 from toolgate_runtime.logs import Log
 from toolgate_runtime.ports import ExtractionSession
 
@@ -33,6 +35,7 @@ from toolgate_gateway.lifeline import DeadlineError, Lifeline
 from toolgate_gateway.metrics import GatewayMetrics
 from toolgate_gateway.models import Route
 from toolgate_gateway.providers.base import ModelAnswer
+from toolgate_gateway.steps import Ended, Steps
 from toolgate_gateway.upstreamcall import CANCELLED, UpstreamCall
 
 Emitter = Callable[[tuple[AnswerEvent, ...]], Awaitable[None]]
@@ -49,6 +52,8 @@ class Errand(Struct, frozen=True, kw_only=True):
     deps: Deps
     metrics: GatewayMetrics
     log: Log
+    heavy: bool = False
+    """Whether settling a call of one of its tools may take long."""
 
 
 class Driver:
@@ -64,25 +69,23 @@ class Driver:
 
     async def run(self) -> Answer | Refusal:
         """Climb to the end, or to the request's; raise `ServiceError`, `ClientGoneError`."""
-        steps = self._climb.run()
+        ladder = self._climb.run()
+        steps = Steps(ladder, heavy=self._errand.heavy)
         try:
             with self._errand.lifeline.scope():
                 return await self._go(steps)
         except DeadlineError:
-            return _time_is_up(steps)
+            return _time_is_up(ladder)
         finally:
             steps.close()
             await self._hang_up()
 
-    async def _go(self, steps: Generator[Effect, Reply, Answer | Refusal]) -> Answer | Refusal:
+    async def _go(self, steps: Steps) -> Answer | Refusal:
         act = self._act_and_tell if self._errand.log.stages else self._act
-        try:
-            effect = next(steps)
-            while True:
-                effect = steps.send(await act(effect))
-        except StopIteration as end:
-            result: Answer | Refusal = end.value
-            return result
+        effect = steps.first()
+        while not isinstance(effect, Ended):
+            effect = await steps.next(effect, await act(effect))
+        return effect.result
 
     def _act(self, effect: Effect) -> Awaitable[Reply]:
         match effect:
@@ -110,7 +113,7 @@ class Driver:
     async def _transform(self, effect: Transform) -> Transformed:
         # A native request is the client's own, hardly changed: a hop would cost more than the work.
         if effect.strategy is Strategy.NATIVE:
-            return transform(effect)
+            return await offload.run(lambda: transform(effect), heavy=is_large(effect))
         return await self._errand.deps.transformer.transform(effect, timeout_s=self._errand.lifeline.remaining_s)
 
     async def _call_model(self, effect: CallModel) -> Opened | UpstreamFailure:

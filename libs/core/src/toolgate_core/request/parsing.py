@@ -6,20 +6,35 @@ Fields that nobody here knows are left in the body: they belong to the upstream 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, decode_fields, encode
-from toolgate_core.limits import MAX_BODY_NESTING
+from toolgate_core.limits import (
+    MAX_BODY_CONTAINERS,
+    MAX_BODY_NESTING,
+    MAX_BODY_STRINGS,
+    MAX_BODY_VALUES,
+    MAX_INLINE_BYTES,
+    MAX_QUOTED,
+    MAX_REMEMBERED_TOOLS_BYTES,
+)
 from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
-from toolgate_core.recall import recall
+from toolgate_core.nesting import deeper, outside_strings
+from toolgate_core.recall import Memory
 from toolgate_core.request.choice import parse_choice
 from toolgate_core.request.fields import check_fields
 from toolgate_core.request.history import check_messages
 from toolgate_core.request.legacy import convert_functions
 from toolgate_core.schema.definitions import check_names
-from toolgate_core.schema.relaxed import deeper_than
 from toolgate_core.schema.toolset import compiled
+
+
+def is_heavy(body: bytes) -> bool:
+    """Whether reading a body may take long enough to be worth a thread: it is large, or its schemas may be.
+
+    A small one is so only where it has patterns; where its text is escaped that can't be told.
+    """
+    return len(body) > MAX_INLINE_BYTES or b"pattern" in body or b"\\u00" in body
 
 
 def parse_request(body: bytes) -> ChatRequest:
@@ -63,9 +78,7 @@ def _decoded(body: bytes) -> tuple[JsonObject, dict[str, bytes]]:
     """
     try:
         texts = decode_fields(body)
-        content = {
-            key: recall(_read_tools, text).value if key == "tools" else _value(text) for key, text in texts.items()
-        }
+        content = {key: _READ.get(text).value if key == "tools" else _value(text, key) for key, text in texts.items()}
     except JsonTextError:
         raise _unreadable(body) from None
     if None in content.values():
@@ -82,12 +95,32 @@ def _unreadable(body: bytes) -> RequestError:
     return RequestError("The JSON body of your request must be an object.")
 
 
-def _value(text: bytes) -> JsonValue:
+def _value(text: bytes, field: str) -> JsonValue:
     """Return a field's value; the body around it is one level of the nesting."""
+    brackets = text.count(b"{") + text.count(b"[")
+    if brackets > MAX_BODY_CONTAINERS or text.count(b",") > MAX_BODY_VALUES:
+        _check_extent(text, field)
     value = decode(text)
-    if text.count(b"{") + text.count(b"[") >= MAX_BODY_NESTING and deeper_than(text.decode(), MAX_BODY_NESTING - 1):
-        raise RequestError(f"The JSON body of your request is nested more than {MAX_BODY_NESTING} levels deep.")
+    if brackets >= MAX_BODY_NESTING and deeper(text, MAX_BODY_NESTING - 1):
+        what = f"The JSON body of your request is nested more than {MAX_BODY_NESTING} levels deep."
+        raise RequestError(what, param=field[:MAX_QUOTED])
     return value
+
+
+def _check_extent(text: bytes, field: str) -> None:
+    """Raise where a field holds more than is built at once; brackets and commas inside strings do not count."""
+    if text.count(b'"') - text.count(b'\\"') > 2 * MAX_BODY_STRINGS:
+        raise _too_much(field, f"{MAX_BODY_STRINGS} strings")
+    outside = outside_strings(text)
+    if outside.count(b"{") + outside.count(b"[") > MAX_BODY_CONTAINERS:
+        raise _too_much(field, f"{MAX_BODY_CONTAINERS} objects and arrays")
+    if outside.count(b",") > MAX_BODY_VALUES:
+        raise _too_much(field, f"{MAX_BODY_VALUES} values")
+
+
+def _too_much(field: str, what: str) -> RequestError:
+    named = field[:MAX_QUOTED]
+    return RequestError(f"'{named}' holds more than {what}.", param=named, code="too_many_values")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +130,12 @@ class _ToolsText:
     clean: bool
 
 
-@lru_cache(maxsize=128)
 def _read_tools(text: bytes) -> _ToolsText:
-    value = _value(text)
+    value = _value(text, "tools")
     return _ToolsText(value, encode(value), b"null" not in text)
+
+
+_READ = Memory(_read_tools, lambda text, _: 8 * len(text), MAX_REMEMBERED_TOOLS_BYTES)
 
 
 def _as_written(texts: dict[str, bytes], *, tools: bool) -> dict[str, bytes]:
@@ -130,7 +165,7 @@ def _tools(content: JsonObject, text: bytes | None, *, legacy: bool) -> _Tools:
     if not tools:
         _without_tools(content)
         return _NO_TOOLS
-    read = None if text is None else recall(_read_tools, text)
+    read = None if text is None else _READ.get(text)
     tools_json = encode(tools) if read is None else read.json
     try:
         toolset = compiled(tools_json)

@@ -5,14 +5,14 @@ It is said by `response_format`, or by vLLM's `structured_outputs` and its older
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import cast
 
 import jsonschema_rs
 
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
+from toolgate_core.limits import MAX_REMEMBERED_TOOLS_BYTES
 from toolgate_core.messages import ChatRequest
-from toolgate_core.recall import recall
+from toolgate_core.recall import Memory
 from toolgate_core.schema.compiling import compile_schema
 from toolgate_core.schema.effort import explainable
 
@@ -60,6 +60,11 @@ class AnswerCheck:
         self._schema = schema
         self._check = compile_schema(schema, object_only=False)
 
+    @property
+    def kept_bytes(self) -> int:
+        """About how much memory its validator takes."""
+        return self._check.kept_bytes
+
     def misfit(self, text: str) -> str:
         """Return one sentence about what is wrong with an answer; empty where nothing is."""
         try:
@@ -87,10 +92,12 @@ def _place(validator: jsonschema_rs.Validator, value: JsonValue) -> str:
 
 
 def answer_check(schema_json: bytes) -> AnswerCheck:
-    """Return the check for the JSON text of a schema, from the 64 that were asked for last."""
-    return recall(_answer_check, schema_json)
+    """Return the check for the JSON text of a schema, from those that were asked for last."""
+    return _CHECKS.get(schema_json)
 
 
-@lru_cache(maxsize=64)
 def _answer_check(schema_json: bytes) -> AnswerCheck:
     return AnswerCheck(cast("JsonObject", decode(schema_json)))
+
+
+_CHECKS = Memory(_answer_check, lambda text, check: check.kept_bytes + 8 * len(text), MAX_REMEMBERED_TOOLS_BYTES // 2)

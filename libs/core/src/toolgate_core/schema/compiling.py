@@ -23,6 +23,8 @@ _OBJECT = ("object",)
 _Engine: TypeAlias = jsonschema_rs.RegexOptions | jsonschema_rs.FancyRegexOptions
 _CHARS_PER_STEP = 256
 """Characters that a step of backtracking may search; longer texts have fewer steps."""
+_SCHEMA_BYTES = 500
+_STATE_BYTES = 100
 _LIGHT = 8
 """Steps for one value up to which a schema is checked without a look at the value's size."""
 
@@ -41,6 +43,11 @@ class SchemaCheck:
         self._schema = schema
         self._validator = validator
         self._backtracking: dict[int, jsonschema_rs.Validator] = {}
+
+    @property
+    def kept_bytes(self) -> int:
+        """About how much memory the validator takes, the text of the schema aside."""
+        return _SCHEMA_BYTES * self.weights.schemas + _STATE_BYTES * self.weights.states
 
     def is_valid(self, value: JsonValue) -> bool:
         """Whether the schema accepts `value`; no where that can't be told."""

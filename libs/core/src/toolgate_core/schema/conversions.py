@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
+from toolgate_core.nesting import deeper_than
 from toolgate_core.schema.escaped import unescaped
 from toolgate_core.schema.numbers import number
-from toolgate_core.schema.relaxed import MAX_DEPTH, deeper_than, relax
+from toolgate_core.schema.relaxed import MAX_DEPTH, relax
 
 Converted: TypeAlias = tuple[JsonValue, str] | None
 

@@ -15,7 +15,7 @@ from toolgate_core.schema.numbers import number
 from toolgate_core.schema.pyliteral import MAX_DEPTH, read_literal
 from toolgate_core.schema.quotes import InnerQuotes
 
-__all__ = ["MAX_DEPTH", "deeper_than", "number", "relax"]
+__all__ = ["MAX_DEPTH", "number", "relax"]
 
 _MAX_LEAD = 64
 _BLANK = " \t\r\n\ufeff"
@@ -32,8 +32,6 @@ _HEX = re.compile(r"[0-9a-fA-F]{4}")
 _FENCE = "```"
 _FENCE_HEAD = re.compile(r"```[\w-]*")
 _LEAD = re.compile(r"[^{}\[\]\"'`]*(?=[{\[])")
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKET = re.compile(r"[{}\[\]]")
 _CLOSERS = {"[": "]", "(": ")"}
 
 
@@ -282,14 +280,3 @@ class _Reader:
             return None
         self._at = digits.end()
         return int(digits[0], 16)
-
-
-def deeper_than(text: str, limit: int) -> bool:
-    """Whether JSON text nests more than `limit` levels, found without building its value."""
-    if text.count("{") + text.count("[") <= limit:
-        return False
-    depth = deepest = 0
-    for bracket in _BRACKET.findall(_QUOTED.sub("", text)):
-        depth += 1 if bracket in "{[" else -1
-        deepest = max(deepest, depth)
-    return deepest > limit

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.limits import MAX_PATTERN_STATES_PER_REQUEST, MAX_SCHEMAS_PER_REQUEST, MAX_VIOLATIONS
+from toolgate_core.limits import (
+    MAX_INLINE_STEPS,
+    MAX_PATTERN_STATES_PER_REQUEST,
+    MAX_REMEMBERED_TOOLS_BYTES,
+    MAX_SCHEMAS_PER_REQUEST,
+    MAX_VIOLATIONS,
+)
 from toolgate_core.messages import ToolDefinition
-from toolgate_core.recall import recall
+from toolgate_core.recall import Memory
 from toolgate_core.schema import names
 from toolgate_core.schema.compiling import SchemaCheck, SchemaError, compile_schema
 from toolgate_core.schema.definitions import parse_tools
@@ -37,6 +42,11 @@ class Tool:
     def weights(self) -> Weights:
         """What its schema costs."""
         return self._check.weights
+
+    @property
+    def kept_bytes(self) -> int:
+        """About how much memory its validator takes."""
+        return self._check.kept_bytes
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -96,6 +106,17 @@ class Toolset:
             tools.append(tool)
         return cls(tuple(tools))
 
+    @property
+    def kept_bytes(self) -> int:
+        """About how much memory its validators take, the texts of the schemas aside."""
+        return sum(tool.kept_bytes for tool in self._tools.values())
+
+    @property
+    def heavy(self) -> bool:
+        """Whether settling even a short call may take long, by the schemas of the tools."""
+        weights = (tool.weights for tool in self._tools.values())
+        return any(weight.patterns or weight.steps > MAX_INLINE_STEPS for weight in weights)
+
     def get(self, name: str) -> Tool | None:
         """Return the tool of exactly this name."""
         return self._tools.get(name)
@@ -145,13 +166,15 @@ EMPTY = Toolset(())
 
 
 def compiled(tools_json: bytes) -> Toolset:
-    """Return the toolset of the JSON text of a `tools` array, from the 128 that were asked for last.
+    """Return the toolset of the JSON text of a `tools` array, from those that were asked for last.
 
     Raises `RequestError`, which is not remembered.
     """
-    return recall(_compiled, tools_json)
+    return _COMPILED.get(tools_json)
 
 
-@lru_cache(maxsize=128)
 def _compiled(tools_json: bytes) -> Toolset:
     return Toolset.compile(parse_tools(tools_json))
+
+
+_COMPILED = Memory(_compiled, lambda text, toolset: toolset.kept_bytes + 8 * len(text), MAX_REMEMBERED_TOOLS_BYTES)

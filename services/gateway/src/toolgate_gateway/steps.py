@@ -1,0 +1,73 @@
+"""The steps of a ladder run: on the event loop where they are short, in a thread where they may take long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import NamedTuple
+
+from toolgate_core.ladder import Answer, Refusal
+from toolgate_core.ladder.effects import CallModel, Effect, Extract, Piece, Reply
+from toolgate_core.limits import MAX_INLINE_CHARS
+from toolgate_runtime import offload
+
+
+class Ended(NamedTuple):
+    """The result that the ladder ended with."""
+
+    result: Answer | Refusal
+
+
+class Steps:
+    """Drives the ladder's generator one step at a time.
+
+    What a step costs grows with what an answer has brought so far: its calls are read and settled where they end.
+    `heavy`: the schemas of its tools are such that a short call may take long, too.
+    """
+
+    def __init__(self, ladder: Generator[Effect, Reply, Answer | Refusal], *, heavy: bool) -> None:
+        self._ladder = ladder
+        self._most = 0 if heavy else MAX_INLINE_CHARS
+        self._chars = 0
+        self._running = False
+
+    def first(self) -> Effect | Ended:
+        """Take the first step."""
+        return self._step(None)
+
+    async def next(self, effect: Effect, reply: Reply) -> Effect | Ended:
+        """Take the step that the reply to an effect leads to."""
+        if not self._takes_long(effect, reply):
+            return self._step(reply)
+        work = asyncio.ensure_future(offload.run(lambda: self._step(reply), heavy=True))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # A generator can't be told of its end while it runs; what it does is bounded.
+            await asyncio.wait([work])
+            raise
+
+    def close(self) -> None:
+        """End the ladder."""
+        if not self._running:
+            self._ladder.close()
+
+    def _step(self, reply: Reply) -> Effect | Ended:
+        self._running = True
+        try:
+            return self._ladder.send(reply)
+        except StopIteration as end:
+            return Ended(end.value)
+        finally:
+            self._running = False
+
+    def _takes_long(self, effect: Effect, reply: Reply) -> bool:
+        if isinstance(effect, CallModel):
+            self._chars = 0
+        elif isinstance(effect, Extract):
+            self._chars += len(effect.text)
+        if isinstance(reply, Piece):
+            came = len(reply.text) + len(reply.reasoning) + sum(len(call.arguments) for call in reply.calls)
+            self._chars += came
+            return self._chars > self._most and (reply.finish is not None or came > MAX_INLINE_CHARS)
+        return isinstance(effect, Extract) and self._chars > self._most
