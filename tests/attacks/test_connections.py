@@ -131,6 +131,36 @@ async def test_names_of_models_stop_nobody(record_property: Callable[[str, objec
             assert cost.rss_after - cost.rss_before < 60
 
 
+LISTS = b"[" + b"[]," * 3_300_000 + b"[]]"
+MEMBERS = b",".join(b'"%07d":1' % number for number in range(1_000_000))
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "body", "status"),
+    [
+        ("10 MB of [] for a tool", "/tools/calculator", b'{"expression":' + LISTS + b"}", 413),
+        ("10 MB of [] to embed", "/v1/embeddings", b'{"model":"alias","input":' + LISTS + b"}", 200),
+        ("a million members to embed", "/v1/embeddings", b'{"model":"alias",' + MEMBERS + b"}", 200),
+        (
+            "a million members, passthrough",
+            "/passthrough/v1/chat/completions",
+            b'{"model":"alias","messages":[],' + MEMBERS + b"}",
+            200,
+        ),
+    ],
+)
+async def test_large_bodies_that_are_forwarded_stop_nobody(
+    name: str, path: str, body: bytes, status: int, record_property: Callable[[str, object], None]
+) -> None:
+    async with attacked(served, models='{"alias":{"upstream":"vllm","model":"m"}}') as gateway:
+        head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+        async with gateway.watched(name) as cost:
+            cost.statuses = [await asyncio.to_thread(send, gateway, head, body)]
+        shown(cost, record_property)
+        assert cost.statuses == [status]
+        assert cost.livez_s < LIVEZ_S
+
+
 @pytest.mark.slow
 async def test_silent_and_slow_connections_end(record_property: Callable[[str, object], None]) -> None:
     """Heads and bodies that never end are given up within half a minute or so; an honest client is served meanwhile."""

@@ -8,6 +8,7 @@ from typing import cast
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
+from toolgate_core.limits import MAX_ARGUMENTS
 from toolgate_core.vocabulary import Mode
 
 from toolgate_gateway import api
@@ -122,7 +123,8 @@ class App:
             if scope["method"] == "POST":
                 if from_page(exchange):
                     exchange.check_content(declared=True)
-                receive = _read(await exchange.read_body(gateway.settings.max_body_bytes, gateway.bodies))
+                limit = min(gateway.settings.max_body_bytes, MAX_ARGUMENTS)
+                receive = _read(await exchange.read_body(limit, gateway.bodies))
         if scope["method"] == "HEAD":
             # The framework knows no HEAD; the server leaves the body out of its answer.
             scope = {**scope, "method": "GET"}

@@ -32,6 +32,7 @@ from toolgate_gateway.normal_stream import NormalStream, Options, as_chunk, as_w
 from toolgate_gateway.providers.answers import USAGE_WAIT_S
 from toolgate_gateway.providers.base import ForwardedAnswer, UpstreamCutError
 from toolgate_gateway.providers.response import as_pairs
+from toolgate_gateway.renamed import with_model
 from toolgate_gateway.render import error_event
 from toolgate_gateway.sse_reader import SseReader, SseTooLongError
 from toolgate_gateway.upstreamcall import CANCELLED, UpstreamCall
@@ -50,7 +51,6 @@ class Head(Struct, frozen=True):
 
 
 _head = msgspec.json.Decoder(Head)
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def read_head(body: bytes) -> Head:
@@ -73,11 +73,6 @@ def clean(request: ChatRequest, body: bytes) -> bytes:
         return encode({**request.body, "messages": list[JsonValue](messages)})
     suspicious = any(suspect in body for suspect in _SUSPECTS) or _EMPTY_CALLS.search(body)
     return encode(request.body) if suspicious else body
-
-
-def with_model(body: bytes, model: str) -> bytes:
-    """Return the body with another model's name; every other value keeps its bytes."""
-    return msgspec.json.encode({**_fields.decode(body), "model": model})
 
 
 def options_of(request: ChatRequest) -> Options:

@@ -260,7 +260,7 @@ class Models:
     def _card(self, name: str, route: Route) -> JsonObject:
         card = self._cards.get(route.upstream, {}).get(route.model, {})
         created = card.get("created")
-        kept: JsonObject = {key: card[key] for key in _KEPT_FIELDS if _is_fact(card.get(key))}
+        kept: JsonObject = {key: card[key] for key in _KEPT_FIELDS if key in card and _is_fact(card[key])}
         return {
             "id": name,
             "object": "model",
@@ -285,4 +285,4 @@ class Models:
 
 def _is_fact(value: JsonValue) -> bool:
     """Whether a field of a card is short enough to be passed on."""
-    return isinstance(value, int) or (isinstance(value, str) and len(value) <= _MAX_FACT)
+    return value is None or isinstance(value, int) or (isinstance(value, str) and len(value) <= _MAX_FACT)

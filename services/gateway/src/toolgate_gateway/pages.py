@@ -18,6 +18,8 @@ from toolgate_gateway.exchange import Exchange
 from toolgate_gateway.settings import GatewaySettings
 
 _HOST = re.compile(r"(?:(\[[0-9a-f:.]+\])|([^:\[\]/@\s]+))(?::\d{1,5})?", re.IGNORECASE)
+_MAX_ACCEPTED = 32
+"""Hosts that need not be looked at again; the same few come with every request."""
 _ELSEWHERE = frozenset({b"cross-site", b"same-site"})
 
 
@@ -26,6 +28,7 @@ class PageRules:
 
     def __init__(self, settings: GatewaySettings, *, keyed: bool) -> None:
         """`keyed`: requests need a key, which no page has."""
+        self._accepted: set[bytes] = set()
         self._hosts: frozenset[str] | None = None
         if is_loopback(settings.host) and not keyed:
             own = ("localhost", settings.host, socket.gethostname(), *settings.allowed_hosts)
@@ -35,7 +38,12 @@ class PageRules:
     def check_host(self, exchange: Exchange) -> None:
         """Raise 403 where the request was sent to a name that is not this machine's."""
         host = exchange.header(b"host")
-        if self._hosts is not None and host and not self._is_ours(host.decode("latin-1")):
+        if self._hosts is None or not host or host in self._accepted:
+            return
+        if self._is_ours(host.decode("latin-1")):
+            if len(self._accepted) < _MAX_ACCEPTED:
+                self._accepted.add(host)
+        else:
             raise ApiError(
                 403,
                 "The Host header names another machine; TOOLGATE_ALLOWED_HOSTS lists the names that may be used.",

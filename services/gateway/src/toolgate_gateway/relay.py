@@ -23,7 +23,6 @@ from toolgate_gateway.errors import ApiError, anthropic_body, explain, from_upst
 from toolgate_gateway.eventstream import EventStream
 from toolgate_gateway.exchange import Exchange, Headers, Scope, Send, request_id_of
 from toolgate_gateway.facts import NO_LADDER
-from toolgate_gateway.forward import with_model
 from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.lifeline import ClientGoneError, Lifeline, Receive
 from toolgate_gateway.models import Route
@@ -31,6 +30,7 @@ from toolgate_gateway.pages import from_page
 from toolgate_gateway.providers.base import ForwardedAnswer, Provider, UpstreamCutError
 from toolgate_gateway.providers.response import as_pairs
 from toolgate_gateway.relayed import WholeEvents, failure_in, is_error
+from toolgate_gateway.renamed import with_model
 from toolgate_gateway.upstreamcall import CANCELLED, UpstreamCall
 from toolgate_gateway.visit import LAST_WORDS_S
 
