@@ -107,6 +107,19 @@ def test_a_schema_for_the_answer_is_filled_with_what_was_found():
     assert json.loads(draft.text or "") == {"city": "Paris", "degrees": 21.5, "sky": "sunny"}
 
 
+def test_a_schema_in_the_prompt_is_followed_where_nothing_is_called():
+    schema = json.dumps(REPORT["function"]["parameters"])
+    prompt = (
+        f"<functions>\n<function>{json.dumps(WEATHER['function'])}</function>\n</functions>\n"
+        '<function_calls>\n<invoke name="TOOL_NAME">\n</invoke>\n</function_calls>\n'
+        f"An answer without a call must be a JSON value that matches this schema: {schema}"
+    )
+    messages = [{"role": "system", "content": prompt}, *after(FORECAST)]
+    draft = ask("", messages=messages, persona="plain-text")
+    assert json.loads(draft.text or "") == {"city": "Paris", "degrees": 21.5, "sky": "sunny"}
+    assert "<invoke" in (ask("", messages=messages[:2], persona="plain-text").text or "")
+
+
 @pytest.mark.parametrize("name", ENDS)
 def test_a_decision_calls_the_answer_too_whatever_its_name(name):
     last, arguments = ENDS[name]

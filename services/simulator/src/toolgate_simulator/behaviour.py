@@ -16,7 +16,7 @@ from toolgate_simulator.jsonfind import dumps
 from toolgate_simulator.mind import decide
 from toolgate_simulator.mishaps import Draft, applicable, spoil, swallowed
 from toolgate_simulator.personas import Persona
-from toolgate_simulator.reading import Reading, read_request
+from toolgate_simulator.reading import Reading, read_request, schema_in_prompt
 from toolgate_simulator.values import Decision, Json
 
 # Ids of calls, as they stand in the text of a prompt that quotes results.
@@ -121,6 +121,10 @@ def _in_form(reading: Reading, decision: Decision, reasoning: str) -> Draft:
         return Draft(form.write(decision.calls), reasoning, formed=True)
     if form and form.name == "decision":
         return Draft(dumps({"action": "answer", "answer": decision.text}), reasoning, formed=True)
+    asked = schema_in_prompt(reading.prompt) if reading.channel in ("text", "convert") else None
+    if asked is not None:
+        source = answering(reading.turn, decision.text)
+        return Draft(dumps(fulfil(asked, replace(decision, calls=()), source)), reasoning, formed=True)
     if reading.json_object:
         return Draft(dumps({"answer": decision.text}), reasoning, formed=True)
     return Draft(decision.text, reasoning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -9,11 +10,13 @@ from typing import Any, Literal
 from toolgate_simulator.constrain import ANSWER_WORDS, ANY, callable_names, requires_call, tools_in_schema
 from toolgate_simulator.conversation import read_conversation, text_of
 from toolgate_simulator.forms import find_form
+from toolgate_simulator.jsonfind import find_json
 from toolgate_simulator.mind import prompt_allows_one, prompt_forces
 from toolgate_simulator.personas import Persona
 from toolgate_simulator.tool_finder import declared_tools, find_tools
 from toolgate_simulator.values import Json, ToolSpec, Turn
 
+_FOLLOWS = re.compile(r"\b(?:match(?:es)?|follows?|conforms? to) this (?:JSON )?schema:?\s*(?={)", re.IGNORECASE)
 Channel = Literal["native", "guided", "bridge", "convert", "text", "draft", "none", "chat"]
 
 
@@ -101,6 +104,15 @@ def _prompt_tools(messages: Sequence[Json], turn: Turn) -> tuple[list[ToolSpec],
         return [], rest
     found, rest = find_tools(first)
     return found, rest
+
+
+def schema_in_prompt(prompt: str) -> Json | None:
+    """Return the JSON Schema that a prompt asks an answer in words to follow; None where it asks for none."""
+    asked = _FOLLOWS.search(prompt)
+    if asked is None:
+        return None
+    _, _, found = next(find_json(prompt[asked.end() :]), (0, 0, None))
+    return found if isinstance(found, dict) else None
 
 
 def _constraint(body: Json, persona: Persona) -> tuple[Json | None, bool]:
