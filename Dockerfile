@@ -71,7 +71,7 @@ LABEL org.opencontainers.image.title="Toolgate simulator"
 COPY --from=build-simulator /opt/toolgate /opt/toolgate
 EXPOSE 8000
 ENTRYPOINT ["vllm", "serve"]
-CMD ["openai/gpt-oss-20b", "--enable-auto-tool-choice", "--tool-call-parser=openai", "--reasoning-parser=openai_gptoss"]
+CMD ["openai/gpt-oss-20b", "--served-model-name", "openai/gpt-oss-20b", "gpt-oss-20b", "--enable-auto-tool-choice", "--tool-call-parser=openai", "--reasoning-parser=openai_gptoss"]
 
 FROM runtime AS cli
 LABEL org.opencontainers.image.title="Toolgate command"
