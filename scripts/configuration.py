@@ -34,14 +34,21 @@ HEAD = """# Configuration
 
 Every service reads its settings once, when it starts. A value comes from the first of these that has one:
 
-1. the environment, by the setting's name, then by its aliases (names that older proxies use);
-2. a file `.env` in the working directory, by the same names;
-3. the YAML file that `TOOLGATE_CONFIG` names, by the name without `TOOLGATE_`, in lower case;
-4. the default.
+1. an option of the command line (`toolgate up`);
+2. the environment, by the setting's name, then by its aliases (names that older proxies use);
+3. a file `.env` in the working directory, by the same names;
+4. the YAML file that `TOOLGATE_CONFIG` (or `--config FILE`) names, by the name without `TOOLGATE_`, in lower case;
+5. the default.
 
 An empty variable counts as unset. Lists and objects are written in a variable as JSON, lists of words also with commas
 between them. A wrong value, or a key of the file that the service does not know, stops the start: one line on stderr
-names it, and the exit status is 2. Secrets are never shown.
+names it, and the exit status is 2. Secrets are never shown. `toolgate config check [FILE]` checks without a start.
+
+What is allowed and probably a mistake is warned about: a `TOOLGATE_*` that no service knows (with the nearest name), an
+alias that was taken from `.env` (which may belong to another program), a number that is implausible for its unit.
+
+Requests to upstreams go through a proxy only where `TOOLGATE_UPSTREAM_PROXY` (or `proxy` of an upstream) names one.
+`HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are followed with `TOOLGATE_UPSTREAM_PROXY=environment`, and not otherwise.
 
 ```yaml
 # gateway.yaml, used by TOOLGATE_CONFIG=gateway.yaml

@@ -103,6 +103,20 @@ async def test_a_tool_that_runs_is_ended_with_an_error(caplog: pytest.LogCapture
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
+async def test_a_client_that_does_not_read_holds_nothing_up(caplog: pytest.LogCaptureFixture) -> None:
+    much = stream(*(event(chunk({"content": "x" * 100_000})) for _ in range(300)), then="hang")
+    async with gateway(much, drain_s=0) as house:
+        body = json.dumps({"model": MODEL, "messages": QUESTION, "stream": True}).encode()
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.ports.http, limit=1024)
+        writer.write(head + b"content-length: %d\r\n\r\n" % len(body) + body)
+        assert await reader.read(1024)
+        insist(house)
+        await house.serving
+        writer.close()
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
 async def test_the_mode_of_a_port_beats_the_header_and_loses_to_the_path() -> None:
     async with gateway(text_answer("Hello."), emulate_port=0, passthrough_port=0) as house:
         at = {
@@ -125,7 +139,10 @@ async def test_the_mode_of_a_port_beats_the_header_and_loses_to_the_path() -> No
         assert await asked_at(at["emulate"], "/passthrough/v1/chat/completions") == (True, "none")
         assert await asked_at(at["passthrough"]) == (True, "none")
         assert await asked_at(at["passthrough"], "/emulate/v1/chat/completions") == (False, "3")
-        for path in ("/v1/models", "/health", "/livez", "/readyz", "/stats", "/tools"):
+        assert await asked_at(at["emulate"], "/chat/completions") == (False, "3")
+        forwarded = [await house.http.post(f"{base}/v1/embeddings", json={"model": MODEL}) for base in at.values()]
+        assert [each.status_code for each in forwarded] == [200, 200, 200]
+        for path in ("/models", "/v1/models", "/health", "/livez", "/readyz", "/stats", "/tools"):
             assert [(await models_at(base, path)).status_code for base in at.values()] == [200, 200, 200], path
 
 

@@ -70,7 +70,8 @@ class Chat:
         except asyncio.CancelledError:
             # The server's patience with a request in flight is over: it is shutting down.
             record.outcome = RequestOutcome.CANCELLED
-            raise
+            if not gateway.ending:
+                raise
         except Exception as error:  # noqa: BLE001 - the boundary of a request
             await self._fail(visit, explain(error, gateway.log))
         finally:

@@ -32,6 +32,7 @@ _IDLE_CONNECTION_S = 75
 """Longer than the idle time of usual clients' pools, so that it is they who close."""
 _LAST_WORDS_S = 2.0
 """How long clients may take to read the error that ends their request when the gateway ends."""
+_BREAK_OFF_S = 0.2
 _EMULATE = "/emulate"
 _PASSTHROUGH = "/passthrough"
 _WITHOUT_MODE = frozenset({"", "emulate", "passthrough", "health", "livez", "readyz", "stats", "tools"})
@@ -233,6 +234,9 @@ class _Ending:
         self._app.gateway.end_requests()
         await asyncio.sleep(_LAST_WORDS_S)
         server.abort()
+        # What waited for a client to read ends by itself now that the client is gone.
+        await asyncio.sleep(_BREAK_OFF_S)
+        server.cancel()
 
     async def _insisted(self, seconds: float) -> None:
         """Wait, until the end is asked for at once."""
@@ -303,10 +307,13 @@ class _Server(uvicorn.Server):
         return len(self.server_state.tasks)
 
     def abort(self) -> None:
-        """Give up every connection and every request that is left."""
+        """Give up every connection that is left."""
         for connection in tuple(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
+
+    def cancel(self) -> None:
+        """Give up every request that is left."""
         for task in tuple(self.server_state.tasks):
             task.cancel()
 
