@@ -325,5 +325,6 @@ def _explain(source: Source, error: ValidationError, given: Mapping[str, Any]) -
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in inner).lstrip(".")
     value = first["input"]
     secret = is_secret(f"{name}.{path}") or (field is not None and "Secret" in str(field.annotation))
-    shown = isinstance(value, str | int | float) and len(str(value)) <= 80 and not secret
+    # A URL may hold a password before its host.
+    shown = isinstance(value, str | int | float) and len(str(value)) <= 80 and not secret and "@" not in str(value)
     return f"{label}: {path + ': ' if path else ''}{message}{f' (got {value!r})' if shown else ''}"

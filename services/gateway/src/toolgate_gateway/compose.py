@@ -45,6 +45,7 @@ def providers(settings: GatewaySettings) -> dict[str, Provider]:
                 read_timeout_s=place.read_timeout_s or settings.request_timeout_ms / 1000,
                 max_connections=place.max_connections,
                 headers=place.headers,
+                proxy=settings.upstream_proxy if place.proxy is None else place.proxy,
             )
             if place.urls:
                 built[name] = Replicas(config, place.urls, create_provider, balance=place.balance, clock=time.monotonic)

@@ -17,9 +17,7 @@ from toolgate_runtime.settings import PREFIX, Settings, setting
 from toolgate_gateway.keys import check_listed
 from toolgate_gateway.providers import PROVIDERS
 from toolgate_gateway.providers.balance import Balance
-
-PROXY_FROM_ENVIRONMENT = "environment"
-"""The proxy that stands for HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
+from toolgate_gateway.providers.upstream import PROXY_FROM_ENVIRONMENT
 
 
 class UpstreamEntry(BaseModel):

@@ -149,6 +149,8 @@ class OpenAICompatible:
                 return self._failures.plain("unreachable", "No connection to the upstream in time.")
             case TimeoutError():
                 return self._failures.plain("timeout", "The upstream did not answer in time.")
+            case aiohttp.ClientHttpProxyError():
+                return self._failures.plain("unreachable", "The proxy does not connect to the upstream.")
             case OSError() | aiohttp.ServerDisconnectedError():
                 return self._failures.plain("unreachable", "No connection to the upstream.")
             case _:
@@ -175,6 +177,8 @@ class OpenAICompatible:
                 ),
                 read_bufsize=READ_BUFFER_BYTES,
                 auto_decompress=False,
+                # Not `trust_env`, which would also send the passwords of ~/.netrc.
+                proxy=config.proxy_url,
             )
         return self._session
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 from msgspec import Struct, field
 
+PROXY_FROM_ENVIRONMENT = "environment"
+"""The proxy that stands for HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
 _CHAT_PATH = "/chat/completions"
 _VERSION_SEGMENT = re.compile(r"v\d+\w*")
 
@@ -31,6 +34,7 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
             model writes a malformed Harmony header, which another sample mostly does not). With one, the next attempt
             is the ladder's.
         headers: sent with every request, beside or instead of the provider's own.
+        proxy: what requests go through: an `http://` URL, `environment` for HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
     """
 
     name: str
@@ -44,6 +48,7 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
     retries: int = 2
     error_retries: int = 1
     headers: Mapping[str, str] = field(default_factory=dict)
+    proxy: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a URL that can't be used, with a `ValueError` that does not quote it."""
@@ -75,6 +80,18 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
         if not query:
             return url
         return f"{url}{'&' if '?' in url else '?'}{query}"
+
+    @property
+    def proxy_url(self) -> str | None:
+        """The proxy for this upstream, if any."""
+        if self.proxy != PROXY_FROM_ENVIRONMENT:
+            return self.proxy or None
+        parts = urlsplit(self.url)
+        if proxy_bypass(parts.hostname or ""):
+            return None
+        proxies = getproxies_environment()
+        found = proxies.get(parts.scheme) or proxies.get("all")
+        return found if not found or "://" in found else f"http://{found}"
 
     @property
     def host(self) -> str:
