@@ -43,7 +43,7 @@ def test_a_symptom_is_named_with_what_mends_it(case: dict[str, Any]) -> None:
     seen = dict(case["seen"])
     calls = tuple(Call(each["name"], each["arguments"]) for each in seen.pop("calls", []))
     place = Place(**dict.fromkeys(case.get("place", []), True))
-    verdict = check.judge(Seen(calls=calls, **seen), place, "m")
+    verdict = check.judge(Seen(calls=calls, **seen), place, case.get("model", "m"))
     assert (verdict.level, case["says"] in verdict.text) == (case["level"], True), verdict
     assert case.get("mends", "") in verdict.remedy
     assert "values models" not in verdict.remedy or place.chart

@@ -177,6 +177,7 @@ async def test_a_misspelt_variable_is_warned_about_and_the_simulator_cannot_be_m
 
 async def test_a_dead_upstream_is_one_line(tmp_path: Path) -> None:
     async with up(tmp_path, "--upstream", "http://127.0.0.1:9") as shown:
+        assert await shown.until("settings") == "settings  --port, --upstream, TOOLGATE_METRICS"
         line: dict[str, Any] = json.loads(await shown.until("upstream_unreachable"))
         assert (line["level"], line["upstream"]) == ("warning", "vllm")
 

@@ -43,6 +43,8 @@ from toolgate_cli.stack import GRPC_SERVICES, free_ports, grpc_service, terminat
 Compose = Callable[[GatewaySettings], AbstractAsyncContextManager[Deps]]
 
 _MODEL = "gpt-oss-20b"
+_OPTIONS = {"--upstream-url": "--upstream", "--upstream-api-key": "the upstream's key"}
+"""Options that are not called as the setting that they give."""
 _SIMULATED = (
     "upstream  *** SIMULATOR, in this process: no model is served, the answers are made up ***\n"
     "          (a real server: --upstream URL, TOOLGATE_UPSTREAM_URL, or `upstreams` in --config FILE)"
@@ -100,7 +102,7 @@ def _start(options: Namespace, held: ExitStack) -> _Start:
     settings = load_from(source, GatewaySettings, given)
     check_identity(settings.tls_dir)
     warnings = [*start_warnings(source, settings, given), *_without_effect(source, options)]
-    origins = origins_of(source, GatewaySettings, given)
+    origins = [_OPTIONS.get(origin, origin) for origin in origins_of(source, GatewaySettings, given)]
     if settings.places() or settings.discovery != "none":
         return _Start(settings, simulated=False, origins=origins, warnings=warnings)
     given["upstream_url"] = held.enter_context(simulated_upstream())
@@ -192,7 +194,7 @@ async def _until_interrupted(
     shutdown = Shutdown()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # nohup has SIGHUP ignored, and that is to stay.
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, shutdown.signal)
     await serve(settings, compose, shutdown=shutdown, ready=announce, draining=_say_what_is_left)
 

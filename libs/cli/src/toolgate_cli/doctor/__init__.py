@@ -189,7 +189,7 @@ def _written(line: Line, also: list[str]) -> str:
     verdict, seen = line.verdict, line.seen
     how = ""
     if seen is not None:
-        priority = f", priority {seen.priority}" if seen.priority else ""
+        priority = f", priority {seen.priority}" if seen.priority.isdecimal() else ""
         how = f"{priority}, {seen.seconds:.2f} s"
     same = f" (also: {', '.join(also)})" if also else ""
     model = f"{shown(line.model)}: " if line.model else ""

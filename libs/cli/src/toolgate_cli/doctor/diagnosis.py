@@ -20,6 +20,8 @@ _OTHERS: Final = ("granite", "phi4_mini_json", "olmo3", "jamba", "xlam", "llama4
 KNOWN_PARSERS: Final = frozenset((*(parser for _, parser in PARSERS), *_OTHERS))
 """Parsers of vLLM that may be recommended for a family of models."""
 
+_READ_BY: Final = {"qwen25": "hermes"}
+"""Dialects that are called otherwise than the parser that vLLM has for their models."""
 _THOUGHTS: Final = re.compile(r"</?think>|<\|channel\|>analysis|\[THINK\]|<seed:think>")
 _STOPS: Final = re.compile(
     r"<\|im_end\|>|<\|eot_id\|>|<\|endoftext\|>|<\|end_of_text\|>|</s>|<end_of_turn>|<\|return\|>"
@@ -119,12 +121,12 @@ def in_text(
 def _as_written(written: Written, place: Place, model: str) -> Verdict:
     parser = written.parser or family_parser(model)
     name = parser or "NAME"
+    in_front = "; where they are set already, Toolgate in front reads the call: toolgate up --upstream URL"
     means = f"wrote the call as {written.form}: wrong or missing tool-call parser"
     remedy = Remedy(
         f"the server's option for a tool-call parser{f' ({parser}, as vLLM calls it)' if parser else ''};"
         " Toolgate in front reads it: toolgate up --upstream URL",
-        vllm=f"flags --enable-auto-tool-choice --tool-call-parser={name}; where they are set already,"
-        " Toolgate in front reads the call: toolgate up --upstream URL",
+        vllm=f"flags --enable-auto-tool-choice --tool-call-parser={name}{'' if place.gateway else in_front}",
         chart=f"value models.{{model}}.toolCalling.parser: {name}",
     )
     return Verdict("fail", means, remedy.at(place, model))
@@ -156,10 +158,9 @@ def in_reasoning(seen: Seen, place: Place, model: str, schemas: Mapping[str, Map
 def family_parser(model: str) -> str:
     """Return the parser of vLLM for the family of a model's name; empty for an unknown one."""
     family = family_of(model)
-    if family is None or not family.dialects:
-        return ""
-    dialect = DIALECTS[family.dialects[0]]
-    return next((name for name in (dialect.name, *dialect.aliases) if name in KNOWN_PARSERS), "")
+    found = (DIALECTS[name] for name in family.dialects) if family is not None else ()
+    names = (_READ_BY.get(name, name) for dialect in found for name in (dialect.name, *dialect.aliases))
+    return next((name for name in names if name in KNOWN_PARSERS), "")
 
 
 def in_calls(seen: Seen, tools: Mapping[str, Mapping[str, Any]], place: Place, model: str) -> Verdict | None:

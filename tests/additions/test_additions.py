@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.arch.additions import ADDITIONS, Addition, Edit
+from tests.additions.table import ADDITIONS, Addition, Edit
 from tests.support.sources import ROOT
 
 pytestmark = [pytest.mark.slow]
