@@ -112,7 +112,7 @@ MENDED = {
     "arguments_only": "arguments alone, where one tool is declared",
     "glued": "lost special tokens",
 }
-STANDS = {"anywhere": "anywhere", "line": "first in a line", "head": "first in the text"}
+STANDS = {"anywhere": "anywhere", "word": "first in a word", "line": "first in a line", "head": "first in the text"}
 
 
 def code(text: str) -> str:

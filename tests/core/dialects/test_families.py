@@ -65,7 +65,7 @@ NAMES = {
     "mistralai/Magistral-Small-2509": "mistral",
     "mistralai/Mixtral-8x22B-Instruct-v0.1": "mistral",
     "google/gemma-4-31b-it": "gemma4",
-    "google/gemma-3-27b-it": "pythonic",
+    "google/gemma-3-27b-it": "gemma3",
     "google/functiongemma-270m-it": "functiongemma",
     "meta-llama/Llama-3.1-8B-Instruct": "llama3_json",
     "meta-llama/Llama-3.2-3B-Instruct": "llama3_json",

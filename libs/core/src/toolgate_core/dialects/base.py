@@ -24,7 +24,7 @@ class Grammar(Struct, frozen=True, kw_only=True):
         close_tags: names of closing tags; one without its opener is markup, once there has been a call.
         close_tokens: closers that stand as they are; the same holds.
         special: the markers are special tokens of a model, so that they mean what they say even inside code.
-        where: openers count anywhere, or only where a line begins.
+        where: openers count anywhere, only where a line begins, or only where a word begins.
         begins: a pattern of how a block without an opener begins; it counts only where a text begins.
         auto: the openers cannot be ordinary prose, so that they are looked for even where nobody asked for the dialect.
         after: what becomes of text behind a block: it is text, or it is dropped because the block ends the turn.
@@ -36,7 +36,7 @@ class Grammar(Struct, frozen=True, kw_only=True):
     close_tags: tuple[str, ...] = ()
     close_tokens: tuple[str, ...] = ()
     special: bool = False
-    where: Literal["anywhere", "line"] = "anywhere"
+    where: Literal["anywhere", "line", "word"] = "anywhere"
     begins: str = ""
     auto: bool = True
     after: Literal["emit", "drop"] = "emit"
@@ -72,12 +72,17 @@ class NamedGrammar(Grammar, frozen=True, kw_only=True):
         close: a pattern of what closes the call.
         empty: a pattern of a block without a call.
         declared: only the names of declared tools open a call.
+        counted: a number may stand in the place of the name; then the arguments tell the tool.
+        alone: a pattern of the opener and the name of a declared tool that gets no arguments, where the text ends or
+            what closes a call, or opens one, follows.
     """
 
     call: str
     close: str
     empty: str = ""
     declared: bool = False
+    counted: bool = False
+    alone: str = ""
 
 
 class TaggedGrammar(Grammar, frozen=True, kw_only=True):
@@ -145,7 +150,8 @@ class PythonGrammar(Grammar, frozen=True, kw_only=True):
         alone: nothing may stand behind the block.
         keywords: arguments must be named.
         method: a call is the method `call` of the tool.
-        echo: the block repeats the one before it, which some models do; it is markup.
+        echo: the block, if it is closed, repeats the one before it, which some models do; it is markup.
+        code: the calls are statements, printed or assigned to a variable.
     """
 
     open: str = ""
@@ -155,6 +161,7 @@ class PythonGrammar(Grammar, frozen=True, kw_only=True):
     keywords: bool = False
     method: bool = False
     echo: bool = False
+    code: bool = False
 
 
 class BraceGrammar(Grammar, frozen=True, kw_only=True):
@@ -163,6 +170,7 @@ class BraceGrammar(Grammar, frozen=True, kw_only=True):
     Attributes:
         call: a pattern of all that stands before the opening brace; group `name`.
         close: a pattern of what closes the call.
+        another: a pattern of all that stands before the brace of a call right behind one in the same block.
         quote: the delimiter of strings.
         declared: only the names of declared tools open a call.
     """
@@ -170,6 +178,7 @@ class BraceGrammar(Grammar, frozen=True, kw_only=True):
     call: str
     close: str
     quote: str
+    another: str = ""
     declared: bool = False
 
 
@@ -231,6 +240,7 @@ class Reasoning(Struct, frozen=True, kw_only=True):
         open: the marker that begins them.
         close: the marker that ends them.
         lead: a pattern of what follows the opening marker and belongs to it.
+        answer: a pattern of what follows the opening marker where it begins the answer.
         special: the markers are special tokens: they count in code, too, but not in the middle of a sentence.
         auto: the markers cannot be ordinary prose, so that they count even where nobody asked for the dialect.
     """
@@ -238,6 +248,7 @@ class Reasoning(Struct, frozen=True, kw_only=True):
     open: str
     close: str
     lead: str = ""
+    answer: str = ""
     special: bool = False
     auto: bool = False
 

@@ -88,7 +88,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(re.compile(r"mistral|mixtral|ministral|magistral|devstral|codestral|pixtral"), ("mistral",), "own"),
     Family(re.compile(r"functiongemma"), ("functiongemma",)),
     Family(re.compile(r"gemma-?4"), ("gemma4",), "channel"),
-    Family(re.compile(r"gemma-?3"), ("pythonic",)),
+    Family(re.compile(r"gemma-?3"), ("gemma3", "pythonic")),
     Family(re.compile(r"llama-?4"), ("llama4_pythonic", "llama3_json")),
     Family(re.compile(r"llama-?v?3[._p]2"), ("llama3_json", "pythonic")),
     Family(re.compile(r"llama-?v?3[._p][13]"), ("llama3_json", "functionary31")),

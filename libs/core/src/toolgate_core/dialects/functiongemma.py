@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import BraceGrammar, Dialect, WrittenCall
-from toolgate_core.dialects.gemma4 import arguments, braces, declaration
+from toolgate_core.dialects.gemma4 import TOOL_CODE, arguments, braces, declaration
 from toolgate_core.dialects.inert import inert
 from toolgate_core.dialects.writing import writer
 from toolgate_core.messages import ToolDefinition
@@ -22,6 +22,7 @@ GRAMMAR = BraceGrammar(
     special=True,
     call=r"<start_function_(?:call|response)>\s{0,8}call:\s{0,8}(?P<name>[A-Za-z_][\w.\-]{0,255})(?=[\s{(<])\s{0,8}",
     close=r"<end_function_call>",
+    another=r"call:\s{0,8}(?P<name>[A-Za-z_][\w.\-]{0,255})(?=[{(])",
     quote=QUOTE,
 )
 
@@ -59,7 +60,7 @@ def render_result(name: str, _call_id: str, content: str) -> str:
 FUNCTIONGEMMA = Dialect(
     name="functiongemma",
     models="FunctionGemma",
-    grammars=(GRAMMAR,),
+    grammars=(GRAMMAR, TOOL_CODE),
     writer=writer(render_calls, intro=INTRO, definitions=definitions, note=NOTE, result=render_result),
     ends=("<end_of_turn>", "<start_function_response>", "<eos>"),
 )

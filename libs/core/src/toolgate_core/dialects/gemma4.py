@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from toolgate_core.dialects.base import BraceGrammar, Dialect, Reasoning, WrittenCall
+from toolgate_core.dialects.base import BraceGrammar, Dialect, PythonGrammar, Reasoning, WrittenCall
 from toolgate_core.dialects.inert import inert
 from toolgate_core.dialects.writing import harmless, members, writer
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
@@ -27,18 +27,31 @@ GRAMMAR = BraceGrammar(
     special=True,
     call=rf"(?:<\|tool_call>\s{{0,8}}){{1,3}}:?\s{{0,8}}(?:call\s{{0,4}}:\s{{0,8}}{_NAME}(?=[\s{{(<])|{_NAME}(?=[{{(]))",
     close=r"<tool_call\|>|<turn\|>",
+    another=rf"call:\s{{0,8}}{_NAME}(?=[{{(])",
     quote=QUOTE,
 )
 BARE = BraceGrammar(
     tokens=("call:", "<call>"),
     where="line",
     auto=False,
-    begins=rf"call:{_NAME}\{{",
     declared=True,
     plain=True,
     call=rf"(?:call:|<call>)\s{{0,4}}{_NAME}\s{{0,4}}(?=[{{(])",
     close=r"<tool_call\|>|<turn\|>|</call>",
     quote=QUOTE,
+)
+ALONE = BraceGrammar(
+    begins=rf"call:{_NAME}\{{", declared=True, plain=True, call=rf"call:{_NAME}", close=BARE.close, quote=QUOTE
+)
+TOOL_CODE = PythonGrammar(
+    tokens=("```tool_code",),
+    where="line",
+    auto=False,
+    plain=True,
+    open=r"```tool_code[ \t]*\r?\n",
+    close=r"```",
+    bare=True,
+    code=True,
 )
 
 
@@ -141,14 +154,20 @@ def render_result(name: str, _call_id: str, content: str) -> str:
 GEMMA4 = Dialect(
     name="gemma4",
     models="Gemma 4",
-    grammars=(GRAMMAR, BARE),
+    grammars=(GRAMMAR, ALONE, BARE, TOOL_CODE),
     writer=writer(
         render_calls, intro="You may call these tools:", definitions=definitions, note=NOTE, result=render_result
     ),
     reasoning=(
         Reasoning(
-            open="<|channel>", close="<channel|>", lead=r"thought(?:[ \t]{0,8}\n|(?=<))", special=True, auto=True
+            open="<|channel>",
+            close="<channel|>",
+            lead=r"(?:thought|analysis)(?:[ \t]{0,8}\n|(?=<))",
+            answer=r"(?!thought|analysis)[a-z][a-z_]{1,31}(?:[ \t]{0,8}\n|(?=<))",
+            special=True,
+            auto=True,
         ),
     ),
+    heads=(r"(?:thought|analysis)[ \t]{0,8}\n\s{0,16}(?=<channel\|>)",),
     ends=("<turn|>", "<|tool_response>", "<eos>"),
 )

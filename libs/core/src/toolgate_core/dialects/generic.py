@@ -27,6 +27,7 @@ BEGINS = rf"""{OBJECT}["']?(?:{"|".join((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPERS, 
 
 ALONE = PayloadGrammar(begins=BEGINS, plain=True)
 PAYLOAD = PayloadGrammar(tokens=("{", "["), where="line", auto=False, plain=True, fenced=True, arguments_only=True)
+FENCED = PayloadGrammar(begins=rf"{FENCE}{BEGINS}", auto=False, plain=True, settled=True)
 EXPRESSION = PythonGrammar(
     begins=r"[A-Za-z_][\w.-]{0,255}\(", auto=False, plain=True, bare=True, alone=True, keywords=True
 )

@@ -22,7 +22,7 @@ GRAMMAR = MessageGrammar(
     tokens=("<|channel|>", "<|start|>", "assistant<|channel|>", " to=functions.", "\nto=functions."),
     close_tokens=("<|end|>", "<|call|>", "<|return|>"),
     special=True,
-    begins=r"(?:assistant)?(?:analysis|commentary) to=functions\.",
+    begins=r"(?:(?:assistant)?(?:analysis|commentary) )?to=functions\.",
     reasoning=frozenset(("analysis",)),
     content=frozenset(("final", "commentary")),
 )

@@ -24,6 +24,7 @@ GRAMMAR = NamedGrammar(
     r"(?P<id>(?:functions\.)?(?P<name>[^\s<>{}:]{1,256})(?::\d{1,6})?)\s{0,16}"
     r"<\|tool(?:_call)?_arguments?_begin\|>",
     close=r"<\|tool_call_end\|>",
+    counted=True,
     empty=r"<\|tool_calls?_section_begin\|>\s{0,64}<\|tool_calls?_section_end\|>",
 )
 

@@ -41,7 +41,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 LFM2 = Dialect(
     name="lfm2",
     models="LFM2, LFM2.5",
-    grammars=(JSON_FORM, GRAMMAR, ECHO),
+    grammars=(JSON_FORM, GRAMMAR, ECHO, pythonic.GRAMMAR),
     writer=writer(
         render_calls,
         intro="List of tools:",

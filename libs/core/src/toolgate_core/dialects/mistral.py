@@ -24,6 +24,8 @@ NAMED = NamedGrammar(
     call=r"\[TOOL_?CALLS\]\s{0,16}(?P<name>[^\s\[\]{}<>\"']{1,256})\s{0,16}"
     r"(?:\[CALL_ID\]\s{0,4}(?P<id>[\w-]{1,64})\s{0,4})?(?:\[ARGS\]\s{0,16}|(?=\{))",
     close=r"\[/TOOL_CALLS\]|(?=\[TOOL_?CALLS\]|</s>)",
+    alone=r"\[TOOL_?CALLS\]\s{0,16}(?P<name>[^\s\[\]{}<>\"']{1,256})\s{0,16}"
+    r"(?:\[ARGS\]\s{0,16})?+",
 )
 _PLAIN = re.compile(r"[^0-9a-zA-Z]")
 

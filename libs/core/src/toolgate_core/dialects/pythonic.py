@@ -15,7 +15,7 @@ from toolgate_core.dialects.base import Dialect, PythonGrammar, WrittenCall
 from toolgate_core.dialects.writing import harmless, json_list, members, writer
 from toolgate_core.jsontext import JsonValue, encode_str
 
-GRAMMAR = PythonGrammar(tokens=("[",), where="line", auto=False, plain=True, bare=True)
+GRAMMAR = PythonGrammar(tokens=("[",), where="word", auto=False, plain=True, bare=True)
 TAGGED = PythonGrammar(tags=("tool_call",), close_tags=("tool_call",), open=r"<tool_call>", close=r"</tool_call>")
 _WORDS = {"true": "True", "false": "False", "null": "None"}
 _NAME = re.compile(r"[A-Za-z_][\w.-]{0,255}")

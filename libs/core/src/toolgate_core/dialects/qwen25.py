@@ -14,10 +14,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from toolgate_core.dialects import hermes
-from toolgate_core.dialects.base import PayloadGrammar
-from toolgate_core.dialects.generic import ALONE, BEGINS, FENCE
-
-FENCED = PayloadGrammar(begins=rf"{FENCE}{BEGINS}", auto=False, plain=True, settled=True)
+from toolgate_core.dialects.generic import ALONE, FENCED
 
 QWEN25 = replace(
     hermes.HERMES,

@@ -32,6 +32,7 @@ from toolgate_core.dialects.function_calls import FUNCTION_CALLS
 from toolgate_core.dialects.functionary31 import FUNCTIONARY31
 from toolgate_core.dialects.functionary32 import FUNCTIONARY32
 from toolgate_core.dialects.functiongemma import FUNCTIONGEMMA
+from toolgate_core.dialects.gemma3 import GEMMA3
 from toolgate_core.dialects.gemma4 import GEMMA4
 from toolgate_core.dialects.generic import GENERIC
 from toolgate_core.dialects.gigachat3 import GIGACHAT3
@@ -95,6 +96,7 @@ _TEXT = (
     LLAMA3_JSON,
     PYTHONIC,
     LLAMA4_PYTHONIC,
+    GEMMA3,
     LFM2,
     GRANITE3,
     GRANITE4,
@@ -194,12 +196,13 @@ def active(name: str) -> Active:
     forms = (form for other in _TEXT for form in other.reasoning if form.auto)
     wraps = (token for other in _TEXT for token in other.wraps if "<|" in token)
     ends = (token for other in _TEXT for token in other.ends if _BARS & set(token))
+    heads = (pattern for other in _TEXT for pattern in other.heads if _BARS & set(pattern) and "<" in pattern)
     return Active(
         grammars=tuple(dict.fromkeys((*dialect.grammars, *safe))),
         reasoning=tuple(dict.fromkeys((THINK, *dialect.reasoning, *forms))),
         wraps=tuple(dict.fromkeys((*dialect.wraps, *wraps))),
         ends=tuple(dict.fromkeys((*dialect.ends, *ends))),
-        heads=dialect.heads,
+        heads=tuple(dict.fromkeys((*dialect.heads, *heads))),
     )
 
 

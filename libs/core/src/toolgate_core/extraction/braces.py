@@ -31,6 +31,8 @@ class BraceMarks(Struct, frozen=True):
     """A grammar's patterns, compiled; `edges` is where a call that can't be read ends at the latest."""
 
     call: regex.Pattern[str]
+    another: regex.Pattern[str]
+    empty: regex.Pattern[str]
     close: regex.Pattern[str]
     edges: regex.Pattern[str]
 
@@ -41,6 +43,8 @@ def brace_marks(grammar: BraceGrammar) -> BraceMarks:
     opens = "|".join(map(regex.escape, grammar.tokens)) or "(?!)"
     return BraceMarks(
         call=regex.compile(grammar.call, regex.IGNORECASE),
+        another=regex.compile(grammar.another or "(?!)", regex.IGNORECASE),
+        empty=regex.compile(rf"(?:(?:{opens})\s{{0,64}})+(?:{grammar.close})", regex.IGNORECASE),
         close=regex.compile(grammar.close, regex.IGNORECASE),
         edges=regex.compile(f"{grammar.close}|{opens}", regex.IGNORECASE),
     )
@@ -50,11 +54,23 @@ def read_braces(reading: Reading, grammar: BraceGrammar) -> Steps[bool]:
     """Read one call; false where it is none."""
     cursor, mark = reading.cursor, brace_marks(grammar)
     match = yield from cursor.expect(mark.call, window=512)
+    if match is None and grammar.special and (yield from cursor.expect(mark.empty, window=512)) is not None:
+        return True
     if match is None or (grammar.declared and reading.toolset.get(match["name"]) is None):
         return False
-    call = Call(reading)
     reading.tentative = grammar.declared
-    call.begin(match["name"])
+    while match is not None:
+        if not (yield from _one_call(reading, grammar, mark, match["name"])):
+            return False
+        match = yield from cursor.expect(mark.another, window=300)
+    yield from cursor.closes(mark.close)
+    return True
+
+
+def _one_call(reading: Reading, grammar: BraceGrammar, mark: BraceMarks, name: str) -> Steps[bool]:
+    """Read one call behind its name; false where it is none."""
+    cursor, call = reading.cursor, Call(reading)
+    call.begin(name)
     try:
         yield from Braces(reading, grammar, mark, call).arguments()
         complete = True
@@ -69,7 +85,6 @@ def read_braces(reading: Reading, grammar: BraceGrammar) -> Steps[bool]:
     while (char := (yield from cursor.peek())) and char in "})":
         reading.sink.drop("markup", cursor.take(1))
         yield from cursor.space()
-    yield from cursor.closes(mark.close)
     return True
 
 
@@ -205,7 +220,7 @@ class Braces:
             if match is not None and (match.end() < len(cursor.text) or match.end() - cursor.pos >= 4096):
                 break
             if match is None and cursor.left:
-                raise BadBodyError
+                return self._nothing(cursor.text[cursor.pos], types)
             if not (yield from cursor.more()):
                 self._unsure = True
                 break
@@ -222,6 +237,13 @@ class Braces:
             self._call.repaired("unquoted_string")
             known = encode_str(word)
         return known
+
+    def _nothing(self, char: str, types: tuple[str, ...]) -> str:
+        """Return the value that no text says: the empty string, where the schema wants a string."""
+        if char not in ",}" or "string" not in types:
+            raise BadBodyError
+        self._call.repaired("unquoted_string")
+        return '""'
 
     def _json_string(self) -> Steps[str]:
         pieces: list[str] = []

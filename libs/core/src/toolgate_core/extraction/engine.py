@@ -23,7 +23,7 @@ from toolgate_core.extraction.message import Turn
 from toolgate_core.extraction.notes import NotedSink, Notes, WatchedScan
 from toolgate_core.extraction.scanner import Scan
 from toolgate_core.extraction.sink import Sink
-from toolgate_core.extraction.triggers import Entry, lead
+from toolgate_core.extraction.triggers import Entry, answer, lead
 from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset
 from toolgate_core.vocabulary import TextEnd
@@ -165,9 +165,12 @@ class Extraction:
         ends_message = self._mode in ("reasoning", "skip") or self._scan.quoted
         if kind == "think":
             assert entry.reasoning is not None  # it is this marker's
-            if entry.reasoning.lead:
-                yield from cursor.expect(lead(entry.reasoning), window=64)
-            self._turn("think")
+            if (yield from cursor.expect(answer(entry.reasoning), window=64)) is not None:
+                self._turn("content")
+            else:
+                if entry.reasoning.lead:
+                    yield from cursor.expect(lead(entry.reasoning), window=64)
+                self._turn("think")
         elif (kind == "unthink" and (self._mode == "think" or not entry.special)) or (
             kind in ("close", "end") and ends_message
         ):

@@ -81,7 +81,7 @@ def read_envelopes(reading: Reading, grammar: EnvelopeGrammar) -> Steps[bool]:
         return True
     body = Body(reading, grammar, _BARE_EDGE if grammar.bare else mark.edges)
     if not (yield from body.read_all()):
-        return False
+        return grammar.special and (yield from _broken(reading, mark))
     yield from _close(reading, mark, "}],`" if fenced else "}],")
     return True
 
@@ -107,6 +107,16 @@ def _yaml(reading: Reading, grammar: EnvelopeGrammar, mark: Marks) -> Steps[bool
         call.end()
     yield from reading.cursor.expect(mark.yaml_edge)
     return bool(found)
+
+
+def _broken(reading: Reading, mark: Marks) -> Steps[bool]:
+    """Drop a block that is no call, if it is complete: special tokens on both sides of it are nothing to be shown."""
+    raw = reading.tape.getvalue()
+    if not (yield from reading.cursor.closes(mark.close)):
+        return False
+    reading.sink.discard()
+    reading.sink.drop("bad_json", raw)
+    return True
 
 
 def _close(reading: Reading, mark: Marks, strays: str) -> Steps[None]:

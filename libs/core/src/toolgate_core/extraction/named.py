@@ -15,7 +15,11 @@ from msgspec import Struct
 from toolgate_core.dialects.base import NamedGrammar
 from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.json_reader import BadBodyError
+from toolgate_core.extraction.json_values import scan_value
 from toolgate_core.extraction.objects import read_object
+from toolgate_core.jsontext import JsonTextError, decode_fields
+from toolgate_core.schema.toolset import Tool
 
 MAX_HEADER = 1024
 
@@ -26,6 +30,8 @@ class NamedMarks(Struct, frozen=True):
     call: regex.Pattern[str]
     close: regex.Pattern[str]
     empty: regex.Pattern[str]
+    alone: regex.Pattern[str]
+    ends: regex.Pattern[str]
     edges: regex.Pattern[str]
 
 
@@ -38,6 +44,8 @@ def named_marks(grammar: NamedGrammar) -> NamedMarks:
         call=regex.compile(grammar.call, regex.IGNORECASE),
         close=regex.compile(close, regex.IGNORECASE),
         empty=regex.compile(grammar.empty or "(?!)", regex.IGNORECASE),
+        alone=regex.compile(f"(?:{grammar.alone or '(?!)'})(?={close}|{opens})", regex.IGNORECASE),
+        ends=regex.compile(grammar.alone or "(?!)", regex.IGNORECASE),
         edges=regex.compile(f"{close}|(?P<other>{opens})", regex.IGNORECASE),
     )
 
@@ -48,11 +56,16 @@ def read_named(reading: Reading, grammar: NamedGrammar) -> Steps[bool]:
     match = yield from cursor.expect(mark.call, window=MAX_HEADER)
     if match is None and (yield from cursor.expect(mark.empty, window=MAX_HEADER)) is not None:
         return True
+    if match is None and grammar.alone:
+        return (yield from _alone(reading, mark))
     if match is None or (grammar.declared and reading.toolset.get(match["name"]) is None):
         return False
     call = Call(reading)
     call.call_id = match.groupdict().get("id")
-    if not call.begin(match["name"]):
+    name = match["name"]
+    if grammar.counted and name.isdigit() and reading.tool(name) is None:
+        name = (yield from _inferred(reading)) or name
+    if not call.begin(name):
         return False
     if (
         call.tool is None
@@ -61,3 +74,43 @@ def read_named(reading: Reading, grammar: NamedGrammar) -> Steps[bool]:
     ):
         return False
     return (yield from read_object(reading, call, mark.close, mark.edges, marked=False))
+
+
+def _alone(reading: Reading, mark: NamedMarks) -> Steps[bool]:
+    """Read the call of a tool that gets no arguments; false where it is none."""
+    cursor = reading.cursor
+    match = yield from cursor.comes(mark.alone, window=MAX_HEADER)
+    if match is None and reading.stopped:  # where the text was cut, the arguments may have been
+        match = mark.ends.fullmatch(cursor.text, cursor.pos)
+    if match is None or reading.tool(match["name"]) is None:
+        return False
+    cursor.take(match.end() - cursor.pos)
+    call = Call(reading)
+    call.begin(match["name"])
+    call.end()
+    return True
+
+
+def _inferred(reading: Reading) -> Steps[str]:
+    """Return the only tool, or the only one that has the arguments which stand here; empty where there is none."""
+    if len(reading.toolset.names) == 1:
+        return reading.toolset.names[0]
+    cursor = reading.cursor
+    tape, keys = cursor.record(), set[str]()
+    try:
+        if reading.patience and (yield from cursor.space()) == "{":
+            reading.patience -= 1
+            yield from scan_value(reading, tape, None)
+            keys = {*decode_fields(tape.getvalue().encode())}
+    except (BadBodyError, JsonTextError):
+        pass  # whoever reads the arguments says what is wrong with them
+    finally:
+        cursor.stop(tape)
+        cursor.unread(tape.getvalue())
+    fitting = [name for name in reading.toolset.names if keys and _has(reading.toolset.get(name), keys)]
+    return fitting[0] if len(fitting) == 1 else ""
+
+
+def _has(tool: Tool | None, keys: set[str]) -> bool:
+    properties = tool.parameters.get("properties") if tool is not None else None
+    return isinstance(properties, dict) and tool is not None and set(tool.required) <= keys <= properties.keys()

@@ -36,8 +36,9 @@ def call_end(grammar: PythonGrammar, *, listed: bool) -> tuple[regex.Pattern[str
         goes_on = rf"\s*+(?:(?P<list>\])|[,;]\s*+(?:(?P<list>\])|{_CALL})|{_GLUED}|{close})"
         ends = rf"\s*+(?:\]?+\s*+{close}|\]{line})"
         return regex.compile(goes_on, regex.IGNORECASE), regex.compile(ends, regex.IGNORECASE)
-    goes_on = rf"[ \t]*+(?:\r?\n|[,;]\s*+{_CALL}|{_GLUED}|<\||`|(?P<list>(?!)))|\s*+{close}"
-    return regex.compile(goes_on, regex.IGNORECASE), regex.compile(rf"\s*+{close}", regex.IGNORECASE)
+    printed = r"(?:[ \t]*+\))?+" if grammar.code else ""
+    goes_on = rf"{printed}[ \t]*+(?:\r?\n|[,;]\s*+{_CALL}|{_GLUED}|<\||`|(?P<list>(?!)))|\s*+{close}"
+    return regex.compile(goes_on, regex.IGNORECASE), regex.compile(rf"{printed}\s*+{close}", regex.IGNORECASE)
 
 
 class Following:

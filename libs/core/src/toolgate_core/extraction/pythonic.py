@@ -20,16 +20,15 @@ from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
 from toolgate_core.extraction.mend import skip
+from toolgate_core.extraction.python_arguments import properties_of, read_arguments
 from toolgate_core.extraction.python_quotes import Following, call_end
-from toolgate_core.extraction.python_values import Literals
-from toolgate_core.jsontext import JsonObject, encode_str
+from toolgate_core.extraction.statements import Statements
 
 _NAME = regex.compile(r"(?P<name>[A-Za-z_][\w.\-]{0,255})\s{0,16}\(")
-_KEYWORD = regex.compile(r"""(?:["'])?(?P<key>[A-Za-z_][\w\-]{0,255})(?:["'])?\s{0,16}[=:]""")
 _ANOTHER = regex.compile(r"\s{0,16}(?:[,;]\s{0,16}(?:\]|[A-Za-z_][\w.\-]{0,255}\s{0,16}\()|\])")
 _STRING = regex.compile(r"""'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+\"""")
 MAX_STRING = 512
-_LINE_END = regex.compile(r"[ \t]{0,32}(?:\r?\n|<\||`)")
+_LINE_END = regex.compile(r"[ \t]{0,32}(?:\r?\n|<\||`)|[ \t]{1,32}+(?P<text>[^\s(<`\[])")
 _TAIL = regex.compile(r"[\s;`]*")
 
 
@@ -54,6 +53,8 @@ def read_python(reading: Reading, grammar: PythonGrammar) -> Steps[bool]:
     cursor, mark = reading.cursor, python_marks(grammar)
     if (yield from cursor.expect(mark.open, window=256)) is None:
         return False
+    if grammar.code:
+        return (yield from Statements(reading, grammar, mark.close).read())
     listed = (yield from cursor.space()) == "["
     if listed:
         cursor.take(1)
@@ -73,15 +74,18 @@ def read_python(reading: Reading, grammar: PythonGrammar) -> Steps[bool]:
         return False
     yield from cursor.space()
     closed = yield from cursor.closes(mark.close)
+    if grammar.echo and closed:
+        return _forgotten(reading)
     if grammar.echo:
-        return closed and _forgotten(reading)
+        return reading.sink.calls == 0 and (yield from _line_ends(reading, sure=block.sure))
     return not grammar.alone or closed or (yield from _nothing_follows(reading))
 
 
 def _line_ends(reading: Reading, *, sure: bool) -> Steps[bool]:
-    """Whether a list that no marker announces ends its line: otherwise it may be a link, or part of a sentence."""
-    if (yield from reading.cursor.comes(_LINE_END, window=64)) is not None:
-        return True
+    """Whether a list that no marker announces ends its line, or text follows what must be calls; not so in a link."""
+    match = yield from reading.cursor.comes(_LINE_END, window=64)
+    if match is not None:
+        return sure or not match["text"]
     if reading.cursor.end is None:  # more white space than a line ends with, and what follows it is not known
         return False
     return (reading.stopped or sure) and not reading.cursor.text[reading.cursor.pos :].strip()
@@ -219,7 +223,7 @@ class Block:
             name = name.removesuffix(".call")
         call.begin(name)
         self._open = call
-        following = Following(self._cursor, self._ends, {*_properties(call), *self._reading.toolset.names})
+        following = Following(self._cursor, self._ends, {*properties_of(call), *self._reading.toolset.names})
         complete = yield from read_arguments(self._reading, call, following, named=self._grammar.keywords)
         if not complete and self._grammar.alone:
             raise BadBodyError
@@ -228,68 +232,3 @@ class Block:
         self._open = None
         self._done += 1
         return True
-
-
-def read_arguments(reading: Reading, call: Call, following: Following, *, named: bool = False) -> Steps[bool]:
-    """Read arguments up to the closing parenthesis; false where one of them is no value that JSON has.
-
-    `named`: each one must say its name.
-    """
-    cursor, literals = reading.cursor, Literals(reading, following)
-    places = [] if named else _places(call)
-    seen: set[str] = set()
-    while True:
-        char = yield from cursor.space()
-        if char == ")":
-            cursor.take(1)
-            break
-        if not char and reading.stopped and not literals.unsure:
-            call.repaired("missing_close")
-            break
-        if seen:
-            if char != ",":
-                raise BadBodyError
-            cursor.take(1)
-            if (yield from cursor.space()) == ")":
-                continue
-        yield from _argument(reading, call, literals, places, seen)
-    if not call.empty:
-        call.write("}")
-    call.repaired(*literals.repairs)
-    return not literals.foreign
-
-
-def _properties(call: Call) -> JsonObject:
-    properties = call.tool.parameters.get("properties") if call.tool else None
-    return properties if isinstance(properties, dict) else {}
-
-
-def _places(call: Call) -> list[str]:
-    """Return the arguments that may stand without their names: the required ones, where they are declared first."""
-    properties = _properties(call)
-    required = call.tool.parameters.get("required") if call.tool else None
-    if not isinstance(required, list):
-        return []
-    names = list(properties)[: len(required)]
-    return names if set(names) == set(map(str, required)) else []
-
-
-def _argument(reading: Reading, call: Call, literals: Literals, places: list[str], seen: set[str]) -> Steps[None]:
-    cursor, kind = reading.cursor, "a"
-    match = yield from cursor.expect(_KEYWORD, window=300)
-    if match is not None:
-        key = match["key"]
-        if (yield from cursor.peek()) == "=":
-            raise BadBodyError  # a comparison
-    elif len(seen) < len(places):
-        key = places[len(seen)]
-        kind = "p" if len(seen) + 1 < len(places) else "a"
-        call.repaired("positional")
-    else:
-        raise BadBodyError
-    text = yield from literals.value(kind)
-    if key in seen:
-        call.repaired("duplicate_key")
-        return
-    seen.add(key)
-    call.write(f"{'{' if call.empty else ','}{encode_str(key)}:{text}")

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from toolgate_core.dialects.base import AnyGrammar, MessageGrammar
 from toolgate_core.dialects.table import Active
 from toolgate_core.extraction.cursor import WHITE
-from toolgate_core.extraction.literal import Literal
-from toolgate_core.extraction.triggers import Entry, lead, triggers
+from toolgate_core.extraction.literal import MAX_LINE, Literal
+from toolgate_core.extraction.triggers import Entry, behind, triggers
 from toolgate_core.plan import ScannerState
 
 NOWHERE = 1 << 62
@@ -205,7 +205,12 @@ class Scan:
         """Whether a block of `grammar` may begin here at all."""
         if at == self.mute or (self.quoted and not isinstance(grammar, MessageGrammar)):
             return False
-        return grammar.where == "anywhere" or not self.literal.prefix(text, base, at).strip(WHITE)
+        if grammar.where == "anywhere":
+            return True
+        line = self.literal.prefix(text, base, at)
+        if grammar.where == "word" and len(line) < MAX_LINE:
+            return not line or line[-1] in WHITE
+        return not line.strip(WHITE)
 
     def _glued(self, text: str, stop: int, *, ended: bool) -> bool | None:
         """Whether another marker follows at once, as no sentence has it; none if more text must tell."""
@@ -290,7 +295,7 @@ class Scan:
         assert entry.reasoning is not None  # think markers have one
         if not entry.reasoning.lead:
             return at + 1
-        match = lead(entry.reasoning).match(text, at + len(entry.reasoning.open), partial=not ended)
+        match = behind(entry.reasoning).match(text, at + len(entry.reasoning.open), partial=not ended)
         if match is not None and match.partial:
             return None
         return 0 if match and match.end() > match.start() else at + 1

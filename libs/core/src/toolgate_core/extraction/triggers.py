@@ -159,6 +159,18 @@ def triggers(active: Active) -> Triggers:
 
 
 @cache
+def behind(form: Reasoning) -> regex.Pattern[str]:
+    """Return the pattern of what follows the opening marker and shows that it is meant."""
+    return regex.compile(f"{form.lead}|{form.answer}" if form.answer else form.lead)
+
+
+@cache
+def answer(form: Reasoning) -> regex.Pattern[str]:
+    """Return the pattern of what follows the opening marker where it begins the answer."""
+    return regex.compile(form.answer or "(?!)")
+
+
+@cache
 def lead(form: Reasoning) -> regex.Pattern[str]:
     """Return the pattern of what follows the opening marker of reasoning and belongs to it."""
     return regex.compile(form.lead)

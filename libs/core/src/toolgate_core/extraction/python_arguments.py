@@ -1,0 +1,80 @@
+"""The arguments of a call in Python's syntax, up to its closing parenthesis."""
+
+from __future__ import annotations
+
+import regex
+
+from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.json_reader import BadBodyError
+from toolgate_core.extraction.python_quotes import Following
+from toolgate_core.extraction.python_values import Literals
+from toolgate_core.jsontext import JsonObject, encode_str
+
+_KEYWORD = regex.compile(r"""(?:["'])?(?P<key>[A-Za-z_][\w\-]{0,255})(?:["'])?\s{0,16}[=:]""")
+
+
+def read_arguments(reading: Reading, call: Call, following: Following, *, named: bool = False) -> Steps[bool]:
+    """Read arguments up to the closing parenthesis; false where one of them is no value that JSON has.
+
+    `named`: each one must say its name.
+    """
+    cursor, literals = reading.cursor, Literals(reading, following)
+    places = [] if named else _places(call)
+    seen: set[str] = set()
+    while True:
+        char = yield from cursor.space()
+        if char == ")":
+            cursor.take(1)
+            break
+        if not char and reading.stopped and not literals.unsure:
+            call.repaired("missing_close")
+            break
+        if seen:
+            if char != ",":
+                raise BadBodyError
+            cursor.take(1)
+            if (yield from cursor.space()) == ")":
+                continue
+        yield from _argument(reading, call, literals, places, seen)
+    if not call.empty:
+        call.write("}")
+    call.repaired(*literals.repairs)
+    return not literals.foreign
+
+
+def properties_of(call: Call) -> JsonObject:
+    """Return the declared parameters of the call's tool, by name."""
+    properties = call.tool.parameters.get("properties") if call.tool else None
+    return properties if isinstance(properties, dict) else {}
+
+
+def _places(call: Call) -> list[str]:
+    """Return the arguments that may stand without their names: the required ones, where they are declared first."""
+    properties = properties_of(call)
+    required = call.tool.parameters.get("required") if call.tool else None
+    if not isinstance(required, list):
+        return []
+    names = list(properties)[: len(required)]
+    return names if set(names) == set(map(str, required)) else []
+
+
+def _argument(reading: Reading, call: Call, literals: Literals, places: list[str], seen: set[str]) -> Steps[None]:
+    cursor, kind = reading.cursor, "a"
+    match = yield from cursor.expect(_KEYWORD, window=300)
+    if match is not None:
+        key = match["key"]
+        if (yield from cursor.peek()) == "=":
+            raise BadBodyError  # a comparison
+    elif len(seen) < len(places):
+        key = places[len(seen)]
+        kind = "p" if len(seen) + 1 < len(places) else "a"
+        call.repaired("positional")
+    else:
+        raise BadBodyError
+    text = yield from literals.value(kind)
+    if key in seen:
+        call.repaired("duplicate_key")
+        return
+    seen.add(key)
+    call.write(f"{'{' if call.empty else ','}{encode_str(key)}:{text}")

@@ -1,0 +1,67 @@
+"""Frame: calls as statements of a program, printed or assigned, as Gemma writes them into a fence of its own.
+
+```
+block     = open {statement} close
+statement = [NAME "="] ["print("] call [")"] | "print(" NAME ")" | NAME
+```
+Only calls of declared tools are read; a block with anything else in it is a program, and text.
+"""
+
+from __future__ import annotations
+
+import regex
+
+from toolgate_core.dialects.base import PythonGrammar
+from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.json_reader import BadBodyError
+from toolgate_core.extraction.python_arguments import properties_of, read_arguments
+from toolgate_core.extraction.python_quotes import Following, call_end
+
+_SHOWN = regex.compile(r"(?:print\([ \t]{0,16}[A-Za-z_]\w{0,63}[ \t]{0,16}\)|#[^\n`]{0,256})[ \t]{0,16}(?=[\r\n`;])")
+_HEAD = regex.compile(
+    r"(?:[A-Za-z_]\w{0,63}[ \t]{0,16}=[ \t]{0,16})?(?P<print>print\([ \t]{0,16})?+"
+    r"(?:default_api\.)?+(?P<name>[A-Za-z_][\w.\-]{0,255})[ \t]{0,16}\("
+)
+_PRINTED = regex.compile(r"[ \t]{0,16}\)")
+
+
+class Statements:
+    """The statements of one block."""
+
+    def __init__(self, reading: Reading, grammar: PythonGrammar, close: regex.Pattern[str]) -> None:
+        self._reading = reading
+        self._cursor = reading.cursor
+        self._close = close
+        self._ends = call_end(grammar, listed=False)
+        reading.tentative = True
+
+    def read(self) -> Steps[bool]:
+        """Read the block behind its opener; false where it holds something else than calls."""
+        cursor, done = self._cursor, False
+        try:
+            while True:
+                char = yield from cursor.space()
+                if (yield from cursor.closes(self._close)) or (not char and self._reading.stopped):
+                    return done
+                if char == ";":
+                    cursor.take(1)
+                elif (yield from cursor.expect(_SHOWN, window=300)) is None:
+                    yield from self._call()
+                    done = True
+        except BadBodyError:
+            return False
+
+    def _call(self) -> Steps[None]:
+        """Read one call; raises `BadBodyError` where none that counts stands there."""
+        match = yield from self._cursor.comes(_HEAD, window=500)
+        if match is None or self._reading.toolset.get(match["name"]) is None:
+            raise BadBodyError
+        self._cursor.take(match.end() - self._cursor.pos)
+        call = Call(self._reading)
+        call.begin(match["name"])
+        names = {*properties_of(call), *self._reading.toolset.names}
+        complete = yield from read_arguments(self._reading, call, Following(self._cursor, self._ends, names))
+        if match["print"] and (yield from self._cursor.expect(_PRINTED, window=32)) is None:
+            raise BadBodyError
+        call.end(complete=complete)
