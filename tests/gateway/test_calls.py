@@ -21,7 +21,7 @@ from tests.gateway.house import (
     native,
     text_answer,
 )
-from tests.support.upstream import Reply, answer, completion
+from tests.support.upstream import Reply, answer, chunk, completion, event, stream
 
 NAMED = {"type": "function", "function": {"name": "get_weather"}}
 
@@ -248,3 +248,63 @@ async def test_a_blocking_client_sees_the_same() -> None:
                 return calls[0].function.name  # type: ignore[union-attr]
 
         assert await asyncio.to_thread(ask) == "get_weather"
+
+
+SIGNED = {"extra_content": {"google": {"thought_signature": "AbC="}}}
+CITED = {"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "title": "t", "url": "u"}}
+TOLD_USAGE = {**USAGE, "prompt_tokens_details": {"audio_tokens": 3, "cached_tokens": 2}, "cost": 0.25}
+
+
+async def test_fields_of_calls_messages_and_answers_travel_there_and_back() -> None:
+    call = {**WEATHER, **SIGNED}
+    message = {"content": None, "tool_calls": [call], "reasoning_details": [{"type": "x"}], "annotations": [CITED]}
+    told = {"service_tier": "flex", "system_fingerprint": "fp", "provider": "x", "usage": TOLD_USAGE}
+    whole = answer(completion(message, "tool_calls", **told), x_ratelimit_limit_requests="9", openai_version="v1")
+    parts = stream(
+        event(chunk({"reasoning_details": [{"type": "x"}], "annotations": [CITED]})),
+        event(chunk({"tool_calls": [{**WEATHER, "function": {"name": "get_weather", "arguments": ""}}]})),
+        event(chunk({"tool_calls": [{"index": 0, "function": {"arguments": '{"city":"Oslo"}'}, **SIGNED}]})),
+        event(chunk({}, "tool_calls", **told)),
+        event("[DONE]"),
+    )
+    async with gateway(lambda request: parts if request.json.get("stream") else whole) as house:
+        response = await house.post(asked())
+        found = response.json()
+        said = found["choices"][0]["message"]
+        assert said["tool_calls"][0]["extra_content"] == SIGNED["extra_content"]
+        assert (said["reasoning_details"], said["annotations"]) == ([{"type": "x"}], [CITED])
+        assert (found["service_tier"], found["system_fingerprint"], found["provider"]) == ("flex", "fp", "x")
+        assert (found["usage"]["cost"], found["usage"]["prompt_tokens_details"]) == (
+            0.25,
+            {"audio_tokens": 3, "cached_tokens": 2},
+        )
+        assert (response.headers["x-ratelimit-limit-requests"], response.headers["openai-version"]) == ("9", "v1")
+        async with house.openai().chat.completions.stream(
+            **asked(), stream_options={"include_usage": True}
+        ) as streamed:
+            final = (await streamed.get_final_completion()).model_dump()
+        again = final["choices"][0]["message"]
+        assert again["tool_calls"][0]["extra_content"] == SIGNED["extra_content"]
+        assert (again["reasoning_details"], again["annotations"]) == ([{"type": "x"}], [CITED])
+        assert final["system_fingerprint"] == "fp"
+        assert (await house.events(asked()))[-2]["service_tier"] == "flex"
+        assert final["usage"]["cost"] == 0.25
+        result = {"role": "tool", "tool_call_id": "call_1", "content": "Rain."}
+        await house.post(asked(messages=[*QUESTION, said, result]))
+        sent = house.chats()[-1].json["messages"][1]
+        assert sent["tool_calls"][0]["extra_content"] == SIGNED["extra_content"]
+        assert (sent["reasoning_details"], sent["annotations"]) == ([{"type": "x"}], [CITED])
+        await house.post({"model": MODEL, "messages": [*QUESTION, said, result]})
+        assert house.chats()[-1].json["messages"][1]["tool_calls"][0]["extra_content"] == SIGNED["extra_content"]
+
+
+async def test_a_refusal_comes_as_one() -> None:
+    refusing = stream(event(chunk({"refusal": "I can't."})), event(chunk({}, "stop")), event("[DONE]"))
+    whole = answer(completion({"content": None, "refusal": "I can't."}))
+    async with gateway(lambda request: refusing if request.json.get("stream") else whole) as house:
+        for fields in (asked(), {"model": MODEL, "messages": QUESTION}):
+            message = (await house.post(fields)).json()["choices"][0]["message"]
+            assert (message["content"], message["refusal"]) == (None, "I can't.")
+            deltas = [each["choices"][0]["delta"] for each in (await house.events(fields))[:-1]]
+            assert "".join(delta.get("refusal") or "" for delta in deltas) == "I can't."
+            assert not any(delta.get("content") for delta in deltas)

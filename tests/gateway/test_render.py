@@ -90,7 +90,7 @@ def test_an_empty_answer_still_opens_and_finishes() -> None:
 
 
 def test_usage_that_the_upstream_did_not_tell_is_null() -> None:
-    (event,) = parse_events(chunks(include_usage=True).usage(None, {}).decode())
+    (event,) = parse_events(chunks(include_usage=True).usage(None, {}, {}).decode())
     assert (event["choices"], event["usage"]) == ([], None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from toolgate_core.events import ArgumentsDelta, CallStart, Event, ReasoningDelta, TextDelta
+from toolgate_core.events import AnswerEvent, ArgumentsDelta, CallStart, ReasoningDelta, TextDelta
 from toolgate_core.extraction import Extraction
 from toolgate_core.jsontext import decode, encode
 from toolgate_core.ladder import Answer, Climb, DeadlineExceeded, LadderMemory, Refusal
@@ -78,7 +78,7 @@ class World:
         self.answer: list[Piece | UpstreamFailure] = []
         self.asked: list[Transform] = []
         self.bodies: list[dict[str, Any]] = []
-        self.emits: list[tuple[Event, ...]] = []
+        self.emits: list[tuple[AnswerEvent, ...]] = []
         self.hang_ups = 0
         self.extraction: Extraction | None = None
         self.climb = self.make()
@@ -138,7 +138,7 @@ class World:
                 return None
 
     @property
-    def events(self) -> list[Event]:
+    def events(self) -> list[AnswerEvent]:
         return [event for emit in self.emits for event in emit]
 
     @property

@@ -353,7 +353,7 @@ TEXTS: dict[str, tuple[list[bytes], Piece]] = {
     "unknown finish reason": ([event(TEXT), event(chunk({}, "eos"))], Piece(text="Hello", finish="stop")),
     "Mistral's length": ([event(TEXT), event(chunk({}, "model_length"))], Piece(text="Hello", finish="length")),
     "GLM's filter": ([event(chunk({}, "sensitive"))], Piece(finish="content_filter")),
-    "refusal": ([event(chunk({"refusal": "I can't."})), event(STOP)], Piece(text="I can't.", finish="stop")),
+    "refusal": ([event(chunk({"refusal": "I can't."})), event(STOP)], Piece(refusal="I can't.", finish="stop")),
     "the word null with every chunk": (
         [event(chunk({"content": "Hel"}, "null")), event(chunk({"content": "lo"}, "None")), event(STOP)],
         Piece(text="Hello", finish="stop"),

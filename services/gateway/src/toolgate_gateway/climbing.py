@@ -19,8 +19,10 @@ from toolgate_gateway import facts
 from toolgate_gateway.drive import Driver, Errand
 from toolgate_gateway.errors import ApiError, explain, from_refusal
 from toolgate_gateway.eventstream import EventStream
+from toolgate_gateway.exchange import Headers
 from toolgate_gateway.lifeline import ClientGoneError
 from toolgate_gateway.models import Route
+from toolgate_gateway.providers.response import as_pairs
 from toolgate_gateway.render import (
     DONE,
     Chunks,
@@ -105,7 +107,7 @@ class Climbing:
             facts.field(climbs, answers),
             answer_fields(answers),
         )
-        await self._exchange.respond(200, body, facts.headers(climbs))
+        await self._exchange.respond(200, body, _headers(climbs, errand))
 
     def _choice(self, index: int, message: Message, answer: Answer) -> JsonObject:
         return {
@@ -120,7 +122,7 @@ class Climbing:
         return finish_reason(answer, self._request, named=self._gateway.settings.named_finish_reason)
 
     async def _stream(self, climbs: Sequence[Climb], errand: Errand) -> None:
-        stream = EventStream(self._exchange, lambda: facts.headers(climbs), self._gateway.settings.keep_alive_s)
+        stream = EventStream(self._exchange, lambda: _headers(climbs, errand), self._gateway.settings.keep_alive_s)
         try:
             tail = await self._stream_choices(climbs, errand, stream)
             with self._lifeline.last_words(LAST_WORDS_S):
@@ -179,13 +181,17 @@ class Climbing:
         ended = answers[last]
         final = chunks.finish(last, self._finish(ended), ended, None if include_usage else told)
         if include_usage:
-            final += chunks.usage(facts.serving_usage(ordered), told)
+            final += chunks.usage(facts.serving_usage(ordered), told, answer_fields(ordered))
         return final + DONE
 
 
 def call_id(fresh: str) -> str:
     """Return the id of a call: nine letters and digits, as Mistral's servers want them back, and all others take."""
     return f"{fresh[-9:]:0>9}"
+
+
+def _headers(climbs: Sequence[Climb], errand: Errand) -> Headers:
+    return [*facts.headers(climbs), *as_pairs(errand.headers.items())]
 
 
 async def _all(runs: Sequence[Coroutine[None, None, Answer | Refusal]]) -> list[Answer | Refusal]:

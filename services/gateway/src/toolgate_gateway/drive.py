@@ -42,7 +42,7 @@ Emitter = Callable[[tuple[AnswerEvent, ...]], Awaitable[None]]
 
 
 class Errand(Struct, frozen=True, kw_only=True):
-    """What all climbs of one request share."""
+    """What all climbs of one request share. `headers`: those of the upstream's that the client gets, as they come."""
 
     request: ChatRequest
     route: Route
@@ -52,6 +52,7 @@ class Errand(Struct, frozen=True, kw_only=True):
     deps: Deps
     metrics: GatewayMetrics
     log: Log
+    headers: dict[str, str] = {}
     heavy: bool = False
     """Whether settling a call of one of its tools may take long."""
 
@@ -131,6 +132,8 @@ class Driver:
             self._call.failed(answer)
             return answer
         self._answer = answer
+        errand.headers.clear()
+        errand.headers.update(answer.headers)
         return Opened()
 
     async def _read(self) -> Piece | UpstreamFailure:

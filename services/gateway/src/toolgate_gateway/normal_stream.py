@@ -152,7 +152,7 @@ class NormalStream:
         self.done = True
         parts = [self._finish(index, self._choices[index]) for index in sorted(self._choices)]
         if self._options.include_usage and self._usage is not None:
-            parts.append(_event({**self._identity.fields(CHUNK), "choices": [], "usage": self._usage}))
+            parts.append(_event({**self._identity.fields(CHUNK), "choices": [], **self._fields, "usage": self._usage}))
         return b"".join((*parts, DONE))
 
     def _finishing(self) -> bool:

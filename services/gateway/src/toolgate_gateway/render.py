@@ -172,10 +172,10 @@ class Chunks:
         )
         return "".join(parts).encode()
 
-    def usage(self, usage: Usage | None, toolgate: JsonObject) -> bytes:
-        """Return the chunk that carries the usage and no choice."""
+    def usage(self, usage: Usage | None, toolgate: JsonObject, fields: JsonObject) -> bytes:
+        """Return the chunk that carries the usage and no choice; `fields`: of `answer_fields`."""
         told = encode_str(usage_json(usage)) if usage is not None else "null"
-        return f'{self._head}],"usage":{told},"toolgate":{encode_str(toolgate)}}}\n\n'.encode()
+        return f'{self._head}],"usage":{told}{_members(fields)},"toolgate":{encode_str(toolgate)}}}\n\n'.encode()
 
     def _open(self, choice: int, content: str) -> list[str]:
         """Return the role chunks that must come first: clients reject choice 1 before choice 0."""

@@ -37,6 +37,7 @@ class Try:
             first.completion_tokens + second.completion_tokens,
             first.cached_tokens,
             first.reasoning_tokens + second.reasoning_tokens,
+            second.told,
         )
 
     @property
@@ -81,6 +82,8 @@ def judge(reading: Reading, request: ChatRequest) -> tuple[AttemptOutcome, str]:
 
 def _judge_text(reading: Reading, request: ChatRequest) -> tuple[AttemptOutcome, str]:
     """Return what text without a call is worth."""
+    if reading.refuses and not request.tool_choice.forced:
+        return AttemptOutcome.SUCCESS_TEXT, ""
     if not reading.text.strip():
         return AttemptOutcome.NO_TOOL_CALL, _emptiness(reading, request)
     if request.tool_choice.forced:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
-from toolgate_core.events import ReasoningDelta, TextDelta
+from toolgate_core.events import MessageFields, ReasoningDelta, RefusalDelta, TextDelta
 from toolgate_core.ladder.outbox import Outbox
+
+Passable: TypeAlias = TextDelta | ReasoningDelta | RefusalDelta | MessageFields
+"""What an answer says beside its calls."""
 
 
 class Gate:
@@ -21,11 +25,11 @@ class Gate:
         self._outbox = outbox
         self._hold = hold
         self._clock = clock
-        self._held: list[TextDelta | ReasoningDelta] = []
+        self._held: list[Passable] = []
         self._held_since: float | None = None
 
-    def send(self, event: TextDelta | ReasoningDelta) -> None:
-        """Let text or reasoning pass, as far as it may."""
+    def send(self, event: Passable) -> None:
+        """Let something pass, as far as it may."""
         if self.muted:
             return
         if self._hold:
@@ -36,8 +40,8 @@ class Gate:
             self._outbox.put([event])
 
     def release(self, *, text: bool = True) -> None:
-        """Let pass what was held; `text` False: the reasoning alone."""
-        self._outbox.put([event for event in self._held if text or isinstance(event, ReasoningDelta)])
+        """Let pass what was held; `text` False: the reasoning and the fields alone."""
+        self._outbox.put([event for event in self._held if text or isinstance(event, ReasoningDelta | MessageFields)])
         self._held = []
         self._end_hold()
 

@@ -296,6 +296,8 @@ class Climb:
             total_usage=self._total(),
             repairs=reading.repairs,
             logprobs=tuple(reading.logprobs),
+            choice_fields=reading.choice_fields,
+            answer_fields=reading.answer_fields,
         )
 
     def _exhausted(self) -> Generator[Effect, Reply, Answer | Refusal]:

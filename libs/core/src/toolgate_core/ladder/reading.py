@@ -15,9 +15,20 @@ from collections.abc import Callable, Generator
 from msgspec.structs import replace
 
 from toolgate_core.dialects.table import DIALECTS, find_dialect
-from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
+from toolgate_core.events import (
+    ArgumentsDelta,
+    CallEnd,
+    CallStart,
+    Drop,
+    Event,
+    MessageFields,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+)
 from toolgate_core.extraction import MarkerScanner
 from toolgate_core.fault import Fault
+from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.disguise import Screen, disguised, last_paragraph
 from toolgate_core.ladder.effects import (
     CallDelta,
@@ -30,7 +41,7 @@ from toolgate_core.ladder.effects import (
     Reply,
     UpstreamFailure,
 )
-from toolgate_core.ladder.gate import Gate
+from toolgate_core.ladder.gate import Gate, Passable
 from toolgate_core.ladder.outbox import Outbox
 from toolgate_core.ladder.runaway import Blanks, too_many
 from toolgate_core.ladder.state import RAW_LIMIT, AnswerState, OpenCall
@@ -109,6 +120,7 @@ class Reading(AnswerState):
                 self._plan = replace(self._plan, reasoning_open=False)
                 self._scanner = self._guard()
             self._on_reasoning(piece.reasoning)
+        self._on_others(piece)
         end: TextEnd | None = None
         if piece.finish is not None:
             self.finish, self.usage = piece.finish, piece.usage
@@ -137,7 +149,7 @@ class Reading(AnswerState):
     def _hand_over(self) -> None:
         """Deliver the calls that have waited for the end of the answer."""
         for call, settled in self._ready:
-            self._outbox.call(settled.name, call.id, settled.arguments)
+            self._outbox.call(settled.name, call.id, settled.arguments, call.fields)
         self._ready = []
 
     def _end_screen(self) -> None:
@@ -181,8 +193,8 @@ class Reading(AnswerState):
                 self._on_text(text)
             case ReasoningDelta(text):
                 self._on_reasoning(text)
-            case CallStart(_, name, call_id):
-                self._open = self._start(name, call_id)
+            case CallStart():
+                self._open = self._start(event.name, event.id, event.fields)
             case ArgumentsDelta(_, json):
                 assert self._open is not None
                 self._arguments(self._open, json)
@@ -226,7 +238,17 @@ class Reading(AnswerState):
         if self._plan.form != "text":
             self._send(ReasoningDelta(text))
 
-    def _send(self, event: TextDelta | ReasoningDelta) -> None:
+    def _on_others(self, piece: Piece) -> None:
+        """Take what an upstream tells apart from text and calls."""
+        if piece.refusal:
+            self._refusal.append(piece.refusal)
+            self._send(RefusalDelta(piece.refusal))
+        if piece.fields and self._plan.form != "text":
+            self._send(MessageFields(piece.fields))
+        if piece.finish is not None:
+            self.choice_fields, self.answer_fields = piece.choice_fields, piece.answer_fields
+
+    def _send(self, event: Passable) -> None:
         if self.fault is None:
             self._gate.send(event)
 
@@ -258,7 +280,9 @@ class Reading(AnswerState):
         """Collect a native call. It ends with the answer: some upstreams write to an earlier call once more."""
         call = self._native.get(delta.index)
         if call is None:
-            call = self._native[delta.index] = self._start(delta.name or "", delta.id)
+            call = self._native[delta.index] = self._start(delta.name or "", delta.id, delta.fields)
+        else:
+            call.fields = {**call.fields, **delta.fields}
         self._arguments(call, delta.arguments)
 
     def _end_native(self, end: TextEnd) -> None:
@@ -273,13 +297,14 @@ class Reading(AnswerState):
             # Cut by the token limit, the last call is unfinished, whatever its text looks like.
             self._end_call(call, complete=not (end == "length" and call is calls[-1]))
 
-    def _start(self, name: str, call_id: str | None) -> OpenCall:
+    def _start(self, name: str, call_id: str | None, fields: JsonObject) -> OpenCall:
         call = OpenCall(self._plan.names.get(name, name), call_id)
+        call.fields = fields
         self._gate.begin_hold()
         if self._early and self._may_start(call.name):
             self._release_before_call()
             call.sent = True
-            self._outbox.start(call.name, call.id)
+            self._outbox.start(call.name, call.id, call.fields)
         return call
 
     def _may_start(self, name: str) -> bool:

@@ -22,6 +22,7 @@ class OpenCall:
         self.name = name
         self.id = call_id
         self.parts: list[str] = []
+        self.fields: JsonObject = {}
         self.sent = False
 
 
@@ -40,6 +41,7 @@ class AnswerState:
         self._blank = ""
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self._refusal: list[str] = []
         self._stray: list[str] = []
         self._repairs: list[str] = []
         self._raw: list[str] = []
@@ -51,6 +53,8 @@ class AnswerState:
         self.finish: FinishReason | None = None
         self.usage: Usage | None = None
         self.unfinished = False
+        self.choice_fields: JsonObject = {}
+        self.answer_fields: JsonObject = {}
 
     @property
     def text(self) -> str:
@@ -89,6 +93,11 @@ class AnswerState:
     def reasoning(self) -> str:
         """What the model said to itself so far."""
         return "".join(self._reasoning)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the upstream tells some of the answer as a refusal."""
+        return bool(self._refusal)
 
     @property
     def repairs(self) -> tuple[str, ...]:

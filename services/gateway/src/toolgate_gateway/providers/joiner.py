@@ -198,7 +198,7 @@ class ChunkJoiner:
         if content:
             self._add_text(self._text, content if isinstance(content, str) else content_text(content))
         if isinstance(body.refusal, str):
-            self._add_text(self._text, body.refusal)
+            self._add_text(self._refusal, body.refusal)
         if body.reasoning or body.reasoning_content or isinstance(content, list):
             self._add_text(self._reasoning, reasoning_text(body))
         for call in body.tool_calls or ():

@@ -1,0 +1,92 @@
+"""What an upstream says beyond OpenAI's contract reaches the client with the answer that it belongs to."""
+
+from typing import Any
+
+import pytest
+from toolgate_core.events import (
+    ArgumentsDelta,
+    CallEnd,
+    CallStart,
+    MessageFields,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+)
+from toolgate_core.ladder import Answer, Refusal
+from toolgate_core.ladder.effects import CallDelta, Piece
+from toolgate_core.messages import Usage
+from toolgate_core.policy import Policy
+from toolgate_core.vocabulary import Strategy
+
+from tests.core.ladder.world import World, called, said
+
+OSLO = '{"city":"Oslo"}'
+SIGNED: dict[str, Any] = {"extra_content": {"google": {"thought_signature": "AbC="}}}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_fields_of_a_call_go_with_its_start(stream: bool) -> None:
+    pieces = [
+        Piece(calls=(CallDelta(0, "call_7", "get_weather", OSLO[:5], SIGNED),)),
+        Piece(calls=(CallDelta(0, None, None, OSLO[5:], {"late": 1}),)),
+        Piece(finish="tool_calls"),
+    ]
+    world = World([pieces], stream=stream)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert world.events == [
+        CallStart(0, "get_weather", "call_7", {**SIGNED, "late": 1}),
+        ArgumentsDelta(0, OSLO),
+        CallEnd(0),
+    ]
+
+
+@pytest.mark.parametrize("choice", ["auto", "required"])
+def test_the_fields_of_a_message_go_before_its_calls(choice: str) -> None:
+    pieces = [
+        Piece(reasoning="Hm.", fields={"reasoning_details": [1]}, text="Well."),
+        Piece(calls=(CallDelta(0, "call_7", "get_weather", OSLO),), finish="tool_calls"),
+    ]
+    world = World([pieces], tool_choice=choice, stream=True)
+    world.run()
+    text = [TextDelta("Well.")] if choice == "auto" else []
+    assert world.events[: 2 + len(text)] == [ReasoningDelta("Hm."), MessageFields({"reasoning_details": [1]}), *text]
+
+
+def test_fields_of_an_attempt_that_failed_are_not_sent() -> None:
+    bad = [Piece(fields={"annotations": [1]}), *called(("get_weather", "{"))]
+    world = World([bad, said("It rains.", fields={"annotations": [2]})], policy=Policy(retries={Strategy.NATIVE: 1}))
+    world.run()
+    assert MessageFields({"annotations": [1]}) not in world.events
+
+
+def test_the_fields_of_choice_and_answer_are_the_serving_attempts() -> None:
+    world = World([said("Fine.", choice_fields={"stop_reason": 7}, answer_fields={"service_tier": "flex"})])
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert (answer.choice_fields, answer.answer_fields) == ({"stop_reason": 7}, {"service_tier": "flex"})
+
+
+def test_a_refusal_is_an_answer_where_no_call_is_demanded() -> None:
+    pieces = [Piece(refusal="I can't "), Piece(refusal="help.", finish="stop")]
+    world = World([pieces], stream=True)
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert world.events == [RefusalDelta("I can't "), RefusalDelta("help.")]
+    assert world.climb.summary == "native:ok"
+
+
+def test_a_refusal_is_no_call() -> None:
+    world = World(
+        [[Piece(refusal="No.", finish="stop")]], tool_choice="required", policy=Policy(ladder=(Strategy.NATIVE,))
+    )
+    assert isinstance(world.run(), Refusal)
+    assert world.events == []
+
+
+def test_a_usage_keeps_what_the_upstream_told_of_the_serving_attempt() -> None:
+    told: dict[str, Any] = {"prompt_tokens": 5, "cost": 0.1}
+    world = World([said("Fine.", usage=Usage(5, 2, told=told))])
+    answer = world.run()
+    assert isinstance(answer, Answer)
+    assert answer.usage == Usage(5, 2, told=told)
