@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
-from toolgate_core.jsontext import JsonTextError, JsonValue, decode
+from msgspec import Struct
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.limits import MAX_EVENT_BYTES
 
 from toolgate_gateway.providers.wire import tells_error
 from toolgate_gateway.sse_reader import SseReader, SseTooLongError
 
 _EVENT: Final = re.compile(rb".*?(?:\n\r?\n|\r\r|\Z)", re.DOTALL)
+_CONTENT: Final = re.compile(rb'"content"\s*:\s*"')
+_TEXT: Final = re.compile(rb'(?:[^"\\]|\\.)*')
+_LESSONS: Final = 8
+"""How many blocks are looked at to learn what a plain chunk looks like."""
 _SEAM: Final = 3
 """A blank line has at most four bytes, so that many of what came before can belong to it."""
 
@@ -61,15 +67,68 @@ def _last_end(data: bytes) -> int:
     return end if end > 1 else 0
 
 
+class PlainChunk(Struct, frozen=True):
+    """What stands around the text of a chunk that holds text alone, in a stream whose chunks differ in nothing else.
+
+    `seam`: what stands between two texts. `quotes`: those of one event, without its text's.
+    """
+
+    before: bytes
+    behind: bytes
+    seam: bytes
+    quotes: int
+
+    @classmethod
+    def of(cls, value: JsonObject, data: bytes) -> PlainChunk | None:
+        """Return what a chunk, decoded and as it came, teaches; None where it has more than one text or other news."""
+        choices = value.get("choices")
+        choice = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
+        delta = choice.get("delta") if isinstance(choice, dict) else None
+        found = list(_CONTENT.finditer(data))
+        if not isinstance(delta, dict) or delta.keys() != {"content"} or len(found) != 1 or b"\n" in data:
+            return None
+        text = _TEXT.match(data, found[0].end())
+        assert text is not None
+        return cls.around(b"data: " + data[: text.start()], data[text.end() :] + b"\n\n")
+
+    @classmethod
+    def around(cls, before: bytes, behind: bytes) -> PlainChunk:
+        """Return the chunk that is a text between these."""
+        ends = before + behind
+        return cls(before, behind, behind + before, ends.count(b'"') - ends.count(b'\\"'))
+
+    def renamed(self, change: Callable[[bytes], bytes]) -> PlainChunk:
+        """Return the chunk with its ends changed."""
+        return self.around(change(self.before), change(self.behind))
+
+    def holds(self, block: bytes) -> bool:
+        """Whether a block is events with these ends, and nothing else."""
+        if not block.startswith(self.before) or not block.endswith(self.behind):
+            return False
+        return block.count(b"\n") == 2 * block.count(self.seam) + 2
+
+    def holds_text(self, block: bytes) -> bool:
+        """Whether nothing but text stands between these ends."""
+        if not self.holds(block) or b"\\\\" in block:  # else an escaped quote can't be told from the end of a text
+            return False
+        quotes = block.count(b'"') - (block.count(b'\\"') if b"\\" in block else 0)
+        return quotes == self.quotes * (block.count(self.seam) + 1)
+
+
 class ErrorWatch:
     """Forwards blocks of a chat's events as they are, up to an error. `error` is the JSON text of it, once it came."""
 
     def __init__(self) -> None:
         self.error: bytes | None = None
+        self._plain: PlainChunk | None = None
+        self._lessons = 0
 
     def feed(self, block: bytes) -> bytes:
         """Return what of a block may go on: all of it, or what stands before an error."""
-        if not _suspicious(block):
+        plain = self._plain
+        if (plain is not None and plain.holds(block)) or not _suspicious(block):
+            if self._lessons < _LESSONS and plain is None:
+                self._learn(block)
             return block
         out: list[bytes] = []
         for event in _EVENT.findall(block):
@@ -78,6 +137,18 @@ class ErrorWatch:
                 break
             out.append(event)
         return b"".join(out)
+
+    def _learn(self, block: bytes) -> None:
+        """Learn what a plain chunk looks like from a block's last event: searching long blocks takes time."""
+        self._lessons += 1
+        last = _EVENT.findall(block[block.rfind(b"data: ") :])[0]
+        data = last.strip().removeprefix(b"data: ")
+        try:
+            value = decode(data)
+        except JsonTextError:
+            return
+        if isinstance(value, dict) and last == b"data: " + data + b"\n\n":
+            self._plain = PlainChunk.of(value, data)
 
 
 def _suspicious(block: bytes) -> bool:

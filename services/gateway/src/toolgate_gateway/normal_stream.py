@@ -17,7 +17,7 @@ from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 from toolgate_core.merging import FieldMerger
 
-from toolgate_gateway.event_blocks import is_error
+from toolgate_gateway.event_blocks import PlainChunk, is_error
 from toolgate_gateway.normal import (
     BROKEN_OFF,
     CHUNK,
@@ -39,8 +39,6 @@ UNREADABLE: Final = AnswerFault("other", "The upstream sent a chunk that can't b
 UNFINISHED: Final = AnswerFault("cut", "The upstream ended its answer without a finish reason.")
 _LESSONS: Final = 4
 """How often a plain chunk is learned from; a server whose chunks all differ is read event by event."""
-_CONTENT: Final = re.compile(rb'"content"\s*:\s*"')
-_TEXT: Final = re.compile(rb'(?:[^"\\]|\\.)*')
 _MODEL: Final = re.compile(rb'("model"\s*:\s*)"(?:[^"\\]|\\.)*"')
 
 
@@ -50,37 +48,6 @@ class Options(Struct, frozen=True):
     choices: int = 1
     include_usage: bool = False
     every_usage: bool = False
-
-
-class _Plain(Struct, frozen=True):
-    """What stands around the text of a plain chunk, and what is to stand there."""
-
-    before: bytes
-    behind: bytes
-    new_before: bytes
-    new_behind: bytes
-    quotes: int
-
-    def holds(self, block: bytes) -> bool:
-        """Whether a block is plain chunks and nothing else."""
-        events = block.count(b"\n\n")
-        return (
-            block.startswith(self.before)
-            and block.endswith(self.behind)
-            and block.count(self.before) == events
-            and block.count(self.behind) == events
-            and block.count(b"\n") == 2 * events
-            and b"\\\\" not in block  # else an escaped quote can't be told from the end of a text
-            and block.count(b'"') - block.count(b'\\"') == self.quotes * events
-        )
-
-    def renamed(self, block: bytes) -> bytes:
-        """Return the block with the model's name that the client knows."""
-        if self.new_before != self.before:
-            block = block.replace(self.before, self.new_before)
-        if self.new_behind != self.behind:
-            block = block.replace(self.behind, self.new_behind)
-        return block
 
 
 class _Choice:
@@ -107,7 +74,8 @@ class NormalStream:
         self._identity = identity
         self._options = options
         self._reader = SseReader()
-        self._plain: _Plain | None = None
+        self._plain: PlainChunk | None = None
+        self._renamed: PlainChunk | None = None
         self._lessons = 0
         self._choices: dict[int, _Choice] = {}
         self._fields: JsonObject = {}
@@ -128,8 +96,8 @@ class NormalStream:
     def feed(self, block: bytes) -> bytes:
         """Return what the client is sent for a block of whole events."""
         plain = self._plain
-        if plain is not None and plain.holds(block) and not self._finishing():
-            return plain.renamed(block)
+        if plain is not None and plain.holds_text(block) and not self._finishing():
+            return self._rename(block)
         return self._all(self._reader.feed(block))
 
     def end(self, rest: bytes = b"") -> bytes:
@@ -249,8 +217,8 @@ class NormalStream:
         if not data or b"\n" in data or opening:
             return opening + _event(chunk)
         event = b"data: " + data + b"\n\n"
-        if self._plain is not None and self._plain.holds(event):
-            return self._plain.renamed(event)
+        if self._plain is not None and self._plain.holds_text(event):
+            return self._rename(event)
         if self._lessons < _LESSONS:
             self._learn(chunk, value, data)
         return event if chunk == value else _event(chunk)
@@ -280,24 +248,23 @@ class NormalStream:
         """Remember what a plain chunk looks like, if this is one that differs in the model's name at most."""
         if self._options.choices > 1 or {**chunk, "model": None} != {**value, "model": None}:
             return
-        (choice,) = chunk["choices"] if isinstance(chunk["choices"], list) else ({},)
-        delta = choice.get("delta") if isinstance(choice, dict) else None
-        found = list(_CONTENT.finditer(data))
-        if not isinstance(delta, dict) or delta.keys() != {"content"} or len(found) != 1 or b"\n" in data:
-            return
-        start = found[0].end()
-        text = _TEXT.match(data, start)
-        assert text is not None
-        before, behind = b"data: " + data[:start], data[text.end() :] + b"\n\n"
-        name = encode(self._identity.model)
-        self._lessons += 1
-        self._plain = _Plain(
-            before,
-            behind,
-            _MODEL.sub(lambda match: match[1] + name, before),
-            _MODEL.sub(lambda match: match[1] + name, behind),
-            before.count(b'"') + behind.count(b'"') - before.count(b'\\"') - behind.count(b'\\"'),
-        )
+        plain = PlainChunk.of(value, data)
+        if plain is not None:
+            name = encode(self._identity.model)
+            self._lessons += 1
+            self._plain = plain
+            self._renamed = plain.renamed(lambda text: _MODEL.sub(lambda match: match[1] + name, text))
+
+    def _rename(self, block: bytes) -> bytes:
+        """Return a block of plain chunks with the model's name that the client knows."""
+        plain, renamed = self._plain, self._renamed
+        assert plain is not None
+        assert renamed is not None
+        if renamed.before != plain.before:
+            block = block.replace(plain.before, renamed.before)
+        if renamed.behind != plain.behind:
+            block = block.replace(plain.behind, renamed.behind)
+        return block
 
 
 _CHOICE: Final = frozenset(("index", "delta", "message", "finish_reason", "logprobs"))

@@ -17,6 +17,9 @@ from toolgate_gateway.providers.calls import CallJoiner
 from toolgate_gateway.providers.finish import ending
 from toolgate_gateway.providers.lenient import usage_of
 from toolgate_gateway.providers.wire import (
+    CARRIED_BY_ANSWERS,
+    CARRIED_BY_CHOICES,
+    CARRIED_BY_MESSAGES,
     AnswerBody,
     CallBody,
     ChoiceBody,
@@ -25,11 +28,20 @@ from toolgate_gateway.providers.wire import (
     reasoning_text,
 )
 
-_choice_others = attrgetter("finish_reason", "logprobs", "stop_reason", "token_ids")
-_NO_CHOICE_OTHERS = (None, None, None, None)
-_stamp = attrgetter("service_tier", "system_fingerprint")
-_message_others = attrgetter("reasoning", "reasoning_content", "function_call", "refusal")
-_NO_MESSAGE_OTHERS = (None, None, None, None)
+_choice_others = attrgetter("finish_reason", "logprobs", "fields", *CARRIED_BY_CHOICES)
+_message_others = attrgetter(
+    "reasoning", "reasoning_content", "function_call", "refusal", "fields", *CARRIED_BY_MESSAGES
+)
+_answer_others = attrgetter("fields", *CARRIED_BY_ANSWERS)
+_NO_CHOICE_OTHERS = _choice_others(ChoiceBody())
+_NO_MESSAGE_OTHERS = _message_others(MessageBody())
+_NO_ANSWER_OTHERS = _answer_others(AnswerBody())
+
+
+def _carried(body: AnswerBody | ChoiceBody | MessageBody, names: tuple[str, ...]) -> JsonObject:
+    """Return the fields of a body that are passed on as they are."""
+    found = {name: value for name in names if (value := getattr(body, name)) is not None}
+    return cast("JsonObject", {**found, **body.fields})
 
 
 class ChunkJoiner:
@@ -67,7 +79,7 @@ class ChunkJoiner:
         self._field_bytes = 0
         self._choice_fields: JsonObject = {}
         self._answer_fields: JsonObject = {}
-        self._stamp: tuple[object, object] = (None, None)
+        self._others: object = _NO_ANSWER_OTHERS
 
     @property
     def ends_plainly(self) -> bool:
@@ -120,7 +132,7 @@ class ChunkJoiner:
             content = body.content
             if isinstance(content, list) or body.tool_calls or _message_others(body) != _NO_MESSAGE_OTHERS:
                 return count
-            if _stamp(chunk) != self._stamp:
+            if (others := _answer_others(chunk)) != _NO_ANSWER_OTHERS and others != self._others:
                 return count
             if content:
                 texts.append(content)
@@ -157,13 +169,10 @@ class ChunkJoiner:
             self.excess = f"The upstream's answer has more than {MAX_ANSWER_CHARS} characters."
 
     def _add_answer_fields(self, chunk: AnswerBody) -> None:
-        if chunk.fields:
-            self._answer_fields.update(cast("JsonObject", chunk.fields))
-        if (stamp := _stamp(chunk)) != self._stamp:
-            self._stamp = stamp
-            for key in ("service_tier", "system_fingerprint"):
-                if (value := getattr(chunk, key)) is not None:
-                    self._answer_fields[key] = value
+        others = _answer_others(chunk)
+        if others not in (_NO_ANSWER_OTHERS, self._others):
+            self._others = others
+            self._answer_fields.update(_carried(chunk, CARRIED_BY_ANSWERS))
 
     def _add_choice(self, choice: ChoiceBody) -> None:
         self.began = True
@@ -185,11 +194,8 @@ class ChunkJoiner:
         logprobs = choice.logprobs
         if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
             self._logprobs.extend(entry for entry in logprobs["content"] if isinstance(entry, dict))
-        if choice.fields:
-            self._choice_fields.update(cast("JsonObject", choice.fields))
-        for key in ("stop_reason", "token_ids"):
-            if (value := getattr(choice, key)) is not None:
-                self._choice_fields[key] = value
+        if _choice_others(choice) != _NO_CHOICE_OTHERS:
+            self._choice_fields.update(_carried(choice, CARRIED_BY_CHOICES))
 
     def _add_body(self, body: MessageBody) -> bool:
         """Take in a message, or a delta of one; whether it brought anything."""
@@ -205,8 +211,8 @@ class ChunkJoiner:
             self._add_call(call)
         if body.function_call is not None:
             self._add_call(CallBody(index=0, function=body.function_call))
-        if body.fields:
-            self._add_fields(cast("JsonObject", body.fields))
+        if fields := _carried(body, CARRIED_BY_MESSAGES):
+            self._add_fields(fields)
         return self._chars > before
 
     def _add_text(self, to: list[str], text: str) -> None:

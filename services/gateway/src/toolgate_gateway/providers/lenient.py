@@ -26,11 +26,10 @@ _CALL: Final = frozenset(("index", "id", "type", "function"))
 _MESSAGE: Final = frozenset(
     ("role", "content", "reasoning", "reasoning_content", "tool_calls", "function_call", "refusal")
 )
-_CHOICE: Final = frozenset(("index", "delta", "message", "finish_reason", "logprobs", "stop_reason", "token_ids"))
+_CHOICE: Final = frozenset(("index", "delta", "message", "finish_reason", "logprobs"))
 _ANSWER: Final = frozenset(
     ("id", "object", "created", "model", "choices", "usage", "error", "message", "detail", "obfuscation")
 )
-_STAMP: Final = frozenset(("service_tier", "system_fingerprint"))
 _DIGITS: Final = 16
 
 
@@ -92,9 +91,7 @@ def answer_of(value: JsonValue) -> AnswerBody | None:
         kind=value.get("object"),
         message=value.get("message"),
         detail=value.get("detail"),
-        service_tier=value.get("service_tier"),
-        system_fingerprint=value.get("system_fingerprint"),
-        fields=_others(value, _ANSWER | _STAMP),
+        fields=_others(value, _ANSWER),
     )
 
 
@@ -106,8 +103,6 @@ def _choice(value: JsonObject) -> ChoiceBody:
         message=_message(message) if isinstance(message, dict) else None,
         finish_reason=value.get("finish_reason"),
         logprobs=value.get("logprobs"),
-        stop_reason=value.get("stop_reason"),
-        token_ids=value.get("token_ids"),
         fields=_others(value, _CHOICE),
     )
 

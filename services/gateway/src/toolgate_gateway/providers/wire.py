@@ -14,6 +14,16 @@ from msgspec import Struct, field
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
 
 NO_FIELDS: Mapping[str, object] = MappingProxyType({})
+CARRIED_BY_MESSAGES = ("annotations", "audio")
+CARRIED_BY_CHOICES = ("stop_reason", "token_ids")
+CARRIED_BY_ANSWERS = (
+    "service_tier",
+    "system_fingerprint",
+    "prompt_logprobs",
+    "prompt_token_ids",
+    "kv_transfer_params",
+)
+"""Fields that OpenAI or vLLM writes into every answer, null or not."""
 _NO_CODES = (None, "", 0, "0", 200, "200")
 
 Content = str | list[object] | None
@@ -38,7 +48,10 @@ class CallBody(Struct, forbid_unknown_fields=True):
 
 
 class MessageBody(Struct, forbid_unknown_fields=True):
-    """`delta` of a chunk and `message` of a whole answer. `fields`: those that nobody here knows."""
+    """`delta` of a chunk and `message` of a whole answer. `fields`: those that nobody here knows.
+
+    `annotations` and `audio` are passed on like unknown ones, but cheap to read; so are the `CARRIED` ones below.
+    """
 
     role: object = None
     content: Content = None
@@ -47,14 +60,13 @@ class MessageBody(Struct, forbid_unknown_fields=True):
     tool_calls: list[CallBody] | None = None
     function_call: FunctionBody | None = None
     refusal: object = None
+    annotations: object = None
+    audio: object = None
     fields: ClassVar[Mapping[str, object]] = NO_FIELDS
 
 
 class ChoiceBody(Struct, forbid_unknown_fields=True):
-    """A choice of a chunk (`delta`) or of a whole answer (`message`). `fields`: those that nobody here knows.
-
-    `stop_reason` and `token_ids` are vLLM's: passed on like unknown ones, but cheap to read.
-    """
+    """A choice of a chunk (`delta`) or of a whole answer (`message`). `fields`: those that nobody here knows."""
 
     index: int | None = None
     delta: MessageBody | None = None
@@ -69,8 +81,7 @@ class ChoiceBody(Struct, forbid_unknown_fields=True):
 class AnswerBody(Struct, forbid_unknown_fields=True):
     """A chunk or a whole answer; `error`, `detail`, `message` and `kind` (`object`) tell an error with status 200.
 
-    `fields`: those that nobody here knows. `service_tier` and `system_fingerprint`, which OpenAI sends with every
-    chunk, are passed on like those. `obfuscation` is padding, which belongs to one connection.
+    `fields`: those that nobody here knows. `obfuscation` is padding, which belongs to one connection.
     """
 
     id: object = None
@@ -85,6 +96,9 @@ class AnswerBody(Struct, forbid_unknown_fields=True):
     obfuscation: object = None
     service_tier: object = None
     system_fingerprint: object = None
+    prompt_logprobs: object = None
+    prompt_token_ids: object = None
+    kv_transfer_params: object = None
     fields: ClassVar[Mapping[str, object]] = NO_FIELDS
 
     @property
