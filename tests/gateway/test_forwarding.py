@@ -267,3 +267,12 @@ async def test_earlier_calls_are_mended_without_tools_too(arguments: str) -> Non
         sent = running.chats()[0].json["messages"]
         assert isinstance(json.loads(sent[1]["tool_calls"][0]["function"]["arguments"]), dict)
         assert (sent[0], sent[2]) == (messages[0], messages[2])
+
+
+@pytest.mark.parametrize("path", ALL_PATHS)
+async def test_a_finished_stream_gives_its_connection_back(path: str) -> None:
+    parts = (event(chunk({"content": "Hi"})), event(chunk({}, "stop")), END)
+    async with house(stream(*parts, pause=True)) as running:
+        for _ in range(3):
+            await running.events(asked(), f"{path}/chat/completions")
+        assert len({request.connection for request in running.chats()}) == 1

@@ -18,7 +18,7 @@ from toolgate_core.messages import Usage
 from toolgate_core.policy import Policy
 from toolgate_core.vocabulary import Strategy
 
-from tests.core.ladder.world import World, called, said
+from tests.core.ladder.world import World, called, failed, said
 
 OSLO = '{"city":"Oslo"}'
 SIGNED: dict[str, Any] = {"extra_content": {"google": {"thought_signature": "AbC="}}}
@@ -90,3 +90,11 @@ def test_a_usage_keeps_what_the_upstream_told_of_the_serving_attempt() -> None:
     answer = world.run()
     assert isinstance(answer, Answer)
     assert answer.usage == Usage(5, 2, told=told)
+
+
+def test_the_only_attempts_word_on_trying_again_reaches_the_client() -> None:
+    for told in (None, True, False):
+        world = World([failed("error", status=500, should_retry=told)], policy=Policy(ladder=(Strategy.NATIVE,)))
+        refusal = world.run()
+        assert isinstance(refusal, Refusal)
+        assert refusal.should_retry is told

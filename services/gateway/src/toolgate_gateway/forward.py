@@ -95,6 +95,7 @@ class Forwarding:
         self._options = None if request is None else options_of(request)
         self._call = UpstreamCall(self._gateway.metrics, route.upstream, "none", self._gateway.deps.clock)
         self._answer: ForwardedAnswer | None = None
+        self._complete = False
 
     async def run(self, body: bytes) -> None:
         """Serve the request; raise what keeps it from an answer, unless a stream has begun."""
@@ -108,7 +109,7 @@ class Forwarding:
         finally:
             self._call.end(CANCELLED)
             if self._answer is not None:
-                await self._answer.close()
+                await self._answer.close(complete=self._complete)
 
     async def _open(self, body: bytes) -> ForwardedAnswer:
         stream = bool(self._head.stream)
@@ -243,6 +244,7 @@ class Forwarding:
             if not normal.ended:
                 raise
             yield normal.conclude()
+        self._complete = normal.done
         if not normal.done:
             if sent := normal.end(blocks.rest()):
                 yield sent

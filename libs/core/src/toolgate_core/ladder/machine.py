@@ -317,7 +317,7 @@ class Climb:
             failure = self._failure or self._refusals.first
             if failure is not None:
                 # The ladder has tried again and again: a client that did the same would multiply it.
-                again = None if len(self._attempts) == 1 or failure.kind in REFUSED else False
+                again = failure.should_retry if len(self._attempts) == 1 or failure.kind in REFUSED else False
                 return replace(refusal_of(failure), should_retry=again)
         return self._unavailable()
 

@@ -185,9 +185,9 @@ class ForwardedBytes:
         """Return the failure that an error object means."""
         return error_in(data, self._failures)
 
-    async def close(self) -> None:
+    async def close(self, *, complete: bool = False) -> None:
         """Give the connection up."""
-        await self._body.close(complete=self._complete)
+        await self._body.close(complete=self._complete or complete)
 
 
 def error_in(data: bytes, failures: FailureTable) -> UpstreamFailure:

@@ -61,8 +61,8 @@ class ForwardedAnswer(Protocol):
         """Return the failure that an error object means which came with status 200, whole or inside a stream."""
         ...
 
-    async def close(self) -> None:
-        """Give the connection up. May be called more than once."""
+    async def close(self, *, complete: bool = False) -> None:
+        """Give the connection up. May be called more than once. `complete`: nothing that counts is left to come."""
         ...
 
 

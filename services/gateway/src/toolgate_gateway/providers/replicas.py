@@ -253,10 +253,10 @@ class _CountedBytes:
         """Return the failure that an error object means."""
         return self._answer.error(data)
 
-    async def close(self) -> None:
+    async def close(self, *, complete: bool = False) -> None:
         """Give the connection up."""
         try:
-            await self._answer.close()
+            await self._answer.close(complete=complete)
         finally:
             self._end()
 
