@@ -24,7 +24,7 @@ def refused(message: str = "It failed.", kind: Any = "refused", **more: Any) -> 
     return [UpstreamFailure(kind=kind, message=message, status=400, **more)]
 
 
-@pytest.mark.parametrize("kind", ["refused", "unsupported", "schema"])
+@pytest.mark.parametrize("kind", ["refused", "unsupported"])
 def test_a_400_at_a_strategy_leads_to_the_next_one(kind: str) -> None:
     world = World([refused(kind=kind), decided(("ping", {}))], policy=ALL)
     assert isinstance(world.run(), Answer)
@@ -91,6 +91,13 @@ def test_a_refused_schema_is_not_sent_again_by_the_other_strategies() -> None:
     assert [ask.constrained for ask in world.asked] == [False, True, False]
 
 
+def test_a_refused_schema_of_the_tools_is_left_out_where_they_are_sent_again() -> None:
+    world = World([refused(kind="schema"), decided(("ping", {}))], policy=ALL)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:unsupported,bridge:ok"
+    assert [ask.constrained for ask in world.asked] == [False, True]
+
+
 def test_refusals_may_follow_text_that_was_sent() -> None:
     broken = 'Wait.\n<tool_call>{"name": "ping", "arguments": {"a" "b" c</tool_call>'
     world = World([said(broken), refused(), decided(("ping", {}))], policy=ALL, stream=True)
@@ -147,7 +154,7 @@ def test_strict_that_is_refused_is_left_out() -> None:
 def test_without_a_schema_that_fits_strict_is_no_form_of_its_own() -> None:
     world = World([refused(kind="schema"), decided(("ping", {}))], policy=STRICT, tools=[PING], tool_choice="required")
     assert isinstance(world.run(), Answer)
-    assert world.climb.summary == "native:unsupported,guided:ok"
+    assert world.climb.summary == "native:unsupported,bridge:ok"
 
 
 # histories

@@ -108,10 +108,18 @@ class Refusals:
         if failure.kind != "refused":
             form = self._form(strategy, constrained=constrained)
             self._memory.refuse(form, self._toolset, now, feature=failure.kind == "unsupported")
-        if failure.kind == "schema" and constrained and strategy is not Strategy.NATIVE:
-            self._relax()  # the others would be sent the same schema
+        if failure.kind == "schema":
+            self._refuse_schema(strategy, now, constrained=constrained)
         weaker = failure.kind != "refused" or strategy not in _OWN_TOOLS
         return weaker and any((strategy, other) not in self._here for other in self._forms(strategy))
+
+    def _refuse_schema(self, strategy: Strategy, now: float, *, constrained: bool) -> None:
+        """Leave out the forms that would send the same schema: the tools' own, or the decision's."""
+        if strategy is not Strategy.NATIVE:
+            self._relax()
+        elif not constrained:
+            self._here.add((Strategy.GUIDED, True))
+            self._memory.refuse(self._form(Strategy.GUIDED, constrained=True), self._toolset, now, feature=False)
 
     def fail(self, failure: UpstreamFailure, strategy: Strategy, *, constrained: bool) -> None:
         """Note that the upstream failed: a third time with the same text is the last one."""
