@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from toolgate_core.jsontext import JsonObject
+from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.presets import PRESETS
 from toolgate_core.vocabulary import Strategy
@@ -14,7 +14,7 @@ from toolgate_gateway.providers.openai_compatible import OpenAICompatible
 from toolgate_gateway.providers.upstream import UpstreamConfig
 from toolgate_gateway.settings import ModelEntry
 
-from tests.support.upstream import answer, scripted
+from tests.support.upstream import Reply, Request, answer, scripted
 
 
 class Listing:
@@ -101,6 +101,48 @@ async def test_a_models_family_tells_its_dialects_unless_they_are_named(
     await models.refresh()
     policy = (await models.find("alias")).policy
     assert (policy.dialect, policy.native_dialect) == dialects
+
+
+@pytest.mark.parametrize(
+    ("version", "strict"),
+    [
+        ("0.32.0", True),
+        ("0.24.0rc1.dev3+g12", True),
+        ("1.0", True),
+        ("0.23.9", False),
+        ("0.9.2", False),
+        ("dev", False),
+        (None, False),
+        (24, False),
+    ],
+)
+async def test_strict_is_on_where_the_version_of_vllm_knows_it(version: JsonValue, strict: bool) -> None:
+    cards = {"object": "list", "data": [{"id": "a", "owned_by": "vllm", "toolgate_server_version": "9.9"}]}
+
+    def serve(request: Request) -> Reply:
+        if request.path != "/version":
+            return answer(cards if request.path == "/v1/models" else {})
+        return answer(b"no" if version is None else {"version": version})
+
+    async with scripted(serve) as upstream:
+        provider = OpenAICompatible(UpstreamConfig(name="one", url=upstream.url))
+        models = Models({"one": Upstream(provider=provider)}, {}, clock=Clock(), created=1)
+        await models.refresh()
+        assert (await models.find("a")).policy.capabilities.strict is strict
+        assert "toolgate_server_version" not in (await models.card("a"))
+        await provider.aclose()
+
+
+async def test_a_server_that_was_upgraded_is_asked_for_what_it_knows_now() -> None:
+    listing = Listing("a", owner="vllm")
+    models = table(one=listing)
+    await models.refresh()
+    before = await models.find("a")
+    listing.cards = [{**listing.cards[0], "toolgate_server_version": "0.32.0"}]
+    await models.refresh()
+    after = await models.find("a")
+    assert (before.policy.capabilities.strict, after.policy.capabilities.strict) == (False, True)
+    assert after.memory is before.memory
 
 
 @pytest.mark.parametrize("key", ["root", "parent"])

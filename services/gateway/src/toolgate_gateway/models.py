@@ -19,6 +19,7 @@ from toolgate_core.vocabulary import RequestOutcome
 from toolgate_gateway.errors import SERVER, ApiError
 from toolgate_gateway.nearest import known_names
 from toolgate_gateway.providers.base import Provider
+from toolgate_gateway.providers.profiles import capabilities_of
 from toolgate_gateway.settings import ModelEntry
 
 _KEPT_FIELDS = ("max_model_len", "root", "parent")
@@ -181,11 +182,13 @@ class Models:
         return self._discovered.get(name)
 
     def _discovered_as(self, model: str, upstream: str) -> Route:
-        known = self._discovered.get(model)
-        if known is not None and known.upstream == upstream:
-            return known
         told = self._upstreams[upstream]
-        return self._route(model, model, upstream, told.preset, told.policy)
+        route = self._route(model, model, upstream, told.preset, told.policy)
+        known = self._discovered.get(model)
+        if known is None or known.upstream != upstream:
+            return route
+        # A listing may tell more than the one before: a server has been upgraded.
+        return known if known.policy == route.policy else msgspec.structs.replace(route, memory=known.memory)
 
     def _take_any(self, name: str) -> Route | None:
         """Send an unknown name to an upstream that has no list of models; it will say whether it knows it."""
@@ -254,8 +257,7 @@ class Models:
 
     def _seen(self, upstream: str, model: str) -> JsonObject:
         """Return the capabilities that a model's listing tells of."""
-        card = self._cards.get(upstream, {}).get(model, {})
-        return {"skip_special_tokens": True} if card.get("owned_by") == "vllm" else {}
+        return capabilities_of(self._cards.get(upstream, {}).get(model, {}))
 
     def _card(self, name: str, route: Route) -> JsonObject:
         card = self._cards.get(route.upstream, {}).get(route.model, {})

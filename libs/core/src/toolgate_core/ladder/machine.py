@@ -186,9 +186,9 @@ class Climb:
         return (yield from attempt.reading.run())
 
     def _capabilities(self, attempt: Try) -> Capabilities:
-        """Return what the upstream can do, without what it has refused."""
+        """Return what the upstream can do, without what it has refused, and what would meet the decision's grammar."""
         capabilities = self._policy.capabilities
-        if capabilities.strict and not attempt.constrained:
+        if capabilities.strict and (attempt.strategy is not Strategy.NATIVE or not attempt.constrained):
             return replace(capabilities, strict=False)
         return capabilities
 

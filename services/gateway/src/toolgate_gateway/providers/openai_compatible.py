@@ -10,11 +10,12 @@ from typing import Final
 import aiohttp
 from toolgate_core.jsontext import JsonObject, JsonTextError, decode
 from toolgate_core.ladder.effects import UpstreamFailure
-from toolgate_core.limits import MAX_ERROR_BYTES, MAX_MODEL_LIST_BYTES
+from toolgate_core.limits import MAX_ERROR_BYTES, MAX_ERROR_CODE, MAX_MODEL_LIST_BYTES
 
 from toolgate_gateway.providers.answers import ForwardedBytes, StreamedAnswer, WholeAnswer
 from toolgate_gateway.providers.base import CHAT_PATH, JSON_TYPE, NO_TEXTS, ForwardedAnswer, ModelAnswer
 from toolgate_gateway.providers.failures import FailureTable
+from toolgate_gateway.providers.profiles import VERSION_KEY, VLLM
 from toolgate_gateway.providers.response import ResponseBody, is_header_value
 from toolgate_gateway.providers.upstream import UpstreamConfig
 from toolgate_gateway.providers.wire import request_bytes
@@ -22,6 +23,7 @@ from toolgate_gateway.providers.wire import request_bytes
 READ_BUFFER_BYTES: Final = 16 * 1024
 """Below this mark aiohttp tries to resume the transport for every chunk that is taken out, which burdens bursts."""
 MODELS_TIMEOUT_S: Final = 10.0
+VERSION_TIMEOUT_S: Final = 2.0
 RESEND_WITHIN_S: Final = 2.0
 """A connection that breaks later than this broke on the request, not in the pool: it is not sent again."""
 RECONNECT_PAUSE_S: Final = 0.05
@@ -88,7 +90,30 @@ class OpenAICompatible:
                 await listing.close(complete=True)
         except TimeoutError:
             return self._failures.plain("timeout", "The upstream did not list its models in time.")
-        return body if isinstance(body, UpstreamFailure) else self._model_list(body)
+        if isinstance(body, UpstreamFailure):
+            return body
+        cards = self._model_list(body)
+        if not isinstance(cards, UpstreamFailure) and any(card.get("owned_by") == VLLM for card in cards):
+            version = await self._server_version()
+            cards = [{**card, VERSION_KEY: version} for card in cards]
+        return cards
+
+    async def _server_version(self) -> str:
+        """Return the version that vLLM tells at /version; empty where it tells none."""
+        try:
+            async with asyncio.timeout(VERSION_TIMEOUT_S):
+                response = await self._send("GET", self._config.url_of("/version"), None, None)
+                if isinstance(response, UpstreamFailure):
+                    return ""
+                answer = ResponseBody(response, self._failures, MAX_ERROR_BYTES)
+                body = await answer.read_all()
+                await answer.close(complete=True)
+            told = b"" if isinstance(body, UpstreamFailure) else body
+            value = decode(told)
+        except (TimeoutError, JsonTextError):
+            return ""
+        version = value.get("version") if isinstance(value, dict) else None
+        return version[:MAX_ERROR_CODE] if isinstance(version, str) else ""
 
     async def aclose(self) -> None:
         """Close every pooled connection."""
