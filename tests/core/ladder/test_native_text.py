@@ -31,6 +31,7 @@ DISGUISED = {
     "unknown, a list": f"[{CALL}, {CALL}]",
     "unknown, OpenAI's form": '{"tool_calls":[{"type":"function","function":{"name":"nope","arguments":"{}"}}]}',
     "unknown, other keys": '{"tool": "search", "parameters": {"q": 1}}',
+    "unknown, with a schema for arguments": '{"name": "hello", "arguments": {"type": "string", "properties": {}}}',
     "unknown, Python": "{'name': 'search_web', 'arguments': {'query': 'x'}}",
     "a result behind it": f"{KNOWN}\n{RESULT}",
     "a fenced result behind it": f"```json\n{KNOWN}\n```\n```json\n{RESULT}\n```",
@@ -269,6 +270,16 @@ def test_a_call_that_the_server_closed_at_the_limit_is_cut(stream: bool) -> None
     answer = world.run()
     assert isinstance(answer, Answer)
     assert (answer.finish_reason, world.text, world.calls) == ("length", "So", [])
+
+
+def test_a_call_beside_a_decision_is_cut_at_the_wider_limit() -> None:
+    policy = Policy(ladder=(Strategy.GUIDED,), retries={})
+    for tokens, finish in ((5, "tool_calls"), (69, "length")):
+        cut = Piece(calls=(CallDelta(0, "a", *OSLO),), finish="tool_calls", usage=Usage(10, tokens))
+        world = World([[cut]], policy=policy, max_tokens=5)
+        answer = world.run()
+        assert isinstance(answer, Answer)
+        assert (answer.finish_reason, len(world.calls)) == (finish, int(finish == "tool_calls"))
 
 
 def test_calls_before_the_one_at_the_limit_are_delivered() -> None:

@@ -175,8 +175,37 @@ async def test_messages_show_no_key_no_address_and_no_host() -> None:
     texts = "key top-secret-key at http://10.0.0.7:8000/v1, host 127.0.0.1, sk-1234567890, Bearer abc.def"
     failure = await fail([vllm(texts)], api_key="top-secret-key")
     assert failure.message == "key [hidden] at [hidden] host [hidden], [hidden], [hidden]"
+    hosts = (
+        "vllm-0.vllm.models.svc.cluster.local, gpu.internal:8000, node7.example.org:8443, [fe80::1]:80, localhost:99"
+    )
+    assert (await fail([vllm(hosts)])).message == ", ".join(["[hidden]"] * 5)
     long = FailureTable().from_status(400, b'{"error":{"message":"%b"}}' % (b"x" * 5000), {})
     assert len(long.message) == 2001
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 429, 500, 503])
+@pytest.mark.parametrize(
+    ("text", "code", "param"),
+    [
+        ("invalid_value", "invalid_value", "invalid_value"),
+        ("messages[0].content", None, "messages[0].content"),
+        ("top-secret-key", None, "[hidden]"),
+        ("key=top-secret-key", None, "key=[hidden]"),
+        ("Bearer abc.def", None, "[hidden]"),
+        ("TOP-secret-KEY", None, "[hidden]"),
+        ("http://10.0.0.7:8000/v1", None, "[hidden]"),
+        ("10.0.0.7:8000", None, "[hidden]"),
+        ("a\nb", None, "a\nb"),
+        ("x" * 5000, None, "x" * 100 + "…"),
+    ],
+)
+async def test_codes_and_params_show_no_more_than_messages(
+    status: int, text: str, code: str | None, param: str | None
+) -> None:
+    body = answer({"error": {"message": "The model is bad.", "code": text, "param": text}}, status=status)
+    failure = await fail([body], api_key="top-secret-key")
+    expected = ("model_not_found", "model") if status == 404 else (code, param)
+    assert (failure.code, failure.param) == expected
 
 
 @pytest.mark.parametrize(

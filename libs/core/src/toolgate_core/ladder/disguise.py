@@ -169,7 +169,8 @@ def _calls(value: JsonValue, levels: int) -> list[str]:
 
 def _has_arguments(value: JsonObject) -> bool:
     """Whether an object says a call's arguments, and is not the definition of a tool."""
-    given = next((value[key] for key in ARGUMENT_KEYS if key in value), None)
-    if "description" in value or (isinstance(given, dict) and "properties" in given):
+    key = next((key for key in ARGUMENT_KEYS if key in value), "")
+    given = value.get(key)
+    if "description" in value or (key == "parameters" and isinstance(given, dict) and "properties" in given):
         return False
     return isinstance(given, dict) or (isinstance(given, str) and isinstance(_read(given), dict))

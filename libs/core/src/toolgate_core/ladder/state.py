@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, encode
+from toolgate_core.ladder.envelope import ENVELOPE_TOKENS
 from toolgate_core.ladder.gate import Gate
 from toolgate_core.ladder.stop import StopFilter
 from toolgate_core.messages import ChatRequest, Usage
@@ -111,6 +112,7 @@ class AnswerState:
     def _at_limit(self) -> bool:
         """Whether the answer has all the tokens it may."""
         limit, usage = self._request.max_tokens, self.usage
-        if self._plan.form != "native":
-            return False  # the limit was widened for the envelope
-        return limit is not None and usage is not None and usage.completion_tokens >= limit
+        if limit is None or usage is None:
+            return False
+        widened = 0 if self._plan.form == "native" else ENVELOPE_TOKENS
+        return usage.completion_tokens >= limit + widened

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import quote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -172,7 +173,8 @@ class FailureTable:
     """Makes failures of one upstream's errors. `secrets`: texts (key, host) that no message may show."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
-        self._secrets = tuple(secret for secret in secrets if secret)
+        forms = [form for secret in secrets if secret for form in (secret, quote(secret, safe=""))]
+        self._secrets = re.compile("|".join(map(re.escape, forms)) or r"(?!)", re.IGNORECASE)
 
     def from_status(self, status: int, body: bytes, headers: Mapping[str, str], sent: bytes = b"") -> UpstreamFailure:
         """Return the failure that an answer with `status` (not 200) means.
@@ -231,8 +233,7 @@ class FailureTable:
 
     def _clean(self, text: str, limit: int) -> str:
         text = text[: limit * 4]
-        for secret in self._secrets:
-            text = text.replace(secret, "[hidden]")
+        text = self._secrets.sub("[hidden]", text)
         text = _SECRETS.sub("[hidden]", _ADDRESSES.sub("[hidden]", text)).strip()
         return text if len(text) <= limit else text[:limit] + "…"
 
