@@ -17,6 +17,11 @@ from toolgate_core.limits import MAX_ERROR_CODE, MAX_ERROR_MESSAGE
 
 from toolgate_gateway.providers.quoting import proper_message
 
+RESET = "connection_reset"
+"""The code of a connection that broke with the request on it: the request may be why."""
+MAX_RESETS = 2
+"""Servers that a request may break before it is given up."""
+
 _FIELDS = (
     r"(?:tools|functions|tool_choice|parallel_tool_calls|response_format|structured_outputs|guided_\w{1,20}|strict)"
 )

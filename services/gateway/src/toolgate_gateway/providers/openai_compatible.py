@@ -14,7 +14,7 @@ from toolgate_core.limits import MAX_ERROR_BYTES, MAX_ERROR_CODE, MAX_MODEL_LIST
 
 from toolgate_gateway.providers.answers import ForwardedBytes, StreamedAnswer, WholeAnswer
 from toolgate_gateway.providers.base import CHAT_PATH, JSON_TYPE, NO_TEXTS, ForwardedAnswer, ModelAnswer
-from toolgate_gateway.providers.failures import FailureTable
+from toolgate_gateway.providers.failures import RESET, FailureTable
 from toolgate_gateway.providers.profiles import VERSION_KEY, VLLM
 from toolgate_gateway.providers.response import ResponseBody, is_header_value
 from toolgate_gateway.providers.upstream import UpstreamConfig
@@ -156,7 +156,8 @@ class OpenAICompatible:
             if outcome.kind == "unreachable" and resends:
                 if loop.time() - began > RESEND_WITHIN_S:
                     return outcome
-                resends -= 1
+                # Once for a pooled connection that was stale; a request that ends a server must not end it again.
+                resends = 0 if outcome.code == RESET else resends - 1
                 await asyncio.sleep(RECONNECT_PAUSE_S)
             elif (
                 outcome.kind == "error"
@@ -176,8 +177,12 @@ class OpenAICompatible:
                 return self._failures.plain("timeout", "The upstream did not answer in time.")
             case aiohttp.ClientHttpProxyError():
                 return self._failures.plain("unreachable", "The proxy does not connect to the upstream.")
-            case OSError() | aiohttp.ServerDisconnectedError():
+            case aiohttp.ClientConnectorError():
                 return self._failures.plain("unreachable", "No connection to the upstream.")
+            case OSError() | aiohttp.ServerDisconnectedError():
+                return UpstreamFailure(
+                    kind="unreachable", message="The upstream closed the connection before it answered.", code=RESET
+                )
             case _:
                 return self._failures.plain("error", "The upstream's answer is not HTTP.")
 

@@ -20,6 +20,7 @@ from toolgate_gateway.providers.base import (
     ModelAnswer,
     Provider,
 )
+from toolgate_gateway.providers.failures import MAX_RESETS, RESET
 from toolgate_gateway.providers.upstream import UpstreamConfig
 
 FIRST_PAUSE_S: Final = 1.0
@@ -120,6 +121,7 @@ class Replicas:
         """Ask replicas in turn until one answers; return its answer, and what to call when that has ended."""
         failure = _no_replica()
         tried: set[str] = set()
+        resets = 0
         for _ in range(max(1 + self._config.retries, len(self._replicas))):
             replica = self._choose(tried, key)
             if replica is None:
@@ -129,7 +131,9 @@ class Replicas:
             if not isinstance(answer, UpstreamFailure):
                 return answer, self._ender(replica)
             failure = answer
-            if failure.kind not in _ELSEWHERE or self._clock() - began > RESEND_WITHIN_S:
+            resets += failure.code == RESET
+            late = self._clock() - began > RESEND_WITHIN_S
+            if failure.kind not in _ELSEWHERE or late or resets >= MAX_RESETS:
                 break
             if len(tried) >= len(self._replicas):
                 if failure.kind == "overloaded":

@@ -29,7 +29,8 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
         max_connections: how many connections are open at most; further requests wait for one. 0: no bound.
         keepalive_s: how long an idle connection is kept. Below uvicorn's 5 s, so that a connection is seldom used
             just as the upstream closes it.
-        retries: how often a request is sent again after its connection broke before the answer's first byte.
+        retries: how often a request is sent again where no connection could be made. One whose connection broke before
+            the answer's first byte is sent again once.
         error_retries: how often a request without a ladder is sent again after a 500 or 502 (vLLM answers 500 when a
             model writes a malformed Harmony header, which another sample mostly does not). With one, the next attempt
             is the ladder's.
