@@ -69,6 +69,19 @@ def test_the_same_refusal_with_and_without_tools_ends_the_climb() -> None:
     assert world.climb.summary == "native:unsupported,guided:unsupported,bridge:unsupported"
 
 
+def test_a_prompt_that_only_ours_makes_too_long_does_not_hide_what_was_wrong_before() -> None:
+    long = refused("Too long.", code="context_length_exceeded")
+    world = World([refused("First.", code="first"), long], policy=ALL)
+    refusal = world.run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, refusal.message, refusal.code) == (400, "First.", "first")
+    world = World([said("no"), long], policy=ALL, tool_choice="required")
+    refusal = world.run()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, "was text" in refusal.message) == (502, True)
+    assert world.climb.summary == "native:no_tool_call,guided:upstream_error"
+
+
 def test_a_refusal_after_an_answer_that_failed_is_no_answer_to_the_client() -> None:
     world = World([said("no"), *[refused()] * 9], policy=ALL, tool_choice="required")
     refusal = world.run()

@@ -235,6 +235,12 @@ class Climb:
             )
             self._record(attempt, AttemptOutcome.UNSUPPORTED, failure.message)
             return None
+        if kind in REFUSED and self._attempts and not self._outbox.sent:
+            # Another attempt has been refused or has failed before: that one says more than what ours was too long for.
+            self._refusals.end(failure)
+            attempt.reason = Reason.UPSTREAM_ERROR
+            self._record(attempt, AttemptOutcome.UPSTREAM_ERROR, failure.message)
+            return None
         attempt.reason = Reason.TIMEOUT if kind == "timeout" else Reason.UPSTREAM_ERROR
         self._refusals.fail(failure, attempt.strategy, constrained=attempt.constrained)
         self._record(attempt, AttemptOutcome(attempt.reason), failure.message)

@@ -121,6 +121,11 @@ class Refusals:
             self._here.add((Strategy.GUIDED, True))
             self._memory.refuse(self._form(Strategy.GUIDED, constrained=True), self._toolset, now, feature=False)
 
+    def end(self, failure: UpstreamFailure) -> None:
+        """Note a refusal that would be the same in every form."""
+        self.first = self.first or failure
+        self.hopeless = True
+
     def fail(self, failure: UpstreamFailure, strategy: Strategy, *, constrained: bool) -> None:
         """Note that the upstream failed: a third time with the same text is the last one."""
         if failure.kind == "error":
