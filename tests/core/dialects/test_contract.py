@@ -212,3 +212,13 @@ def test_every_dialect_is_in_the_table_by_its_name_and_has_cases():
     assert {case.dialect for case in CASES} == set(DIALECTS)
     assert tuple(DIALECTS) == dialect_names() == tuple(dialect.name for dialect in DIALECTS.values())
     assert TOOLSET.names
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("Hi <tool_c", "Hi"), ("Hi [TOOL_", "Hi"), ("a <", "a <"), ("a [1", "a [1")]
+)
+def test_a_scanner_does_not_show_a_marker_that_a_stop_string_has_cut(text, shown):
+    for size in (1, 100):
+        scanner = MarkerScanner()
+        passed = "".join(scanner.feed(part) for part in pieces(text, size)) + scanner.finish(stopped=True)
+        assert passed.rstrip() == shown

@@ -858,3 +858,10 @@ def test_a_declared_tool_may_have_any_name() -> None:
     world = World([called(("no_function", "{}"))], policy=Policy(dialect="granite_20b_fc"), tools=[tool])
     assert isinstance(world.run(), Answer)
     assert world.calls == [("no_function", {})]
+
+
+@pytest.mark.parametrize(("more", "shown"), [({"stop": ["all>"]}, "Hi"), ({}, "Hi <tool_c")])
+def test_a_marker_that_a_clients_stop_string_cuts_is_not_shown(more: dict[str, list[str]], shown: str) -> None:
+    world = World([said("Hi <tool_c")], **more)
+    assert isinstance(world.run(), Answer)
+    assert world.text.rstrip() == shown

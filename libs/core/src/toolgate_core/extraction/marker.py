@@ -7,6 +7,9 @@ from toolgate_core.extraction.cursor import WHITE
 from toolgate_core.extraction.scanner import Scan
 from toolgate_core.plan import ScannerState
 
+MIN_HALF = 3
+"""Characters of a marker's beginning that are hardly anything else."""
+
 
 class MarkerScanner:
     """Passes ordinary text on until a marker is live in it, of `dialect` or of any dialect that cannot be prose.
@@ -44,10 +47,15 @@ class MarkerScanner:
             return text
         return self._scanned(self._tail + text, ended=False) if text else ""
 
-    def finish(self) -> str:
-        """The text has ended; return what was held, or nothing if a marker came true at the very end (`hit`)."""
+    def finish(self, *, stopped: bool = False) -> str:
+        """The text has ended; return what was held, or nothing if a marker came true at the very end (`hit`).
+
+        `stopped`: a stop string may have cut the text, so that the beginning of a marker is no text of the answer.
+        """
         if self.hit:
             return ""
+        if stopped and len(self._tail) >= MIN_HALF and self._tail[0] in "<[":
+            self._tail = ""
         clean = self._scanned(self._tail, ended=True) if self._tail else ""
         if self.hit:
             return clean

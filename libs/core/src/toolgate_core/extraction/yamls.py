@@ -14,7 +14,7 @@ import yaml
 from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
-from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.schema import coerce_text
 from toolgate_core.schema.kinds import possible
 
@@ -23,6 +23,7 @@ MAX_DEPTH = 32
 MAX_BRACKETS = 256
 _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z|true\Z|false\Z|null\Z")
+_TRIPLE = re.compile(r"""(?<=: )[ \t]*(\"{3}|'{3})((?:(?!\1).)*)\1(?=[ \t]*(?:\n|\Z))""", re.DOTALL)
 _LINE = re.compile(r"(?:\A|\n)[ \t]*\Z")
 
 
@@ -58,6 +59,7 @@ def yaml_value(text: str, schema: JsonValue = True, root: JsonObject | None = No
     """
     if text.count("[") + text.count("{") > MAX_BRACKETS:
         raise BadBodyError
+    text = _TRIPLE.sub(_as_json, text)
     try:
         tokens = yaml.scan(text, Loader=_LOADER)
         if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken) for token in tokens):
@@ -66,6 +68,11 @@ def yaml_value(text: str, schema: JsonValue = True, root: JsonObject | None = No
         return None if node is None else _built(node, schema, root or {}, MAX_DEPTH)
     except (yaml.YAMLError, JsonTextError, RecursionError, ValueError, OverflowError) as error:
         raise BadBodyError from error
+
+
+def _as_json(match: re.Match[str]) -> str:
+    """Return Python's string of several lines as a JSON string, which YAML can read."""
+    return encode_str(match[2])
 
 
 def _text(node: yaml.ScalarNode) -> str:

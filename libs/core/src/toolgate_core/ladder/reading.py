@@ -171,7 +171,11 @@ class Reading(AnswerState):
         state = ScannerState()
         if self._scanner is not None and not self._extracting:
             clean = self._scanner.feed(text)
-            self._on_text(clean if end is None else clean + self._scanner.finish())
+            self._on_text(
+                clean
+                if end is None
+                else clean + self._scanner.finish(stopped=end == "stop" and bool(self._request.stop))
+            )
             if not self._scanner.hit:
                 if self._scanner.held:
                     self._gate.begin_hold()
