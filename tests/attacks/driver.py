@@ -7,6 +7,7 @@ The figures are printed; a test asserts facts (statuses, fields, counts) and onl
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import re
 import socket
@@ -96,7 +97,7 @@ class Attacked:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
                 session.post(
-                    self.url + path, data=data, headers={"content-type": "application/json", **headers}
+                    self.url + path, data=io.BytesIO(data), headers={"content-type": "application/json", **headers}
                 ) as response,
             ):
                 return Answer(response.status, await response.read())

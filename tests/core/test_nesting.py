@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from toolgate_core.jsontext import JsonValue, encode_str
-from toolgate_core.nesting import deeper_than, outside_strings
+from toolgate_core.nesting import deeper, deeper_than, outside_strings
 
 VALUES = st.recursive(
     st.one_of(st.none(), st.integers(), st.text()),
@@ -47,3 +47,8 @@ def test_brackets_in_strings_and_beside_each_other_do_not_count(text: str, limit
 
 def test_what_strings_hold_is_left_out() -> None:
     assert outside_strings(b'{"a\\"b": ["\\\\", 1], "[": "]"}') == b"{: [, 1], : }"
+
+
+def test_few_brackets_are_never_deep() -> None:
+    assert not deeper(b"[[]]", 2)
+    assert deeper(b"[[]]", 1)

@@ -583,3 +583,11 @@ def test_pass_2_without_a_constraint_asks_in_words_alone() -> None:
 
 def test_an_empty_draft_is_not_shown() -> None:
     assert messages_of(shaped(request_of(user("hi")), Strategy.TWO_PASS, draft=" "))[1:] == [user("hi")]
+
+
+def test_a_forced_call_is_asked_for_without_what_a_server_refuses() -> None:
+    schema: JsonObject = {"type": "object", "properties": {"l": {"type": "array", "uniqueItems": True}}}
+    sent: JsonObject = {"type": "object", "properties": {"l": {"type": "array"}}}
+    for choice, expected in (("required", sent), ("auto", schema)):
+        request = request_of(tools=[tool("f", parameters=schema), tool("g")], tool_choice=choice)
+        assert shaped(request, Strategy.NATIVE).body["tools"] == [tool("f", parameters=expected), tool("g")]

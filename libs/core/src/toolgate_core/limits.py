@@ -120,6 +120,9 @@ MAX_FAMILY_NAME: Final = 256
 # Schemas in one schema; each costs 5 µs to compile, in one call that nothing interrupts.
 MAX_SCHEMAS: Final = 10_000
 
+# Values in the enums of one schema, and names in its lists of required ones, together.
+MAX_LISTED: Final = 20_000
+
 # Schemas in all tools of a request.
 MAX_SCHEMAS_PER_REQUEST: Final = 50_000
 

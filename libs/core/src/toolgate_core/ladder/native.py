@@ -9,6 +9,7 @@ from toolgate_core.ladder.envelope import without_tools
 from toolgate_core.ladder.replay import mended, quote
 from toolgate_core.messages import ChatRequest
 from toolgate_core.plan import Plan
+from toolgate_core.schema.decision import sendable
 from toolgate_core.schema.strict import strict_allows
 
 _DRIVER = frozenset(("n", "stream", "stream_options"))
@@ -50,6 +51,10 @@ def own_tools(effect: Transform) -> JsonObject:
         body["tool_choice"] = choice.mode
     if any(_lacks_parameters(tool) for tool in _list(body.get("tools", []))):
         body["tools"] = [_with_parameters(tool) for tool in _list(body["tools"])]
+    if choice.forced:  # the server builds a grammar of the schemas, and refuses the request for some keywords
+        sent = [_sendable(tool) for tool in _list(body["tools"])]
+        if any(new is not old for new, old in zip(sent, _list(body["tools"]), strict=True)):
+            body["tools"] = sent
     if choice.forced and capabilities.strict:
         body["tools"] = [_strict(tool) for tool in _list(body["tools"])]
     return body
@@ -77,6 +82,17 @@ def _with_parameters(tool: JsonValue) -> JsonValue:
         return tool
     empty: JsonObject = {"type": "object", "properties": {}}
     return {**_object(tool), "function": {**_function(tool), "parameters": empty}}
+
+
+def _sendable(tool: JsonValue) -> JsonValue:
+    assert isinstance(tool, dict)
+    function = tool["function"]
+    assert isinstance(function, dict)
+    parameters = function.get("parameters")
+    if not isinstance(parameters, dict):
+        return tool
+    sent = sendable(parameters)
+    return tool if sent is parameters else {**tool, "function": {**function, "parameters": sent}}
 
 
 def _strict(tool: JsonValue) -> JsonValue:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import (
+    MAX_LISTED,
     MAX_PATTERN,
     MAX_PATTERN_STATES,
     MAX_QUOTED,
@@ -87,6 +88,7 @@ class _Walk:
         self._root = root
         self._weights: dict[int, _Weight] = {}
         self._open: set[int] = set()
+        self._listed = 0
         self.schemas = self.steps = self.search = self.states = self.patterns = 0
 
     def visit(self, node: JsonValue, level: int) -> None:
@@ -95,6 +97,10 @@ class _Walk:
         self.schemas += 1
         if self.schemas > MAX_SCHEMAS:
             raise SchemaError(f"more than {MAX_SCHEMAS} schemas")
+        for listed_ in (node.get("enum"), node.get("required")):
+            self._listed += len(listed_) if isinstance(listed_, list) else 0
+        if self._listed > MAX_LISTED:
+            raise SchemaError(f"enums and lists of required names have more than {MAX_LISTED} entries")
         if level > MAX_SCHEMA_NESTING:
             raise SchemaError(f"the schema is nested more than {MAX_SCHEMA_NESTING} levels deep")
         weight = self._weigh(node, 0)
