@@ -59,7 +59,7 @@ async def test_a_stream_has_vllms_shape():
     first, *_, last, usage = chunks
     assert first["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert (last["choices"][0]["finish_reason"], last["choices"][0]["delta"]) == ("stop", {"content": "?"})
-    assert "system_fingerprint" in last
+    assert ("system_fingerprint" in last, "system_fingerprint" in usage) == (False, True)
     assert (usage["choices"], usage["usage"]["completion_tokens"]) == ([], len(chunks) - 2)
     assert [chunk for chunk in chunks[:-1] if "usage" in chunk] == []
     assert len({chunk["id"] for chunk in chunks}) == 1

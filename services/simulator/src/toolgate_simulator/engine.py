@@ -112,6 +112,7 @@ class Engine:
             persona.reasoning_key or "reasoning",
             forced=choice == "required" or isinstance(choice, dict),
             logprobs=bool(body.get("logprobs")),
+            usage_chunk=bool((body.get("stream_options") or {}).get("include_usage")),
         )
         return Job(head, persona, generations, prompt, body)
 
@@ -150,8 +151,9 @@ class Engine:
         tracks = []
         for index, generation in enumerate(job.generations):
             parts = chunked(generation, size)
-            counts = [len(part) for part in parts] or [0]
-            tracks.append(list(zip(delta_chunks(job.head, index, parts, generation), counts, strict=True)))
+            # A finish that stands alone brings no token.
+            counts = [*(len(part) for part in parts), 0]
+            tracks.append(list(zip(delta_chunks(job.head, index, parts, generation), counts, strict=False)))
         cut = min(
             (len(t) // 2 for t, one in zip(tracks, job.generations, strict=True) if one.fate == "cut_stream"),
             default=None,

@@ -24,6 +24,7 @@ class Head:
         reasoning_key: the field for reasoning, `reasoning` where the persona has none.
         forced: a call was required or named, so that content beside calls is empty rather than null.
         logprobs: the request asked for them.
+        usage_chunk: a chunk with the usage follows, which carries the fingerprint.
     """
 
     id: str
@@ -32,16 +33,12 @@ class Head:
     reasoning_key: str = "reasoning"
     forced: bool = False
     logprobs: bool = False
+    usage_chunk: bool = False
 
 
 def usage_of(prompt: int, completion: int) -> Json:
-    """Return vLLM's usage object."""
-    return {
-        "prompt_tokens": prompt,
-        "total_tokens": prompt + completion,
-        "completion_tokens": completion,
-        "prompt_tokens_details": None,
-    }
+    """Return the usage object of a stream; a whole answer has the details, too."""
+    return {"prompt_tokens": prompt, "total_tokens": prompt + completion, "completion_tokens": completion}
 
 
 def call_id() -> str:
@@ -51,6 +48,7 @@ def call_id() -> str:
 
 def completion(head: Head, generations: Sequence[Generation], prompt: int) -> Json:
     """Return a whole answer."""
+    usage = usage_of(prompt, sum(len(one.tokens) for one in generations))
     return {
         "id": head.id,
         "object": "chat.completion",
@@ -59,10 +57,13 @@ def completion(head: Head, generations: Sequence[Generation], prompt: int) -> Js
         "choices": [_choice(head, index, one) for index, one in enumerate(generations)],
         "service_tier": None,
         "system_fingerprint": FINGERPRINT,
-        "usage": usage_of(prompt, sum(len(one.tokens) for one in generations)),
+        "usage": {**usage, "prompt_tokens_details": None, "completion_tokens_details": None},
         "prompt_logprobs": None,
         "prompt_token_ids": None,
+        "prompt_text": None,
         "kv_transfer_params": None,
+        "ec_transfer_params": None,
+        "metrics": None,
     }
 
 
@@ -85,7 +86,7 @@ def _choice(head: Head, index: int, generation: Generation) -> Json:
         "annotations": None,
         "audio": None,
         "function_call": None,
-        "tool_calls": calls,
+        **({"tool_calls": calls} if calls else {}),
         head.reasoning_key: generation.text("reasoning") or None,
     }
     shown = [token for token in generation.tokens if token.part == "text"]
@@ -96,6 +97,7 @@ def _choice(head: Head, index: int, generation: Generation) -> Json:
         "finish_reason": generation.finish,
         "stop_reason": generation.stop_reason,
         "token_ids": None,
+        "routed_experts": None,
     }
 
 
@@ -122,21 +124,23 @@ def first_chunk(head: Head, index: int) -> Json:
     """Return the chunk that opens a choice."""
     delta = {"role": "assistant", "content": ""}
     choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
-    return _chunk(head, [choice], prompt_token_ids=None)
+    return _chunk(head, [choice], prompt_token_ids=None, prompt_text=None)
 
 
 def delta_chunks(head: Head, index: int, chunks: Sequence[Sequence[Token]], generation: Generation) -> Iterator[Json]:
-    """Yield the chunks of a choice; the last carries the last delta, the finish reason and the fingerprint."""
+    """Yield the chunks of a choice; the last carries the finish reason and, of a text, the last delta."""
     if not chunks:
         yield _finish(head, index, {"content": None if generation.null else ""}, generation, None)
     for place, tokens in enumerate(chunks):
         delta = _delta(head, tokens)
         logprobs = _logprobs(tokens) if head.logprobs and tokens[0].part == "text" else None
-        if place == len(chunks) - 1:
+        if place == len(chunks) - 1 and tokens[0].part in ("text", "reasoning"):
             yield _finish(head, index, delta, generation, logprobs)
         else:
             choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None, "token_ids": None}
             yield _chunk(head, [choice])
+    if chunks and chunks[-1][0].part in ("name", "arguments"):
+        yield _finish(head, index, {}, generation, None)
 
 
 def _finish(head: Head, index: int, delta: Json, generation: Generation, logprobs: Json | None) -> Json:
@@ -148,7 +152,7 @@ def _finish(head: Head, index: int, delta: Json, generation: Generation, logprob
         "stop_reason": generation.stop_reason,
         "token_ids": None,
     }
-    return _chunk(head, [choice], system_fingerprint=FINGERPRINT)
+    return _chunk(head, [choice], **({} if head.usage_chunk else {"system_fingerprint": FINGERPRINT}))
 
 
 def _delta(head: Head, tokens: Sequence[Token]) -> Json:
@@ -159,11 +163,11 @@ def _delta(head: Head, tokens: Sequence[Token]) -> Json:
     if part == "text":
         return {"content": text}
     if part == "arguments":
-        return {"tool_calls": [{"index": place, "function": {"arguments": text}}]}
-    opened = {"id": call_id(), "type": "function", "index": place, "function": {"name": text, "arguments": ""}}
-    return {"tool_calls": [opened]}
+        return {"content": None, "tool_calls": [{"index": place, "function": {"arguments": text}}]}
+    opened = {"id": call_id(), "type": "function", "index": place, "function": {"name": text}}
+    return {"content": None, "tool_calls": [opened]}
 
 
 def usage_chunk(head: Head, usage: Json) -> Json:
     """Return the chunk without choices that carries the usage."""
-    return _chunk(head, [], usage=usage)
+    return _chunk(head, [], usage=usage, system_fingerprint=FINGERPRINT)
