@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
+from urllib.request import getproxies_environment
 
 from msgspec import Struct, field
+
+from toolgate_gateway.providers.proxies import from_environment
 
 PROXY_FROM_ENVIRONMENT = "environment"
 """The proxy that stands for HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
@@ -52,12 +54,13 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
     proxy: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a URL that can't be used, with a `ValueError` that does not quote it."""
+        """Refuse a URL, or a proxy, that can't be used, with a `ValueError` that does not quote it."""
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"the URL of upstream {self.name!r} must begin with http:// or https:// and name a host")
         if parts.username is not None or parts.password is not None:
             raise ValueError(f"the URL of upstream {self.name!r} holds credentials; set its API key instead")
+        _ = self.proxy_url
 
     @property
     def chat_url(self) -> str:
@@ -87,12 +90,8 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
         """The proxy for this upstream, if any."""
         if self.proxy != PROXY_FROM_ENVIRONMENT:
             return self.proxy or None
-        parts = urlsplit(self.url)
-        if proxy_bypass(parts.hostname or ""):
-            return None
-        proxies = getproxies_environment()
-        found = proxies.get(parts.scheme) or proxies.get("all")
-        return found if not found or "://" in found else f"http://{found}"
+        variables = {f"{name}_proxy": value for name, value in getproxies_environment().items()}
+        return from_environment(variables).of(self.url)
 
     @property
     def host(self) -> str:
