@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final, cast
 
 import msgspec
@@ -167,14 +166,14 @@ def _integer(value: JsonValue) -> int | None:
 
 def usage_of(told: object) -> Usage | None:
     """Return the tokens that a usage object tells, zero where it does not; None where it is none."""
-    if not isinstance(told, Mapping):
+    if not isinstance(told, dict):
         return None
     prompt, completion = told.get("prompt_tokens_details"), told.get("completion_tokens_details")
     return Usage(
         tokens(told.get("prompt_tokens")) or 0,
         tokens(told.get("completion_tokens")) or 0,
-        tokens(prompt.get("cached_tokens")) or 0 if isinstance(prompt, Mapping) else 0,
-        tokens(completion.get("reasoning_tokens")) or 0 if isinstance(completion, Mapping) else 0,
+        tokens(prompt.get("cached_tokens")) or 0 if isinstance(prompt, dict) else 0,
+        tokens(completion.get("reasoning_tokens")) or 0 if isinstance(completion, dict) else 0,
         cast("JsonObject", told),
     )
 
