@@ -20,12 +20,16 @@ class Edit:
 
 @dataclass(frozen=True)
 class Addition:
-    """What is added, by which edits, and what has to hold then: tests, or a script that raises nothing."""
+    """What is added, by which edits, and what has to hold then: tests, or a script that raises nothing.
+
+    `noticing`: the tests among them that notice an edit that is left out, where that are not all.
+    """
 
     what: str
     edits: tuple[Edit, ...]
     tests: tuple[str, ...] = ()
     script: str = ""
+    noticing: tuple[str, ...] = ()
 
 
 CORE = "libs/core/src/toolgate_core"
@@ -197,6 +201,7 @@ ADDITIONS = (
             "-k",
             "angle",
         ),
+        noticing=("tests/core/dialects/test_table.py",),
     ),
     Addition(
         "strategy",
@@ -248,6 +253,7 @@ ADDITIONS = (
             Edit("tests/tool_executor/tools/test_greet.py", '"""What the tool says."""\n'),
         ),
         tests=("tests/tool_executor/test_executor.py", "tests/services/test_executor_contract.py"),
+        noticing=("tests/tool_executor/test_executor.py", "-k", "table or own_tests or schema or examples"),
     ),
     Addition(
         "metric",

@@ -65,12 +65,12 @@ def edited(path: Path, edit: Edit) -> str:
     return "".join([*lines[: at + 1], edit.text, *lines[at + 1 :]])
 
 
-def holds(checkout: Path, addition: Addition) -> tuple[bool, str]:
-    """Whether what an addition promises holds in the copy, and what was said."""
+def holds(checkout: Path, addition: Addition, tests: Sequence[str]) -> tuple[bool, str]:
+    """Whether what an addition promises holds in the copy, by these tests or its script, and what was said."""
     sources = [str(path) for path in sorted([*checkout.glob("libs/*/src"), *checkout.glob("services/*/src")])]
     command = ["-c", addition.script]
-    if addition.tests:
-        command = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", *addition.tests]
+    if tests:
+        command = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", *tests]
     done = subprocess.run(
         [sys.executable, "-B", *command],
         cwd=checkout,
@@ -86,7 +86,7 @@ def holds(checkout: Path, addition: Addition) -> tuple[bool, str]:
 @pytest.mark.parametrize("addition", ADDITIONS, ids=lambda each: each.what)
 def test_one_more_is_added_by_the_edits_that_are_listed(addition: Addition, checkout: Path) -> None:
     with made(checkout, addition.edits):
-        good, said = holds(checkout, addition)
+        good, said = holds(checkout, addition, addition.tests)
     assert good, said
 
 
@@ -95,7 +95,7 @@ def test_one_more_is_added_by_the_edits_that_are_listed(addition: Addition, chec
 )
 def test_an_edit_that_is_left_out_fails(addition: Addition, left_out: Edit, checkout: Path) -> None:
     with made(checkout, [edit for edit in addition.edits if edit != left_out]):
-        good, said = holds(checkout, addition)
+        good, said = holds(checkout, addition, addition.noticing or addition.tests)
     assert not good, said
 
 
