@@ -61,7 +61,7 @@ states = st.builds(ScannerState, fence=texts, ticks=indexes, line=texts, started
 events = st.one_of(
     st.builds(TextDelta, texts),
     st.builds(ReasoningDelta, texts),
-    st.builds(CallStart, indexes, texts, st.none() | texts),
+    st.tuples(indexes, texts, st.none() | texts).map(lambda parts: CallStart(*parts)),
     st.builds(ArgumentsDelta, indexes, texts),
     st.builds(CallEnd, indexes, st.booleans(), st.lists(texts, max_size=3).map(tuple)),
     st.builds(Drop, texts, texts),

@@ -85,14 +85,10 @@ def _with_parameters(tool: JsonValue) -> JsonValue:
 
 
 def _sendable(tool: JsonValue) -> JsonValue:
-    assert isinstance(tool, dict)
-    function = tool["function"]
-    assert isinstance(function, dict)
-    parameters = function.get("parameters")
-    if not isinstance(parameters, dict):
-        return tool
+    function = _function(tool)
+    parameters = _object(function["parameters"])
     sent = sendable(parameters)
-    return tool if sent is parameters else {**tool, "function": {**function, "parameters": sent}}
+    return tool if sent is parameters else {**_object(tool), "function": {**function, "parameters": sent}}
 
 
 def _strict(tool: JsonValue) -> JsonValue:
