@@ -31,6 +31,13 @@ def spellings(word: str) -> tuple[str, ...]:
 
 TOKENS = spellings("tool calls begin") + spellings("tool call begin")
 CLOSE_TOKENS = spellings("tool calls end") + spellings("tool call end")
+OUTPUTS = tuple(
+    token
+    for word in ("outputs begin", "output begin", "output end", "outputs end")
+    for token in spellings(f"tool {word}")
+    if token[1] in "｜|"
+)
+"""Around results, which only an invented one brings into an answer."""
 
 GRAMMAR = NamedGrammar(
     tokens=TOKENS,
@@ -73,6 +80,7 @@ DEEPSEEK_V3 = Dialect(
             "<｜tool▁outputs▁begin｜><｜tool▁output▁begin｜>", "<｜tool▁output▁end｜><｜tool▁outputs▁end｜>"
         ),
     ),
+    wraps=OUTPUTS,
     ends=("<｜end▁of▁sentence｜>",),
     aliases=("deepseekv3", "deepseek_r1"),
 )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects import deepseek_v3
 from toolgate_core.dialects.base import Dialect, NamedGrammar, WrittenCall
-from toolgate_core.dialects.deepseek_v3 import CALL, CALL_CLOSE, SECTION, SECTION_CLOSE, SEPARATOR
+from toolgate_core.dialects.deepseek_v3 import CALL, CALL_CLOSE, OUTPUTS, SECTION, SECTION_CLOSE, SEPARATOR
 from toolgate_core.dialects.writing import harmless, wrapped, writer
 from toolgate_core.jsontext import encode_str
 from toolgate_core.messages import ToolDefinition
@@ -66,6 +66,7 @@ DEEPSEEK_V31 = Dialect(
         note=NOTE,
         result=wrapped("<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>"),
     ),
+    wraps=OUTPUTS,
     ends=("<｜end▁of▁sentence｜>",),
     aliases=("deepseekv31",),
 )

@@ -15,19 +15,34 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects import hermes
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
+from toolgate_core.dialects.patterns import ANY_ATTRIBUTES
 from toolgate_core.dialects.tagging import guarded, tagged
 from toolgate_core.dialects.writing import SIGNATURES, wrapped, writer
 
+_OPEN = rf"<tool_call{ANY_ATTRIBUTES}>\s{{0,16}}"
 GRAMMAR = TaggedGrammar(
     tags=("tool_call",),
     close_tags=("tool_call", "arg_key", "arg_value"),
-    call=r"<tool_call>\s{0,16}(?P<name>[^\s<>{}\[\]()=,:\"']{1,256})\s{0,16}(?=<arg_key>|</tool_call>)",
+    call=rf"{_OPEN}(?P<name>[^\s<>{{}}\[\]()=,:\"']{{1,256}})\s{{0,16}}(?=<arg_key[\s>]|</tool_call>|\{{\s{{0,64}}[\"}}])",
     call_close=r"</tool_call>",
-    parameter=r"<arg_key>(?P<key>[^<]{1,256})(?:</arg_key>)?\s{0,16}(?:<arg_value>|(?P<missing>(?=</tool_call>)))",
+    parameter=rf"<arg_key{ANY_ATTRIBUTES}>(?P<key>[^<]{{1,256}})(?:</arg_key>)?\s{{0,16}}"
+    rf"(?:<arg_value{ANY_ATTRIBUTES}>|(?P<missing>(?=</tool_call>)))",
     parameter_close=r"</arg_value>",
     trim="layout",
     bare_name=True,
 )
+LINE = TaggedGrammar(
+    tags=("tool_call",),
+    close_tags=("tool_call",),
+    call=rf"{_OPEN}(?P<name>[A-Za-z_][\w.\-]{{0,255}})\s{{1,16}}(?=<(?!arg_key|/)[A-Za-z_])",
+    call_close=r"</{name}>(?:\s{0,16}</tool_call>)?|</tool_call>",
+    parameter="",
+    parameter_close="",
+    trim="layout",
+    property_tags=True,
+    declared=True,
+)
+"""The name on a line, then an element for each argument."""
 
 FORM = "For each function call, output the function name and arguments within the following XML format:"
 NOTE = (
@@ -55,7 +70,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 GLM = Dialect(
     name="glm",
     models="GLM 4.5, 4.6, 4.7 and 5, poolside Laguna",
-    grammars=(GRAMMAR,),
+    grammars=(GRAMMAR, LINE),
     writer=writer(
         render_calls,
         intro=f"# Tools\n\n{SIGNATURES}",
@@ -63,6 +78,7 @@ GLM = Dialect(
         note=NOTE,
         result=wrapped("<tool_response>\n", "\n</tool_response>"),
     ),
+    wraps=("<|begin_of_box|>", "<|end_of_box|>"),
     ends=("<|user|>", "<|observation|>", "<|endoftext|>"),
     aliases=("glm45", "glm47", "glm4", "glm5", "poolside_v1"),
 )

@@ -136,6 +136,14 @@ AUTO = replace(FUNCTION_CALLS, name="auto", models="any", grammars=(), aliases=(
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (*_TEXT, DECISION, AUTO)}
 
+AROUND = (
+    *("tool_calls", "tool_call", "toolcalls", "toolcall", "tool_use", "tool_uses", "tools", "tool", "calls", "call"),
+    *("function_calls", "function_call", "functioncalls", "functioncall", "functions", "invocations", "invocation"),
+    *("actions", "action", "longcat_tool_call", "minimax:tool_call", "seed:tool_call"),
+    *("antml:function_calls", "atem:function_calls", "minimax:function_calls"),
+)
+"""Tags in which models put calls of other forms: any of them vanishes around a call that is read."""
+
 THINK = Reasoning(open="<think>", close="</think>")
 
 
@@ -148,6 +156,7 @@ class Active(Struct, frozen=True, eq=False):
         wraps: markers that vanish.
         ends: tokens that end a turn.
         heads: patterns of what vanishes where a text begins.
+        around: names of tags that vanish with a call that stands inside them.
     """
 
     grammars: tuple[AnyGrammar, ...]
@@ -155,6 +164,7 @@ class Active(Struct, frozen=True, eq=False):
     wraps: tuple[str, ...]
     ends: tuple[str, ...]
     heads: tuple[str, ...] = ()
+    around: tuple[str, ...] = ()
 
 
 def dialect_names() -> tuple[str, ...]:
@@ -194,7 +204,7 @@ def active(name: str) -> Active:
         if grammar.auto and not (isinstance(grammar, PayloadGrammar) and (ends_a_text or _bare(dialect)))
     )
     forms = (form for other in _TEXT for form in other.reasoning if form.auto)
-    wraps = (token for other in _TEXT for token in other.wraps if "<|" in token)
+    wraps = (token for other in _TEXT for token in other.wraps if _BARS & set(token))
     ends = (token for other in _TEXT for token in other.ends if _BARS & set(token))
     heads = (pattern for other in _TEXT for pattern in other.heads if _BARS & set(pattern) and "<" in pattern)
     return Active(
@@ -203,6 +213,7 @@ def active(name: str) -> Active:
         wraps=tuple(dict.fromkeys((*dialect.wraps, *wraps))),
         ends=tuple(dict.fromkeys((*dialect.ends, *ends))),
         heads=tuple(dict.fromkeys((*dialect.heads, *heads))),
+        around=AROUND,
     )
 
 

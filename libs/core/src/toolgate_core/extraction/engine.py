@@ -30,6 +30,10 @@ from toolgate_core.vocabulary import TextEnd
 
 MAX_RESCAN = 4096
 MAX_RESCANS = 16
+MAX_AROUND = 512
+"""Characters of a tag around a call, and of what a call begins with."""
+MAX_TAGS_AROUND = 4
+"""Tags around a call, each inside the one before."""
 START = ScannerState()
 
 Mode = OneOf["content", "think", "reasoning", "skip", "after"]
@@ -66,6 +70,7 @@ class Extraction:
         self._last: AnyGrammar | None = None
         self._rescans = MAX_RESCANS
         self._half = ""
+        self._refused = ""
         if plan.reasoning_open:
             self._turn("think")
         self._steps = self._read()
@@ -154,8 +159,47 @@ class Extraction:
         self._sink.boundary()
 
     def _marker(self, entry: Entry) -> Steps[None]:
-        if not entry.calls or not (yield from self._block(entry.calls, last=not entry.other)):
+        inside = entry.around and not entry.other
+        self._refused = ""
+        if entry.calls and (yield from self._block(entry.calls, last=not entry.other and not inside)):
+            return
+        if not inside:
             yield from self._other(entry)
+        elif not (yield from self._around()):
+            self._release(self._refused)
+
+    def _around(self) -> Steps[bool]:
+        """Read tags around a call, and the call; false where there is none, and the first tag is left.
+
+        Whatever such a tag is called, it vanishes with the call; without one it is text.
+        """
+        cursor, began = self._cursor, self._cursor.place
+        around, opens = self._scan.patterns
+        raw, names = "", set[str]()
+        for _ in range(MAX_TAGS_AROUND):
+            cursor.starved = False
+            match = yield from cursor.expect(around, window=MAX_AROUND)
+            if match is None:
+                break
+            names.add(match["name"].lower())
+            raw += match[0] + (yield from self._space())
+            inner = yield from cursor.comes(opens, window=MAX_AROUND)
+            grammars = self._scan.opened(cursor.text, cursor.pos, inner[0]) if inner else ()
+            cut = cursor.end in ("length", "cut") and (cursor.starved or not cursor.left)
+            if cut or (grammars and (yield from self._block(grammars, last=False))):
+                self._scan.around |= names
+                self._sink.drop("cut" if cut else "markup", raw)
+                self._note(began, "wrap", raw)
+                return True
+        cursor.unread(raw)
+        return False
+
+    def _space(self) -> Steps[str]:
+        """Read white space and return it."""
+        tape = self._cursor.record()
+        yield from self._cursor.space()
+        self._cursor.stop(tape)
+        return tape.getvalue()
 
     def _other(self, entry: Entry) -> Steps[None]:
         """A marker that begins no call."""
@@ -180,6 +224,7 @@ class Extraction:
             self._scan.block()
         if kind in ("close", "wrap", "end"):
             self._last = None
+            self._scan.around.discard(marker.lower().strip("</> \t\r\n"))
             self._sink.drop("markup", marker)
         self._note(began, kind, marker)
 
@@ -238,16 +283,20 @@ class Extraction:
             self._sink.boundary()
             self._sink.drop("cut", raw + cursor.take(cursor.left))
             return True
-        if not last:
-            cursor.unread(raw)
-        elif len(raw) > MAX_RESCAN and self._rescans <= 0:
-            self._say(raw)
+        cursor.unread(raw)
+        self._refused = raw
+        if last:
+            self._release(raw)
+        return last
+
+    def _release(self, raw: str) -> None:
+        """What stands here, and has been read as a block in vain, is ordinary text."""
+        if len(raw) > MAX_RESCAN and self._rescans <= 0:
+            self._say(self._cursor.take(len(raw)))
             self._scan.block()
         else:
             self._rescans -= len(raw) > MAX_RESCAN
-            cursor.unread(raw)
-            self._scan.mute = cursor.pos
-        return last
+            self._scan.mute = self._cursor.pos
 
     def _note(self, began: int, what: str, about: AnyGrammar | str) -> None:
         if self._notes is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+import regex
 from msgspec.structs import replace
 
 from toolgate_core.dialects.base import AnyGrammar, MessageGrammar
@@ -24,6 +25,7 @@ MAX_HELD = 192
 _SUFFIX = re.compile(r"(</.+):[\w-]+\s*>\Z")
 _SUFFIX_HEAD = re.compile(r"(</[^\s>]+?)(?::[\w-]{0,32})?\s{0,64}\Z")
 _CLOSE_SPACE = "> \t\r\n\f\v"
+_ANSWER_BEGINS = frozenset("$\\({-+*_")
 
 
 class Scan:
@@ -39,11 +41,12 @@ class Scan:
         mute: the marker at this place of the text is ordinary text.
         size: how long the marker is that was found last.
         wrapped: a marker around text has counted.
+        around: the tags that have vanished around calls and are not closed yet.
     """
 
     __slots__ = (
-        "_start", "_triggers", "closes", "head", "literal", "mute", "quoted", "size", "started", "thinking", "thought",
-        "wrapped",
+        "_start", "_triggers", "around", "closes", "head", "literal", "mute", "quoted", "size", "started", "thinking",
+        "thought", "wrapped",
     )  # fmt: skip
 
     def __init__(self, active: Active, state: ScannerState) -> None:
@@ -58,7 +61,18 @@ class Scan:
         self.mute = -1
         self.size = 0
         self.wrapped = False
+        self.around: set[str] = set()
         self._start = 0
+
+    @property
+    def patterns(self) -> tuple[regex.Pattern[str], regex.Pattern[str]]:
+        """The patterns of tags that vanish around a call, and of what a call may begin with."""
+        return self._triggers.around, self._triggers.opens
+
+    def opened(self, text: str, at: int, marker: str) -> tuple[AnyGrammar, ...]:
+        """Return what may begin at `marker`, which stands behind tags around it."""
+        calls = self._triggers.table[marker.lower()].calls
+        return tuple(grammar for grammar in calls if self._counts(grammar, text, at, at))
 
     def state(self) -> ScannerState:
         """Return where the scan stands."""
@@ -197,7 +211,8 @@ class Scan:
         calls = tuple(grammar for grammar in entry.calls if self._counts(grammar, text, base, start))
         if len(calls) < len(entry.calls):
             entry = replace(entry, calls=calls)
-        if not entry.calls and (not entry.other or (self.quoted and not entry.special)):
+        text_only = not entry.other and (not entry.around or start == self.mute)
+        if not entry.calls and (text_only or (self.quoted and not entry.special)):
             return entry, start + 1
         return entry, self._inert(entry, text, span, ended=ended)
 
@@ -249,21 +264,28 @@ class Scan:
             glued = self._glued(text, stop, ended=ended)
             if glued is not False:
                 return None if glued is None else 0
-        if entry.other == "end" or (entry.other == "wrap" and not self._wraps(text, base, at)):
+        if entry.other == "wrap" and stop == len(text) and not ended:
+            return None
+        if entry.other == "end" or (entry.other == "wrap" and not self._wraps(text, base, at, stop)):
             return self._at_end(text, at, ended=ended)
         if entry.other == "close":
-            return self._closes(entry, text, at, ended=ended)
+            known = not entry.around or text[at + 2 : stop].rstrip(_CLOSE_SPACE).lower() in self.around
+            return self._closes(entry, text, at, ended=ended, known=known)
         if entry.special and entry.other in ("think", "unthink"):
             return self._special_thought(entry, text, base, at, ended=ended)
         return 0
 
-    def _closes(self, entry: Entry, text: str, at: int, *, ended: bool) -> int | None:
-        """A closing marker counts behind a call, inside thoughts if it is special, and else at the ends of a text."""
-        if self.closes or (entry.special and self.thinking):
+    def _closes(self, entry: Entry, text: str, at: int, *, ended: bool, known: bool) -> int | None:
+        """A closing marker counts behind a call, inside thoughts if it is special, and else at the ends of a text.
+
+        One that is `known` to none of the grammars, and whose opener has not vanished, only right behind a call.
+        """
+        if (self.closes and known) or (entry.special and self.thinking):
             return 0
         if entry.special:
             return self._at_end(text, at, ended=ended)
-        return 0 if self.head and not text[self._start : at].strip(WHITE) else at + 1
+        blank = self.head and not text[self._start : at].strip(WHITE)
+        return 0 if blank and (known or self.closes) else at + 1
 
     def _thought(self, kind: str, text: str, base: int, at: int) -> bool:
         """Whether a think marker that is plain text may count here."""
@@ -275,10 +297,16 @@ class Scan:
             return True
         return blank or self.thought or not self.literal.prefix(text, base, at).strip(WHITE)
 
-    def _wraps(self, text: str, base: int, at: int) -> bool:
-        """Whether a marker around text counts here: where a text or a line begins, and once one has counted."""
+    def _wraps(self, text: str, base: int, at: int, stop: int) -> bool:
+        """Whether a marker around text counts here.
+
+        That is so where a text or a line begins, where a word is glued to it, as to no token that is written about, and
+        once one has counted.
+        """
         blank = self.head and not text[self._start : at].strip(WHITE)
-        self.wrapped = self.wrapped or blank or not self.literal.prefix(text, base, at).strip(WHITE)
+        behind = text[stop : stop + 1]
+        glued = behind.isalnum() or behind in _ANSWER_BEGINS
+        self.wrapped = self.wrapped or blank or glued or not self.literal.prefix(text, base, at).strip(WHITE)
         return self.wrapped
 
     def _special_thought(self, entry: Entry, text: str, base: int, at: int, *, ended: bool) -> int | None:

@@ -14,6 +14,7 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import AnyGrammar, PayloadGrammar, Reasoning
+from toolgate_core.dialects.patterns import ANY_ATTRIBUTES
 from toolgate_core.dialects.table import Active
 
 _LAST = ("end", "wrap", "close", "unthink")
@@ -25,17 +26,19 @@ class Entry(Struct, frozen=True):
     """What a marker means: what may begin there, and what the marker is where nothing does.
 
     `other`: `close` (of a call), `think`, `unthink`, `wrap` (vanishes), `end` (of a turn); empty: ordinary text.
+    `around`: the marker is a tag that vanishes with the call inside it, or such a tag's closing one.
     """
 
     calls: tuple[AnyGrammar, ...] = ()
     other: str = ""
     special: bool = False
     reasoning: Reasoning | None = None
+    around: bool = False
 
     @property
     def live_in_code(self) -> bool:
         """Whether the marker means what it says even inside code."""
-        return self.special if self.other else all(grammar.special for grammar in self.calls)
+        return self.special if self.other else bool(self.calls) and all(grammar.special for grammar in self.calls)
 
 
 class Triggers(Struct, frozen=True):
@@ -45,6 +48,8 @@ class Triggers(Struct, frozen=True):
     behind: dict[str, tuple[str, ...]]
     table: dict[str, Entry]
     heads: tuple[tuple[regex.Pattern[str], Entry], ...]
+    opens: regex.Pattern[str]
+    around: regex.Pattern[str]
     prefixes: dict[str, tuple[tuple[int, ...], frozenset[str]]]
     ends: regex.Pattern[str]
     fence: Entry | None
@@ -61,6 +66,9 @@ def _others(active: Active) -> dict[str, Entry]:
             table.setdefault(f"</{name}".lower(), Entry(other="close", special=grammar.special))
         for token in grammar.close_tokens:
             table.setdefault(token.lower(), Entry(other="close", special=grammar.special))
+    for name in active.around:
+        table.setdefault(f"<{name}".lower(), Entry(around=True))
+        table.setdefault(f"</{name}".lower(), Entry(other="close", around=True))
     for token in active.wraps:
         table.setdefault(token.lower(), Entry(other="wrap", special=True))
     for form in active.reasoning:
@@ -78,8 +86,15 @@ def _entries(active: Active) -> dict[str, Entry]:
             calls.setdefault(marker.lower(), []).append(grammar)
     others = _others(active)
     nothing = Entry()
+    for marker in (marker for marker, other in others.items() if other.around and not other.other):
+        # A longer marker hides a shorter one that is its beginning, such as the `<` of a dialect whose tags are tools.
+        calls[marker] = [
+            grammar
+            for grammar in active.grammars
+            if marker[1:] in map(str.lower, grammar.tags) or any(marker.startswith(token) for token in grammar.tokens)
+        ]
     return {
-        marker: Entry(tuple(calls.get(marker, ())), other.other, other.special, other.reasoning)
+        marker: Entry(tuple(calls.get(marker, ())), other.other, other.special, other.reasoning, other.around)
         for marker in calls | others
         if (other := others.get(marker, nothing))
     }
@@ -126,6 +141,19 @@ def _behind(table: dict[str, Entry]) -> dict[str, tuple[str, ...]]:
     return {rest: tuple(markers) for rest, markers in found.items()}
 
 
+def _opens(table: dict[str, Entry], tags: frozenset[str]) -> regex.Pattern[str]:
+    """Return the pattern of the markers at which a call may begin, longer ones first."""
+    markers = sorted((marker for marker, entry in table.items() if entry.calls), key=len, reverse=True)
+    found = (regex.escape(marker) + (r"(?=[\s/>])" if marker in tags else "") for marker in markers)
+    return regex.compile("|".join(found) or "(?!)", regex.IGNORECASE)
+
+
+def _around(active: Active) -> regex.Pattern[str]:
+    """Return the pattern of a tag that vanishes around a call."""
+    names = "|".join(map(regex.escape, active.around)) or "(?!)"
+    return regex.compile(f"<(?P<name>{names}){ANY_ATTRIBUTES}>", regex.IGNORECASE)
+
+
 def _head(pattern: str) -> regex.Pattern[str]:
     return regex.compile(rf"\s*(?:{pattern})")
 
@@ -136,7 +164,9 @@ def triggers(active: Active) -> Triggers:
     table = _entries(active)
     grammars = active.grammars
     tags = frozenset(f"<{name}".lower() for grammar in grammars for name in grammar.tags)
+    tags |= {f"<{name}".lower() for name in active.around}
     closes = frozenset(f"</{name}".lower() for grammar in grammars for name in grammar.close_tags)
+    closes |= {f"</{name}".lower() for name in active.around}
     last = [marker for marker, entry in table.items() if entry.special and entry.other in _LAST]
     ends = "|".join(map(re.escape, last))
     payloads = tuple(grammar for grammar in grammars if isinstance(grammar, PayloadGrammar) and grammar.fenced)
@@ -149,6 +179,8 @@ def triggers(active: Active) -> Triggers:
             *((_head(grammar.begins), Entry((grammar,))) for grammar in grammars if grammar.begins),
             *((_head(pattern), Entry(other="wrap", special=True)) for pattern in active.heads),
         ),
+        opens=_opens(table, tags),
+        around=_around(active),
         prefixes=known,
         ends=regex.compile(rf"(?:\s*+(?:{ends}))++\s*+" if ends else "(?!)", regex.IGNORECASE),
         fence=Entry(payloads) if payloads else None,
