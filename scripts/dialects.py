@@ -137,12 +137,12 @@ def kind(grammar: AnyGrammar) -> Kind:
 
 def early(grammar: AnyGrammar) -> str:
     """Return what is known of a call before it has ended."""
-    return next((what for name, what in EARLY.items() if getattr(grammar, name, False)), kind(grammar).early)
+    return next((what for name, what in EARLY.items() if getattr(grammar, name, False) not in (False, "", "never")), kind(grammar).early)
 
 
 def mended(grammar: AnyGrammar) -> str:
     """Return what is read although the form does not allow it."""
-    more = (what for name, what in MENDED.items() if getattr(grammar, name, False))
+    more = (what for name, what in MENDED.items() if getattr(grammar, name, False) not in (False, "", "never"))
     return ", ".join((*kind(grammar).mended, *more))
 
 

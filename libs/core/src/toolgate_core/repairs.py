@@ -67,6 +67,7 @@ REPAIRS: dict[str, str] = {
     "cut": "a call was cut, and left out",
     "bad_literal": "a call could not be read, and was left out",
     "bad_element": "an element could not be read, and its call was left out",
+    "lost_text": "text in a call belonged to none of its arguments, and the call was left out",
     "bad_json": "a call could not be read as JSON, and was left out",
     "too_large": "a call was too large, and was left out",
     "bad_call_dropped": "a bad call behind a good one was left out",

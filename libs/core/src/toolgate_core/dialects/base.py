@@ -98,12 +98,14 @@ class TaggedGrammar(Grammar, frozen=True, kw_only=True):
         name_attribute: the attribute of a call that is the tool's name.
         key_attribute: the attribute of an argument that is its key.
         kind_attribute: the attribute that says whether the value is raw (`true` or `string`) or JSON; unset: none.
-        entities: the five XML entities, numeric ones and CDATA sections are decoded, once.
+        entities: whether the five XML entities and numeric ones are decoded, once: `always`, and CDATA sections count
+            anywhere in a value; `unless_markup`, not in values that hold tags, which are meant as they are; or `never`.
+            A CDATA section at the beginning of a value counts in any case.
         trim: the white space around a value that is layout: none, one line break on each side (`line`), the same where
             the value begins with one (`layout`), all (`strip`).
-        confirm: a closing tag counts only where structure follows it; otherwise it is part of the value.
         property_tags: a tag named after a declared parameter opens that parameter.
-        declared: only the names of declared tools open a call, and only where arguments follow.
+        declared: only the names of declared tools open a call, and only where arguments follow; with `property_tags`,
+            any element in such a call is an argument.
         bare_name: the name is plain text behind the opener, so that without arguments only a declared one counts.
         yaml: the arguments may be a YAML mapping.
     """
@@ -117,9 +119,8 @@ class TaggedGrammar(Grammar, frozen=True, kw_only=True):
     name_attribute: str = "name"
     key_attribute: str = "name"
     kind_attribute: str = ""
-    entities: bool = False
+    entities: Literal["never", "unless_markup", "always"] = "never"
     trim: Literal["none", "line", "layout", "strip"] = "none"
-    confirm: bool = True
     property_tags: bool = False
     declared: bool = False
     bare_name: bool = False

@@ -41,7 +41,7 @@ GRAMMAR = TaggedGrammar(
     call_close=close_tag("invoke", namespace=_NAMESPACE),
     parameter=open_tag("parameter", namespace=_NAMESPACE),
     parameter_close=close_tag("parameter", namespace=_NAMESPACE),
-    entities=True,
+    entities="always",
     trim="layout",
 )
 

@@ -17,7 +17,7 @@ from toolgate_core.messages import ToolDefinition
 GRAMMAR = NamedGrammar(
     tokens=("<function=",),
     close_tags=("function",),
-    call=r"""<function=\s{0,4}["']?(?P<name>[^\s"'<>]{1,256})["']?\s{0,4}>\s{0,16}(?=[\{<])""",
+    call=r"""<function=\s{0,4}["']?(?P<name>[^\s"'<>/]{1,256})["']?\s{0,4}>\s{0,16}(?=[\{<])""",
     close=r"</\s{0,4}function\s{0,4}>",
 )
 

@@ -15,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, NamedGrammar, Reasoning, TaggedGrammar, WrittenCall
+from toolgate_core.dialects.patterns import ANY_ATTRIBUTES
 from toolgate_core.dialects.tagging import guarded, tagged_or_json
 from toolgate_core.dialects.writing import SIGNATURES, wrapped, writer
 
 SUFFIX = r"(?::[\w-]{1,32})?"
+_OPEN = SUFFIX + ANY_ATTRIBUTES
 _TAGS = "tool_calls|tool_call|tool_sep|arg_key|arg_value"
 _NAME = r"(?P<name>[^\s<>{}\[\]()=,:\"']{1,256})"
 _ANY_CLOSE = rf"</(?:arg_key|arg_value){SUFFIX}>"
@@ -27,11 +29,11 @@ GRAMMAR = TaggedGrammar(
     tags=("tool_calls", "tool_call"),
     tokens=("<tool_calls:", "<tool_call:"),
     close_tags=("tool_calls", "tool_call"),
-    section=rf"<tool_calls{SUFFIX}>|<tool_call{SUFFIX}>\s{{0,16}}</tool_call{SUFFIX}>",
+    section=rf"<tool_calls{_OPEN}>|<tool_call{_OPEN}>\s{{0,16}}</tool_call{SUFFIX}>",
     section_close=rf"</tool_calls{SUFFIX}>",
-    call=rf"<tool_call{SUFFIX}>\s{{0,16}}{_NAME}\s{{0,16}}(?:{_ANY_CLOSE}\s{{0,16}})?(?:<tool_sep{SUFFIX}>|(?=<arg_key{SUFFIX}>|</tool_call{SUFFIX}>))",
+    call=rf"<tool_call{_OPEN}>\s{{0,16}}{_NAME}\s{{0,16}}(?:{_ANY_CLOSE}\s{{0,16}})?(?:<tool_sep{SUFFIX}>|(?=<arg_key{_OPEN}>|</tool_call{SUFFIX}>))",
     call_close=rf"</tool_call{SUFFIX}>",
-    parameter=rf"<arg_key{SUFFIX}>(?P<key>[^<]{{1,256}})(?:{_ANY_CLOSE})?\s{{0,16}}<arg_value{SUFFIX}>",
+    parameter=rf"<arg_key{_OPEN}>(?P<key>[^<]{{1,256}})(?:{_ANY_CLOSE})?\s{{0,16}}<arg_value{_OPEN}>",
     parameter_close=rf"</arg_value{SUFFIX}>",
     trim="layout",
     bare_name=True,
@@ -39,7 +41,7 @@ GRAMMAR = TaggedGrammar(
 JSON_BODY = NamedGrammar(
     tags=("tool_calls", "tool_call"),
     tokens=("<tool_calls:", "<tool_call:"),
-    call=rf"(?:<tool_calls{SUFFIX}>\s{{0,16}})?(?:<tool_call{SUFFIX}>\s{{0,16}})?{_NAME}\s{{0,16}}<tool_sep{SUFFIX}>\s{{0,16}}(?=\{{)",
+    call=rf"(?:<tool_calls{_OPEN}>\s{{0,16}})?(?:<tool_call{_OPEN}>\s{{0,16}})?{_NAME}\s{{0,16}}<tool_sep{SUFFIX}>\s{{0,16}}(?=\{{)",
     close=rf"(?:</arg_value{SUFFIX}>\s*)?</tool_calls?{SUFFIX}>",
 )
 

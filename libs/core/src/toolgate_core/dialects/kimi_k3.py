@@ -18,18 +18,28 @@ from toolgate_core.jsontext import JsonValue
 from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema.kinds import kind
 
+
+def _tag(kind: str, name: str) -> str:
+    return rf"<\|{kind}\|>\s{{0,4}}{name}\s{{0,4}}<\|sep\|>"
+
+
+def spaced(kind: str, *names: str) -> tuple[str, ...]:
+    """Return tags, also with the spaces around the name that some servers put between tokens."""
+    return tuple(f"<|{kind}|>{pad}{name}{end}<|sep|>" for name in names for pad in ("", " ") for end in ("", " "))
+
+
 _ATTRIBUTES = r"""(?P<inside>(?:\s(?:[^<>"']|"[^"]*"|'[^']*')*)?)"""
 
 GRAMMAR = TaggedGrammar(
-    tokens=("<|open|>tools<|sep|>", "<|open|>call "),
-    close_tokens=("<|close|>tools<|sep|>", "<|close|>call<|sep|>", "<|close|>argument<|sep|>", "<|close|>json<|sep|>"),
+    tokens=(*spaced("open", "tools"), "<|open|>call ", "<|open|> call "),
+    close_tokens=spaced("close", "tools", "call", "argument", "json"),
     special=True,
-    section=r"<\|open\|>tools<\|sep\|>",
-    section_close=r"<\|close\|>tools<\|sep\|>",
-    call=rf"<\|open\|>call{_ATTRIBUTES}<\|sep\|>",
-    call_close=r"<\|close\|>call<\|sep\|>",
-    parameter=rf"<\|open\|>argument{_ATTRIBUTES}<\|sep\|>",
-    parameter_close=r"<\|close\|>argument<\|sep\|>",
+    section=_tag("open", "tools"),
+    section_close=_tag("close", "tools"),
+    call=rf"<\|open\|>\s{{0,4}}call{_ATTRIBUTES}<\|sep\|>",
+    call_close=_tag("close", "call"),
+    parameter=rf"<\|open\|>\s{{0,4}}argument{_ATTRIBUTES}<\|sep\|>",
+    parameter_close=_tag("close", "argument"),
     name_attribute="tool",
     key_attribute="key",
     kind_attribute="type",
@@ -38,9 +48,9 @@ JSON_BODY = NamedGrammar(
     tokens=GRAMMAR.tokens,
     close_tokens=GRAMMAR.close_tokens,
     special=True,
-    call=r"""(?:<\|open\|>tools<\|sep\|>\s{0,16})?<\|open\|>call\s{1,4}tool="(?P<name>[^"<>]{1,256})"[^<>]{0,64}<\|sep\|>\s{0,16}"""
-    r"<\|open\|>json[^<>]{0,64}<\|sep\|>",
-    close=r"<\|close\|>json<\|sep\|>|<\|close\|>call<\|sep\|>",
+    call=r"""(?:<\|open\|>\s{0,4}tools\s{0,4}<\|sep\|>\s{0,16})?<\|open\|>\s{0,4}call\s{1,4}tool="(?P<name>[^"<>]{1,256})"[^<>]{0,64}"""
+    r"<\|sep\|>\s{0,16}<\|open\|>\s{0,4}json[^<>]{0,64}<\|sep\|>",
+    close=f"{_tag('close', 'json')}|{_tag('close', 'call')}",
 )
 
 
@@ -97,6 +107,6 @@ KIMI_K3 = Dialect(
     grammars=(JSON_BODY, GRAMMAR),
     writer=writer(render_calls, intro=INTRO, definitions=definitions, note=NOTE),
     reasoning=(Reasoning(open="<|open|>think<|sep|>", close="<|close|>think<|sep|>", special=True, auto=True),),
-    wraps=("<|open|>response<|sep|>", "<|close|>response<|sep|>", "<|close|>message<|sep|>"),
+    wraps=(*spaced("open", "response"), *spaced("close", "response", "message")),
     ends=("<|end_of_msg|>",),
 )

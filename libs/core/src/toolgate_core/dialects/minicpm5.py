@@ -9,21 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.patterns import close_tag
 from toolgate_core.dialects.tagging import KEY, innocent
 from toolgate_core.dialects.writing import SIGNATURES, harmless, members, plain, wrapped, writer
 
+_INSIDE = r"""(?:[^<>"']|"[^"]*"|'[^']*')*"""
+
 GRAMMAR = TaggedGrammar(
-    tokens=("<function name=", "<functionname="),
+    tags=("function",),
+    tokens=("<functionname=",),
     close_tags=("function", "param"),
-    call=r"""<function\s{0,4}name\s{0,4}=\s{0,4}["']?(?P<name>[^"'<>\s]{1,256})["']?\s{0,4}>""",
+    call=rf"<function(?=name=|\s)(?P<inside>{_INSIDE})(?<!/)>",
     call_close=r"(?:</arguments>\s{0,16})?</\s{0,4}function\s{0,4}>",
-    parameter=r"""(?:<arguments>\s{0,16})?<param\s{0,4}name\s{0,4}=\s{0,4}["']?(?P<key>[^"'<>\s]{1,256})["']?\s{0,4}>""",
+    parameter=rf"(?:<arguments>\s{{0,16}})?<param(?=name=|[\s/])(?P<inside>{_INSIDE})>",
     parameter_close=close_tag("param"),
-    entities=True,
+    entities="always",
     trim="layout",
 )
+EMPTY = replace(GRAMMAR, call=r"<function(?=\s)(?P<inside>[^<>]{1,512}/)>", auto=False)
+"""A call without arguments; in other texts such a tag belongs to some XML."""
 
 
 NOTE = (
@@ -53,7 +60,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 MINICPM5 = Dialect(
     name="minicpm5",
     models="MiniCPM 5",
-    grammars=(GRAMMAR,),
+    grammars=(GRAMMAR, EMPTY),
     writer=writer(
         render_calls,
         intro=f"# Tools\n\n{SIGNATURES}",

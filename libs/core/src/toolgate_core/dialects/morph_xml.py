@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.inert import inert
+from toolgate_core.dialects.patterns import ATTRIBUTES
 from toolgate_core.dialects.tagging import said
 from toolgate_core.dialects.writing import harmless, members, writer
 from toolgate_core.jsontext import JsonValue, encode_str
@@ -24,10 +25,11 @@ GRAMMAR = TaggedGrammar(
     tokens=("<",),
     auto=False,
     plain=True,
-    call=r"<(?P<name>[A-Za-z_][\w.\-]{0,255})\s{0,16}(?P<inside>/?)>",
+    call=rf"<(?P<name>[A-Za-z_][\w.\-]{{0,255}}){ATTRIBUTES}>",
     call_close=r"</\s{0,4}{name}\s{0,4}>",
     parameter="",
     parameter_close="",
+    entities="unless_markup",
     trim="strip",
     property_tags=True,
     declared=True,

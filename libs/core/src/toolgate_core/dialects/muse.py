@@ -7,7 +7,7 @@
 </atem:invoke>
 </atem:function_calls><|eot|>
 ```
-Calls in messages to others than a tool are quotations.
+Calls in messages to others than a tool are quotations, unless such a message to the user begins with them.
 """
 
 from __future__ import annotations

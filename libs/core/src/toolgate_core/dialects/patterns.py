@@ -6,6 +6,9 @@ import re
 
 ATTRIBUTES = r"""(?P<inside>(?:[\s/](?:[^<>"']|"[^"]*"|'[^']*')*)?)"""
 
+ANY_ATTRIBUTES = r"""(?:[\s/](?:[^<>"']|"[^"]*"|'[^']*')*)?"""
+"""The same where they say nothing: models give attributes to any tag."""
+
 
 def open_tag(names: str, *, namespace: str = "") -> str:
     """Return the pattern of an opening tag with attributes (group `inside`); both arguments are patterns."""
@@ -13,8 +16,8 @@ def open_tag(names: str, *, namespace: str = "") -> str:
 
 
 def bare_tag(names: str, *, namespace: str = "") -> str:
-    """Return the pattern of an opening tag without attributes."""
-    return rf"<{_space(namespace)}(?:{names})\s{{0,16}}>"
+    """Return the pattern of an opening tag whose attributes say nothing."""
+    return f"<{_space(namespace)}(?:{names}){ANY_ATTRIBUTES}>"
 
 
 def close_tag(names: str, *, namespace: str = "") -> str:

@@ -19,17 +19,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
-from toolgate_core.dialects.patterns import bare_tag, close_tag
+from toolgate_core.dialects.patterns import ANY_ATTRIBUTES, ATTRIBUTES, bare_tag, close_tag
 from toolgate_core.dialects.tagging import lines, tagged_or_json, worded
 from toolgate_core.dialects.writing import wrapped, writer
 
-_ASSIGNED = r"""\s{0,8}(?:=\s{0,8}(?:parameter=|function=)?|\sname\s{0,8}=\s{0,8})["']?"""
-_NAME = r"""(?P<name>[^\s"'<>=/]{1,256})(?:<\|[^<>]{0,64}>[^<>]{0,64})?["']?\s{0,8}"""
-_KEY = r"""(?P<key>[^\s"'<>/]{1,256})["']?\s{0,8}"""
-CALL = rf"<\s{{0,4}}function{_ASSIGNED}{_NAME}>"
+_ASSIGNED = r"""\s{0,8}(?:=\s{0,8}(?:parameter=|function=)?|\sname\s{0,8}=\s{0,8})["']?\s{0,8}"""
+_END = rf"""\s{{0,8}}["']?\s{{0,8}}{ATTRIBUTES}>"""
+_NAME = rf"""(?P<name>[^\s"'<>=/]{{1,256}})(?:<\|[^<>]{{0,64}}>[^<>]{{0,64}})?{_END}"""
+_KEY = rf"""(?P<key>[^\s"'<>/]{{1,256}}){_END}"""
+CALL = rf"<\s{{0,4}}function{_ASSIGNED}{_NAME}"
 PARAMETER = (
-    rf"<\s{{0,4}}(?:parameter|param){_ASSIGNED}{_KEY}>"
+    rf"<\s{{0,4}}(?:parameter|param){_ASSIGNED}{_KEY}"
     r"|<(?:parameter|param)>\s{0,8}(?P<key>[\w.\-]{1,64})\s{0,8}(?:=|</(?:parameter|param)>)"
+    rf"|<(?:parameter|param)(?=[\s/]){ATTRIBUTES}>"
 )
 CALL_CLOSE = close_tag("function")
 PARAMETER_CLOSE = close_tag("parameter|param")
@@ -37,12 +39,12 @@ PARAMETER_CLOSE = close_tag("parameter|param")
 
 def loose(section: str) -> TaggedGrammar:
     """Return the grammar of the ways in which models miss the form, all of them inside the tag `section`."""
-    tag = rf"<{section}>\s{{0,16}}"
+    tag = rf"<{section}{ANY_ATTRIBUTES}>\s{{0,16}}"
     return TaggedGrammar(
         tags=(section,),
         close_tags=(section,),
-        call=rf"{tag}(?:function\s{{0,4}}=\s{{0,4}}{_NAME}>|<function>\s{{0,8}}(?P<name>[^\s<>]{{1,256}})\s{{0,8}}</function>"
-        rf"|<(?:call|tool|invoke){_ASSIGNED}{_NAME}>|(?P<name>[^\s<>{{}}\[\]()=,:\"']{{1,256}})\s{{0,16}}(?=<parameter))",
+        call=rf"{tag}(?:function\s{{0,4}}=\s{{0,4}}{_NAME}|<function>\s{{0,8}}(?P<name>[^\s<>]{{1,256}})\s{{0,8}}</function>"
+        rf"|<(?:call|tool|invoke){_ASSIGNED}{_NAME}|(?P<name>[^\s<>{{}}\[\]()=,:\"']{{1,256}})\s{{0,16}}(?=<parameter))",
         call_close=rf"</(?:function|call|tool|invoke|{section})>",
         parameter=PARAMETER,
         parameter_close=PARAMETER_CLOSE,

@@ -17,10 +17,12 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import ElementsGrammar
+from toolgate_core.dialects.patterns import ANY_ATTRIBUTES, ATTRIBUTES
 from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import MAX_DEPTH, BadBodyError, TooLargeError
 from toolgate_core.extraction.mend import skip
+from toolgate_core.extraction.tags import attribute
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.schema import coerce_text
 from toolgate_core.schema.kinds import possible
@@ -50,14 +52,14 @@ def element_marks(grammar: ElementsGrammar) -> ElementMarks:
     any_lead = f"(?:{lead})?"
     section, call = regex.escape(grammar.section), regex.escape(grammar.call)
     return ElementMarks(
-        section=regex.compile(rf"{any_lead}<{section}>"),
+        section=regex.compile(rf"{any_lead}<{section}{ANY_ATTRIBUTES}>"),
         section_close=regex.compile(rf"{any_lead}</{section}>"),
-        call=regex.compile(rf"""{lead}<{call}\s+name\s*=\s*["']?(?P<name>[^"'>]+)["']?\s*>"""),
+        call=regex.compile(rf"{lead}<{call}(?=\s){ATTRIBUTES}>"),
         call_close=regex.compile(rf"{lead}</{call}>"),
         plain_call_close=regex.compile(rf"</{call}>"),
         call_ends=regex.compile(rf"{lead}</(?:{call}|{section})>|{lead}<{call}\s"),
         tag=regex.compile(
-            rf"{lead}<(?P<name>[^<>/\s]{{1,256}})(?P<empty>\s*/)?>|{lead}<(?P<close>/)(?P<name>[^<>/\s]{{1,256}})\s*>"
+            rf"{lead}<(?P<name>[^<>/\s]{{1,256}}){ATTRIBUTES}>|{lead}<(?P<close>/)(?P<name>[^<>/\s]{{1,256}})\s*>"
         ),
         least=len(grammar.lead) + 3,
         plain_close=regex.compile(rf"</(?P<name>[^<>/\s]{{1,256}})\s*>(?=\s{{0,16}}{lead})"),
@@ -87,7 +89,7 @@ def read_elements(reading: Reading, grammar: ElementsGrammar) -> Steps[bool]:
             return True
         match = yield from cursor.expect(mark.call, window=512)
     call = Call(reading)
-    if match is None or not call.begin(match["name"]):
+    if match is None or not call.begin(attribute(match["inside"], "name") or ""):
         return False
     try:
         complete = yield from Elements(reading, mark, call).read()
@@ -127,6 +129,9 @@ class Elements:
         except TooLargeError:
             self._call.repaired("too_large")
             return False
+        if "".join(self._stack[0].text).strip():
+            self._call.repaired("lost_text")
+            return False
         return True
 
     def _part(self) -> Steps[bool]:
@@ -147,7 +152,7 @@ class Elements:
         match = yield from cursor.expect(self._mark.tag, window=512)
         if match is not None:
             self._grow(len(match[0]))
-            self._tag(match["name"], closes=bool(match["close"]), empty=match["empty"] is not None)
+            self._tag(match["name"], closes=bool(match["close"]), empty=(match["inside"] or "").endswith("/"))
             return False
         match = yield from cursor.comes(self._mark.plain_close, window=512)
         if match is not None and len(self._stack) > 1 and match["name"] == self._stack[-1].name:
@@ -192,7 +197,8 @@ def _value(node: Node, schema: JsonValue, root: JsonObject) -> JsonValue:
             return [] if "array" in types else {} if "object" in types else text
         return coerce_text(text, schema, root)[0]
     names = {child.name for child in node.children}
-    if names == {"item"} and ("array" in types or "object" not in types):
+    only_array = "array" in types and "object" not in types
+    if (only_array and len(names) == 1) or (names == {"item"} and ("array" in types or "object" not in types)):
         items = schema.get("items", {}) if isinstance(schema, dict) else {}
         return [_value(child, items, root) for child in node.children]
     members = _members(node, schema if isinstance(schema, dict) else {}, root)

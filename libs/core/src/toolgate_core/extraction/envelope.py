@@ -16,6 +16,7 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import EnvelopeGrammar
+from toolgate_core.dialects.patterns import ANY_ATTRIBUTES
 from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import BadBodyError, CutBodyError, TooLargeError
@@ -45,7 +46,7 @@ class Marks(Struct, frozen=True):
 @cache
 def marks(grammar: EnvelopeGrammar) -> Marks:
     """Return the patterns of a grammar's markers."""
-    tags = "|".join(regex.escape(f"<{tag}") + r"\s*>" for tag in grammar.tags)
+    tags = "|".join(regex.escape(f"<{tag}") + f"{ANY_ATTRIBUTES}>" for tag in grammar.tags)
     tokens = "|".join(map(regex.escape, grammar.tokens))
     opens = grammar.open or "|".join(filter(None, (tags, tokens)))
     closes = [rf"</\s*{regex.escape(tag)}\s*>" for tag in grammar.close_tags]

@@ -73,7 +73,8 @@ def read_message(reading: Reading, grammar: MessageGrammar) -> Steps[bool | Turn
 def _addressed(reading: Reading, grammar: MessageGrammar, to: str) -> Steps[bool | Turn]:
     """A message whose recipient says all: calls count only in messages to tools."""
     if not to or to in grammar.content:
-        return Turn("content", quoted=bool(to))
+        begins = bool(to) and (yield from reading.cursor.comes(_BLOCK, window=128)) is not None
+        return Turn("content", quoted=bool(to) and not begins)  # nobody begins an answer with a quotation of a call
     if to in grammar.reasoning:
         return Turn("reasoning", quoted=True)
     if (yield from reading.cursor.comes(_BLOCK, window=128)) is None:

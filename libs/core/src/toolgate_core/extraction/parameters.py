@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import regex
+from msgspec import Struct
 
 from toolgate_core.dialects.base import TaggedGrammar
 from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import BadBodyError
-from toolgate_core.extraction.tags import MAX_TAG, TagMarks, ValueEnds, attribute, value_ends
-from toolgate_core.extraction.values import Value
+from toolgate_core.extraction.tags import MAX_TAG, TagMarks, argument_key, attribute
+from toolgate_core.extraction.values import Siblings, Value
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.schema import coerce_text
 from toolgate_core.schema.kinds import possible
 from toolgate_core.schema.relaxed import relax
 
-_WRAPPERS = ("arguments", "input", "parameters", "params", "args")
+_WRAPPERS = ("arguments", "input", "parameters", "params", "args", "properties")
 _WRAPPED = regex.compile(r"\s*<value>(.*)</value>\s*", regex.DOTALL)
 _RAW = ("true", "string", "str")
 
 
+class _Lone(Struct, frozen=True):
+    """The first argument, which the tool does not declare: as long as it is the only one, it may hold all of them."""
+
+    key: str
+    text: str
+    raw: bool | None
+
+
 class Parameters:
-    """Reads the arguments of one call."""
+    """Reads the arguments of one call.
+
+    `lost`: text that belongs to no argument was read over, so that the call can't be what was meant.
+    """
 
     def __init__(self, reading: Reading, grammar: TaggedGrammar, mark: TagMarks, call: Call) -> None:
         self._reading = reading
@@ -32,9 +44,11 @@ class Parameters:
         self._root: JsonObject = call.tool.parameters if call.tool else {}
         properties = self._root.get("properties")
         self.declared: JsonObject = properties if isinstance(properties, dict) else {}
-        self._seen: set[str] = set()
+        repeated = (key for key, schema in self.declared.items() if "array" in possible(schema, self._root))
+        self._siblings = Siblings(frozenset(self.declared), frozenset(repeated))
         self._several: dict[str, list[str]] = {}
-        self._wrapped = False
+        self._lone: _Lone | None = None
+        self.lost = False
 
     def read(self) -> Steps[bool]:
         """Read one argument; false where none begins here."""
@@ -49,21 +63,33 @@ class Parameters:
         if found.get("missing") is not None:
             raise BadBodyError
         inside = found.get("inside") or ""
-        named = found.get("key") or found.get("property")
-        key = named.strip() if named is not None else attribute(inside, self._grammar.key_attribute)
-        empty = inside.rstrip().endswith("/")
+        named = found.get("property")
+        key = argument_key(match, self._grammar)
         kind = found.get("kind")
         if kind is None and self._grammar.kind_attribute:
             kind = attribute(inside, self._grammar.kind_attribute)
-        yield from self._argument(key, kind, self._ends(found.get("property")), empty=empty)
+        key = None if key is None else self._declared_name(key, tag=named is not None)
+        yield from self._argument(key, kind, named, empty=inside.rstrip().endswith("/"))
         return True
+
+    def _declared_name(self, key: str, *, tag: bool) -> str:
+        """Return the parameter that a key means: without white space around, or a tag in any case; else the key."""
+        if key in self.declared:
+            return key
+        if key.strip() in self.declared:
+            return key.strip()
+        return next((name for name in self.declared if tag and name.casefold() == key.casefold()), key)
 
     def end(self) -> None:
         """No argument follows."""
+        lone, self._lone = self._lone, None
+        if lone is not None and self._unwrap(lone):
+            return
+        self._write_lone(lone)
         for key, texts in self._several.items():
             self._write_several(key, texts)
         self._several.clear()
-        if not self._call.empty and not self._wrapped:
+        if not self._call.empty:
             self._call.write("}")
 
     def _cut(self) -> bool:
@@ -73,29 +99,31 @@ class Parameters:
         others = (self._mark.call_close, self._mark.section_close)
         return match is not None and not any(other.fullmatch(cursor.text, cursor.pos, partial=True) for other in others)
 
-    def _ends(self, property_tag: str | None) -> ValueEnds:
-        if property_tag is None:
-            return self._mark.value
-        return value_ends(rf"</\s*{regex.escape(property_tag)}\s*>", self._mark.any_structure)
-
-    def _argument(self, key: str | None, kind: str | None, ends: ValueEnds, *, empty: bool) -> Steps[None]:
+    def _argument(self, key: str | None, kind: str | None, tag: str | None, *, empty: bool) -> Steps[None]:
+        lone, self._lone = self._lone, None
+        self._write_lone(lone)
         if key is not None and key in self._several:
-            yield from self._another(key, ends, empty=empty)
-        elif key in self._seen and self._grammar.declared:
+            yield from self._another(key, tag, empty=empty)
+        elif key in self._siblings.seen and self._grammar.declared:
             raise BadBodyError  # which of two texts is meant can't be told
-        elif key is None or key in self._seen or self._wrapped:
-            self._call.repaired("duplicate_key" if key is not None else "stray_text")
-            self._call.repaired(*(yield from self._value(ends).read(empty=empty)))
+        elif key is None or key in self._siblings.seen:
+            value = self._value(tag, kept=True)
+            value.hold()
+            tags = yield from value.read(empty=empty)
+            if key is None:
+                self.lost = self.lost or bool(value.text.strip())
+            else:
+                self._call.repaired("duplicate_key", *tags)
         else:
-            self._seen.add(key)
-            yield from self._new(key, kind, ends, empty=empty)
+            self._siblings.seen.add(key)
+            yield from self._new(key, kind, tag, empty=empty)
 
-    def _new(self, key: str, kind: str | None, ends: ValueEnds, *, empty: bool) -> Steps[None]:
+    def _new(self, key: str, kind: str | None, tag: str | None, *, empty: bool) -> Steps[None]:
         schema: JsonValue = self.declared.get(key, {})
         raw = None if kind is None else kind.lower() in _RAW
-        value = self._value(ends, schema, raw=bool(raw), kept=True)
-        wraps = len(self._seen) == 1 and key in _WRAPPERS and key not in self.declared and bool(self.declared)
-        if value.streams and not wraps and raw is not False:
+        value = self._value(tag, schema, raw=bool(raw), kept=True)
+        lone = bool(self.declared) and key not in self.declared and len(self._siblings.seen) == 1
+        if value.streams and not lone and raw is not False:
             self._open(key)
             self._call.write('"')
             self._call.repaired(*(yield from value.read(empty=empty)))
@@ -103,31 +131,29 @@ class Parameters:
             return
         value.hold()
         self._call.repaired(*(yield from value.read(empty=empty)))
-        if wraps and self._unwrap(value.text):
-            return
-        if "array" in possible(schema, self._root) and not value.text.lstrip().startswith("["):
+        if lone:
+            self._lone = _Lone(key, value.text, raw)
+        elif key in self._siblings.repeated and not value.text.lstrip().startswith("["):
             self._several[key] = [value.text]
-            return
-        self._write(key, value.text, schema, raw=bool(raw), typed=raw is False)
+        else:
+            self._write(key, value.text, schema, raw=bool(raw), typed=raw is False)
 
-    def _another(self, key: str, ends: ValueEnds, *, empty: bool) -> Steps[None]:
+    def _another(self, key: str, tag: str | None, *, empty: bool) -> Steps[None]:
         """One more value of an array that is written as repeated arguments."""
-        value = self._value(ends, kept=True)
+        value = self._value(tag, kept=True)
         value.hold()
         self._call.repaired(*(yield from value.read(empty=empty)))
         self._several[key].append(value.text)
 
-    def _value(self, ends: ValueEnds, schema: JsonValue = True, *, raw: bool = False, kept: bool = False) -> Value:
-        call = self._call if kept else None
+    def _value(self, tag: str | None, schema: JsonValue = True, *, raw: bool = False, kept: bool = False) -> Value:
         return Value(
             self._reading,
             self._grammar,
             self._mark,
-            ends=ends,
-            call=call,
+            tag=tag,
+            call=self._call if kept else None,
             schema=schema,
-            declared=self.declared,
-            seen=self._seen,
+            siblings=self._siblings,
             raw=raw,
         )
 
@@ -158,13 +184,21 @@ class Parameters:
         self._call.write(encode_str([coerce_text(text, items, self._root)[0] for text in texts]))
         self._call.repaired("repeated_key")
 
-    def _unwrap(self, text: str) -> bool:
-        """The whole of the arguments in one parameter that nobody declared: write the object that it holds."""
-        found = _json(text)
+    def _write_lone(self, lone: _Lone | None) -> None:
+        """Write an argument that has turned out to be one among others."""
+        if lone is not None:
+            self._write(lone.key, lone.text, {}, raw=bool(lone.raw), typed=lone.raw is False)
+
+    def _unwrap(self, lone: _Lone) -> bool:
+        """Write the object that the only argument holds, if its members are arguments of the tool; whether it does."""
+        found = _json(lone.text)
+        if found is None and lone.text.lstrip().startswith("<"):
+            found = coerce_text(lone.text, self._root, self._root)
         if found is None or not isinstance(found[0], dict) or not found[0].keys() <= self.declared.keys():
             return False
+        if not found[0] and lone.key not in _WRAPPERS:
+            return False
         self._call.write_value(found[0])
-        self._wrapped = True
         self._call.repaired("unwrapped", *found[1])
         return True
 

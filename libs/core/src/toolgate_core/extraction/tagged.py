@@ -91,7 +91,7 @@ class Element:
         char = yield from cursor.space()
         cursor.stop(tape)
         _, line, self._indent = tape.getvalue().rpartition("\n")
-        if char == "{" or (yield from cursor.comes(mark.parameter, window=MAX_TAG)) is not None:
+        if char == "{" or (yield from cursor.comes(mark.expected, window=MAX_TAG)) is not None:
             return True
         if self._grammar.yaml and line and char not in ("", "<"):
             return True
@@ -117,7 +117,9 @@ class Element:
             yield from self._cursor.expect(self._mark.call_close)
         elif not closed:
             self._call.repaired("missing_close")
-        self._call.end(complete=closed is not None)
+        if self._parameters.lost:
+            self._call.repaired("lost_text")
+        self._call.end(complete=closed is not None and not self._parameters.lost)
         return True
 
     def _body(self) -> Steps[bool]:
@@ -163,7 +165,10 @@ class Element:
                 return False
         if not char or (self._reading.cursor.end is not None and self._cut()):
             return False
-        match = _WORD.match(cursor.text, cursor.pos)
+        match = yield from cursor.comes(self._mark.stray, window=MAX_TAG)
+        if match is None:
+            self._parameters.lost = True
+            match = _WORD.match(cursor.text, cursor.pos)
         self._reading.sink.drop("markup", cursor.take(match.end() - cursor.pos if match else 1))
         return True
 

@@ -9,12 +9,17 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import TaggedGrammar
-from toolgate_core.dialects.patterns import ungrouped
+from toolgate_core.dialects.patterns import ATTRIBUTES, ungrouped
 
 MAX_TAG = 2048
+MAX_STRAYS = 4
+"""Closing tags in a row that close nothing."""
 _NEVER = "(?!)"
+_STRAYS = r"</[^<>]{1,128}>|[,;]|<(?:parameters|arguments|params|args|input)\s{0,16}>|<!--(?:[^-]|-(?!->)){0,512}-->"
+_ANY_NAME = r"[A-Za-z_][\w.\-]{0,255}"
 _ATTRIBUTE = re.compile(r"""(?<![\w:.-])([\w:.-]{1,128}+)\s*+=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>/]+))""")
 ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
+_MARKUP = re.compile(r"<[A-Za-z/!?]")
 _NAMES = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 
 
@@ -25,22 +30,31 @@ class ValueEnds(Struct, frozen=True):
         close: its closing tag.
         confirmed: the closing tag, with structure behind it.
         last: the same, or nothing at all behind it: for a text that has ended.
+        strayed: what `confirmed` is, also with more closing tags between, which are strays.
+        strayed_last: what `last` is, with such strays.
+        open: a tag that the closing tag could belong to, where that is not the tag of any argument.
     """
 
     close: regex.Pattern[str]
     confirmed: regex.Pattern[str]
     last: regex.Pattern[str]
+    strayed: regex.Pattern[str]
+    strayed_last: regex.Pattern[str]
+    open: regex.Pattern[str] | None = None
 
 
 class TagMarks(Struct, frozen=True):
     """A grammar's tags, compiled.
 
     Attributes:
+        parameter: what opens an argument where one may begin.
+        expected: the same, but for elements whose name the tool does not declare, unless it declares none.
         between: a tag of an argument that shows the end of the one before it.
         value: how a value ends by its own tag.
+        property: the same, where the tag is named after the argument; the group `own` is its name.
         ends: how it ends by the end of the call or the section, its own tag missing.
-        structure: the source of a pattern of everything that may follow a value.
-        any_structure: the same, with tags that are named after arguments.
+        stray: what may stand between arguments and says nothing: closing tags of nothing, a tag around all arguments,
+            comments.
         json_edge: where arguments that are a broken JSON object end at the latest.
     """
 
@@ -49,11 +63,12 @@ class TagMarks(Struct, frozen=True):
     call: regex.Pattern[str]
     call_close: regex.Pattern[str]
     parameter: regex.Pattern[str]
+    expected: regex.Pattern[str]
     between: regex.Pattern[str]
     value: ValueEnds
+    property: ValueEnds
     ends: ValueEnds
-    structure: str
-    any_structure: str
+    stray: regex.Pattern[str]
     json_edge: regex.Pattern[str]
 
 
@@ -64,14 +79,20 @@ def _compiled(pattern: str) -> regex.Pattern[str]:
 @cache
 def tag_marks(grammar: TaggedGrammar) -> TagMarks:
     """Return the patterns of a grammar's tags, as far as they do not depend on the call."""
-    return _marks(grammar, grammar.call_close, grammar.parameter)
+    return _marks(grammar, grammar.call_close, grammar.parameter, grammar.parameter)
 
 
 @lru_cache(maxsize=1024)
 def _named_marks(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -> TagMarks:
-    tags = "|".join(map(regex.escape, properties)) or _NEVER
-    parameter = f"{grammar.parameter or _NEVER}|<(?P<property>{tags})\\s*(?P<inside>/?)>"
-    return _marks(grammar, grammar.call_close.replace("{name}", regex.escape(name)), parameter)
+    named = _property("|".join(map(regex.escape, properties))) if properties else ""
+    declared = "|".join(filter(None, (grammar.parameter, named)))
+    anything = _property(_ANY_NAME) if grammar.declared else declared
+    call_close = grammar.call_close.replace("{name}", regex.escape(name))
+    return _marks(grammar, call_close, anything, declared or anything)
+
+
+def _property(names: str) -> str:
+    return f"<(?P<property>{names}){ATTRIBUTES}>"
 
 
 def call_marks(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -> TagMarks:
@@ -81,13 +102,14 @@ def call_marks(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -
     return tag_marks(grammar)
 
 
-def _marks(grammar: TaggedGrammar, call_close: str, parameter: str) -> TagMarks:
+def _marks(grammar: TaggedGrammar, call_close: str, parameter: str, expected: str) -> TagMarks:
+    """Return the patterns; `parameter` opens an argument where one may begin, `expected` wherever it stands."""
     section, section_close = grammar.section or _NEVER, grammar.section_close or _NEVER
     call = _NEVER if grammar.declared else ungrouped(grammar.call)
     ends = f"(?:{call_close}|{section_close})"
     after_call = f"(?:{call_close}|{section_close}|{call}|{section})"
     # Elsewhere tags that are named after a parameter may stand in a value.
-    between = parameter if not grammar.parameter else grammar.parameter
+    between = grammar.parameter or expected
     structure = f"(?:{ungrouped(between) or _NEVER}|{after_call})"
     return TagMarks(
         section=_compiled(grammar.section),
@@ -95,23 +117,42 @@ def _marks(grammar: TaggedGrammar, call_close: str, parameter: str) -> TagMarks:
         call=_compiled(grammar.call),
         call_close=_compiled(call_close),
         parameter=_compiled(parameter),
+        expected=_compiled(expected),
         between=_compiled(between),
         value=value_ends(grammar.parameter_close, structure),
+        property=value_ends(
+            rf"</\s*(?P<own>{_ANY_NAME})\s*>",
+            f"(?:{ungrouped(expected) or _NEVER}|{after_call})",
+            rf"<(?P<own>{_ANY_NAME}){ungrouped(ATTRIBUTES)}(?<!/)>",
+        ),
         ends=value_ends(ends, after_call),
-        structure=structure,
-        any_structure=f"(?:{ungrouped(parameter) or _NEVER}|{after_call})",
+        stray=_compiled("|".join(filter(None, (grammar.parameter_close, _STRAYS)))),
         json_edge=_compiled(f"{ends}|(?P<other>{call})"),
     )
 
 
 @lru_cache(maxsize=4096)
-def value_ends(close: str, behind: str) -> ValueEnds:
-    """Return how a value ends whose closing tag is `close` and which `behind` may follow."""
+def value_ends(close: str, behind: str, opens: str = "") -> ValueEnds:
+    """Return how a value ends whose closing tag is `close` and which `behind` may follow; `opens`: see `ValueEnds`."""
+    end = f"(?:{close or _NEVER})"
+    strays = rf"(?:\s*{ungrouped(end)}){{0,{MAX_STRAYS}}}"
     return ValueEnds(
         close=_compiled(close),
-        confirmed=_compiled(f"(?:{close or _NEVER})(?=\\s*{behind})"),
-        last=_compiled(f"(?:{close or _NEVER})(?=\\s*(?:{behind}|\\Z))"),
+        confirmed=_compiled(rf"{end}(?=\s*{behind})"),
+        last=_compiled(rf"{end}(?=\s*(?:{behind}|\Z))"),
+        strayed=_compiled(rf"{end}(?={strays}\s*{behind})"),
+        strayed_last=_compiled(rf"{end}(?={strays}\s*(?:{behind}|\Z))"),
+        open=_compiled(opens) if opens else None,
     )
+
+
+def argument_key(match: regex.Match[str], grammar: TaggedGrammar) -> str | None:
+    """Return the name of the argument whose opening tag `match` is; none where the tag has none."""
+    found = match.groupdict()
+    key = found.get("key")
+    if key is not None:
+        return key.strip()
+    return found.get("property") or attribute(found.get("inside") or "", grammar.key_attribute)
 
 
 def attribute(inside: str, name: str) -> str | None:
@@ -125,6 +166,13 @@ def attribute(inside: str, name: str) -> str | None:
 def unescape_entities(text: str) -> str:
     """Return `text` with the five XML entities and numeric ones decoded once."""
     return ENTITY.sub(decoded, text) if "&" in text else text
+
+
+def without_escapes(text: str) -> str:
+    """Return `text` with its entities decoded, unless tags or quotes in it show that they are meant as they are."""
+    if "&" not in text or _MARKUP.search(text) or ("&quot;" in text and '"' in text):
+        return text
+    return unescape_entities(text)
 
 
 def decoded(match: re.Match[str]) -> str:

@@ -1,24 +1,44 @@
-"""Values of tagged arguments: text up to a closing tag, typed by the tool's schema."""
+"""Values of tagged arguments: text up to a closing tag, typed by the tool's schema.
+
+Where a value ends is decided by these rules; each of them was once a wrong call.
+
+1. A closing tag counts where structure follows it (the next argument, the end of the call or of the section, the end of
+   the text) and no element of its own kind stands open inside the value. Closing tags without an opener between it and
+   the structure are strays.
+2. The tag of a sibling, or of another call at the start of a line, shows that the closing tag is missing, unless the
+   value goes on: an inner element that is closed, and then the value's own closing tag, are text; so is an inner tag
+   whose argument comes once more behind the value.
+3. The end of the call ends the value.
+
+What can't be told yet is *in doubt*: the text is kept on a tape from the doubtful place on, and either becomes part of
+the value or is unread, so that it is read again as what it was. `Reading.patience` bounds how often that happens in one
+text; beyond it a doubtful place is an end, which keeps reading linear in the text.
+"""
 
 from __future__ import annotations
 
 import re
 from io import StringIO
+from typing import Literal as OneOf
+
+import regex
 
 from toolgate_core.dialects.base import TaggedGrammar
 from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError, escape
-from toolgate_core.extraction.tags import ENTITY, MAX_TAG, TagMarks, ValueEnds, attribute, decoded
-from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
+from toolgate_core.extraction.tags import ENTITY, MAX_TAG, TagMarks, ValueEnds, argument_key, decoded, without_escapes
+from toolgate_core.extraction.value_text import CDATA, CDATA_END, ValueText
+from toolgate_core.jsontext import JsonValue
 
-MAX_GAP = 4096
 _ENTITY_HEAD = re.compile(r"&(?:[a-z]{0,4}|#[xX]?[0-9a-fA-F]{0,7})\Z")
 _PLAIN = re.compile(r"[^<&\]]+")
-_LAYOUT = re.compile(r"\n[ \t]*\Z")
-_CDATA = "<![CDATA["
-_CDATA_HEADS = frozenset(_CDATA[:size] for size in range(1, len(_CDATA)))
+_SPACE = regex.compile(r"\s*")
+_CDATA_HEADS = frozenset(CDATA[:size] for size in range(1, len(CDATA)))
 _NOT_STREAMED = frozenset(("enum", "const", "$ref", "allOf", "anyOf", "oneOf"))
+
+CLOSED: tuple[str, ...] = ()
+UNCLOSED: tuple[str, ...] = ("missing_close",)
 
 
 def streams(schema: JsonValue) -> bool:
@@ -26,12 +46,54 @@ def streams(schema: JsonValue) -> bool:
     return isinstance(schema, dict) and schema.get("type") == "string" and not _NOT_STREAMED & schema.keys()
 
 
+class Siblings:
+    """The arguments of the call that a value stands in.
+
+    Attributes:
+        declared: the names that the tool declares.
+        seen: the names that have been read, the value's own among them.
+        repeated: names of arrays, which may come several times.
+    """
+
+    __slots__ = ("declared", "repeated", "seen")
+
+    def __init__(self, declared: frozenset[str], repeated: frozenset[str]) -> None:
+        self.declared = declared
+        self.repeated = repeated
+        self.seen: set[str] = set()
+
+    def may_follow(self, key: str, *, line_start: bool) -> bool:
+        """Whether an argument of this name may come next; without declared names, where a line begins."""
+        key = key.strip()
+        known = key in self.declared if self.declared else line_start
+        return known and (key not in self.seen or key in self.repeated)
+
+
+class Doubt:
+    """A place where the value may have ended, and what was read since.
+
+    Attributes:
+        kind: `closer`: behind it nothing confirms the closing tag; `opener`: a sibling's tag, or another call's;
+            `end`: a closing tag of the call that nothing confirms.
+        tape: everything from that place on.
+        keys: the siblings whose tags have been seen since.
+        confirmed: where on the tape the first closing tag stands that structure follows; -1: none yet.
+    """
+
+    __slots__ = ("confirmed", "keys", "kind", "tape")
+
+    def __init__(self, kind: OneOf["closer", "opener", "end"], tape: StringIO) -> None:
+        self.kind = kind
+        self.tape = tape
+        self.keys: set[str] = set()
+        self.confirmed = -1
+
+
 class Value:
-    """Reads one value. Without a call it is read over.
+    """Reads one value. Without a call it is read over; `tag`: the tag's name where it is named after the argument.
 
     White space at the edges that is layout (see `TaggedGrammar.trim`) is left out; white space around CDATA sections is
-    layout too. A closing tag that nothing confirms, or an end of the call that may be text, is *in doubt*: what follows
-    is kept back until a closing tag that counts shows that it was text, or the end of the text shows that it was not.
+    layout too.
     """
 
     def __init__(
@@ -40,55 +102,54 @@ class Value:
         grammar: TaggedGrammar,
         mark: TagMarks,
         *,
-        ends: ValueEnds,
+        tag: str | None,
         call: Call | None,
         schema: JsonValue,
-        declared: JsonObject,
-        seen: set[str],
+        siblings: Siblings,
         raw: bool,
     ) -> None:
         self._reading = reading
         self._cursor = reading.cursor
         self._grammar = grammar
         self._mark = mark
-        self._ends = ends
-        self._call = call
-        self._declared = declared
-        self._seen = seen
-        self.streams = call is not None and (raw or streams(schema))
-        self._held: StringIO | None = None
-        self._gap = ""
-        self._begun = False
-        self._layout = False
-        self._after_cdata = False
-        self._overflow = False
+        self._ends: ValueEnds = mark.value if tag is None else mark.property
+        self._own = None if tag is None else tag.casefold()
+        self._siblings = siblings
+        flows = call is not None and (raw or streams(schema)) and grammar.entities != "unless_markup"
+        self._text = ValueText(call, grammar, streams=flows)
+        self._raw = raw
         self._line_start = True
-        self._doubt: StringIO | None = None
-        self._doubt_tags: tuple[str, ...] = ()
+        self._open = 0
+        self._calls = 0
+        self._cdata_seen = False
+        self._doubt: Doubt | None = None
+
+    @property
+    def streams(self) -> bool:
+        """Whether the text goes into the call as it comes."""
+        return self._text.streams
 
     @property
     def text(self) -> str:
         """The text of a value that was held."""
-        return self._held.getvalue() if self._held else ""
+        text = self._text.text
+        return without_escapes(text) if self._grammar.entities == "unless_markup" and not self._cdata_seen else text
 
     def hold(self) -> None:
         """Keep the text instead of writing it into the call."""
-        self.streams = False
-        self._held = StringIO()
+        self._text.hold()
 
     def read(self, *, empty: bool) -> Steps[tuple[str, ...]]:
         """Read up to the end of the value; return the tags of mends. Raises `BadBodyError` where it is cut."""
-        tags: tuple[str, ...] = ()
+        tags = CLOSED
         try:
             while not empty and (edge := (yield from self._part())) is None:
                 pass
-            tags = () if empty else edge or ()
+            tags = CLOSED if empty else edge or CLOSED
         finally:
             if self._doubt is not None:
-                self._cursor.stop(self._doubt)
-        if "missing_close" in tags and self._grammar.trim in ("none", "layout"):
-            self._gap = _LAYOUT.sub("", self._gap).removesuffix("\r")  # before the next tag a line break is layout
-        self._last()
+                self._cursor.stop(self._doubt.tape)
+        self._text.end(closed=tags is CLOSED)
         return tags
 
     def _part(self) -> Steps[tuple[str, ...] | None]:
@@ -96,10 +157,12 @@ class Value:
         cursor = self._cursor
         char = yield from cursor.peek()
         if not char:
-            return self._settled_at_the_end()
+            if self._doubt is None or not self._reading.stopped:
+                raise BadBodyError
+            return self._end_in_doubt()
         if char in "<]":
             return (yield from self._tag())
-        if char == "&" and self._grammar.entities:
+        if char == "&" and self._grammar.entities == "always" and self._doubt is None:
             yield from self._entity()
             return None
         match = _PLAIN.match(cursor.text, cursor.pos)
@@ -120,93 +183,166 @@ class Value:
 
     def _tag(self) -> Steps[tuple[str, ...] | None]:
         """At what may be a tag: the end of the value, a CDATA section, or text."""
-        cursor, grammar = self._cursor, self._grammar
-        closing = self._ends.close if not grammar.confirm else self._ends.confirmed
-        match = yield from cursor.comes(closing, window=MAX_TAG)
-        if match is None and self._reading.stopped:
-            match = self._ends.last.match(cursor.text, cursor.pos)
-        if match is not None:
-            self._settle(text=True)
-            cursor.take(match.end() - cursor.pos)
-            return ()
-        if grammar.entities and (yield from self._at_cdata()):
+        match = yield from self._cursor.comes(self._ends.close, window=MAX_TAG)
+        if match is not None and self._is_own(match):
+            return (yield from self._closer())
+        if (yield from self._at_cdata()):
             yield from self._cdata()
             return None
-        if (yield from self._structure()):
-            if self._doubt is not None and not self._doubt_tags:
-                return self._ended_in_doubt()  # no other closing tag has come: that one was the value's
+        if (yield from self._call_ends()):
+            return self._cut_short()
+        if (yield from self._opener()):
+            if self._reading.patience:
+                self._put(self._cursor.take(1))
+                return None
             self._settle(text=True)
-            return ("missing_close",)
-        if (yield from self._in_doubt()):
-            return None
+            return UNCLOSED
+        yield from self._doubtful_end()
         if self._cut_close():
-            cursor.take(cursor.left)
-            return ("missing_close",)
+            self._cursor.take(self._cursor.left)
+            return UNCLOSED
+        self._put(self._cursor.take(1))
+        return None
+
+    def _is_own(self, match: regex.Match[str]) -> bool:
+        """Whether a tag is of the kind that the value stands in."""
+        return self._own is None or match["own"].casefold() == self._own
+
+    def _closer(self) -> Steps[tuple[str, ...] | None]:
+        """At a closing tag: the value's own, that of an inner element, or text."""
+        cursor, ends = self._cursor, self._ends
+        match = yield from cursor.comes(ends.confirmed if self._open else ends.strayed, window=MAX_TAG)
+        if match is None and self._reading.stopped:
+            match = (ends.last if self._open else ends.strayed_last).match(cursor.text, cursor.pos)
+        if match is None:
+            if not self._open:
+                self._begin_doubt("closer")
+        elif not self._open:
+            return self._end_here(match)
+        elif (ended := self._confirmed_inside(match)) is not None:
+            return ended
+        self._open = max(0, self._open - 1)
         self._put(cursor.take(1))
         return None
 
-    def _structure(self) -> Steps[bool]:
-        """Whether the next tag shows that the value's own closing tag is missing."""
-        cursor, mark, sure = self._cursor, self._mark, not self._grammar.confirm
+    def _confirmed_inside(self, match: regex.Match[str]) -> tuple[str, ...] | None:
+        """At a closing tag that structure follows, with an element open inside the value: return how it ends here.
+
+        None where that can't be told yet.
+        """
+        key = self._argument_behind(match)
+        if key is None and self._calls:
+            return None  # a call inside the value ends
+        if self._doubt is not None and self._doubt.kind == "end":
+            self._settle(text=True)
+        doubt = self._doubt
+        if key is None:
+            return self._end_here(match) if doubt is None else self._end_in_doubt()
+        if doubt is not None and key in doubt.keys:  # the inner tag was text: its argument comes now
+            return self._end_here(match) if doubt.confirmed < 0 else self._end_in_doubt(doubt.confirmed)
+        if doubt is None:
+            if not self._reading.patience:
+                return self._end_here(match)
+            self._begin_doubt("closer")
+        elif doubt.confirmed < 0:
+            doubt.confirmed = doubt.tape.tell()
+        return None
+
+    def _argument_behind(self, match: regex.Match[str]) -> str | None:
+        """Return the name of the argument that begins behind a closing tag; none where something else does."""
+        text = self._cursor.text
+        space = _SPACE.match(text, match.end())
+        assert space is not None  # the pattern matches the empty string
+        found = self._mark.parameter.match(text, space.end())
+        return None if found is None else argument_key(found, self._grammar) or ""
+
+    def _call_ends(self) -> Steps[bool]:
+        """Whether the call ends here, so that the value's own closing tag is missing."""
+        cursor, ends = self._cursor, self._mark.ends
+        if self._calls and (yield from cursor.comes(self._mark.call_close, window=MAX_TAG)) is not None:
+            self._calls -= 1  # that of a call inside the value, or of one that begins there
+            return False
+        if (yield from cursor.comes(ends.confirmed, window=MAX_TAG)):
+            return True
+        return self._reading.stopped and ends.last.match(cursor.text, cursor.pos) is not None
+
+    def _opener(self) -> Steps[bool]:
+        """Note the tag of an element inside the value; whether it may be what follows the value."""
+        cursor, mark = self._cursor, self._mark
+        if self._ends.open is not None:
+            match = yield from cursor.comes(self._ends.open, window=MAX_TAG)
+            if match is not None and self._is_own(match):
+                self._open += 1
+                return False
         match = yield from cursor.comes(mark.between, window=MAX_TAG)
         if match is not None:
-            found = match.groupdict()
-            key = found.get("key") or found.get("property")
-            if found.get("property") is not None:
-                return key in self._declared and key not in self._seen
-            if key is None:
-                key = attribute(found.get("inside") or "", self._grammar.key_attribute)
-            known = (key or "").strip() in self._declared if self._declared else self._line_start
-            if sure or known:
-                return True
-        if (yield from cursor.comes(mark.ends.close if sure else mark.ends.confirmed, window=MAX_TAG)):
-            return True
-        if self._reading.stopped and mark.ends.last.match(cursor.text, cursor.pos):
-            return True
+            self._open += self._own is None and not match[0].endswith("/>")
+            return self._sibling(argument_key(match, self._grammar) or "")
         if self._grammar.declared:
             return False
-        match = yield from cursor.comes(mark.call, window=MAX_TAG)
-        return match is not None and (sure or self._line_start)
-
-    def _in_doubt(self) -> Steps[bool]:
-        """Keep back what follows if a tag here would end the value but for what stands behind it; whether it does."""
-        cursor = self._cursor
-        if self._doubt is not None or not self._grammar.confirm or not self._reading.patience:
+        if not self._line_start or (yield from cursor.comes(mark.call, window=MAX_TAG)) is None:
             return False
-        for pattern, tags in ((self._ends.close, ()), (self._mark.ends.close, ("missing_close",))):
-            if (yield from cursor.comes(pattern, window=MAX_TAG)):
-                self._doubt, self._doubt_tags = cursor.record(), tags
-                cursor.take(1)
-                return True
-        return False
+        self._calls += 1
+        self._begin_doubt("opener")
+        return True
+
+    def _sibling(self, key: str) -> bool:
+        """Whether the argument `key` may be the one behind the value; if so, its end here is in doubt."""
+        if not self._siblings.may_follow(key, line_start=self._line_start):
+            return False
+        if self._doubt is not None and self._doubt.kind == "end":
+            self._settle(text=True)
+        self._begin_doubt("opener")
+        if self._doubt is not None and key not in self._siblings.repeated:
+            self._doubt.keys.add(key)
+        return True
+
+    def _doubtful_end(self) -> Steps[None]:
+        """A closing tag of the call that nothing confirms may still be one."""
+        if self._doubt is None and (yield from self._cursor.comes(self._mark.ends.close, window=MAX_TAG)):
+            self._begin_doubt("end")
+
+    def _begin_doubt(self, kind: OneOf["closer", "opener", "end"]) -> None:
+        """The value may have ended here, if none of the places before was its end."""
+        if self._doubt is None and self._reading.patience:
+            self._doubt = Doubt(kind, self._cursor.record())
 
     def _settle(self, *, text: bool) -> None:
         """What was kept back is `text` of the value, or is unread."""
         if self._doubt is None:
             return
-        kept, self._doubt = self._doubt, None
+        kept, self._doubt = self._doubt.tape, None
         self._cursor.stop(kept)
         if text:
-            self._put(kept.getvalue())
+            self._text.put_source(kept.getvalue())
         else:
             self._reading.patience -= 1
             self._cursor.unread(kept.getvalue())
 
-    def _settled_at_the_end(self) -> tuple[str, ...]:
-        """The text has ended inside the value: it ended where it was in doubt, or it is cut."""
-        if self._doubt is None or not self._reading.stopped:
-            raise BadBodyError
-        return self._ended_in_doubt()
+    def _end_here(self, match: regex.Match[str]) -> tuple[str, ...]:
+        """The closing tag here is the value's own."""
+        self._settle(text=True)
+        self._cursor.take(match.end() - self._cursor.pos)
+        return CLOSED
 
-    def _ended_in_doubt(self) -> tuple[str, ...]:
-        """The value ended where that was in doubt: what has been read since is unread."""
+    def _cut_short(self) -> tuple[str, ...]:
+        """The call ends here: so did the value, where that was in doubt."""
+        if self._doubt is not None and self._doubt.kind != "end":
+            return self._end_in_doubt()
+        self._settle(text=True)
+        return UNCLOSED
+
+    def _end_in_doubt(self, at: int = 0) -> tuple[str, ...]:
+        """The value ended at a place of what was kept back: what has been read behind it is unread."""
         assert self._doubt is not None  # whoever asks has seen it
-        tags = self._doubt_tags
-        close = not tags and self._ends.close.match(self._doubt.getvalue())
+        kept, kind = self._doubt.tape.getvalue(), self._doubt.kind
         self._settle(text=False)
-        if close:
-            self._cursor.take(close.end())
-        return tags
+        self._text.put_source(self._cursor.take(at))
+        close = self._ends.close.match(kept, at) if at or kind == "closer" else None
+        if close is None:
+            return UNCLOSED
+        self._cursor.take(close.end() - at)
+        return CLOSED
 
     def _cut_close(self) -> bool:
         """Whether the end of the text has cut the closing tag, after the model itself had stopped."""
@@ -216,95 +352,36 @@ class Value:
         return self._ends.close.fullmatch(cursor.text, cursor.pos, partial=True) is not None
 
     def _at_cdata(self) -> Steps[bool]:
+        """Whether a CDATA section begins here that is markup: hardly anyone means one that begins a value literally."""
         cursor = self._cursor
-        while cursor.text[cursor.pos : cursor.pos + len(_CDATA)] in _CDATA_HEADS:
+        if self._doubt is not None or (self._grammar.entities != "always" and (self._text.begun or self._raw)):
+            return False
+        while cursor.text[cursor.pos : cursor.pos + len(CDATA)] in _CDATA_HEADS:
             if not (yield from cursor.more()):
                 return False
-        return cursor.text.startswith(_CDATA, cursor.pos)
+        return cursor.text.startswith(CDATA, cursor.pos)
 
     def _cdata(self) -> Steps[None]:
         cursor = self._cursor
-        cursor.take(len(_CDATA))
-        if not self._begun or self._after_cdata:
-            self._gap = ""
-        self._flush()
-        self._begun = True
+        cursor.take(len(CDATA))
+        self._cdata_seen = True
+        self._text.cdata()
         while True:
-            stop = cursor.text.find("]]>", cursor.pos)
+            stop = cursor.text.find(CDATA_END, cursor.pos)
             if stop >= 0:
-                self._out(cursor.take(stop - cursor.pos))
-                cursor.take(3)
-                self._after_cdata = True
+                self._text.section(cursor.take(stop - cursor.pos))
+                cursor.take(len(CDATA_END))
                 return
             keep = 2 if cursor.text.endswith("]]", cursor.pos) else 1 if cursor.text.endswith("]", cursor.pos) else 0
-            self._out(cursor.take(cursor.left - keep))
+            self._text.section(cursor.take(cursor.left - keep), ended=False)
             if not (yield from cursor.more()):
                 raise BadBodyError
 
     def _put(self, text: str, *, literal: bool = False) -> None:
-        """Text of the value; white space at its edges waits, because it may belong to the layout."""
+        """Text of the value, or of what is kept back."""
         tail = text[len(text.rstrip(" \t\r\n")) :]
         self._line_start = "\n" in tail or (self._line_start and tail == text)
-        if self._doubt is not None:
-            if self._doubt.tell() > MAX_ARGUMENTS:
-                raise TooLargeError
-            return
-        self._overflow = self._overflow and tail == text
-        body = text if literal or self._overflow else text.rstrip(" \t\r\n")
-        if not body:
-            self._gap += text
-            self._bound()
-        else:
-            self._gap += text[: len(body)]
-            self._begin()
-            self._flush()
-            self._gap = text[len(body) :]
-            self._bound()
-
-    def _bound(self) -> None:
-        if len(self._gap) > MAX_GAP:
-            self._begin()
-            self._layout = False
-            self._overflow = True
-            self._flush()
-
-    def _begin(self) -> None:
-        if not self._begun:
-            self._begun = True
-            if self._grammar.trim == "strip":
-                self._gap = self._gap.lstrip()
-            elif self._grammar.trim != "none":
-                line = re.match(r"\r?\n", self._gap)
-                self._layout = line is not None
-                self._gap = self._gap[line.end() :] if line else self._gap
-        self._after_cdata = False
-
-    def _flush(self) -> None:
-        if self._gap:
-            self._out(self._gap)
-            self._gap = ""
-
-    def _last(self) -> None:
-        """What waited at the end of the value is layout, or part of it."""
-        if self._after_cdata:
-            return
-        self._begin()
-        trim = self._grammar.trim
-        if trim == "strip":
-            self._gap = ""
-        elif trim == "line" and not self._overflow:
-            self._gap = self._gap.removesuffix("\n").removesuffix("\r")
-        elif self._layout:
-            self._gap = _LAYOUT.sub("", self._gap).removesuffix("\r")
-        self._flush()
-
-    def _out(self, text: str) -> None:
-        if self._call is None or not text:
-            return
-        if self.streams:
-            self._call.write(escape(text))
-            return
-        assert self._held is not None  # what does not stream is held
-        if self._held.tell() + len(text) > MAX_ARGUMENTS:
+        if self._doubt is None:
+            self._text.put(text, literal=literal)
+        elif self._doubt.tape.tell() > MAX_ARGUMENTS:
             raise TooLargeError
-        self._held.write(text)

@@ -51,6 +51,11 @@ def _unprefixed(name: str) -> str:
     return name.removeprefix(_PREFIX)
 
 
+def _undoubled(name: str) -> str:
+    half = name[: len(name) // 2]
+    return half if name == f"{half}.{half}" else name
+
+
 def _unsuffixed(name: str) -> str:
     return _SUFFIX.sub("", name)
 
@@ -59,5 +64,6 @@ _CLEANERS = (
     ("name_special", _uncut),
     ("name_space", str.strip),
     ("name_prefix", _unprefixed),
+    ("name_prefix", _undoubled),
     ("name_suffix", _unsuffixed),
 )
