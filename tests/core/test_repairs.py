@@ -19,7 +19,7 @@ SOURCES = [
 ]
 WORD = re.compile(r"[a-z]+(?:_[a-z]+)*")
 PUT_TOGETHER = {"empty_to_array", "empty_to_object", "null_to_string"}
-NO_TAGS = {"function_call", "json_object", "json_schema", "tool_calls"}
+NO_TAGS = {"function_call", "json_object", "json_schema", "tool_call", "tool_calls"}
 
 
 def words(node: ast.expr) -> Iterator[str]:
