@@ -5,7 +5,9 @@
 <k>v</k>
 </F>
 ```
-Only the names of declared tools open a call. Repeated tags make an array.
+Only the names of declared tools open a call; then any element is an argument, whatever attributes it has. Repeated tags
+make an array. The prompt asks for strings as they are, but models that take the form for XML escape them: entities are
+decoded in values without tags, so that HTML stays as it is, and a value that is a CDATA section is its text.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ NOTE = (
     "Strings stand as they are, without quotes or escapes; lists and objects are JSON. Several calls are several "
     "elements. Write nothing before or after the calls. Results come back in <tool_response> blocks."
 )
-_TAG = re.compile(r"<[/!\w]")
+_TAG = re.compile(r"<[/!\w]|&(?:#|\w)")
 _NAME = re.compile(r"[A-Za-z_][\w.-]{0,200}")
 
 
@@ -64,8 +66,8 @@ def _call(call: WrittenCall) -> str:
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one element per call.
 
-    Arguments are one JSON object where an element can't say one of them: a string with tags in it or with white space
-    at an edge, a key that is no name. Elements named after parameters that the tool does not declare are not read.
+    Arguments are one JSON object where an element can't say one of them: a string with tags or entities in it or with
+    white space at an edge, a key that is no name.
     """
     return "\n".join(map(_call, calls))
 

@@ -89,6 +89,7 @@ class _Tags(Struct, frozen=True):
         call: what opens a call.
         close: what may close the value.
         line_close: the same, at the beginning of a line.
+        either: a tag that opens an argument, or one that closes it (group `close`).
     """
 
     breaks: regex.Pattern[str]
@@ -97,6 +98,7 @@ class _Tags(Struct, frozen=True):
     call: regex.Pattern[str]
     close: regex.Pattern[str]
     line_close: regex.Pattern[str]
+    either: regex.Pattern[str]
 
 
 def _sayable(text: str, grammar: TaggedGrammar, keys: frozenset[str]) -> bool:
@@ -104,7 +106,7 @@ def _sayable(text: str, grammar: TaggedGrammar, keys: frozenset[str]) -> bool:
     if not innocent(text) or _LONG_SPACE.search(text) or (grammar.trim == "strip" and text != text.strip()):
         return False
     tags = _tags(grammar)
-    if tags.breaks.search(text):
+    if tags.breaks.search(text) or not _balanced(text, tags):
         return False
     # Behind a closing tag that may have been the value's own, what opens something new is believed.
     if tags.call.search(text) and tags.close.search(text):
@@ -113,6 +115,19 @@ def _sayable(text: str, grammar: TaggedGrammar, keys: frozenset[str]) -> bool:
         return False
     found = (match.groupdict().get("key") for match in tags.parameter.finditer(text))
     return not any(key is None or key.strip() in keys for key in found)
+
+
+def _balanced(text: str, tags: _Tags) -> bool:
+    """Whether a text keeps its own closing tag to itself.
+
+    A tag that stays open in it would take that one; before it, a closing tag of nothing would be the text's end.
+    """
+    depth = 0
+    for match in tags.either.finditer(text):
+        if match["close"] and not depth and not text[match.end() :].strip():
+            return False
+        depth = max(0, depth - 1) if match["close"] else depth + 1
+    return not depth
 
 
 @cache
@@ -126,6 +141,7 @@ def _tags(grammar: TaggedGrammar) -> _Tags:
         rf"(?:{grammar.parameter_close})\s*(?:{parameter}|{after_call}|{heads})",
         rf"(?:{ends})\s*(?:{after_call}|{heads})",
         rf"(?:\A|\n)\s*(?:{opener})",
+        r"\A\s*<!\[CDATA\[",
     )
     close = f"{grammar.parameter_close}|{ends}"
     return _Tags(
@@ -135,6 +151,7 @@ def _tags(grammar: TaggedGrammar) -> _Tags:
         call=_compiled(call),
         close=_compiled(close),
         line_close=_compiled(rf"(?:\A|\n)\s*(?:{close})"),
+        either=_compiled(f"(?P<close>{grammar.parameter_close})|{parameter}"),
     )
 
 
