@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects import prompt
-from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Reasoning, WrittenCall
+from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, NamedGrammar, Reasoning, WrittenCall
 from toolgate_core.dialects.inert import inert
 from toolgate_core.dialects.writing import harmless, writer
 from toolgate_core.jsontext import encode_str
@@ -26,6 +26,15 @@ GRAMMAR = EnvelopeGrammar(
     argument_keys=("parameters", "arguments"),
     id_keys=("tool_call_id", "id"),
 )
+EMPTY = NamedGrammar(
+    tokens=("<|START_ACTION|>",),
+    close_tokens=("<|END_ACTION|>",),
+    special=True,
+    call="(?!)",
+    close=r"<\|END_ACTION\|>",
+    empty=r"<\|START_ACTION\|>\s{0,16}(?:\[[^<{]{0,900})?<\|END_ACTION\|>",
+)
+"""A block without anything that could be a call: it is no answer, either."""
 
 
 INTRO = "## Available Tools\nHere is the list of tools that you have available to you, as JSON:\n"
@@ -69,7 +78,7 @@ def render_result(_name: str, call_id: str, content: str) -> str:
 COHERE = Dialect(
     name="cohere",
     models="Command R7B, Command A, Command A Reasoning and later",
-    grammars=(GRAMMAR,),
+    grammars=(GRAMMAR, EMPTY),
     writer=writer(
         render_calls,
         intro=INTRO,

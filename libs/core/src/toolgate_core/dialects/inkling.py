@@ -55,12 +55,15 @@ INKLING = Dialect(
     models="Inkling",
     grammars=(GRAMMAR, HEADED),
     writer=writer(render_calls, intro=INTRO, definitions=definitions, note=NOTE),
-    reasoning=(Reasoning(open="<|content_thinking|>", close="<|end_message|>", special=True, auto=True),),
+    reasoning=tuple(
+        # A call in words is meant for a tool of the model's own: it is no answer.
+        Reasoning(open=kind, close="<|end_message|>", special=True, auto=True)
+        for kind in ("<|content_thinking|>", "<|content_invoke_tool_text|>")
+    ),
     wraps=(
         "<|message_model|>",
         "<|content_text|>",
         "<|content_tool_error|>",
-        "<|content_invoke_tool_text|>",
         "<|content_model_end_sampling|>",
     ),
     ends=("<|endoftext|>",),

@@ -15,7 +15,9 @@ MAX_TAG = 2048
 MAX_STRAYS = 4
 """Closing tags in a row that close nothing."""
 _NEVER = "(?!)"
-_STRAYS = r"</[^<>]{1,128}>|[,;]|<(?:parameters|arguments|params|args|input)\s{0,16}>|<!--(?:[^-]|-(?!->)){0,512}-->"
+_ALL = r"<(?:parameters|arguments|params|args|input)\s{0,16}>"
+"""A tag around all arguments."""
+_STRAYS = rf"</[^<>]{{1,128}}>|[,;]|{_ALL}|<!--(?:[^-]|-(?!->)){{0,512}}-->"
 _ANY_NAME = r"[A-Za-z_][\w.\-]{0,255}"
 _ATTRIBUTE = re.compile(r"""(?<![\w:.-])([\w:.-]{1,128}+)\s*+=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>/]+))""")
 ENTITY = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
@@ -48,7 +50,8 @@ class TagMarks(Struct, frozen=True):
 
     Attributes:
         parameter: what opens an argument where one may begin.
-        expected: the same, but for elements whose name the tool does not declare, unless it declares none.
+        expected: the same, but for elements whose name the tool does not declare, unless it declares none; or a tag
+            around all arguments.
         between: a tag of an argument that shows the end of the one before it.
         value: how a value ends by its own tag.
         property: the same, where the tag is named after the argument; the group `own` is its name.
@@ -117,7 +120,7 @@ def _marks(grammar: TaggedGrammar, call_close: str, parameter: str, expected: st
         call=_compiled(grammar.call),
         call_close=_compiled(call_close),
         parameter=_compiled(parameter),
-        expected=_compiled(expected),
+        expected=_compiled("|".join(filter(None, (expected, _ALL)))),
         between=_compiled(between),
         value=value_ends(grammar.parameter_close, structure),
         property=value_ends(
