@@ -137,7 +137,10 @@ def kind(grammar: AnyGrammar) -> Kind:
 
 def early(grammar: AnyGrammar) -> str:
     """Return what is known of a call before it has ended."""
-    return next((what for name, what in EARLY.items() if getattr(grammar, name, False) not in (False, "", "never")), kind(grammar).early)
+    return next(
+        (what for name, what in EARLY.items() if getattr(grammar, name, False) not in (False, "", "never")),
+        kind(grammar).early,
+    )
 
 
 def mended(grammar: AnyGrammar) -> str:
