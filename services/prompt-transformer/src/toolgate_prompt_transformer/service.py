@@ -8,7 +8,8 @@ from toolgate.prompt_transformer.v1.prompt_transformer_service_pb2_grpc import (
     PromptTransformerServiceServicer,
     add_PromptTransformerServiceServicer_to_server,
 )
-from toolgate_runtime import wire
+from toolgate_core.limits import MAX_INLINE_BYTES
+from toolgate_runtime import offload, wire
 from toolgate_runtime.cache import Cache, DeclaredTools
 from toolgate_runtime.handling import Context, Handling
 from toolgate_runtime.ports import TransformerPort
@@ -36,5 +37,6 @@ class PromptTransformerService(PromptTransformerServiceServicer):
     ) -> messages.TransformResponse:
         """Write the upstream request for one strategy."""
         async with self._handling.rpc("Transform", context) as left_s:
-            effect = wire.transform_from_proto(request, self._tools.get)
+            large = request.ByteSize() > MAX_INLINE_BYTES
+            effect = await offload.run(lambda: wire.transform_from_proto(request, self._tools.get), heavy=large)
             return wire.transformed_to_proto(await self._transformer.transform(effect, timeout_s=left_s))
