@@ -131,3 +131,10 @@ TWO_READINGS = ("say 'yes', dir='no", "print('a', dir='b')", "a[b')] c", "rock '
 @pytest.mark.parametrize("dialect", PYTHON_FORMS)
 def test_a_python_string_that_may_end_in_two_places_is_not_read(dialect, code):
     assert calls(dialect, PYTHON_FORMS[dialect].format(f"cmd='{code}', dir='/srv'"), 1) == []
+
+
+def test_strings_without_names_are_the_required_arguments():
+    schema = {"type": "object", "properties": PROPERTIES, "required": ["cmd", "dir"]}
+    toolset = Toolset.compile((ToolDefinition("run", "", schema),))
+    got = read(events(plan("pythonic"), pieces("[run('a('b')', '/srv')]", 1), "stop", toolset))
+    assert got.calls == [["run", {"cmd": "a('b')", "dir": "/srv"}]]

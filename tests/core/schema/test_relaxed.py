@@ -105,6 +105,7 @@ def test_a_quote_that_can_not_end_a_string_is_part_of_it(text: str, value: str) 
         '"a "b" c"',
         '{"a": "he said "hi',
         '{"a": "x"}"}',
+        '{"a": "x", // "b"}',
         '{"a": "x", "y"}',
         '["x", "y" z "w"]',
     ],
