@@ -214,3 +214,40 @@ def test_such_a_tag_without_a_call_is_text(name: str, rest: str) -> None:
     text = f"The <{name}>{rest}"
     for size in (1, 7, 1000):
         assert got("auto", text, size).content == text
+
+
+def test_beyond_some_doubts_a_siblings_tag_ends_the_value() -> None:
+    keys = [f"k{number}" for number in range(30)]
+    toolset = Toolset.compile(
+        (ToolDefinition("many", "", {"type": "object", "properties": dict.fromkeys(keys, STRING)}),)
+    )
+    text = f"<function=many>{''.join(f'<parameter={key}>v' for key in keys)}</function>"
+    for size in (1, 1000):
+        read_back = read(events(plan("qwen3_coder"), pieces(text, size), "stop", toolset))
+        assert read_back.calls == [["many", dict.fromkeys(keys, "v")]]
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("a</parameter> <![CDATA[<b>]]> &lt; c", "a</parameter> <b> &lt; c".replace("&lt;", "<")),
+        ("a </invoke> b", "a </invoke> b"),
+        ('a </invoke> <parameter name="x"> b', 'a </invoke> <parameter name="x"> b'),
+    ],
+)
+def test_what_was_kept_back_says_what_it_says_elsewhere(value: str, wanted: str) -> None:
+    for size in (1, 1000):
+        text = call("function_calls", [argument("function_calls", "body", value)])
+        assert got("function_calls", text, size).calls == [["put_doc", {"body": wanted}]]
+
+
+def test_a_closing_tag_of_the_call_inside_a_value_hides_no_sibling() -> None:
+    text = "<function=put_doc><parameter=body>a </function> b\n<parameter=lang>en</parameter></function>"
+    for size in (1, 1000):
+        assert got("qwen3_coder", text, size).calls == [["put_doc", {"body": "a </function> b", "lang": "en"}]]
+
+
+def test_a_section_of_text_that_never_ends_is_no_call() -> None:
+    text = call("qwen3_coder", [argument("qwen3_coder", "body", "<![CDATA[a]")])
+    for size in (1, 1000):
+        assert got("qwen3_coder", text, size).calls == []

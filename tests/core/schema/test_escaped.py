@@ -79,6 +79,8 @@ def test_a_text_that_only_looks_like_it_may_be_the_one_item(text: str) -> None:
         ("[link](url)", "[link](url)"),
         ("{'a': 1}", "{'a': 1}"),
         ("<a>b</a>", "<a>b</a>"),
+        ('[{\\"a\\": oops', '[{\\"a\\": oops'),
+        ('{"a": oops', '{"a": oops'),
     ],
 )
 @pytest.mark.parametrize("schema", [{}, True, {"description": "anything"}])
