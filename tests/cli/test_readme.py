@@ -71,10 +71,6 @@ def test_the_tools_are_listed_and_run(running: Up, tmp_path: Path) -> None:
 
 
 def test_the_offline_commands_run(tmp_path: Path) -> None:
-    ping = {"type": "function", "function": {"name": "ping", "parameters": {"type": "object"}}}
-    (tmp_path / "tools.json").write_text(json.dumps([ping]), encoding="utf-8")
-    request = {"model": "m", "messages": [{"role": "user", "content": "Ping?"}], "tools": [ping]}
-    (tmp_path / "request.json").write_text(json.dumps(request), encoding="utf-8")
     script = block("sh", "toolgate extract").replace(".venv/bin/toolgate", f"{sys.executable} -m toolgate_cli")
     output = run(["sh", "-e", "-c", script], tmp_path)
     assert '"ping"' in output
