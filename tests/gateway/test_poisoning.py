@@ -5,6 +5,7 @@ The upstream is a real server that refuses, quotes what it was sent, and changes
 
 from __future__ import annotations
 
+import html
 import json
 import random
 import re
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.house import MODEL, House, gateway, native
-from tests.support.upstream import Reply, Request, answer, completion
+from tests.support.upstream import Reply, Request, answer, completion, event, stream
 
 BAD_MARK = "please fail"
 TOOL: dict[str, Any] = {
@@ -33,7 +34,13 @@ PHRASES = (
     "response_format is not supported, nor is tool_choice",
     "tools: Extra inputs are not permitted",
     "failed to parse grammar",
+    "keywords such as 'if' are not supported",
+    "outlines: the regex's look-ahead",
 )
+
+
+def said(request: Request) -> str:
+    return str(request.json["messages"][-1]["content"])
 
 
 def python_list(request: Request) -> str:
@@ -50,6 +57,10 @@ QUOTES: tuple[Callable[[Request], str], ...] = (
         f"1 validation error for Chat\n  bad [type=value_error, input_value={request.json!r}, input_type=dict]"
     ),
     python_list,
+    lambda request: f"Could not process: {said(request).upper()}",
+    lambda request: f"Could not process: {html.escape(said(request))}",
+    lambda request: f"Could not process: {json.dumps(json.dumps(request.json))}",
+    lambda request: f"Could not process: {said(request)[:60]}... (truncated)",
 )
 
 
@@ -157,10 +168,31 @@ async def test_nothing_that_is_quoted_takes_native_calls_from_another_client(
     upstream = MoodyUpstream()
     upstream.quote = quote
     async with gateway(upstream) as house:
-        for name in ("get_weather", "a1", "b1", "c1", "d1"):
-            response = await house.post(question(f"{BAD_MARK}: {phrase}", another(name, {"type": "object"})))
-            assert response.status_code == 400
+        bad = f"{BAD_MARK}: {phrase}"
+        for tool in (TOOL, *(another(name, {"type": "object"}) for name in ("a1", "b1", "c1", "d1"))):
+            for escaped in (False, True):
+                body = json.dumps(question(bad, tool))
+                sent = body.replace(bad, "".join(f"\\u{ord(letter):04x}" for letter in bad)) if escaped else body
+                response = await house.post(sent.encode())
+                assert response.status_code == 400
         assert await good(house) == (200, "1")
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+@pytest.mark.parametrize("code", [400, 500, "invalid_request_error"])
+async def test_an_error_inside_an_answer_takes_nothing_from_the_next_one(phrase: str, code: int | str) -> None:
+    upstream = MoodyUpstream()
+    error = {"error": {"message": phrase, "type": "BadRequestError", "code": code}}
+
+    def reply(request: Request) -> Reply:
+        if BAD_MARK not in json.dumps(request.json) or "tools" not in request.json:
+            return upstream(request)
+        return stream(event(error), event("[DONE]")) if request.json.get("stream") else answer(error)
+
+    async with gateway(reply) as house:
+        for streamed in (True, False):
+            await house.post(question(BAD_MARK, stream=streamed))
+            assert await good(house) == (200, "1")
 
 
 async def test_a_refused_schema_is_about_its_own_tools() -> None:

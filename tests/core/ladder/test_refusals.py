@@ -12,7 +12,7 @@ from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
 from toolgate_core.ladder.simple import simplified
 from toolgate_core.policy import Capabilities, Policy
 from toolgate_core.request import parse_request
-from toolgate_core.vocabulary import Mode, RequestOutcome, Strategy
+from toolgate_core.vocabulary import AttemptOutcome, Mode, RequestOutcome, Strategy
 
 from tests.core.ladder.world import OSLO, PING, WEATHER, World, called, decided, failed, said
 
@@ -133,6 +133,28 @@ def test_never_is_a_request_left_without_an_attempt() -> None:
     world.answers = [called(OSLO)]
     assert isinstance(world.run(), Answer)
     assert (before, world.climb.summary) == (6, "native:ok")
+
+
+@pytest.mark.parametrize("kind", ["unsupported", "schema"])
+def test_a_request_that_is_refused_in_every_form_proves_nothing(kind: str) -> None:
+    world = World([refused(kind=kind)] * 9, policy=ALL)
+    assert isinstance(world.run(), Refusal)
+    world.climb = world.make()
+    world.answers = [called(OSLO)]
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:ok"
+
+
+@pytest.mark.parametrize("kind", ["unsupported", "schema"])
+def test_a_refusal_inside_an_answer_says_nothing_about_the_next_one(kind: Any) -> None:
+    inside = [Piece(), UpstreamFailure(kind=kind, message="No.", status=400)]
+    world = World([inside, decided(("ping", {}))], policy=ALL)
+    assert isinstance(world.run(), Answer)
+    assert world.climb.attempts[0].outcome is AttemptOutcome.UNSUPPORTED
+    world.climb = world.make()
+    world.answers = [called(OSLO)]
+    assert isinstance(world.run(), Answer)
+    assert world.climb.summary == "native:ok"
 
 
 def test_the_last_strategy_is_tried_though_it_was_refused() -> None:

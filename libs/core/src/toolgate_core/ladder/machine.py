@@ -231,7 +231,7 @@ class Climb:
         if kind in REFUSED and not is_terminal(failure) and not begun:
             attempt.reason = Reason.UNSUPPORTED
             attempt.weaker = self._refusals.refuse(
-                failure, attempt.strategy, self._clock(), constrained=attempt.constrained
+                failure, attempt.strategy, constrained=attempt.constrained, inside=attempt.reading is not None
             )
             self._record(attempt, AttemptOutcome.UNSUPPORTED, failure.message)
             return None

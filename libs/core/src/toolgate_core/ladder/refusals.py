@@ -57,6 +57,7 @@ class Refusals:
         self._toolset = hash(request.tools_json)
         self._simplified = False
         self._confirm_simple = False
+        self._unproven: list[tuple[Form, bool]] = []
         self._here: set[tuple[Strategy, bool]] = set()
         self._texts: dict[tuple[str, str | None], list[tuple[bool, bool]]] = {}
         self._strict = policy.capabilities.strict and request.tool_choice.forced and strict_fits(request)
@@ -90,36 +91,46 @@ class Refusals:
         return self._memory.unsupported(form, self._toolset, now)
 
     def accept(self, strategy: Strategy, now: float, *, constrained: bool) -> None:
-        """Note that the upstream has answered."""
+        """Note that the upstream has answered, which proves that what it refused before was refused for its form."""
+        for form, feature in self._unproven:
+            self._memory.refuse(form, self._toolset, now, feature=feature)
+        self._unproven.clear()
         self._memory.accept(self._form(strategy, constrained=constrained), self._toolset, now)
         if self._confirm_simple:
             # The same request was refused as it was given: that is the proof.
             self._memory.simplify(now)
             self._confirm_simple = False
 
-    def refuse(self, failure: UpstreamFailure, strategy: Strategy, now: float, *, constrained: bool) -> bool:
-        """Note a refusal; return whether the strategy has another form."""
+    def refuse(self, failure: UpstreamFailure, strategy: Strategy, *, constrained: bool, inside: bool = False) -> bool:
+        """Note a refusal; return whether the strategy has another form.
+
+        It is remembered for other requests once another form of this one has been answered: a request that is refused
+        in every form is at fault itself, whatever its error says. `inside`: it came inside an answer, and is about
+        that one generation.
+        """
         self.first = self.first or failure
         self._confirm_simple = False
         self._repeated(failure, strategy, constrained=constrained, enough=2)
         if failure.kind == "refused" and self._simplify(strategy):
             return True
         self._here.add((strategy, constrained))
-        if failure.kind != "refused":
+        lasting = not inside and failure.kind != "refused"
+        if lasting:
             form = self._form(strategy, constrained=constrained)
-            self._memory.refuse(form, self._toolset, now, feature=failure.kind == "unsupported")
+            self._unproven.append((form, failure.kind == "unsupported"))
         if failure.kind == "schema":
-            self._refuse_schema(strategy, now, constrained=constrained)
+            self._refuse_schema(strategy, constrained=constrained, lasting=lasting)
         weaker = failure.kind != "refused" or strategy not in _OWN_TOOLS
         return weaker and any((strategy, other) not in self._here for other in self._forms(strategy))
 
-    def _refuse_schema(self, strategy: Strategy, now: float, *, constrained: bool) -> None:
+    def _refuse_schema(self, strategy: Strategy, *, constrained: bool, lasting: bool) -> None:
         """Leave out the forms that would send the same schema: the tools' own, or the decision's."""
         if strategy is not Strategy.NATIVE:
             self._relax()
         elif not constrained:
             self._here.add((Strategy.GUIDED, True))
-            self._memory.refuse(self._form(Strategy.GUIDED, constrained=True), self._toolset, now, feature=False)
+            if lasting:
+                self._unproven.append((self._form(Strategy.GUIDED, constrained=True), False))
 
     def end(self, failure: UpstreamFailure) -> None:
         """Note a refusal that would be the same in every form."""

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 from msgspec.structs import replace
-from toolgate_core.jsontext import JsonTextError, JsonValue, decode
+from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode
 from toolgate_core.ladder.effects import FailureKind, UpstreamFailure
 from toolgate_core.limits import MAX_ERROR_CODE, MAX_ERROR_MESSAGE
 
@@ -89,6 +89,7 @@ _ADDRESSES = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"[\w.: /-]+")
+_NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 
 _KINDS: dict[int, FailureKind] = {
     401: "credential",
@@ -263,11 +264,26 @@ def _kind(status: int, error: ErrorBody, sent: bytes) -> FailureKind:
 
 def _says(phrases: re.Pattern[str], text: str, sent: bytes) -> bool:
     """Whether a server says one of the phrases, in words that are not the request's."""
-    found = {match[0].lower().encode() for match in phrases.finditer(text)}
+    found = {_letters(match[0].encode()) for match in phrases.finditer(text)}
     if not found:
         return False
-    quoted = sent.lower()
+    quoted = _letters(_unescaped(sent))
     return any(phrase not in quoted for phrase in found)
+
+
+def _unescaped(sent: bytes) -> bytes:
+    """Return a JSON body with its letters written out; anything else as it is."""
+    if b"\\u" not in sent:
+        return sent
+    try:
+        return encode(decode(sent))
+    except JsonTextError:
+        return sent
+
+
+def _letters(text: bytes) -> bytes:
+    """Return the text without what differs between a text and a quotation of it: quotes, spaces, upper case."""
+    return text.lower().translate(None, _NO_LETTERS)
 
 
 def _is_overflow(error: ErrorBody) -> bool:
