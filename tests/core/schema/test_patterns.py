@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from toolgate_core.schema.patterns import needs_backtracking, states
+from toolgate_core.schema.compiling import compile_schema
+from toolgate_core.schema.patterns import needs_backtracking, search_states, states
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,31 @@ from toolgate_core.schema.patterns import needs_backtracking, states
 )
 def test_states_are_about_what_the_engine_makes(pattern: str, count: int) -> None:
     assert states(pattern) == count
+
+
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [
+        ("^.{0,5000}$", 16),
+        ("^[a-z\\]]{1,300}$", 2),
+        ("^\\w{1,2000}$", 2),
+        ("^[^<>]+$", 16),
+        ("^\\p{L}{1,90}$", 1_001),
+        (".{0,50}$", 751),
+        ("^a?.{0,50}$", 753),
+        ("^(.{0,5}){9}$", 677),
+    ],
+)
+def test_a_repeated_class_that_is_all_there_is_meets_one_state_at_a_time(pattern: str, count: int) -> None:
+    assert search_states(pattern) == count
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e9", "\U0001f600"])
+@pytest.mark.parametrize("pattern", ["^.{0,5000}$", "^[^<>]{1,2000}$", "^\\S{1,2000}$"])
+def test_long_texts_may_be_held_against_a_long_repetition(pattern: str, letter: str) -> None:
+    check = compile_schema({"pattern": pattern}, object_only=False)
+    assert check.is_valid(letter * 2_000)
+    assert not check.is_valid(letter * 5_001)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import MAX_CHECK_STEPS, MAX_EXPLAINED, MAX_SEARCH_STEPS, MAX_VISITS
-from toolgate_core.schema.patterns import states
+from toolgate_core.schema.patterns import search_states
 from toolgate_core.schema.references import follow
 from toolgate_core.schema.weights import Weights, in_place, listed
 
@@ -99,9 +99,9 @@ class _Visits:
         self.steps += 1 + listed(schema)
         pattern = schema.get("pattern")
         if isinstance(value, str) and isinstance(pattern, str):
-            self._search((value,), states(pattern))
+            self._search((value,), search_states(pattern))
         elif isinstance(value, dict) and "patternProperties" in schema:
-            self._search(tuple(value), sum(map(states, _dict(schema["patternProperties"]))))
+            self._search(tuple(value), sum(map(search_states, _dict(schema["patternProperties"]))))
         if self._explain:
             self._copy(value, schema)
 

@@ -14,6 +14,10 @@ _TOKEN = re.compile(
     r"|\((?:\?(?:<[=!]|[=!>:(]|P?<\w*>|[a-zA-Z-]*[:)]?))?|\)|\||\{\d+(?:,\d*)?\}|[*+?]\+?|.",
     re.DOTALL,
 )
+_COUNTED = re.compile(
+    r"\^(?P<one>\\[pP]\{[^}]*\}|\\[wWdDsS]|\.|\[\^?(?:[^\[\]\\]|\\.)+\])(?:\{\d+(?:,\d*)?\}|[*+?])\$", re.DOTALL
+)
+"""One repeated class of characters, from the start of a text to its end."""
 _COUNTS = re.compile(r"\d+")
 _LOOKS = ("(?=", "(?!", "(?<=", "(?<!", "(?>", "(?(")
 _POSSESSIVE = ("*+", "++", "?+")
@@ -40,6 +44,15 @@ def states(pattern: str) -> int:
         elif token[0] not in "*+?":
             done, last = min(done + last, _MOST), _weight(token)
     return min(done + last + sum(outer), _MOST)
+
+
+def search_states(pattern: str) -> int:
+    """Return how many of a pattern's states one character of a text may meet.
+
+    Of the copies of a class that are all there is between start and end, only one is ever reached.
+    """
+    counted = _COUNTED.fullmatch(pattern)
+    return states(pattern) if counted is None else 1 + _weight(counted["one"])
 
 
 def _weight(token: str) -> int:

@@ -23,7 +23,7 @@ from toolgate_core.limits import (
     MAX_SCHEMAS,
     MAX_TYPES,
 )
-from toolgate_core.schema.patterns import states
+from toolgate_core.schema.patterns import search_states, states
 from toolgate_core.schema.references import follow, is_local
 
 _IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
@@ -53,7 +53,7 @@ class Weights(Struct, frozen=True):
     Attributes:
         schemas: how many schemas there are.
         steps: at most, for one value: schemas that apply to it, and what they list.
-        search: states of the patterns that one string may be searched with.
+        search: states of the patterns that one string may be searched with, as far as a character may meet them.
         states: states of all patterns, which are compiled.
         patterns: how many there are.
     """
@@ -137,17 +137,18 @@ class _Walk:
         named = node.get("patternProperties")
         own = node.get("pattern")
         found = [*(named if isinstance(named, dict) else ()), *([own] if isinstance(own, str) else ())]
-        total = 0
+        compiled = searched = 0
         for pattern in found:
             if len(pattern) > MAX_PATTERN:
                 raise SchemaError(f"the pattern '{pattern[:MAX_QUOTED]}…' has more than {MAX_PATTERN} characters")
-            total += states(pattern)
+            compiled += states(pattern)
+            searched += search_states(pattern)
         self.patterns += len(found)
-        self.states += total
+        self.states += compiled
         if self.states > MAX_PATTERN_STATES:
             what = f"the pattern '{found[-1][:MAX_QUOTED]}'" if self.patterns == 1 else "its patterns together"
             raise SchemaError(f"{what} would compile to more than {MAX_PATTERN_STATES} states; repeat less")
-        return total
+        return searched
 
     def _target(self, node: JsonObject) -> Iterator[JsonValue]:
         types = node.get("type")
