@@ -67,7 +67,17 @@ async def test_a_client_that_is_no_page_need_not_declare_its_content() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8002", "127.0.0.1.evil.example", "localhost.evil.example", "a b", "[::1]x"]
+    "host",
+    [
+        "evil.example",
+        "evil.example:8002",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "host.docker.internal.evil.example",
+        "evil.internal",
+        "a b",
+        "[::1]x",
+    ],
 )
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/tools", "/stats"])
 async def test_a_name_that_is_made_to_point_here_is_refused(host: str, path: str) -> None:
@@ -91,6 +101,9 @@ async def test_a_name_that_is_made_to_point_here_is_refused(host: str, path: str
         "10.1.2.3:9",
         "mine.example",
         "localhost.",
+        "host.docker.internal:8002",
+        "gateway.docker.internal",
+        "host.containers.internal",
     ],
 )
 async def test_names_of_this_machine_addresses_and_configured_names_are_served(host: str) -> None:

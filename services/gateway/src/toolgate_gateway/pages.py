@@ -18,6 +18,8 @@ from toolgate_gateway.exchange import Exchange
 from toolgate_gateway.settings import GatewaySettings
 
 _HOST = re.compile(r"(?:(\[[0-9a-f:.]+\])|([^:\[\]/@\s]+))(?::\d{1,5})?", re.IGNORECASE)
+_FROM_CONTAINERS = re.compile(r"(?:host|gateway)\.[a-z0-9-]{1,63}\.internal")
+"""How containers call the machine that they run on (Docker, Podman, Lima, minikube); nobody can own such a name."""
 _MAX_ACCEPTED = 32
 """Hosts that need not be looked at again; the same few come with every request."""
 _ELSEWHERE = frozenset({b"cross-site", b"same-site"})
@@ -65,7 +67,8 @@ class PageRules:
             return False
         # A browser never looks an address up, so no name can be made to point here by one.
         name = (found[2] or "").lower().removesuffix(".")
-        return found[1] is not None or name in (self._hosts or ()) or name.endswith(".localhost") or _is_address(name)
+        known = name in (self._hosts or ()) or name.endswith(".localhost") or _FROM_CONTAINERS.fullmatch(name)
+        return found[1] is not None or bool(known) or _is_address(name)
 
 
 def from_page(exchange: Exchange) -> bool:
