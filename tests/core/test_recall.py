@@ -40,3 +40,10 @@ def test_a_memory_keeps_what_was_asked_for_last_within_its_bound() -> None:
         with pytest.raises(ValueError, match="bad"):
             memory.get("bad")
     assert made[5:] == ["toolong", "bad", "toolong", "bad"]
+
+
+def test_a_look_at_a_memory_makes_nothing() -> None:
+    memory = Memory(str.upper, lambda key, value: len(key) + len(value), 9)
+    assert memory.peek("a") is None
+    memory.get("a")
+    assert memory.peek("a") == "A"

@@ -39,6 +39,11 @@ class Memory(Generic[K, V]):
                 self._forget()
         return value
 
+    def peek(self, key: K) -> V | None:
+        """Return what was made of `key`, where it is remembered; that is no use of it."""
+        found = self._kept.get(key)
+        return None if found is None else found[0]
+
     def _made(self, key: K) -> tuple[V, int]:
         value = self._make(key)
         return value, self._cost(key, value)

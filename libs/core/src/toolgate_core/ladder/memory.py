@@ -28,11 +28,13 @@ _KNOWN = frozenset(
     )
 )
 """Fields that every server takes; any other one may be why a request is refused."""
+_NO_FIELDS: frozenset[str] = frozenset()
 
 
 def form_of(request: ChatRequest, strategy: Strategy, *, constrained: bool) -> Form:
     """Return what a request asks an upstream for under a strategy."""
-    return strategy, constrained, request.tool_choice.mode, frozenset(request.body.keys() - _KNOWN)
+    fields = _NO_FIELDS if _KNOWN.issuperset(request.body) else frozenset(request.body.keys() - _KNOWN)
+    return strategy, constrained, request.tool_choice.mode, fields
 
 
 class _Evidence:
@@ -76,9 +78,13 @@ class LadderMemory:
             if len(evidence.refused_at) > DIFFERENT_TOOLSETS:
                 del evidence.refused_at[next(iter(evidence.refused_at))]
 
+    def knows_refusals(self, now: float) -> bool:
+        """Whether anything has been refused lately; else `unsupported` says no to all."""
+        return self._refused_until > now
+
     def unsupported(self, form: Form, toolset: int, now: float) -> bool:
         """Whether a request of this form would be refused, as far as is known."""
-        if self._refused_until <= now:
+        if not self.knows_refusals(now):
             return False
         return self._refused(form, toolset, now) >= 1 or self._refused(form, None, now) >= DIFFERENT_TOOLSETS
 

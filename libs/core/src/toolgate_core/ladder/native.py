@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from toolgate_core.dialects.decision import DECISION
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import Transform, Transformed
@@ -49,7 +51,7 @@ def own_tools(effect: Transform) -> JsonObject:
     if choice.allowed is not None:
         body["tools"] = permitted(request)
         body["tool_choice"] = choice.mode
-    if any(_lacks_parameters(tool) for tool in _list(body.get("tools", []))):
+    if not _have_parameters(_list(body.get("tools", []))):
         body["tools"] = [_with_parameters(tool) for tool in _list(body["tools"])]
     if choice.forced:  # the server builds a grammar of the schemas, and refuses the request for some keywords
         sent = [_sendable(tool) for tool in _list(body["tools"])]
@@ -70,6 +72,12 @@ def permitted(request: ChatRequest) -> list[JsonValue]:
     """Return the declared tools, as the client wrote them, that may be called."""
     declared = zip(_list(request.body["tools"]), request.tools, strict=True)
     return [tool for tool, definition in declared if request.tool_choice.permits(definition.name)]
+
+
+def _have_parameters(tools: list[JsonValue]) -> bool:
+    """Whether no tool lacks parameters; every request is asked that, so there is no call per tool."""
+    read = cast("list[dict[str, JsonObject]]", tools)
+    return not [tool for tool in read if not tool["function"].get("parameters")]
 
 
 def _lacks_parameters(tool: JsonValue) -> bool:

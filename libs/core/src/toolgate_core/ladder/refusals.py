@@ -65,7 +65,7 @@ class Refusals:
             self.request = simplified(request)
             self._simplified = True
         # Where nothing would be left to try, the memory is worth nothing.
-        self._believed = not all(
+        self._believed = not memory.knows_refusals(now) or not all(
             self._unsupported(strategy, now, constrained=constrained)
             for strategy in strategies
             for constrained in self._forms(strategy)
@@ -87,6 +87,8 @@ class Refusals:
         return None
 
     def _unsupported(self, strategy: Strategy, now: float, *, constrained: bool) -> bool:
+        if not self._memory.knows_refusals(now):
+            return False  # and the form need not be found out
         form = self._form(strategy, constrained=constrained)
         return self._memory.unsupported(form, self._toolset, now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from toolgate_core.messages import ChatRequest
 from toolgate_core.policy import Policy
-from toolgate_core.schema.answer import answer_schema
+from toolgate_core.schema.answer import answer_schema, is_constrained
 from toolgate_core.vocabulary import Mode, Strategy
 
 _OWN_TOOL_CALLING = frozenset({Strategy.NATIVE, Strategy.GUIDED})
@@ -22,13 +22,14 @@ def strategies_for(request: ChatRequest, policy: Policy, mode: Mode) -> tuple[St
         ladder = tuple(strategy for strategy in ladder if strategy not in _OWN_TOOL_CALLING)
     if not capabilities.json_schema:
         ladder = tuple(strategy for strategy in ladder if strategy is not Strategy.GUIDED)
-    if request.logprobs or unconstrainable(request):
+    constrained = is_constrained(request)
+    if request.logprobs or (constrained and unconstrainable(request)):
         # The tokens of an envelope are not the tokens of the answer, and no schema says what a regex does.
         ladder = tuple(strategy for strategy in ladder if strategy is Strategy.NATIVE)
     if choice == "none":
         # No call can come of it: what is left to fall back from is an upstream that does not know tools.
         ladder = tuple(strategy for strategy in ladder if strategy in (Strategy.NATIVE, Strategy.BRIDGE))
-    elif choice == "auto" and answer_schema(request) is not None and not capabilities.format_with_tools:
+    elif constrained and choice == "auto" and not capabilities.format_with_tools and answer_schema(request) is not None:
         # Constrained from the first token on, as by vLLM, a native answer could never be a call.
         ladder = tuple(strategy for strategy in ladder if strategy is not Strategy.NATIVE) or ladder
     return ladder

@@ -17,10 +17,24 @@ from toolgate_core.schema.compiling import compile_schema
 from toolgate_core.schema.effort import explainable
 
 _ANY_OBJECT: JsonObject = {"type": "object"}
+CONSTRAINTS = frozenset(
+    (
+        *("structured_outputs", "guided_json", "guided_json_object"),
+        *("guided_regex", "guided_choice", "guided_grammar"),
+    )
+)
+"""vLLM's own fields for constraints."""
+
+
+def is_constrained(request: ChatRequest) -> bool:
+    """Whether a request may ask for a form of its answer; False, as nearly always, is certain and quickly said."""
+    return request.response_format is not None or not CONSTRAINTS.isdisjoint(request.body)
 
 
 def answer_schema(request: ChatRequest) -> JsonObject | None:
     """Return the schema that the client wants its answer to have; None for text."""
+    if not is_constrained(request):
+        return None
     wanted = request.response_format
     if wanted is None:
         return wanted_json(request.body)
@@ -33,6 +47,8 @@ def answer_schema(request: ChatRequest) -> JsonObject | None:
 
 def wanted_json(body: JsonObject) -> JsonObject | None:
     """Return the schema of vLLM's own fields for constraints, where they ask for JSON."""
+    if CONSTRAINTS.isdisjoint(body):
+        return None
     structured = body.get("structured_outputs")
     options = structured if isinstance(structured, dict) else {}
     for given in (options.get("json"), body.get("guided_json")):

@@ -82,16 +82,20 @@ class Tool:
 class Toolset:
     """The declared tools, in their order. Immutable, so it may be shared and cached."""
 
-    __slots__ = ("_folded", "_tools", "definitions", "names")
+    __slots__ = ("_folded", "_tools", "definitions", "heavy", "names")
 
     names: tuple[str, ...]
     definitions: tuple[ToolDefinition, ...]
+    heavy: bool
+    """Whether settling even a short call may take long, by the schemas of the tools."""
 
     def __init__(self, tools: tuple[Tool, ...]) -> None:
         self._tools = MappingProxyType({tool.definition.name: tool for tool in tools})
         self.names = tuple(self._tools)
         self.definitions = tuple(tool.definition for tool in tools)
         self._folded = MappingProxyType(names.index(self.names))
+        weights = (tool.weights for tool in tools)
+        self.heavy = any(weight.patterns or weight.steps > MAX_INLINE_STEPS for weight in weights)
 
     @classmethod
     def compile(cls, definitions: tuple[ToolDefinition, ...]) -> Toolset:
@@ -110,12 +114,6 @@ class Toolset:
     def kept_bytes(self) -> int:
         """About how much memory its validators take, the texts of the schemas aside."""
         return sum(tool.kept_bytes for tool in self._tools.values())
-
-    @property
-    def heavy(self) -> bool:
-        """Whether settling even a short call may take long, by the schemas of the tools."""
-        weights = (tool.weights for tool in self._tools.values())
-        return any(weight.patterns or weight.steps > MAX_INLINE_STEPS for weight in weights)
 
     def get(self, name: str) -> Tool | None:
         """Return the tool of exactly this name."""
@@ -171,6 +169,11 @@ def compiled(tools_json: bytes) -> Toolset:
     Raises `RequestError`, which is not remembered.
     """
     return _COMPILED.get(tools_json)
+
+
+def remembered(tools_json: bytes) -> Toolset | None:
+    """Return the toolset of a text that was compiled lately; None where it would have to be compiled."""
+    return _COMPILED.peek(tools_json)
 
 
 def _compiled(tools_json: bytes) -> Toolset:
