@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from toolgate_core.messages import ChatRequest
 from toolgate_core.request import is_heavy, parse_request
 from toolgate_core.vocabulary import Mode, RequestOutcome
 from toolgate_runtime import offload
@@ -88,8 +89,11 @@ class Chat:
         authenticate(gateway, exchange)
         visit.record.mode = mode = mode or self._mode(exchange)
         exchange.check_content(declared=from_page(exchange))
-        with lifeline.scope():
+        if exchange.arrived:
             body = await exchange.read_body(gateway.settings.max_body_bytes, gateway.bodies)
+        else:
+            with lifeline.scope():
+                body = await exchange.read_body(gateway.settings.max_body_bytes, gateway.bodies)
         lifeline.watch(exchange.receive)
         await admit(gateway, lifeline)
         try:
@@ -116,8 +120,7 @@ class Chat:
             await Forwarding(visit, route, head).run(body)
             self._keep(visit, head.model, route)
             return
-        with visit.lifeline.scope():
-            request = await offload.run(lambda: parse_request(body), heavy=is_heavy(body))
+        request = await self._read_in_thread(visit, body) if is_heavy(body) else parse_request(body)
         record.stream = request.stream
         record.tool_choice = request.tool_choice.mode
         route = await self._route(visit, request.model)
@@ -127,6 +130,10 @@ class Chat:
             head = Head(request.model, request.stream)
             await Forwarding(visit, route, head, request).run(clean(request, body))
         self._keep(visit, request.model, route)
+
+    async def _read_in_thread(self, visit: Visit, body: bytes) -> ChatRequest:
+        with visit.lifeline.scope():
+            return await offload.run(lambda: parse_request(body), heavy=True)
 
     def _keep(self, visit: Visit, model: str, route: Route) -> None:
         if visit.record.outcome is RequestOutcome.SUCCESS:

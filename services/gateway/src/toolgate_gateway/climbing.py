@@ -11,7 +11,7 @@ from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder import Answer, Climb, Refusal
 from toolgate_core.messages import ChatRequest
 from toolgate_core.request import is_heavy
-from toolgate_core.schema import compiled
+from toolgate_core.schema import Toolset, compiled, remembered
 from toolgate_core.vocabulary import Mode
 from toolgate_runtime import offload
 
@@ -56,9 +56,9 @@ class Climbing:
         if request.n > policy.max_choices:
             raise RequestError(f"n is at most {policy.max_choices} for this model.", param="n", code="invalid_value")
         deps = self._gateway.deps
-        # Remembered since the request was read, unless it has been pushed out.
-        with self._lifeline.scope():
-            toolset = await offload.run(lambda: compiled(request.tools_json), heavy=is_heavy(request.tools_json))
+        toolset = remembered(request.tools_json)
+        if toolset is None:
+            toolset = await self._compiled()
         ids: set[str] = set()
         climbs = [
             Climb(
@@ -86,6 +86,12 @@ class Climbing:
             heavy=toolset.heavy,
         )
         await (self._stream if request.stream else self._whole)(climbs, errand)
+
+    async def _compiled(self) -> Toolset:
+        """Compile the tools once more: they have been pushed out of memory since the request was read."""
+        tools_json = self._request.tools_json
+        with self._lifeline.scope():
+            return await offload.run(lambda: compiled(tools_json), heavy=is_heavy(tools_json))
 
     async def _whole(self, climbs: Sequence[Climb], errand: Errand) -> None:
         messages = [Message() for _ in climbs]

@@ -27,6 +27,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from toolgate_gateway.errors import SERVER, ApiError
+from toolgate_gateway.exchange import ARRIVED
 
 
 class Phase(enum.Enum):
@@ -37,6 +38,10 @@ class Phase(enum.Enum):
     HEAD = enum.auto()
     BODY = enum.auto()
     """The body, or the trailers behind it."""
+
+
+# Before Python 3.12 each look at a member takes as long as a call.
+_IDLE, _HEAD, _BODY = Phase
 
 
 class RefusedError(ToolgateError):
@@ -98,7 +103,7 @@ class ClientConnection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._all = all_connections
         self._socket: asyncio.Transport = None  # type: ignore[assignment]
-        self._phase = Phase.HEAD
+        self._phase = _HEAD
         self._heard = False
         self._unparsed = 0  # bytes since the last one that was of a body, or ended a message
         self._head_size = 0
@@ -120,7 +125,7 @@ class ClientConnection(HttpToolsProtocol):
             self._all.waiting[self] = None
             self._arm(limits.HEAD_TIMEOUT_S)
         else:
-            self._phase = Phase.IDLE  # nothing is read on: it would take the place of others
+            self._phase = _IDLE  # nothing is read on: it would take the place of others
             self._refuse(_error(503, "Too many connections; try again.", "overloaded", retry_after_s=1))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -141,7 +146,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def hang_up(self) -> None:
         """Close the connection once all is written, and not before its client could read it."""
-        if self._phase is Phase.IDLE or self._lingering or self._socket.is_closing():
+        if self._phase is _IDLE or self._lingering or self._socket.is_closing():
             self._socket.close()
             if self._socket.get_write_buffer_size():
                 self._arm(limits.FLUSH_S)
@@ -168,38 +173,45 @@ class ClientConnection(HttpToolsProtocol):
             cause = error.__context__
             self._refuse(cause.error if isinstance(cause, RefusedError) else _error(400, "This is not HTTP.", None))
             return
-        if self._unparsed > limits.MAX_HEAD_BYTES and self._phase is not Phase.IDLE:
+        if self._unparsed > limits.MAX_HEAD_BYTES and self._phase is not _IDLE:
             self._refuse(_head_too_large())
-        elif self._timer is None and self._phase is not Phase.IDLE:
-            self._arm(limits.HEAD_TIMEOUT_S if self._phase is Phase.HEAD else limits.BODY_TIMEOUT_S)
+        elif self._timer is None and self._phase is not _IDLE:
+            self._arm(limits.HEAD_TIMEOUT_S if self._phase is _HEAD else limits.BODY_TIMEOUT_S)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._unset_keepalive_if_required()
-        self._phase = Phase.HEAD
+        self._phase = _HEAD
         self._unparsed = self._head_size = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the URL."""
-        super().on_url(url)
+        self.url += url
         if len(self.url) > limits.MAX_URL_BYTES:
             raise RefusedError(_error(414, f"The URL is longer than {limits.MAX_URL_BYTES} bytes.", "url_too_long"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; trailers count like headers, but are none: nobody has checked that they may be sent."""
-        self._head_size += len(name) + len(value) + 4
-        if self._head_size > limits.MAX_HEAD_BYTES or len(self.headers) >= limits.MAX_HEADERS:
+        """Take a header; trailers count like headers, but are none: nobody has checked that they may be sent.
+
+        It does what uvicorn's does, without a further call for each header.
+        """
+        self._head_size = size = self._head_size + len(name) + len(value) + 4
+        headers = self.headers
+        if size > limits.MAX_HEAD_BYTES or len(headers) >= limits.MAX_HEADERS:
             raise RefusedError(_head_too_large())
-        if self._phase is Phase.HEAD:
-            super().on_header(name, value)
+        if self._phase is _HEAD:
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Begin to serve a request, or queue it behind those before it."""
         if len(self.pipeline) >= limits.MAX_PIPELINED:
             raise RefusedError(_error(429, "Too many requests were sent ahead on one connection.", "pipeline_full"))
         self._disarm()
-        self._phase = Phase.BODY
+        self._phase = _BODY
         self._body_size = self._head_size = 0
         self._all.waiting.pop(self, None)
         super().on_headers_complete()
@@ -213,8 +225,9 @@ class ClientConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End a request's body."""
         self._disarm()
-        self._phase = Phase.IDLE
+        self._phase = _IDLE
         self._unparsed = 0
+        self.scope[ARRIVED] = True  # type: ignore[literal-required]
         super().on_message_complete()
 
     # Answering
@@ -226,7 +239,7 @@ class ClientConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the next request; after an answer that came before its request was read there is none."""
         super().on_response_complete()
-        if self._phase is Phase.BODY and self._active is self.cycle and not self.is_closing():
+        if self._phase is _BODY and self._active is self.cycle and not self.is_closing():
             self.hang_up()
         elif self.cycle.response_complete and not self.is_closing():
             self._all.waiting[self] = None
@@ -287,7 +300,7 @@ class ClientConnection(HttpToolsProtocol):
             self._socket.abort()
         elif not self._heard:
             self.drop()
-        elif self._phase is Phase.HEAD:
+        elif self._phase is _HEAD:
             self._refuse(_error(408, "The request's head did not come in time.", "request_timeout"))
         elif self.flow.read_paused or self._body_size >= limits.MIN_BODY_BYTES:
             # It is the gateway that does not read, or the client is not idle.

@@ -16,6 +16,8 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 Send: TypeAlias = Callable[[dict[str, object]], Awaitable[None]]
 Scope: TypeAlias = dict[str, object]
 
+ARRIVED = "toolgate.arrived"
+"""Key of a scope: its request has arrived as a whole."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 _JSON_TYPES = (b"application/json", b"application/problem+json", b"text/json")
 _UNFIT = re.compile(rb"[^\t\x20-\x7e]")
@@ -50,6 +52,8 @@ class Exchange:
         self.status = 0
         self._unread = b"transfer-encoding" in self._headers or self._headers.get(b"content-length", b"0") != b"0"
         self._held = 0
+        self.arrived = ARRIVED in scope
+        """Whether the whole request was there when this began: reading its body does not wait."""
 
     def header(self, name: bytes) -> bytes | None:
         """Return a header's first value; `name` is in lower case."""
@@ -103,7 +107,9 @@ class Exchange:
     async def start(self, status: int, headers: Headers) -> None:
         """Send the answer's head. An answer that comes before its request was read ends the connection."""
         head = [*headers, (b"x-request-id", self.request_id.encode())]
-        if _UNFIT.search(b"".join([value for _, value in head])):
+        values = b"".join([value for _, value in head])
+        # Printable ASCII, as nearly always, is told in a fraction of the time of a search.
+        if not (values.isascii() and values.decode("ascii").isprintable()) and _UNFIT.search(values):
             head = [(name, value) for name, value in head if not _UNFIT.search(value)]
         if self._unread:
             head.append(_CLOSE)

@@ -40,13 +40,13 @@ class Lifeline:
     time to watch the client, which takes a task that a request with a fast answer does not need. `close` stops both.
     """
 
-    __slots__ = ("_aged", "_deadline", "_loop", "_receive", "_scopes", "_timer", "_watcher", "ended")
+    __slots__ = ("_aged", "_deadline", "_receive", "_scopes", "_timer", "_watcher", "ended", "loop")
 
     def __init__(self, seconds: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        now = self._loop.time()
+        self.loop = asyncio.get_running_loop()
+        now = self.loop.time()
         self._deadline = now + seconds
-        self._timer = self._loop.call_at(now + WATCH_AFTER_S, self._ring)
+        self._timer = self.loop.call_at(now + WATCH_AFTER_S, self._ring)
         self._aged = False
         self._receive: Receive | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -56,7 +56,7 @@ class Lifeline:
     @property
     def remaining_s(self) -> float:
         """Seconds that are left, at least one millisecond (a timeout of 0 means none to some libraries)."""
-        return max(self._deadline - self._loop.time(), 0.001)
+        return max(self._deadline - self.loop.time(), 0.001)
 
     def scope(self) -> LifelineScope:
         """Return a context that raises what ended the request (the three errors above) when that comes within it."""
@@ -66,10 +66,10 @@ class Lifeline:
         """Return a scope in which the client can still be told that its time is up."""
         if self.ended is not ClientGoneError:
             self.ended = None
-            self._deadline = self._loop.time() + max(seconds, self.remaining_s)
+            self._deadline = self.loop.time() + max(seconds, self.remaining_s)
             if self._aged:
                 self._timer.cancel()
-                self._timer = self._loop.call_at(self._deadline, self._ring)
+                self._timer = self.loop.call_at(self._deadline, self._ring)
         return LifelineScope(self)
 
     def watch(self, receive: Receive) -> None:
@@ -92,7 +92,7 @@ class Lifeline:
         """Open a scope."""
         self._scopes.add(scope)
         if self.ended is not None:
-            self._loop.call_soon(scope.cancel)
+            self.loop.call_soon(scope.cancel)
 
     def leave(self, scope: LifelineScope) -> None:
         """Close a scope."""
@@ -103,12 +103,12 @@ class Lifeline:
             self._end(DeadlineError)
             return
         self._aged = True
-        self._timer = self._loop.call_at(self._deadline, self._ring)
+        self._timer = self.loop.call_at(self._deadline, self._ring)
         if self._receive is not None:
             self._begin_watching()
 
     def _begin_watching(self) -> None:
-        self._watcher = self._loop.create_task(self._watch())
+        self._watcher = self.loop.create_task(self._watch())
 
     async def _watch(self) -> None:
         assert self._receive is not None
@@ -140,7 +140,7 @@ class LifelineScope:
             self._task.cancel()
 
     def __enter__(self) -> None:
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._lifeline.loop)
         assert self._task is not None
         self._before = self._task.cancelling()
         self._lifeline.enter(self)
