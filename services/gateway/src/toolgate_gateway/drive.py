@@ -35,7 +35,7 @@ from toolgate_gateway.lifeline import DeadlineError, Lifeline
 from toolgate_gateway.metrics import GatewayMetrics
 from toolgate_gateway.models import Route
 from toolgate_gateway.providers.base import ModelAnswer
-from toolgate_gateway.steps import Ended, Steps
+from toolgate_gateway.steps import WEIGHED, Ended, Steps
 from toolgate_gateway.upstreamcall import CANCELLED, UpstreamCall
 
 Emitter = Callable[[tuple[AnswerEvent, ...]], Awaitable[None]]
@@ -83,9 +83,17 @@ class Driver:
 
     async def _go(self, steps: Steps) -> Answer | Refusal:
         act = self._act_and_tell if self._errand.log.stages else self._act
-        effect = steps.first()
-        while not isinstance(effect, Ended):
-            effect = await steps.next(effect, await act(effect))
+        try:
+            effect: Effect | Ended = steps.send(None)
+            while not isinstance(effect, Ended):
+                reply = await act(effect)
+                if isinstance(effect, WEIGHED) and steps.takes_long(effect, reply):
+                    effect = await steps.send_in_thread(reply)
+                else:
+                    effect = steps.send(reply)
+        except StopIteration as end:
+            result: Answer | Refusal = end.value
+            return result
         return effect.result
 
     def _act(self, effect: Effect) -> Awaitable[Reply]:
@@ -114,7 +122,7 @@ class Driver:
     async def _transform(self, effect: Transform) -> Transformed:
         # A native request is the client's own, hardly changed: a hop would cost more than the work.
         if effect.strategy is Strategy.NATIVE:
-            return await offload.run(lambda: transform(effect), heavy=is_large(effect))
+            return await offload.run(lambda: transform(effect), heavy=True) if is_large(effect) else transform(effect)
         return await self._errand.deps.transformer.transform(effect, timeout_s=self._errand.lifeline.remaining_s)
 
     async def _call_model(self, effect: CallModel) -> Opened | UpstreamFailure:

@@ -7,9 +7,12 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from toolgate_core.ladder import Answer, Refusal
-from toolgate_core.ladder.effects import CallModel, Effect, Extract, Piece, Reply
+from toolgate_core.ladder.effects import CallModel, Effect, Extract, Piece, Read, Reply
 from toolgate_core.limits import MAX_INLINE_CHARS
 from toolgate_runtime import offload
+
+WEIGHED = (Read, Extract, CallModel)
+"""The effects whose replies count; a step that follows another one is always short."""
 
 
 class Ended(NamedTuple):
@@ -27,19 +30,15 @@ class Steps:
 
     def __init__(self, ladder: Generator[Effect, Reply, Answer | Refusal], *, heavy: bool) -> None:
         self._ladder = ladder
+        self.send = ladder.send
+        """Takes the step that the reply to an effect leads to; raises `StopIteration` with the result at the end."""
         self._most = 0 if heavy else MAX_INLINE_CHARS
         self._chars = 0
         self._running = False
 
-    def first(self) -> Effect | Ended:
-        """Take the first step."""
-        return self._step(None)
-
-    async def next(self, effect: Effect, reply: Reply) -> Effect | Ended:
-        """Take the step that the reply to an effect leads to."""
-        if not self._takes_long(effect, reply):
-            return self._step(reply)
-        work = asyncio.ensure_future(offload.run(lambda: self._step(reply), heavy=True))
+    async def send_in_thread(self, reply: Reply) -> Effect | Ended:
+        """Take a step that takes long."""
+        work = asyncio.ensure_future(offload.run(lambda: self._run(reply), heavy=True))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -52,22 +51,26 @@ class Steps:
         if not self._running:
             self._ladder.close()
 
-    def _step(self, reply: Reply) -> Effect | Ended:
+    def _run(self, reply: Reply) -> Effect | Ended:
         self._running = True
         try:
-            return self._ladder.send(reply)
+            return self.send(reply)
         except StopIteration as end:
             return Ended(end.value)
         finally:
             self._running = False
 
-    def _takes_long(self, effect: Effect, reply: Reply) -> bool:
-        if isinstance(effect, CallModel):
-            self._chars = 0
-        elif isinstance(effect, Extract):
-            self._chars += len(effect.text)
+    def takes_long(self, effect: Effect, reply: Reply) -> bool:
+        """Whether the step that the reply leads to belongs into a thread; asked for each `WEIGHED` effect."""
         if isinstance(reply, Piece):
-            came = len(reply.text) + len(reply.reasoning) + sum(len(call.arguments) for call in reply.calls)
+            came = len(reply.text) + len(reply.reasoning)
+            for call in reply.calls:
+                came += len(call.arguments)
             self._chars += came
             return self._chars > self._most and (reply.finish is not None or came > MAX_INLINE_CHARS)
-        return isinstance(effect, Extract) and self._chars > self._most
+        if isinstance(effect, Extract):
+            self._chars += len(effect.text)
+            return self._chars > self._most
+        if isinstance(effect, CallModel):
+            self._chars = 0
+        return False
