@@ -390,3 +390,21 @@ def test_a_watched_stream_is_the_upstreams_own_up_to_an_error(case: str, cuts: s
         assert b'"error"' not in out
     else:
         assert out == data
+
+
+@pytest.mark.parametrize("place", range(9))
+@pytest.mark.parametrize("error", [{"error": {"message": "no"}}, {"object": "error", "message": "no"}])
+def test_an_error_amid_many_chunks_of_text_is_seen(place: int, error: dict[str, Any]) -> None:
+    texts = [event(said(f"word {number}")) for number in range(8)]
+    watch = ErrorWatch()
+    out = watch.feed(b"".join([*texts[:place], event(error), *texts[place:]]))
+    assert out == b"".join(texts[:place])
+    assert watch.error is not None
+
+
+def test_a_long_run_of_text_goes_on_as_it_is() -> None:
+    texts = [event(said(f"word {number}")) for number in range(50)]
+    blocks = [b"".join(texts), b"".join([*texts[:20], event(STOP), *texts[20:], END]), texts[0]]
+    watch = ErrorWatch()
+    assert [watch.feed(block) for block in blocks] == blocks
+    assert watch.error is None

@@ -105,7 +105,10 @@ class Forwarding:
             if self._head.stream:
                 await self._streamed(body)
             else:
-                await self._whole(await self._open(body))
+                with self._lifeline.scope():
+                    answer = await self._open(body)
+                    whole = await self._body(answer)
+                await self._whole(answer, whole)
         finally:
             self._call.end(CANCELLED)
             if self._answer is not None:
@@ -113,16 +116,14 @@ class Forwarding:
 
     async def _open(self, body: bytes) -> ForwardedAnswer:
         stream = bool(self._head.stream)
-        with self._lifeline.scope():
-            opened = await self._route.provider.forward(body, stream=stream, request_id=self._exchange.request_id)
+        opened = await self._route.provider.forward(body, stream=stream, request_id=self._exchange.request_id)
         if isinstance(opened, UpstreamFailure):
             self._call.failed(opened)
             raise from_upstream(opened)
         self._answer = opened
         return opened
 
-    async def _whole(self, answer: ForwardedAnswer) -> None:
-        body = await self._body(answer)
+    async def _whole(self, answer: ForwardedAnswer, body: bytes) -> None:
         kind = answer.headers.get("content-type", "application/json").encode()
         if self._options is not None:
             streamed = kind.startswith(b"text/event-stream")
@@ -140,13 +141,12 @@ class Forwarding:
         parts: list[bytes] = []
         size = 0
         try:
-            with self._lifeline.scope():
-                async for part in answer.chunks():
-                    self._call.heard()
-                    parts.append(part)
-                    size += len(part)
-                    if size > MAX_ANSWER_BYTES:
-                        raise _bad_answer(f"The upstream's answer has more than {MAX_ANSWER_BYTES} bytes.")
+            async for part in answer.chunks():
+                self._call.heard()
+                parts.append(part)
+                size += len(part)
+                if size > MAX_ANSWER_BYTES:
+                    raise _bad_answer(f"The upstream's answer has more than {MAX_ANSWER_BYTES} bytes.")
         except UpstreamCutError as error:
             raise self._cut(error) from error
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -180,7 +180,9 @@ class Forwarding:
         """Serve a request for a stream: while the upstream is silent, its client hears comments from the start."""
         stream = EventStream(self._exchange, self._stream_headers, self._gateway.settings.keep_alive_s)
         try:
-            await self._pass_on(await self._open(body), stream)
+            with self._lifeline.scope():
+                answer = await self._open(body)
+            await self._pass_on(answer, stream)
         except ClientGoneError:
             self._record.abort("client")
             raise
@@ -198,7 +200,9 @@ class Forwarding:
                 raise _no_stream()
             else:
                 stream.release()
-                await self._whole(answer)
+                with self._lifeline.scope():
+                    whole = await self._body(answer)
+                await self._whole(answer, whole)
         elif kind == "application/json":
             await self._stream(self._streamed_whole(answer, self._options), stream)
         else:
