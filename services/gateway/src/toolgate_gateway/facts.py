@@ -19,22 +19,17 @@ NO_LADDER: Headers = ((b"x-toolgate-priority", b"none"), (_ATTEMPTS, b"none"))
 def usage_json(usage: Usage) -> JsonObject:
     """Return OpenAI's usage object, with whatever else the upstream told in its own."""
     told = usage.told
+    prompt, completion = told.get("prompt_tokens_details"), told.get("completion_tokens_details")
+    cached: JsonObject = {"cached_tokens": usage.cached_tokens}
+    reasoning: JsonObject = {"reasoning_tokens": usage.reasoning_tokens}
     return {
         **told,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": {**_details(told, "prompt_tokens_details"), "cached_tokens": usage.cached_tokens},
-        "completion_tokens_details": {
-            **_details(told, "completion_tokens_details"),
-            "reasoning_tokens": usage.reasoning_tokens,
-        },
+        "prompt_tokens_details": {**prompt, **cached} if isinstance(prompt, dict) else cached,
+        "completion_tokens_details": {**completion, **reasoning} if isinstance(completion, dict) else reasoning,
     }
-
-
-def _details(told: JsonObject, key: str) -> JsonObject:
-    details = told.get(key)
-    return details if isinstance(details, dict) else {}
 
 
 def serving_usage(answers: Sequence[Answer]) -> Usage | None:

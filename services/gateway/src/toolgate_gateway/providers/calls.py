@@ -36,7 +36,7 @@ class _OpenCall:
         self.changed = False
         self._all: list[str] = []
         self._new: list[str] = []
-        self._fields = FieldMerger()
+        self._fields: FieldMerger | None = None
         self._looks = 0
         self._whole = ""
 
@@ -65,6 +65,7 @@ class _OpenCall:
         """Take a delta."""
         self.changed = True
         if fields:
+            self._fields = self._fields or FieldMerger()
             self._fields.add(fields)
         if arguments and not (arguments.lstrip().startswith("{") and self.repeats(arguments)):
             self._all.append(arguments)
@@ -75,7 +76,7 @@ class _OpenCall:
         self.changed = False
         arguments = "".join(self._new)
         self._new.clear()
-        fields = self._fields.take() if self._fields else {}
+        fields = {} if self._fields is None else self._fields.take()
         if not self.started:
             self.started = True
             return CallDelta(self.index, self.id, self.name or None, arguments, fields)
@@ -116,11 +117,11 @@ class CallJoiner:
         """Return what is new; all of it with `final`."""
         if not self._changed:
             return ()
-        ready = [call for call in self._changed if final or self._is_certain(call)]
-        if len(ready) == len(self._changed):
-            self._changed = []
-        else:
-            self._changed = [call for call in self._changed if not (final or self._is_certain(call))]
+        ready, self._changed = self._changed, []
+        if not final:
+            changed, ready = ready, [call for call in ready if self._is_certain(call)]
+            if len(ready) < len(changed):
+                self._changed = [call for call in changed if not self._is_certain(call)]
         return tuple(delta for call in ready if (delta := call.take()) is not None)
 
     def _is_certain(self, call: _OpenCall) -> bool:

@@ -33,15 +33,24 @@ _message_others = attrgetter(
     "reasoning", "reasoning_content", "function_call", "refusal", "fields", *CARRIED_BY_MESSAGES
 )
 _answer_others = attrgetter("fields", *CARRIED_BY_ANSWERS)
+_choice_carried = attrgetter("fields", *CARRIED_BY_CHOICES)
+_message_carried = attrgetter("fields", *CARRIED_BY_MESSAGES)
 _NO_CHOICE_OTHERS = _choice_others(ChoiceBody())
 _NO_MESSAGE_OTHERS = _message_others(MessageBody())
 _NO_ANSWER_OTHERS = _answer_others(AnswerBody())
+_NONE_BY_CHOICE = _choice_carried(ChoiceBody())
+_NONE_BY_MESSAGE = _message_carried(MessageBody())
 
 
 def _carried(body: AnswerBody | ChoiceBody | MessageBody, names: tuple[str, ...]) -> JsonObject:
     """Return the fields of a body that are passed on as they are."""
     found = {name: value for name in names if (value := getattr(body, name)) is not None}
     return cast("JsonObject", {**found, **body.fields})
+
+
+def _delta(chunk: AnswerBody) -> MessageBody | None:
+    """Return the delta of a chunk's first choice."""
+    return chunk.choices[0].delta if chunk.choices else None
 
 
 class ChunkJoiner:
@@ -121,23 +130,35 @@ class ChunkJoiner:
 
     def _add_plain(self, chunks: Sequence[AnswerBody]) -> int:
         texts = self._text
+        plain: AnswerBody | None = None
         for count, chunk in enumerate(chunks):
-            choices = chunk.choices
-            if not choices or chunk.usage is not None or chunk.error is not None or len(choices) > 1:
+            body = _delta(chunk)
+            if body is None or isinstance(body.content, list):
                 return count
-            choice = choices[0]
-            body = choice.delta
-            if body is None or choice.index or _choice_others(choice) != _NO_CHOICE_OTHERS:
-                return count
-            content = body.content
-            if isinstance(content, list) or body.tool_calls or _message_others(body) != _NO_MESSAGE_OTHERS:
-                return count
-            if (others := _answer_others(chunk)) != _NO_ANSWER_OTHERS and others != self._others:
-                return count
+            # Chunks differ in nothing but their text: without it they are compared, at the speed of C.
+            content, body.content = body.content, None
+            if chunk != plain:
+                if not self._is_plain(chunk):
+                    body.content = content
+                    return count
+                plain = chunk
             if content:
                 texts.append(content)
             self.began = True
         return len(chunks)
+
+    def _is_plain(self, chunk: AnswerBody) -> bool:
+        """Whether a chunk brings nothing beside the text of its delta."""
+        choices = chunk.choices
+        if not choices or chunk.usage is not None or chunk.error is not None or len(choices) > 1:
+            return False
+        choice = choices[0]
+        body = choice.delta
+        if body is None or choice.index or _choice_others(choice) != _NO_CHOICE_OTHERS:
+            return False
+        if body.tool_calls or _message_others(body) != _NO_MESSAGE_OTHERS:
+            return False
+        return (others := _answer_others(chunk)) == _NO_ANSWER_OTHERS or others == self._others
 
     def take(self, *, final: bool = False) -> Piece:
         """Return what is new; with `final`, the last piece, which has `finish` and `usage`."""
@@ -179,12 +200,12 @@ class ChunkJoiner:
         body = choice.delta
         if body is None and not self._streamed:
             body = choice.message  # after deltas it repeats them
+        reason = None if choice.finish_reason is None else ending(choice.finish_reason)
         if body is not None and self._add_body(body):
             self.belied = self.belied or self.finish is not None
             self.finish, self._streamed = None, True
-            self._unreasoned = self._unreasoned or ending(choice.finish_reason) is None
+            self._unreasoned = self._unreasoned or reason is None
         self._add_choice_fields(choice)
-        reason = ending(choice.finish_reason)
         if reason == "broken":
             self.broken = str(choice.finish_reason)
         elif reason is not None:
@@ -194,7 +215,7 @@ class ChunkJoiner:
         logprobs = choice.logprobs
         if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
             self._logprobs.extend(entry for entry in logprobs["content"] if isinstance(entry, dict))
-        if _choice_others(choice) != _NO_CHOICE_OTHERS:
+        if _choice_carried(choice) != _NONE_BY_CHOICE:
             self._choice_fields.update(_carried(choice, CARRIED_BY_CHOICES))
 
     def _add_body(self, body: MessageBody) -> bool:
@@ -211,8 +232,8 @@ class ChunkJoiner:
             self._add_call(call)
         if body.function_call is not None:
             self._add_call(CallBody(index=0, function=body.function_call))
-        if fields := _carried(body, CARRIED_BY_MESSAGES):
-            self._add_fields(fields)
+        if _message_carried(body) != _NONE_BY_MESSAGE:
+            self._add_fields(_carried(body, CARRIED_BY_MESSAGES))
         return self._chars > before
 
     def _add_text(self, to: list[str], text: str) -> None:

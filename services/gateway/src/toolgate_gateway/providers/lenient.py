@@ -180,6 +180,8 @@ def usage_of(told: object) -> Usage | None:
 
 def tokens(value: object) -> int | None:
     """Return a number of tokens; None for what can't be one. Some servers write fractions, or numbers as text."""
+    if type(value) is int:  # as nearly always; a bool is of another type
+        return value if 0 <= value <= MAX_TOKEN_COUNT else None
     if isinstance(value, str) and len(value) <= _DIGITS and value.isdecimal():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_TOKEN_COUNT:

@@ -31,7 +31,9 @@ def forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
     kept: dict[str, str] = {}
     for header, value in headers.items():
         name = header.lower()
-        if name.startswith(FORWARDED_HEADERS) and is_header_value(value) and len(kept) < MAX_FORWARDED_HEADERS:
+        if not name.startswith(FORWARDED_HEADERS) or len(kept) >= MAX_FORWARDED_HEADERS:
+            continue
+        if is_header_value(value):
             kept.setdefault(name, value)
     return kept
 
