@@ -38,6 +38,8 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 _LOGGER = "toolgate"
 GATHER_S = 0.05
 _SCALARS = (str, int, float, type(None))
+_MAX_KNOWN_NAMES = 256
+"""Sets of names of fields that are known to hold no secret; our own events have a few dozen."""
 
 
 class Log:
@@ -139,6 +141,8 @@ class JsonLines(logging.StreamHandler[IO[str]]):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._writer: LogWriter | None = None
+        self._plain_names: set[tuple[str, ...]] = set()
+        self._plain_types: set[type] = set()
 
     def write(self, level: int, event: str, fields: dict[str, object]) -> None:
         """Write an event."""
@@ -194,15 +198,25 @@ class JsonLines(logging.StreamHandler[IO[str]]):
 
     def _line(self, created: float, level: int, event: str, fields: dict[str, object], request: str) -> str:
         line = self._lines.head(created, level, event, request)
-        for key, value in fields.items():
-            if not isinstance(value, _SCALARS) or is_secret(key):
-                fields = redacted(fields)
-                break
+        if not self._is_plain(fields):
+            fields = redacted(fields)
         text = _encode({**line, **fields, **line})
         if "sk-" in text or "earer" in text.lower():
             line["msg"] = redact(event)
             text = _encode({**line, **redacted(fields), **line})
         return text + "\n"
+
+    def _is_plain(self, fields: dict[str, object]) -> bool:
+        """Whether all fields are scalars, and none has the name of a secret; what was seen before is known."""
+        names, types = tuple(fields), set(map(type, fields.values()))
+        if names in self._plain_names and types <= self._plain_types:
+            return True
+        if not all(isinstance(value, _SCALARS) for value in fields.values()) or any(map(is_secret, names)):
+            return False
+        if len(self._plain_names) < _MAX_KNOWN_NAMES:
+            self._plain_names.add(names)
+        self._plain_types |= types
+        return True
 
 
 @contextmanager
