@@ -45,6 +45,7 @@ from toolgate_core.ladder.gate import Gate, Passable
 from toolgate_core.ladder.outbox import Outbox
 from toolgate_core.ladder.runaway import Blanks, too_many
 from toolgate_core.ladder.state import RAW_LIMIT, AnswerState, OpenCall
+from toolgate_core.limits import MAX_EQUAL_CALLS
 from toolgate_core.messages import ChatRequest
 from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset
@@ -295,7 +296,7 @@ class Reading(AnswerState):
         if calls and end != "length" and self._at_limit():
             # vLLM before 0.33 says `tool_calls` for calls that it cut, and some servers close what was cut.
             self.finish = end = "length"
-        if fault := too_many([(call.name, "".join(call.parts)) for call in calls]):
+        if len(calls) > MAX_EQUAL_CALLS and (fault := too_many([(call.name, "".join(call.parts)) for call in calls])):
             self._run_away(fault)
         for call in calls:
             # Cut by the token limit, the last call is unfinished, whatever its text looks like.
@@ -345,7 +346,7 @@ class Reading(AnswerState):
 
     def _deliver(self, call: OpenCall, settled: Settled) -> None:
         self._settled.append((settled.name, settled.arguments))
-        if fault := too_many(self._settled):
+        if len(self._settled) > MAX_EQUAL_CALLS and (fault := too_many(self._settled)):
             self._run_away(fault)
             return
         self._repairs.extend(settled.repairs)

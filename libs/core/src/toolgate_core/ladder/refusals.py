@@ -77,6 +77,8 @@ class Refusals:
         The last form of the last strategy is always tried: no memory may leave a request without an attempt.
         """
         forms = self._forms(strategy)
+        if not self._here and not self._memory.knows_refusals(now):
+            return forms[0]
         last = forms[-1] if strategy is self._strategies[-1] else None
         for constrained in forms:
             if (strategy, constrained) in self._here:

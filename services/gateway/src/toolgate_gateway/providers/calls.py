@@ -67,7 +67,7 @@ class _OpenCall:
         if fields:
             self._fields = self._fields or FieldMerger()
             self._fields.add(fields)
-        if arguments and not (arguments.lstrip().startswith("{") and self.repeats(arguments)):
+        if arguments and not (self._all and arguments.lstrip().startswith("{") and self.repeats(arguments)):
             self._all.append(arguments)
             self._new.append(arguments)
 
@@ -122,7 +122,7 @@ class CallJoiner:
             changed, ready = ready, [call for call in ready if self._is_certain(call)]
             if len(ready) < len(changed):
                 self._changed = [call for call in changed if not self._is_certain(call)]
-        return tuple(delta for call in ready if (delta := call.take()) is not None)
+        return tuple([delta for call in ready if (delta := call.take()) is not None])
 
     def _is_certain(self, call: _OpenCall) -> bool:
         return call.begun or call is not self._calls[-1]
