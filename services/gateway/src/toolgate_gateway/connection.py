@@ -321,4 +321,5 @@ def _error(status: int, message: str, code: str | None, *, retry_after_s: int | 
 
 
 def _head_too_large() -> ApiError:
-    return _error(431, f"The request's head is larger than {limits.MAX_HEAD_BYTES} bytes.", "head_too_large")
+    what = f"{limits.MAX_HEAD_BYTES} bytes or {limits.MAX_HEADERS} headers"
+    return _error(431, f"The request's head, or its trailers, have more than {what}.", "head_too_large")

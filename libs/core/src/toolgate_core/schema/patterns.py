@@ -25,6 +25,8 @@ _BACK = tuple("123456789kGK")
 _WIDE = 1_000
 """States of a class of Unicode characters, such as `\\p{L}`; about as many as it costs copies of a letter."""
 _NEGATED = 15
+_WITH_NEGATED = re.compile(r"\[\^?(?:[^\\]|\\[^DWS])*+\\[DWS]", re.DOTALL)
+"""A class that holds the opposite of another one, as `[\\s\\S]` does."""
 _MOST = 10**9
 """More states than any bound allows; larger numbers would only slow the sum."""
 
@@ -58,7 +60,8 @@ def search_states(pattern: str) -> int:
 def _weight(token: str) -> int:
     if "\\p" in token or "\\P" in token:
         return _WIDE
-    return _NEGATED if token[:2] == "[^" or token in (".", "\\D", "\\W", "\\S") or not token.isascii() else 1
+    wide = token[:2] == "[^" or token in (".", "\\D", "\\W", "\\S") or not token.isascii()
+    return _NEGATED if wide or _WITH_NEGATED.match(token) else 1
 
 
 def needs_backtracking(pattern: str) -> bool:
