@@ -190,6 +190,8 @@ class Scan:
                 break
             match = pattern.match(text, pos, pos + MAX_HEAD, partial=not ended)
             if match is not None and not match.partial:
+                if waits:
+                    break  # one that goes first may still come
                 self.size = match.end() - pos
                 return pos, entry
             waits = waits or (match is not None and pos + MAX_HEAD > len(text))
