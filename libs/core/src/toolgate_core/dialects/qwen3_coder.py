@@ -31,7 +31,7 @@ CALL = rf"<\s{{0,4}}function{_ASSIGNED}{_NAME}"
 PARAMETER = (
     rf"<\s{{0,4}}(?:parameter|param){_ASSIGNED}{_KEY}"
     r"|<(?:parameter|param)>\s{0,8}(?P<key>[\w.\-]{1,64})\s{0,8}(?:=|</(?:parameter|param)>)"
-    rf"|<(?:parameter|param)(?=[\s/]){ATTRIBUTES}>"
+    rf"|<(?:parameter|param)(?=[\s/]){ATTRIBUTES}>|<(?:parameter|param)>(?=\s{{0,16}}</(?:parameter|param)>)"
 )
 CALL_CLOSE = close_tag("function")
 PARAMETER_CLOSE = close_tag("parameter|param")

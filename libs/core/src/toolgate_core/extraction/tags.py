@@ -89,9 +89,11 @@ def tag_marks(grammar: TaggedGrammar) -> TagMarks:
 def _named_marks(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -> TagMarks:
     named = _property("|".join(map(regex.escape, properties))) if properties else ""
     declared = "|".join(filter(None, (grammar.parameter, named)))
+    first = rf"(?:{'|'.join(map(regex.escape, properties))})"
+    held = rf'{_property(_ANY_NAME)}(?=\s*+\{{\s*+"{first}")' if properties and grammar.declared else ""
     anything = _property(_ANY_NAME) if grammar.declared else declared
     call_close = grammar.call_close.replace("{name}", regex.escape(name))
-    return _marks(grammar, call_close, anything, declared or anything)
+    return _marks(grammar, call_close, anything, declared or anything, held)
 
 
 def _property(names: str) -> str:
@@ -105,8 +107,11 @@ def call_marks(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -
     return tag_marks(grammar)
 
 
-def _marks(grammar: TaggedGrammar, call_close: str, parameter: str, expected: str) -> TagMarks:
-    """Return the patterns; `parameter` opens an argument where one may begin, `expected` wherever it stands."""
+def _marks(grammar: TaggedGrammar, call_close: str, parameter: str, expected: str, held: str = "") -> TagMarks:
+    """Return the patterns; `parameter` opens an argument where one may begin, `expected` wherever it stands.
+
+    `held` is a tag around arguments in JSON.
+    """
     section, section_close = grammar.section or _NEVER, grammar.section_close or _NEVER
     call = _NEVER if grammar.declared else ungrouped(grammar.call)
     ends = f"(?:{call_close}|{section_close})"
@@ -120,7 +125,7 @@ def _marks(grammar: TaggedGrammar, call_close: str, parameter: str, expected: st
         call=_compiled(grammar.call),
         call_close=_compiled(call_close),
         parameter=_compiled(parameter),
-        expected=_compiled("|".join(filter(None, (expected, _ALL)))),
+        expected=_compiled("|".join(filter(None, (expected, held, _ALL)))),
         between=_compiled(between),
         value=value_ends(grammar.parameter_close, structure),
         property=value_ends(
