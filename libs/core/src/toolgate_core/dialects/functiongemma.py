@@ -22,7 +22,7 @@ GRAMMAR = BraceGrammar(
     special=True,
     call=r"<start_function_(?:call|response)>\s{0,8}call:\s{0,8}(?P<name>[A-Za-z_][\w.\-]{0,255})(?=[\s{(<])\s{0,8}",
     close=r"<end_function_call>",
-    another=r"call:\s{0,8}(?P<name>[A-Za-z_][\w.\-]{0,255})(?=[{(])",
+    another=r"(?:[,;]\s{0,8})?call:\s{0,8}(?P<name>[A-Za-z_][\w.\-]{0,255})(?=[{(])",
     quote=QUOTE,
 )
 

@@ -27,7 +27,7 @@ GRAMMAR = BraceGrammar(
     special=True,
     call=rf"(?:<\|tool_call>\s{{0,8}}){{1,3}}:?\s{{0,8}}(?:call\s{{0,4}}:\s{{0,8}}{_NAME}(?=[\s{{(<])|{_NAME}(?=[{{(]))",
     close=r"<tool_call\|>|<turn\|>",
-    another=rf"call:\s{{0,8}}{_NAME}(?=[{{(])",
+    another=rf"(?:[,;]\s{{0,8}})?call:\s{{0,8}}{_NAME}(?=[{{(])",
     quote=QUOTE,
 )
 BARE = BraceGrammar(
@@ -41,7 +41,7 @@ BARE = BraceGrammar(
     quote=QUOTE,
 )
 ALONE = BraceGrammar(
-    begins=rf"call:{_NAME}\{{", declared=True, plain=True, call=rf"call:{_NAME}", close=BARE.close, quote=QUOTE
+    begins=rf"call:{_NAME}\{{", declared=True, plain=True, call=rf"\s*+call:{_NAME}", close=BARE.close, quote=QUOTE
 )
 TOOL_CODE = PythonGrammar(
     tokens=("```tool_code",),

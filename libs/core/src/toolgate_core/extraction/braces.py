@@ -14,6 +14,7 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import BraceGrammar
+from toolgate_core.dialects.patterns import ungrouped
 from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import MAX_DEPTH, BadBodyError, TooLargeError, read_string
@@ -41,12 +42,13 @@ class BraceMarks(Struct, frozen=True):
 def brace_marks(grammar: BraceGrammar) -> BraceMarks:
     """Return the patterns of a grammar."""
     opens = "|".join(map(regex.escape, grammar.tokens)) or "(?!)"
+    another = grammar.another or "(?!)"
     return BraceMarks(
         call=regex.compile(grammar.call, regex.IGNORECASE),
-        another=regex.compile(grammar.another or "(?!)", regex.IGNORECASE),
+        another=regex.compile(another, regex.IGNORECASE),
         empty=regex.compile(rf"(?:(?:{opens})\s{{0,64}})+(?:{grammar.close})", regex.IGNORECASE),
         close=regex.compile(grammar.close, regex.IGNORECASE),
-        edges=regex.compile(f"{grammar.close}|{opens}", regex.IGNORECASE),
+        edges=regex.compile(rf"{grammar.close}|{opens}|[}})](?={ungrouped(another)})", regex.IGNORECASE),
     )
 
 

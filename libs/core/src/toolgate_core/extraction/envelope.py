@@ -142,7 +142,6 @@ class Body:
         self.open: Call | None = None
         self.done = 0
         self._base = 0
-        self._listed = False
 
     def read_all(self) -> Steps[bool]:
         """Read the objects of a block, mended where needed; false where they are no calls."""
@@ -162,12 +161,12 @@ class Body:
                 self._cursor.stop(self.tape)
                 return (yield from self._bare())
             mended = yield from mend(self._reading, self.tape, self._edges)
-            return self.listed(mended) if self._listed and isinstance(mended, str) else self.mended(mended)
+            return self.listed(mended) if isinstance(mended, str) else self.mended(mended)
         self._cursor.stop(self.tape)
         return True
 
     def listed(self, raw: str) -> bool:
-        """Write the rest of a list that can't be mended as a whole, element by element; false where it is no call."""
+        """Write what is left of a block that can't be mended as a whole, object by object; false where it is no call."""
         stop = len(raw) if self._closed else ends_at(raw)
         self._cursor.unread(raw[stop:])
         raw = raw[:stop]
@@ -243,7 +242,6 @@ class Body:
 
     def array(self) -> Steps[None]:
         """Read an array of objects; the commas between them may be missing."""
-        self._listed = True
         self._cursor.take(1)
         char = yield from self._cursor.space()
         while char != "]":
