@@ -14,7 +14,7 @@ import regex
 
 from toolgate_core.dialects.base import PythonGrammar
 from toolgate_core.extraction.cursor import Cursor, Steps
-from toolgate_core.schema.quotes import Follows
+from toolgate_core.schema.quotes import Follows, InnerQuotes
 
 MAX_AHEAD = 400
 _CLOSERS = {"a": ")", "p": ")", "[": "]", "(": ")", "{": "}", "v": "}", "k": ""}
@@ -38,33 +38,40 @@ def call_end(grammar: PythonGrammar, *, listed: bool) -> tuple[regex.Pattern[str
         return regex.compile(goes_on, regex.IGNORECASE), regex.compile(ends, regex.IGNORECASE)
     printed = r"(?:[ \t]*+\))?+" if grammar.code else ""
     goes_on = rf"{printed}[ \t]*+(?:\r?\n|[,;]\s*+{_CALL}|{_GLUED}|<\||`|(?P<list>(?!)))|\s*+{close}"
-    return regex.compile(goes_on, regex.IGNORECASE), regex.compile(rf"{printed}\s*+{close}", regex.IGNORECASE)
+    ends = rf"{printed}[ \t]*+[,;]?+\s*+{close}"
+    return regex.compile(goes_on, regex.IGNORECASE), regex.compile(ends, regex.IGNORECASE)
 
 
 class Following:
     """Tells what follows a quote in the arguments of one call.
 
-    `names` are those of the call's parameters and of all tools.
+    `parameters` are the names of the call's parameters, none where its tool declares none; `tools` those of all tools.
     """
 
     def __init__(
-        self, cursor: Cursor, ends: tuple[regex.Pattern[str], regex.Pattern[str]], names: AbstractSet[str]
+        self,
+        cursor: Cursor,
+        ends: tuple[regex.Pattern[str], regex.Pattern[str]],
+        parameters: AbstractSet[str],
+        tools: AbstractSet[str],
     ) -> None:
         self._cursor = cursor
         self._goes_on, self._ends = ends
-        self._names = names
+        self._declares = bool(parameters)
+        self._names = parameters | tools
 
-    def look(self, stack: str, skip: int, *, inside: bool) -> Steps[Follows]:
-        """Return what stands `skip` characters from here; `inside`: a pair of quotes inside the string is open.
+    def look(self, stack: str, skip: int, *, inner: InnerQuotes) -> Steps[Follows]:
+        """Return what stands `skip` characters from here; `inner` are the quotes inside the string so far.
 
-        Then a name that nobody declared is one in the string.
+        Where there has been one, a name that nobody declared is one in the string.
         """
         cursor = self._cursor
         while True:
             at = cursor.pos + skip
             found = self._after(stack, at, ended=cursor.end is not None or cursor.left - skip >= MAX_AHEAD)
             if isinstance(found, str):
-                return Follows.NOT if inside and found not in self._names else Follows.VALUE
+                doubtful = inner.open or (inner.any and self._declares)
+                return Follows.NOT if doubtful and found not in self._names else Follows.VALUE
             if found is not Follows.WAIT:
                 return found
             yield from cursor.more()

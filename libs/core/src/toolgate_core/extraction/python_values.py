@@ -206,7 +206,7 @@ class Literals:
     def _closes(self, inside: InnerQuotes, before: str, stack: str) -> Steps[bool]:
         """Whether the quote here ends the string: a quote inside of it may not be escaped."""
         assert self._following is not None  # whoever reads values says what follows them
-        follows = yield from self._following.look(stack, 1, inside=inside.open)
+        follows = yield from self._following.look(stack, 1, inner=inside)
         return inside.ends(before, self._cursor.text[self._cursor.pos + 1 : self._cursor.pos + 2], follows)
 
     def _mended(self, inside: InnerQuotes) -> None:

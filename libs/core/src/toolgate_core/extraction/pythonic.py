@@ -26,9 +26,11 @@ from toolgate_core.extraction.statements import Statements
 
 _NAME = regex.compile(r"(?P<name>[A-Za-z_][\w.\-]{0,255})\s{0,16}\(")
 _ANOTHER = regex.compile(r"\s{0,16}(?:[,;]\s{0,16}(?:\]|[A-Za-z_][\w.\-]{0,255}\s{0,16}\()|\])")
+_NEXT_LINE = regex.compile(r"[ \t]{0,16}(?:[,;]\s{0,16}|\r?\n\s{0,16})[A-Za-z_][\w.\-]{0,255}\s{0,16}\(")
 _STRING = regex.compile(r"""'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+\"""")
 MAX_STRING = 512
-_LINE_END = regex.compile(r"[ \t]{0,32}(?:\r?\n|<\||`)|[ \t]{1,32}+(?P<text>[^\s(<`\[])")
+_LINE_END = regex.compile(r"[ \t]{0,32}(?:\r?\n|<\||`)|[ \t]{1,32}+(?P<text>[^\s(<`\[])|(?P<text>[.!?,;:…])(?=\s)")
+_STOPS = " \t\r\n.!?…"
 _TAIL = regex.compile(r"[\s;`]*")
 
 
@@ -65,19 +67,15 @@ def read_python(reading: Reading, grammar: PythonGrammar) -> Steps[bool]:
             return listed and grammar.special and (yield from cursor.closes(mark.close))
     except BadBodyError:
         return (yield from block.failed())
-    if (
-        grammar.bare
-        and not grammar.echo
-        and not grammar.alone
-        and not (yield from _line_ends(reading, sure=block.sure))
-    ):
+    ends = not grammar.bare or grammar.alone or (yield from _line_ends(reading, sure=block.sure))
+    if not ends and not grammar.echo:
         return False
     yield from cursor.space()
     closed = yield from cursor.closes(mark.close)
     if grammar.echo and closed:
         return _forgotten(reading)
     if grammar.echo:
-        return reading.sink.calls == 0 and (yield from _line_ends(reading, sure=block.sure))
+        return reading.sink.calls == 0 and ends
     return not grammar.alone or closed or (yield from _nothing_follows(reading))
 
 
@@ -88,7 +86,7 @@ def _line_ends(reading: Reading, *, sure: bool) -> Steps[bool]:
         return sure or not match["text"]
     if reading.cursor.end is None:  # more white space than a line ends with, and what follows it is not known
         return False
-    return (reading.stopped or sure) and not reading.cursor.text[reading.cursor.pos :].strip()
+    return (reading.stopped or sure) and not reading.cursor.text[reading.cursor.pos :].strip(_STOPS if sure else None)
 
 
 def _forgotten(reading: Reading) -> bool:
@@ -187,7 +185,8 @@ class Block:
         except TooLargeError:
             raise
         except BadBodyError:
-            call, alone = self._open, self._grammar.alone or self._grammar.echo or not self._listed
+            call, grammar = self._open, self._grammar
+            alone = grammar.alone or grammar.echo or (grammar.bare and not self._listed)
             known = call is not None and (call.tool is not None or not self._grammar.bare)
             if alone or call is None or not known or self._cursor.place - place > MAX_ARGUMENTS:
                 raise
@@ -203,6 +202,7 @@ class Block:
     def _skip_call(self) -> Steps[bool]:
         """Read on to the parenthesis that closes the call; whether another call follows it."""
         cursor, depth = self._cursor, 1
+        another = _ANOTHER if self._listed else _NEXT_LINE
         while True:
             char = yield from cursor.peek()
             if not char or (yield from cursor.comes(self._mark.close)) is not None:
@@ -210,7 +210,7 @@ class Block:
             match = yield from cursor.comes(_STRING, window=MAX_STRING)
             cursor.take(1 if match is None else match.end() - cursor.pos)
             depth = max(depth, 1) + (char == "(") - (char == ")")
-            if depth == 0 and (yield from cursor.comes(_ANOTHER, window=300)) is not None:
+            if depth == 0 and (yield from cursor.comes(another, window=300)) is not None:
                 return True
 
     def _call(self, name: str) -> Steps[bool]:
@@ -223,7 +223,8 @@ class Block:
             name = name.removesuffix(".call")
         call.begin(name)
         self._open = call
-        following = Following(self._cursor, self._ends, {*properties_of(call), *self._reading.toolset.names})
+        names = frozenset(self._reading.toolset.names)
+        following = Following(self._cursor, self._ends, frozenset(properties_of(call)), names)
         complete = yield from read_arguments(self._reading, call, following, named=self._grammar.keywords)
         if not complete and self._grammar.alone:
             raise BadBodyError

@@ -4,6 +4,7 @@
 block     = open {statement} close
 statement = [NAME "="] ["print("] call [")"] | "print(" NAME ")" | NAME
 ```
+The calls may stand in a list.
 Only calls of declared tools are read; a block with anything else in it is a program, and text.
 """
 
@@ -33,7 +34,7 @@ class Statements:
         self._reading = reading
         self._cursor = reading.cursor
         self._close = close
-        self._ends = call_end(grammar, listed=False)
+        self._ends, self._listed_ends = (call_end(grammar, listed=listed) for listed in (False, True))
         reading.tentative = True
 
     def read(self) -> Steps[bool]:
@@ -44,7 +45,9 @@ class Statements:
                 char = yield from cursor.space()
                 if (yield from cursor.closes(self._close)) or (not char and self._reading.stopped):
                     return done
-                if char == ";":
+                if char == "[" and not done:
+                    self._ends = self._listed_ends
+                if char and char in "[],;":
                     cursor.take(1)
                 elif (yield from cursor.expect(_SHOWN, window=300)) is None:
                     yield from self._call()
@@ -60,8 +63,9 @@ class Statements:
         self._cursor.take(match.end() - self._cursor.pos)
         call = Call(self._reading)
         call.begin(match["name"])
-        names = {*properties_of(call), *self._reading.toolset.names}
-        complete = yield from read_arguments(self._reading, call, Following(self._cursor, self._ends, names))
+        names = frozenset(self._reading.toolset.names)
+        following = Following(self._cursor, self._ends, frozenset(properties_of(call)), names)
+        complete = yield from read_arguments(self._reading, call, following)
         if match["print"] and (yield from self._cursor.expect(_PRINTED, window=32)) is None:
             raise BadBodyError
         call.end(complete=complete)
