@@ -35,7 +35,7 @@ LINE = TaggedGrammar(
     tags=("tool_call",),
     close_tags=("tool_call",),
     call=rf"{_OPEN}(?P<name>[A-Za-z_][\w.\-]{{0,255}})\s{{1,16}}(?=<(?!arg_key|/)[A-Za-z_])",
-    call_close=r"</{name}>(?:\s{0,16}</tool_call>)?|</tool_call>",
+    call_close=r"</{name}>|</tool_call>",
     parameter="",
     parameter_close="",
     trim="layout",
