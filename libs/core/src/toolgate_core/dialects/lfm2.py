@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from toolgate_core.dialects import pythonic
@@ -21,6 +22,9 @@ GRAMMAR = PythonGrammar(
     close=r"<\|tool_call_end\|>",
 )
 JSON_FORM = EnvelopeGrammar(tokens=("<|tool_call_start|>",), close_tokens=("<|tool_call_end|>",), special=True)
+
+_RESULT = wrapped("<|tool_response_start|>", "<|tool_response_end|>")
+_LIST = re.compile(r"^([ \t]*)\[(?=[A-Za-z_][\w.-]{0,255}\()", re.MULTILINE)
 
 ECHO = PythonGrammar(
     begins=r"\[[A-Za-z_][\w.-]{0,255}\(",
@@ -38,6 +42,11 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
     return f"<|tool_call_start|>{body}<|tool_call_end|>"
 
 
+def render_result(name: str, call_id: str, content: str) -> str:
+    """Return a result between its tokens; no line of it begins like a list of calls."""
+    return _RESULT(name, call_id, _LIST.sub(r"\1&#91;", content))
+
+
 LFM2 = Dialect(
     name="lfm2",
     models="LFM2, LFM2.5",
@@ -47,7 +56,7 @@ LFM2 = Dialect(
         intro="List of tools:",
         definitions=json_list,
         note="Results come back between <|tool_response_start|> and <|tool_response_end|>.",
-        result=wrapped("<|tool_response_start|>", "<|tool_response_end|>"),
+        result=render_result,
     ),
     ends=("<|im_end|>", "<|endoftext|>"),
 )
