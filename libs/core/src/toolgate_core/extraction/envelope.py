@@ -166,7 +166,7 @@ class Body:
         return True
 
     def listed(self, raw: str) -> bool:
-        """Write what is left of a block that can't be mended as a whole, object by object; false where it is no call."""
+        """Write what is left of a block that can't be mended as a whole, by its objects; false where it is no call."""
         stop = len(raw) if self._closed else ends_at(raw)
         self._cursor.unread(raw[stop:])
         raw = raw[:stop]

@@ -17,6 +17,7 @@ from toolgate_core.extraction.mend import MAX_TRIES, Found, calls_in
 from toolgate_core.schema.relaxed import relax
 
 _LIST_END = regex.compile(r"(?<=\}\s{0,64})\](?=[ \t]*+\n)")
+_GOES_ON = regex.compile(r"\s*+(?:[}\],\"]|\Z)")
 _OTHER_KEYS = ("type", "index", "function", "tool_call")
 
 
@@ -43,11 +44,19 @@ def _patterns(grammar: EnvelopeGrammar) -> tuple[regex.Pattern[str], regex.Patte
 
 
 def ends_at(text: str) -> int:
-    """Return where a list ends that nothing closes: behind a bracket at a line's end, its braces being balanced."""
+    """Return where a list ends that nothing closes: behind a bracket at a line's end, its braces being balanced.
+
+    Where they never are, because one is missing, it is the last such bracket that nothing of a list follows.
+    """
+    last, depth, counted = len(text), 0, 0
     for match in _LIST_END.finditer(text):
-        if text.count("{", 0, match.start()) == text.count("}", 0, match.start()):
+        depth += text.count("{", counted, match.start()) - text.count("}", counted, match.start())
+        counted = match.start()
+        if not depth:
             return match.start() + 1
-    return len(text)
+        if _GOES_ON.match(text, match.end()) is None:
+            last = match.start() + 1
+    return last
 
 
 def elements(text: str, grammar: EnvelopeGrammar, *, arguments: bool = False) -> list[Element]:
