@@ -47,3 +47,10 @@ def test_a_look_at_a_memory_makes_nothing() -> None:
     assert memory.peek("a") is None
     memory.get("a")
     assert memory.peek("a") == "A"
+
+
+def test_what_was_used_longest_ago_makes_room() -> None:
+    memory = Memory(str.upper, lambda key, value: len(value), 4)
+    for key in ("aa", "bb", "ccc"):
+        memory.get(key)
+    assert [memory.peek(key) for key in ("aa", "bb", "ccc")] == [None, None, "CCC"]

@@ -20,6 +20,7 @@ SOURCES = [
 WORD = re.compile(r"[a-z]+(?:_[a-z]+)*")
 PUT_TOGETHER = {"empty_to_array", "empty_to_object", "null_to_string"}
 NO_TAGS = {"function_call", "json_object", "json_schema", "tool_call", "tool_calls"}
+NO_TAGS |= {"guided_grammar", "guided_json_object", "guided_regex", "structured_outputs"}
 
 
 def words(node: ast.expr) -> Iterator[str]:

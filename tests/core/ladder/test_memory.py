@@ -58,3 +58,9 @@ def test_the_memory_is_bounded_and_the_oldest_gives_way() -> None:
         memory.refuse(NATIVE, toolset, 0.0, feature=False)
     assert not memory.unsupported(NATIVE, 0, 1.0)
     assert memory.unsupported(NATIVE, 1, 1.0)
+
+
+def test_nothing_refused_means_nothing_unsupported() -> None:
+    memory = LadderMemory()
+    memory.accept(NATIVE, 1, 0.0)
+    assert (memory.knows_refusals(1.0), memory.unsupported(NATIVE, 1, 1.0)) == (False, False)

@@ -30,3 +30,7 @@ def test_a_check_is_remembered() -> None:
     assert answer_check(encode(PAIR)) is answer_check(encode(PAIR))
     assert answer_check(encode(PAIR)).object_only
     assert answer_check(encode(PAIR)).kept_bytes > 0
+
+
+def test_a_value_that_is_nested_too_deeply_for_the_validator_has_no_place() -> None:
+    assert misfit({"items": {"type": "string"}}, "[" * 400 + "]" * 400).endswith("at ''.")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.schema import coerce
-from toolgate_core.schema.rules import chosen
+from toolgate_core.schema.rules import broken, chosen
 
 CAT: JsonObject = {"$ref": "#/$defs/Cat"}
 DOG: JsonObject = {"$ref": "#/$defs/Dog"}
@@ -44,3 +44,8 @@ def test_only_the_member_that_the_discriminator_names_is_applied() -> None:
     assert coerce({"kind": "cat", "n": "5"}, root, root) == ({"kind": "cat", "n": 5}, ("string_to_integer",))
     assert coerce({"kind": "hound", "n": "5"}, root, root) == ({"kind": "hound", "n": "5"}, ())
     assert coerce({"n": "5"}, root, root) == ({"n": "5"}, ())
+
+
+def test_the_rules_that_a_value_breaks_are_counted() -> None:
+    schema: JsonObject = {"type": "string", "enum": ["ab", "cd"], "minLength": 2}
+    assert [broken(value, schema) for value in ("ab", "xy", "x", 5)] == [0, 1, 2, 2]

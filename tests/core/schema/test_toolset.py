@@ -6,7 +6,7 @@ import pytest
 from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
 from toolgate_core.messages import ToolDefinition
-from toolgate_core.schema import EMPTY, Toolset, Violation, compiled, parse_tools
+from toolgate_core.schema import EMPTY, Toolset, Violation, compiled, parse_tools, remembered
 from toolgate_core.schema.definitions import NO_PARAMETERS, check_names
 
 
@@ -301,3 +301,10 @@ def test_every_wrong_item_is_told() -> None:
     found = toolset(obj({"a": schema}, patternProperties={"^a": {"type": "array"}, "^b": {"type": "null"}})).get("f")
     assert found is not None
     assert sorted(one.path for one in found.violations({"a": [1, "x"], "b": 5})) == ["a[0]", "a[1]", "b"]
+
+
+def test_a_toolset_is_remembered_once_it_was_compiled() -> None:
+    text = encode([tool("only_here", obj({}))])
+    assert remembered(text) is None
+    made = compiled(text)
+    assert remembered(text) is made
