@@ -75,11 +75,11 @@ def test_a_wrong_setting_stops_the_start_with_one_line_and_status_2(module: str,
 def test_a_port_that_is_taken_stops_the_start_with_one_line_and_status_1(tmp_path: Path) -> None:
     module = "toolgate_extractor"
     with running(module, tmp_path) as (_, line):
-        for variable, what, address in [
-            ("TOOLGATE_GRPC_PORT", "listen", line["grpc"]),
-            ("TOOLGATE_METRICS_PORT", "serve metrics", line["metrics"]),
+        for variable, what, address, hint in [
+            ("TOOLGATE_GRPC_PORT", "listen", line["grpc"], ""),
+            ("TOOLGATE_METRICS_PORT", "serve metrics", line["metrics"], "; TOOLGATE_METRICS_PORT names another port"),
         ]:
             with command(module, tmp_path, **{variable: address.rpartition(":")[2]}) as second:
                 _, said = second.communicate(timeout=20)
-            assert said == f"toolgate-extractor: cannot {what} on {address}: Address already in use\n"
+            assert said == f"toolgate-extractor: cannot {what} on {address}: Address already in use{hint}\n"
             assert second.returncode == 1

@@ -203,7 +203,8 @@ def _metrics_server(settings: GrpcSettings, registry: CollectorRegistry) -> Metr
         return MetricsServer(registry, settings.metrics_host, settings.metrics_port)
     except OSError as error:
         address = f"{settings.metrics_host}:{settings.metrics_port}"
-        raise StartError(f"cannot serve metrics on {address}: {error.strerror or error}") from error
+        why = f"{error.strerror or error}; TOOLGATE_METRICS_PORT names another port"
+        raise StartError(f"cannot serve metrics on {address}: {why}") from error
 
 
 def _on_signals() -> asyncio.Event:

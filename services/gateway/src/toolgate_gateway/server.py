@@ -144,7 +144,8 @@ def _serve_metrics(settings: GatewaySettings, deps: Deps, ports: ExitStack) -> i
         metrics = MetricsServer(deps.registry, settings.metrics_host, settings.metrics_port)
     except OSError as error:
         address = f"{settings.metrics_host}:{settings.metrics_port}"
-        raise StartError(f"cannot serve metrics on {address}: {error.strerror or error}") from error
+        why = f"{error.strerror or error}; TOOLGATE_METRICS_PORT names another port"
+        raise StartError(f"cannot serve metrics on {address}: {why}") from error
     ports.callback(metrics.close)
     return metrics.port
 
