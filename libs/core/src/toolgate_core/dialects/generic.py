@@ -20,7 +20,7 @@ ARGUMENT_KEYS = ("arguments", "args", "parameters", "params", "input")
 WRAPPERS = ("tool_calls", "toolcalls", "tool_call", "toolcall", "function_call", "calls")
 _OTHERS = ("type", "id", "call_id", "tool_call_id", "content", "role")
 FENCE = (
-    r"(?:`{3,16}|~{3,16})(?:json\w{0,2}|tools?|tool_\w{1,16}|functions?|function_calls?|text)?[ \t]{0,16}\r?\n\s{0,64}"
+    r"(?:`{3,16}|~{3,16})(?i:json\w{0,2}|tools?|tool_\w{1,16}|functions?|function_calls?|text)?[ \t]{0,16}\r?\n\s{0,64}"
 )
 OBJECT = r"(?:\[\s{0,64})?\{\s{0,64}"
 BEGINS = rf"""{OBJECT}["']?(?:{"|".join((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPERS, *_OTHERS))})["']?\s{{0,16}}:"""

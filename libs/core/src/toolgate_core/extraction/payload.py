@@ -46,6 +46,7 @@ def read_payload(reading: Reading, grammar: PayloadGrammar) -> Steps[bool]:
     """Read a payload up to the end of the text; false where it is none."""
     reading.tentative = True
     cursor = reading.cursor
+    yield from cursor.space()
     match = yield from cursor.comes(_BEGIN, window=512)
     only = None
     if match is None and grammar.arguments_only and len(reading.toolset.names) == 1:
