@@ -22,7 +22,7 @@ GRAMMAR = PythonGrammar(
 LLAMA4_PYTHONIC = Dialect(
     name="llama4_pythonic",
     models="Llama 4",
-    grammars=(GRAMMAR, pythonic.GRAMMAR),
+    grammars=(GRAMMAR, pythonic.FIRST, pythonic.GRAMMAR),
     writer=writer(
         pythonic.render_calls,
         intro="Here is a list of functions in JSON format that you can invoke:",

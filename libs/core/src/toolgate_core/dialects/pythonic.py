@@ -16,6 +16,8 @@ from toolgate_core.dialects.writing import harmless, json_list, members, writer
 from toolgate_core.jsontext import JsonValue, encode_str
 
 GRAMMAR = PythonGrammar(tokens=("[",), where="word", auto=False, plain=True, bare=True)
+FIRST = PythonGrammar(begins=r"\[[A-Za-z_][\w.-]{0,255}\(", auto=False, plain=True, bare=True)
+"""The same at the beginning of a text, where it is no link even if it is one call without arguments."""
 TAGGED = PythonGrammar(tags=("tool_call",), close_tags=("tool_call",), open=r"<tool_call>", close=r"</tool_call>")
 _WORDS = {"true": "True", "false": "False", "null": "None"}
 _NAME = re.compile(r"[A-Za-z_][\w.-]{0,255}")
@@ -62,7 +64,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 PYTHONIC = Dialect(
     name="pythonic",
     models="Llama 3.2 1B and 3B, ToolACE",
-    grammars=(GRAMMAR, TAGGED),
+    grammars=(FIRST, GRAMMAR, TAGGED),
     writer=writer(render_calls, intro=INTRO, definitions=json_list, note=NOTE),
     ends=("<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"),
     aliases=("toolace",),

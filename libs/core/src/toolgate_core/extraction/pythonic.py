@@ -64,10 +64,14 @@ def read_python(reading: Reading, grammar: PythonGrammar) -> Steps[bool]:
     block = Block(reading, grammar, mark, listed=listed)
     try:
         if not (yield from block.calls()):
-            return listed and grammar.special and (yield from cursor.closes(mark.close))
+            return grammar.special and (yield from cursor.closes(mark.close))
     except BadBodyError:
         return (yield from block.failed())
-    ends = not grammar.bare or grammar.alone or (yield from _line_ends(reading, sure=block.sure))
+    ends = (
+        not grammar.bare
+        or grammar.alone
+        or (yield from _line_ends(reading, sure=block.sure, first=bool(grammar.begins)))
+    )
     if not ends and not grammar.echo:
         return False
     yield from cursor.space()
@@ -79,14 +83,19 @@ def read_python(reading: Reading, grammar: PythonGrammar) -> Steps[bool]:
     return not grammar.alone or closed or (yield from _nothing_follows(reading))
 
 
-def _line_ends(reading: Reading, *, sure: bool) -> Steps[bool]:
-    """Whether a list that no marker announces ends its line, or text follows what must be calls; not so in a link."""
+def _line_ends(reading: Reading, *, sure: bool, first: bool) -> Steps[bool]:
+    """Whether a list that no marker announces ends its line, or text follows what must be calls; not so in a link.
+
+    `first`: the list is the first thing in the text, so that text behind it does not make it a link.
+    """
     match = yield from reading.cursor.comes(_LINE_END, window=64)
     if match is not None:
-        return sure or not match["text"]
+        return sure or first or not match["text"]
     if reading.cursor.end is None:  # more white space than a line ends with, and what follows it is not known
         return False
-    return (reading.stopped or sure) and not reading.cursor.text[reading.cursor.pos :].strip(_STOPS if sure else None)
+    return (reading.stopped or sure) and not reading.cursor.text[reading.cursor.pos :].strip(
+        _STOPS if sure or first else None
+    )
 
 
 def _forgotten(reading: Reading) -> bool:
