@@ -23,7 +23,7 @@ _OPEN = rf"<tool_call{ANY_ATTRIBUTES}>\s{{0,16}}"
 GRAMMAR = TaggedGrammar(
     tags=("tool_call",),
     close_tags=("tool_call", "arg_key", "arg_value"),
-    call=rf"{_OPEN}(?P<name>[^\s<>{{}}\[\]()=,:\"']{{1,256}})\s{{0,16}}(?=<arg_key[\s>]|</tool_call>|\{{\s{{0,64}}[\"}}])",
+    call=rf"{_OPEN}(?P<name>[^\s<>{{}}\[\]()=,:\"']{{1,256}})\s{{0,16}}(?=<arg_key[\s>]|</tool_call>|\{{\s{{0,64}}[\"'}}])",
     call_close=r"</tool_call>",
     parameter=rf"<arg_key{ANY_ATTRIBUTES}>(?P<key>[^<]{{1,256}})(?:</arg_key>)?\s{{0,16}}"
     rf"(?:<arg_value{ANY_ATTRIBUTES}>|(?P<missing>(?=</tool_call>)))",
