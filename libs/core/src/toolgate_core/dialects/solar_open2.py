@@ -21,6 +21,8 @@ GRAMMAR = TaggedGrammar(
     tokens=("<|tool_call:start|>",),
     close_tokens=("<|tool_call:end|>", "<|tool_arg:end|>"),
     special=True,
+    section=r"<\|tool_call:start\|>(?=\s{0,16}<\|tool_call:end\|>)",
+    section_close=r"<\|tool_call:end\|>",
     call=r"<\|tool_call:start\|>\s{0,16}(?P<name>[^\s<>]{1,256})\s{0,16}(?=<\|tool_)",
     call_close=r"<\|tool_call:end\|>",
     parameter=r"<\|tool_arg:start\|>(?P<key>[^<]{1,256})<\|tool_arg:value\|>",

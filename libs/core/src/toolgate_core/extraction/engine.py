@@ -270,7 +270,7 @@ class Extraction:
         else:
             self._scan.block()
             sink.boundary()
-            if grammar.after == "drop" and self._mode == "content":
+            if grammar.after == "drop" and self._mode == "content" and self._reading.found:
                 self._mode = "after"
 
     def _refuse(self, raw: str, *, last: bool) -> bool:

@@ -35,10 +35,11 @@ _YAML = regex.compile(r"(?:-[ \t]{1,8})?(?:name|function|tool_name)[ \t]{0,8}:[ 
 
 
 class Marks(Struct, frozen=True):
-    """A grammar's markers, compiled."""
+    """A grammar's markers, compiled; `empty` is all that stands in a block without calls, and what closes it."""
 
     open: regex.Pattern[str]
     close: regex.Pattern[str]
+    empty: regex.Pattern[str]
     edges: regex.Pattern[str]
     yaml_edge: regex.Pattern[str]
 
@@ -54,6 +55,7 @@ def marks(grammar: EnvelopeGrammar) -> Marks:
     return Marks(
         open=regex.compile(opens, regex.IGNORECASE),
         close=regex.compile(close, regex.IGNORECASE),
+        empty=regex.compile(rf"(?:{_EMPTY.pattern}\s{{0,64}})?+(?:{close})", regex.IGNORECASE),
         edges=regex.compile(rf"{close}|(?P<other>(?:{opens})\s*[{{\[])", regex.IGNORECASE),
         yaml_edge=regex.compile(rf"</[\w.:-]{{1,64}}\s*>|{opens}", regex.IGNORECASE),
     )
@@ -71,6 +73,8 @@ def read_envelopes(reading: Reading, grammar: EnvelopeGrammar) -> Steps[bool]:
         char = yield from cursor.space()
     if not char and reading.stopped and reading.sink.calls:
         reading.sink.drop("markup", reading.tape.getvalue())
+        return True
+    if grammar.special and (yield from cursor.expect(mark.empty, window=256)) is not None:
         return True
     if char == "[" and (yield from cursor.comes(_PYTHON, window=320)) is not None:
         return False
