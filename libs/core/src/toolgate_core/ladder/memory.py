@@ -84,8 +84,6 @@ class LadderMemory:
 
     def unsupported(self, form: Form, toolset: int, now: float) -> bool:
         """Whether a request of this form would be refused, as far as is known."""
-        if not self.knows_refusals(now):
-            return False
         return self._refused(form, toolset, now) >= 1 or self._refused(form, None, now) >= DIFFERENT_TOOLSETS
 
     def simplify(self, now: float) -> None:

@@ -9,11 +9,12 @@ from toolgate_core.limits import MAX_BLANK, MAX_CALLS, MAX_EQUAL_CALLS
 
 
 def too_many(calls: Sequence[tuple[str, str]]) -> str:
-    """Return what is wrong with the number of these calls (names and arguments), in one sentence; empty if nothing."""
+    """Return what is wrong with the number of these calls (names and arguments), in one sentence; empty if nothing.
+
+    To be asked for more than `MAX_EQUAL_CALLS`: fewer are never too many.
+    """
     if len(calls) > MAX_CALLS:
         return f"The answer held more than {MAX_CALLS} tool calls."
-    if len(calls) <= MAX_EQUAL_CALLS:
-        return ""
     (name, _), count = Counter(calls).most_common(1)[0]
     return f"The same call to {name[:80]} was repeated {count} times." if count > MAX_EQUAL_CALLS else ""
 
