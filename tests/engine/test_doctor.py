@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from tests.engine.engines import HERMES, Engine, command, running, short
+from tests.engine.engines import Engine, command, running, short
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(4000)]
 
 TOOLS_ON = "--enable-auto-tool-choice"
-# The flags, and for each check a level and a part of what is said; a small model decides what is asked of it here.
-WRONG: dict[str, tuple[tuple[str, ...], str | None, dict[str, tuple[str, str]]]] = {
-    "parser-off": ((), "smollm2-135m", {"auto": ("fail", "tool parser is off")}),
-    "wrong-tool-parser": ((TOOLS_ON, "--tool-call-parser=pythonic"), None, {"auto": ("fail", "wrong or missing")}),
-    "wrong-reasoning-parser": ((*HERMES, "--reasoning-parser=deepseek_v3"), None, {"auto": ("fail", "")}),
+# The flags, the model, and what one of the failed checks has to say; a model this small decides little more.
+WRONG: dict[str, tuple[tuple[str, ...], str | None, str]] = {
+    "parser-off": ((), "smollm2-135m", "its tool parser is off"),
+    "wrong-tool-parser": ((TOOLS_ON, "--tool-call-parser=xlam"), None, "wrong or missing tool-call parser"),
+    "wrong-reasoning-parser": (("--reasoning-parser=qwen3",), "smollm2-135m", "stands in `reasoning`"),
 }
 
 
@@ -54,8 +54,7 @@ def test_wrong_flags_are_named(case: str, record_property: Callable[[str, object
     with running(*flags, model=model) as wrong:
         found = doctor(wrong.url)
     record_property("figures", f"doctor, {case}: {_shown(found)}")
-    for check, (level, text) in expected.items():
-        assert (found[check]["level"], text in found[check]["text"]) == (level, True), found[check]
+    assert [check for check, verdict in found.items() if verdict["level"] == "fail" and expected in verdict["text"]]
 
 
 def _shown(found: dict[str, dict[str, Any]]) -> str:
