@@ -227,7 +227,10 @@ def _fits(schema: Json | None, arguments: str) -> bool:
 
 
 def _leaks(text: str) -> bool:
-    return any(marker in text for marker in ("<tool_call>", "<function", "<|", "[TOOL_CALLS]"))
+    """Whether words hold a call: markup of one, or nothing but the JSON of one."""
+    bare = text.removeprefix("```json").strip("` \n")
+    called = bare.startswith("{") and bare.endswith("}") and '"arguments"' in bare
+    return called or any(marker in text for marker in ("<tool_call>", "<function", "<|", "[TOOL_CALLS]"))
 
 
 def _says(outcome: Outcome) -> bool:

@@ -27,6 +27,8 @@ STRUCTURED = (
     "</parameter> is text, and so is <function=ping> behind it",
     "</arg_value> is text, and so is <arg_key>k</arg_key><arg_value> behind it",
     "<tool_call>begins a line",
+    "<parameter=other>x\n</parameter>",
+    "<arg_key>other</arg_key><arg_value>x\n</arg_value>",
 )
 EDGES = ("", "\n", "\r", "\r\n", "\n\n", "\na", "a\n", "a\r", "a\r\n", "\r\na\r\n", "\n a\n  ", " a ", "\t\n", "&lt;")
 KINDS = {str: "string", int: "integer", type(None): "null"}
