@@ -29,8 +29,8 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
         connect_timeout_s: for one TCP (and TLS) connection, in seconds.
         read_timeout_s: the longest silence of the upstream, before and between its bytes, in seconds.
         max_connections: how many connections are open at most; further requests wait for one. 0: no bound.
-        keepalive_s: how long an idle connection is kept. Below uvicorn's 5 s, so that a connection is seldom used
-            just as the upstream closes it.
+        keepalive_s: how long an idle connection is kept. Well below uvicorn's 5 s, so that none is used just as the
+            upstream closes it, even where both machines are busy: a resend may meet a second such connection.
         retries: how often a request is sent again where no connection could be made. One whose connection broke before
             the answer's first byte is sent again once.
         error_retries: how often a request without a ladder is sent again after a 500 or 502 (vLLM answers 500 when a
@@ -47,7 +47,7 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 120.0
     max_connections: int = 2000
-    keepalive_s: float = 4.0
+    keepalive_s: float = 2.0
     retries: int = 2
     error_retries: int = 1
     headers: Mapping[str, str] = field(default_factory=dict)
