@@ -214,7 +214,7 @@ MAX_MODEL_LIST_BYTES: Final = 16 * 1024 * 1024
 # Names of models that are remembered for upstreams without a list of them.
 MAX_REMEMBERED_MODELS: Final = 1024
 
-# Bytes of a whole stream: a million tokens, each in an event of its own.
+# Bytes of a whole stream: a million tokens, one event each.
 MAX_STREAM_BYTES: Final = 256 * 1024 * 1024
 
 # Bytes that one read makes of compressed ones at most; a bomb is met piece by piece.

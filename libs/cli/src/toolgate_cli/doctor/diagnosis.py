@@ -55,8 +55,8 @@ TEXTS: Final = (
         "tokens that end a turn stand in the text: the generation config is stale",
         Remedy(
             "the model's stop tokens",
-            vllm="flag --generation-config, or download the model anew",
-            chart="value models.{model}.generationConfig, or download the model anew (revision)",
+            vllm="flag --generation-config, or download the model again",
+            chart="value models.{model}.generationConfig, or download the model again (revision)",
         ),
         "warn",
         ends=False,
