@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import PayloadGrammar, WrittenCall
-from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Event
 from toolgate_core.extraction import Extraction
 from toolgate_core.extraction.payload import MAX_PAYLOAD
-from toolgate_core.messages import ToolDefinition
-from toolgate_core.plan import Plan
 from toolgate_core.schema import Toolset
-from toolgate_core.vocabulary import AnswerForm, Strategy
+from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Event
+from toolgate_core.types.plan import Plan
+from toolgate_core.types.requests import ToolDefinition
+from toolgate_core.types.vocabulary import AnswerForm, Strategy
 
 TOOL = "save"
 TOOLSET = Toolset.compile(

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.table import active
-from toolgate_core.events import Drop, TextDelta
 from toolgate_core.extraction import MarkerScanner
 from toolgate_core.extraction.triggers import triggers
+from toolgate_core.types.events import Drop, TextDelta
 
 from benchmarks.engine import (
     WrongError,

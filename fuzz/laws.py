@@ -10,14 +10,14 @@ from typing import NoReturn
 
 from msgspec import Struct
 from toolgate_core.dialects.table import active
-from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 from toolgate_core.extraction import Extraction, MarkerScanner
 from toolgate_core.extraction.notes import Notes
 from toolgate_core.jsontext import JsonValue
-from toolgate_core.messages import ToolDefinition
-from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset
-from toolgate_core.vocabulary import AnswerForm, Strategy, TextEnd
+from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.requests import ToolDefinition
+from toolgate_core.types.vocabulary import AnswerForm, Strategy, TextEnd
 
 SHORT = 4096
 """What is dropped is reported up to this many characters."""

@@ -18,7 +18,7 @@ from toolgate_core.dialects import DIALECTS, dialect_names
 from toolgate_core.dialects.base import WrittenCall
 from toolgate_core.dialects.table import active
 from toolgate_core.extraction.triggers import triggers
-from toolgate_core.vocabulary import TextEnd
+from toolgate_core.types.vocabulary import TextEnd
 
 from fuzz.laws import Sample
 

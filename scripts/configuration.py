@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
-from toolgate_core.policy import Capabilities, Policy
+from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_extractor.settings import ExtractorSettings
 from toolgate_gateway.settings import GatewaySettings, ModelEntry, UpstreamEntry
 from toolgate_prompt_transformer.settings import PromptTransformerSettings

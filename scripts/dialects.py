@@ -26,8 +26,8 @@ from toolgate_core.dialects.base import (
     TaggedGrammar,
     WrittenCall,
 )
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema import Toolset
+from toolgate_core.types.requests import ToolDefinition
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "dialects.md"

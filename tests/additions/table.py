@@ -122,7 +122,7 @@ from toolgate_core.dialects.families import family_of
 assert family_of("acme/quokka-7b").dialects == ("hermes",)
 """
 _PRESET_TEST = """
-from toolgate_core.policy import Policy
+from toolgate_core.types.policy import Policy
 from toolgate_core.presets import PRESETS
 assert isinstance(PRESETS["added"], Policy)
 from toolgate_gateway.settings import ModelEntry
@@ -167,7 +167,7 @@ GatewayMetrics(registry).added.inc()
 assert b"toolgate_added_total 1.0" in generate_latest(registry)
 """
 _ERROR_TEST = """
-from toolgate_core.errors import RequestError
+from toolgate_core.types.errors import RequestError
 from toolgate_gateway.errors import explain
 from toolgate_runtime.logs import Log
 error = explain(RequestError("No such hat.", param="hat", code="added"), Log())

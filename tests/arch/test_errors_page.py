@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from toolgate_core.vocabulary import AttemptOutcome, RequestOutcome
+from toolgate_core.types.vocabulary import AttemptOutcome, RequestOutcome
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import pytest
 from toolgate_core.presets import PATTERNS, PRESETS, preset_name
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.vocabulary import Strategy
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import trustme
-from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Event, ReasoningDelta, TextDelta
 from toolgate_core.extraction import Extraction
 from toolgate_core.jsontext import encode
-from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset, parse_tools
-from toolgate_core.vocabulary import Strategy, TextEnd
+from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Event, ReasoningDelta, TextDelta
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.vocabulary import Strategy, TextEnd
 from toolgate_extractor.service import DESCRIPTOR, ExtractorService
 from toolgate_runtime.cache import Cache, compiled_tools
 from toolgate_runtime.local import LocalExtractor

@@ -24,9 +24,9 @@ from toolgate.extractor.v1.extractor_service_pb2 import (
     StreamSetup,
 )
 from toolgate.extractor.v1.extractor_service_pb2_grpc import ExtractorServiceStub
-from toolgate_core.events import CallEnd, Event
-from toolgate_core.plan import Plan, ScannerState
-from toolgate_core.vocabulary import TextEnd
+from toolgate_core.types.events import CallEnd, Event
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.vocabulary import TextEnd
 from toolgate_extractor.service import DESCRIPTOR, ExtractorService
 from toolgate_runtime import wire
 from toolgate_runtime.channel import Channel

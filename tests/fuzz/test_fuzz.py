@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from toolgate_core.dialects import dialect_names
-from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, TextDelta
 from toolgate_core.extraction.notes import Notes
+from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, TextDelta
 
 from fuzz import findings
 from fuzz.extraction import CASES, main, replay, sow

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from toolgate_core.events import Event
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.plan import Plan, ScannerState
-from toolgate_core.vocabulary import TextEnd
+from toolgate_core.types.events import Event
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.vocabulary import TextEnd
 from toolgate_runtime.ports import ServiceError
 
 from tests.gateway.house import MODEL, QUESTION, WEATHER_ANSWER, asked, gateway, text_answer, text_stream

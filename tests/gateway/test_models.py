@@ -7,7 +7,7 @@ import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.presets import PRESETS
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.vocabulary import Strategy
 from toolgate_gateway.errors import ApiError
 from toolgate_gateway.models import Models, Upstream
 from toolgate_gateway.providers.openai_compatible import OpenAICompatible

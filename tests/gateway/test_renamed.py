@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolgate_core.errors import RequestError
+from toolgate_core.types.errors import RequestError
 from toolgate_gateway.renamed import with_model
 
 LARGE = "x" * 300_000

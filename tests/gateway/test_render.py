@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 from toolgate_core.ladder import Answer
-from toolgate_core.messages import ChatRequest, ToolChoice, Usage
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
+from toolgate_core.types.requests import ChatRequest, ToolChoice, Usage
+from toolgate_core.types.vocabulary import Strategy
 from toolgate_gateway.render import Chunks, Identity, Message, finish_reason, logprobs_json
 
 from tests.gateway.house import parse_events

@@ -12,13 +12,13 @@ from grpc_status import rpc_status
 from msgspec.structs import replace
 from toolgate.prompt_transformer.v1.prompt_transformer_service_pb2 import TransformRequest
 from toolgate.prompt_transformer.v1.prompt_transformer_service_pb2_grpc import PromptTransformerServiceStub
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import encode
 from toolgate_core.ladder.effects import Transform
-from toolgate_core.policy import Capabilities
 from toolgate_core.request import parse_request
 from toolgate_core.transform import transform
-from toolgate_core.vocabulary import Reason, Strategy
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.policy import Capabilities
+from toolgate_core.types.vocabulary import Reason, Strategy
 from toolgate_prompt_transformer.service import DESCRIPTOR, PromptTransformerService
 from toolgate_runtime import wire
 from toolgate_runtime.cache import Cache, declared_tools

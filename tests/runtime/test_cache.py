@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonTextError
+from toolgate_core.types.errors import RequestError
 from toolgate_runtime.cache import Cache, DeclaredTools, compiled_tools, declared_tools
 
 TOOLS = b'[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"b":{},"a":{}}}}}]'

@@ -6,8 +6,8 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc.aio import AioRpcError, Metadata
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonTextError
+from toolgate_core.types.errors import RequestError
 from toolgate_runtime.errors import (
     ERRORS,
     REASONS,

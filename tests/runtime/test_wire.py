@@ -13,14 +13,14 @@ from toolgate.chat.v1 import chat_pb2
 from toolgate.extractor.v1 import extractor_pb2, extractor_service_pb2
 from toolgate.prompt_transformer.v1 import prompt_transformer_service_pb2 as transformer_pb2
 from toolgate.tool.v1 import tool_pb2
-from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, ReasoningDelta, TextDelta
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonTextError, decode, encode
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.messages import ChatRequest, ToolChoice
-from toolgate_core.plan import Plan, ScannerState
-from toolgate_core.policy import Capabilities
-from toolgate_core.vocabulary import Reason, Strategy
+from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, ReasoningDelta, TextDelta
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.policy import Capabilities
+from toolgate_core.types.requests import ChatRequest, ToolChoice
+from toolgate_core.types.vocabulary import Reason, Strategy
 from toolgate_runtime import wire
 from toolgate_runtime.cache import declared_tools
 from toolgate_runtime.errors import WireError

@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 
 from toolgate_core.dialects import DIALECTS
-from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 from toolgate_core.extraction import Extraction
-from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset, parse_tools
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.vocabulary import Strategy
 
 START = ScannerState()
 CASES = Path(__file__).parent / "cases"

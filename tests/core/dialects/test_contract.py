@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from toolgate_core.dialects import DIALECTS, dialect_names
 from toolgate_core.dialects.base import WrittenCall
 from toolgate_core.dialects.table import active
-from toolgate_core.events import ReasoningDelta, TextDelta
 from toolgate_core.extraction import Extraction, MarkerScanner
 from toolgate_core.extraction.notes import Notes
 from toolgate_core.extraction.triggers import triggers
-from toolgate_core.messages import ToolDefinition
-from toolgate_core.plan import ScannerState
 from toolgate_core.schema import Toolset
+from toolgate_core.types.events import ReasoningDelta, TextDelta
+from toolgate_core.types.plan import ScannerState
+from toolgate_core.types.requests import ToolDefinition
 
 from tests.core.dialects.reading import TOOLSET, cases, events, joined, pieces, plan, read
 

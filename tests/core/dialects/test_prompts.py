@@ -6,8 +6,8 @@ import re
 import pytest
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import WrittenCall
-from toolgate_core.messages import ToolChoice, ToolDefinition
 from toolgate_core.schema import Toolset
+from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 from tests.core.dialects.reading import events, plan, read
 

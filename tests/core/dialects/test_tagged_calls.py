@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import WrittenCall
 from toolgate_core.dialects.table import AROUND
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema import Toolset
+from toolgate_core.types.requests import ToolDefinition
 
 from tests.core.dialects.reading import Read, events, pieces, plan, read
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import WrittenCall
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema import Toolset
+from toolgate_core.types.requests import ToolDefinition
 
 from tests.core.dialects.reading import events, plan, read
 

@@ -3,7 +3,7 @@
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.gemma4 import definitions
 from toolgate_core.dialects.typescript import namespace
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 PLACE = {"type": "object", "properties": {"lat": {"type": "number"}, "next": {"$ref": "#/$defs/place"}}}
 ROUTE = ToolDefinition(

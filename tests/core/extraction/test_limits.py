@@ -2,10 +2,10 @@
 
 import pytest
 from msgspec.structs import replace
-from toolgate_core.events import CallEnd, Drop, TextDelta
 from toolgate_core.extraction import Extraction, MarkerScanner
-from toolgate_core.plan import Plan
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.events import CallEnd, Drop, TextDelta
+from toolgate_core.types.plan import Plan
+from toolgate_core.types.vocabulary import Strategy
 
 from tests.core.dialects.reading import START, TOOLSET, Read, events, joined, pieces, plan, read
 

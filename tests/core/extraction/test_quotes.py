@@ -6,8 +6,8 @@ import json
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema import Toolset
+from toolgate_core.types.requests import ToolDefinition
 
 from tests.core.dialects.reading import events, joined, pieces, plan, read
 

@@ -1,7 +1,7 @@
 """Schemas that refer to their own parts say the types of values, too."""
 
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema import Toolset
+from toolgate_core.types.requests import ToolDefinition
 
 from tests.core.dialects.reading import events, plan, read
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, TextDelta
 from toolgate_core.ladder import Answer, Refusal
 from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
-from toolgate_core.messages import Usage
-from toolgate_core.policy import Capabilities, Policy
-from toolgate_core.vocabulary import AttemptOutcome, Mode, RequestOutcome, Strategy
+from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, TextDelta
+from toolgate_core.types.policy import Capabilities, Policy
+from toolgate_core.types.requests import Usage
+from toolgate_core.types.vocabulary import AttemptOutcome, Mode, RequestOutcome, Strategy
 
 from tests.core.ladder.world import OSLO, USAGE, World, called, decided, failed, said
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
-from toolgate_core.events import (
+from toolgate_core.ladder import Answer, Refusal
+from toolgate_core.ladder.effects import CallDelta, Piece
+from toolgate_core.types.events import (
     ArgumentsDelta,
     CallEnd,
     CallStart,
@@ -12,11 +14,9 @@ from toolgate_core.events import (
     RefusalDelta,
     TextDelta,
 )
-from toolgate_core.ladder import Answer, Refusal
-from toolgate_core.ladder.effects import CallDelta, Piece
-from toolgate_core.messages import Usage
-from toolgate_core.policy import Policy
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.policy import Policy
+from toolgate_core.types.requests import Usage
+from toolgate_core.types.vocabulary import Strategy
 
 from tests.core.ladder.world import World, called, failed, said
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from toolgate_core.ladder import LadderMemory
 from toolgate_core.ladder.memory import DIFFERENT_TOOLSETS, Form
 from toolgate_core.limits import MAX_REMEMBERED_REFUSALS
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.vocabulary import Strategy
 
 NATIVE: Form = (Strategy.NATIVE, False, "auto", frozenset())
 NAMED: Form = (Strategy.NATIVE, False, "named", frozenset())

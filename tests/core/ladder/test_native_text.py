@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toolgate_core.events import TextDelta
 from toolgate_core.jsontext import encode_str
 from toolgate_core.ladder import Answer, Refusal
 from toolgate_core.ladder.disguise import Screen, disguised, may_begin
 from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
 from toolgate_core.limits import MAX_BLANK, MAX_CALLS, MAX_EQUAL_CALLS, MAX_SCREENED
-from toolgate_core.messages import Usage
-from toolgate_core.policy import Capabilities, Policy
-from toolgate_core.vocabulary import Mode, Strategy
+from toolgate_core.types.events import TextDelta
+from toolgate_core.types.policy import Capabilities, Policy
+from toolgate_core.types.requests import Usage
+from toolgate_core.types.vocabulary import Mode, Strategy
 
 from tests.core.ladder.world import OSLO, USAGE, World, called, decided, said
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from toolgate_core.events import AnswerEvent, ArgumentsDelta, CallStart, ReasoningDelta, TextDelta
 from toolgate_core.extraction import Extraction
 from toolgate_core.jsontext import decode, encode
 from toolgate_core.ladder import Answer, Climb, DeadlineExceeded, LadderMemory, Refusal
@@ -23,12 +22,13 @@ from toolgate_core.ladder.effects import (
     Transform,
     UpstreamFailure,
 )
-from toolgate_core.messages import Usage
-from toolgate_core.policy import Policy
 from toolgate_core.request import parse_request
 from toolgate_core.schema import Toolset
 from toolgate_core.transform import transform
-from toolgate_core.vocabulary import Mode
+from toolgate_core.types.events import AnswerEvent, ArgumentsDelta, CallStart, ReasoningDelta, TextDelta
+from toolgate_core.types.policy import Policy
+from toolgate_core.types.requests import Usage
+from toolgate_core.types.vocabulary import Mode
 
 WEATHER: dict[str, Any] = {
     "type": "function",

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
 from toolgate_core.limits import (
     MAX_BODY_CONTAINERS,
@@ -11,9 +10,10 @@ from toolgate_core.limits import (
     MAX_INLINE_BYTES,
     MAX_REMEMBERED_BYTES,
 )
-from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
 from toolgate_core.request import is_heavy, parse_request
 from toolgate_core.schema.definitions import NO_PARAMETERS
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.requests import ChatRequest, ToolChoice, ToolDefinition
 
 HELLO_LIST: list[JsonValue] = [{"role": "user", "content": "hello"}]
 HELLO: JsonValue = HELLO_LIST

@@ -3,8 +3,8 @@ from __future__ import annotations
 import jsonschema_rs
 import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
-from toolgate_core.messages import ToolChoice, ToolDefinition
 from toolgate_core.schema.decision import decision_for, decision_schema
+from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 AUTO = ToolChoice("auto")
 PING = ToolDefinition("ping", "Pings.", {"type": "object", "properties": {}})

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import MAX_SENT_ITEMS
-from toolgate_core.messages import ToolChoice, ToolDefinition
 from toolgate_core.schema.compiling import SchemaError, compile_schema
 from toolgate_core.schema.decision import decision_schema, sendable
+from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 NAMES = st.sampled_from(["a", "b", "ab", "c"])
 NUMBERS = st.one_of(st.integers(-2, 3), st.sampled_from([0.5, 1.0, 2.0, 10**20, -(2**64), 2**63, 1e300]))

@@ -3,11 +3,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema import EMPTY, Toolset, Violation, compiled, parse_tools, remembered
 from toolgate_core.schema.definitions import NO_PARAMETERS, check_names
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.requests import ToolDefinition
 
 
 def tool(name: str = "f", parameters: JsonValue = None, **more: JsonValue) -> JsonValue:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import (
     BACKTRACK_STEPS,
@@ -13,11 +12,12 @@ from toolgate_core.limits import (
     MAX_SCHEMAS,
     MAX_VIOLATIONS,
 )
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema import Toolset
 from toolgate_core.schema.compiling import SchemaCheck, SchemaError, compile_schema
 from toolgate_core.schema.effort import Size, explainable, measured, searched
 from toolgate_core.schema.weights import Weights, weigh
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.requests import ToolDefinition
 
 
 def properties(**named: JsonValue) -> JsonObject:

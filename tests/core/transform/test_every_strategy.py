@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 from toolgate_core.ladder.effects import Transform
 from toolgate_core.transform import transform
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.vocabulary import Strategy
 
 from tests.core.transform.test_transform import request_of
 

@@ -5,19 +5,19 @@ from typing import TypedDict, cast
 import pytest
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import WrittenCall
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
 from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.ladder.envelope import ENVELOPE_TOKENS
 from toolgate_core.ladder.replay import MAX_QUOTED
 from toolgate_core.ladder.two_pass import MAX_DRAFT
-from toolgate_core.messages import ChatRequest
-from toolgate_core.plan import Plan
-from toolgate_core.policy import Capabilities
 from toolgate_core.request import parse_request
 from toolgate_core.schema.decision import decision_schema
 from toolgate_core.transform import transform
-from toolgate_core.vocabulary import Reason, Strategy
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.plan import Plan
+from toolgate_core.types.policy import Capabilities
+from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.vocabulary import Reason, Strategy
 from typing_extensions import Unpack
 
 FAULT = Fault(Reason.SCHEMA_INVALID, "f: city is required and missing.", '{"days":1}')

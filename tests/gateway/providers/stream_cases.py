@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from toolgate_core.ladder.effects import CallDelta, Piece
-from toolgate_core.messages import Usage
+from toolgate_core.types.requests import Usage
 
 from tests.support.upstream import chunk, event
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
 from toolgate_core.limits import MAX_ANSWER_CHARS, MAX_CALLS, MAX_FIELDS_BYTES
-from toolgate_core.messages import Usage
+from toolgate_core.types.requests import Usage
 from toolgate_gateway.providers.joiner import ChunkJoiner
 from toolgate_gateway.providers.lenient import decode_answer
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
-from toolgate_core.messages import Usage
+from toolgate_core.types.requests import Usage
 
 from tests.gateway.providers.reading import QUESTION, ask, counted, fail, read_pieces, talking
 from tests.support.upstream import Reply, answer, chunk, completion, event, stream

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from toolgate_core.errors import ToolgateError
+from toolgate_core.types.errors import ToolgateError
 from toolgate_gateway.compose import providers
 from toolgate_gateway.notices import start_warnings
 from toolgate_gateway.settings import GatewaySettings

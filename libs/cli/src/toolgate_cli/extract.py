@@ -9,17 +9,17 @@ from typing import Literal, cast
 import msgspec
 from msgspec import Struct
 from toolgate_core.dialects.table import find_dialect
-from toolgate_core.errors import RequestError, ToolgateError
-from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Event, ReasoningDelta, TextDelta
 from toolgate_core.extraction import Extraction
 from toolgate_core.extraction.notes import Notes
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode
-from toolgate_core.messages import ToolChoice
-from toolgate_core.plan import Plan
 from toolgate_core.schema import Toolset, compiled, parse_tools
-from toolgate_core.settle import settle
-from toolgate_core.vocabulary import Strategy, TextEnd
+from toolgate_core.schema.settle import settle
+from toolgate_core.types.errors import RequestError, ToolgateError
+from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Event, ReasoningDelta, TextDelta
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.plan import Plan
+from toolgate_core.types.requests import ToolChoice
+from toolgate_core.types.vocabulary import Strategy, TextEnd
 
 from toolgate_cli.dialect import unknown_dialect
 from toolgate_cli.explain import explained

@@ -7,11 +7,11 @@ from argparse import Namespace
 
 import msgspec
 from toolgate_core.dialects.table import find_dialect
-from toolgate_core.errors import RequestError
 from toolgate_core.ladder.effects import Transform
 from toolgate_core.request import parse_request
 from toolgate_core.transform import transform
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.vocabulary import Strategy
 
 from toolgate_cli.dialect import unknown_dialect
 from toolgate_cli.failure import CommandError

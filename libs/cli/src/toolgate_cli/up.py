@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 from msgspec import Struct
-from toolgate_core.errors import ToolgateError
+from toolgate_core.types.errors import ToolgateError
 from toolgate_gateway.compose import finding, new_id, providers, remote_deps
 from toolgate_gateway.deps import Deps
 from toolgate_gateway.notices import start_warnings

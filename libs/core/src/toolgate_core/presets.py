@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 
 from toolgate_core.limits import MAX_FAMILY_NAME
-from toolgate_core.policy import Capabilities, Policy
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.policy import Capabilities, Policy
+from toolgate_core.types.vocabulary import Strategy
 
 PRESETS: dict[str, Policy] = {
     # A model that nobody here knows: try everything, in order.

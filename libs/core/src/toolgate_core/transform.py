@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from toolgate_core.dialects.table import find_dialect
 from toolgate_core.ladder import bridge, guided, native, two_pass
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.vocabulary import Strategy
 
 _STRATEGIES: dict[Strategy, Callable[[Transform], Transformed]] = {
     Strategy.NATIVE: native.transform,

@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 from toolgate_core.jsontext import JsonValue, decode
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema import EMPTY, Toolset, compiled, parse_tools
+from toolgate_core.types.requests import ToolDefinition
 
 V = TypeVar("V")
 

@@ -18,8 +18,8 @@ from google.rpc.code_pb2 import Code
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 from msgspec import Struct
-from toolgate_core.errors import RequestError, ToolgateError
 from toolgate_core.jsontext import JsonTextError
+from toolgate_core.types.errors import RequestError, ToolgateError
 
 from toolgate_runtime.ports import ServiceError
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 from toolgate_core.dialects.table import find_dialect
-from toolgate_core.events import Event
 from toolgate_core.extraction import Extraction
 from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.limits import MAX_INLINE_BYTES
-from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.request import is_heavy
 from toolgate_core.schema import Toolset
 from toolgate_core.transform import transform
-from toolgate_core.vocabulary import TextEnd
+from toolgate_core.types.events import Event
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.vocabulary import TextEnd
 
 from toolgate_runtime import offload
 from toolgate_runtime.cache import Cache

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from msgspec import Struct
-from toolgate_core.errors import ToolgateError
-from toolgate_core.events import Event
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.plan import Plan, ScannerState
-from toolgate_core.vocabulary import TextEnd
+from toolgate_core.types.errors import ToolgateError
+from toolgate_core.types.events import Event
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.vocabulary import TextEnd
 
 TRANSFORMER = "prompt-transformer"
 EXTRACTOR = "extractor"

@@ -14,11 +14,11 @@ from toolgate.extractor.v1 import extractor_service_pb2 as extractor
 from toolgate.prompt_transformer.v1 import prompt_transformer_service_pb2_grpc
 from toolgate.tool_executor.v1 import tool_executor_service_pb2 as executor
 from toolgate.tool_executor.v1 import tool_executor_service_pb2_grpc
-from toolgate_core.events import Event
 from toolgate_core.jsontext import JsonTextError
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.plan import Plan, ScannerState
-from toolgate_core.vocabulary import TextEnd
+from toolgate_core.types.events import Event
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.vocabulary import TextEnd
 
 from toolgate_runtime import wire
 from toolgate_runtime.channel import Channel

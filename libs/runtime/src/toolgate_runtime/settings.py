@@ -30,8 +30,8 @@ from msgspec import Struct
 from pydantic import ValidationError
 from pydantic.fields import Field, FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from toolgate_core.errors import ToolgateError
 from toolgate_core.jsontext import JsonTextError, decode
+from toolgate_core.types.errors import ToolgateError
 
 from toolgate_runtime.logs import is_secret
 

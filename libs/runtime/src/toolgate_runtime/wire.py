@@ -16,14 +16,14 @@ from toolgate.extractor.v1 import extractor_pb2 as extractor
 from toolgate.extractor.v1 import extractor_service_pb2 as extractor_service
 from toolgate.prompt_transformer.v1 import prompt_transformer_service_pb2 as transformer
 from toolgate.tool.v1 import tool_pb2 as tool
-from toolgate_core.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, decode, encode
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.messages import ChatRequest, ToolChoice, ToolChoiceMode
-from toolgate_core.plan import Plan, ScannerState
-from toolgate_core.policy import Capabilities
-from toolgate_core.vocabulary import AnswerForm, Reason, Strategy, TextEnd
+from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.policy import Capabilities
+from toolgate_core.types.requests import ChatRequest, ToolChoice, ToolChoiceMode
+from toolgate_core.types.vocabulary import AnswerForm, Reason, Strategy, TextEnd
 
 from toolgate_runtime.cache import DeclaredTools
 from toolgate_runtime.errors import WireError

@@ -10,7 +10,7 @@ from toolgate.extractor.v1.extractor_service_pb2_grpc import (
     ExtractorServiceServicer,
     add_ExtractorServiceServicer_to_server,
 )
-from toolgate_core.events import Event
+from toolgate_core.types.events import Event
 from toolgate_runtime import wire
 from toolgate_runtime.errors import WireError, service_error
 from toolgate_runtime.handling import Context, Handling

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Literal
 
-from toolgate_core.vocabulary import RequestOutcome
+from toolgate_core.types.vocabulary import RequestOutcome
 
 from toolgate_gateway.errors import SERVER, ApiError
 

@@ -11,8 +11,8 @@ from typing import cast
 import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from toolgate_core.errors import ToolgateError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
+from toolgate_core.types.errors import ToolgateError
 
 from toolgate_gateway.endpoints import find_endpoint
 from toolgate_gateway.errors import SERVER, ApiError, explain

@@ -9,7 +9,7 @@ from typing import cast
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 from toolgate_core.limits import MAX_ARGUMENTS
-from toolgate_core.vocabulary import Mode
+from toolgate_core.types.vocabulary import Mode
 
 from toolgate_gateway import api
 from toolgate_gateway.chat import CLIENT_CLOSED, Chat, authenticate

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from toolgate_core.messages import ChatRequest
 from toolgate_core.request import is_heavy, parse_request
-from toolgate_core.vocabulary import Mode, RequestOutcome
+from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.vocabulary import Mode, RequestOutcome
 from toolgate_runtime import offload
 from toolgate_runtime.logs import request_id as current_request
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 
-from toolgate_core.errors import RequestError
-from toolgate_core.events import AnswerEvent
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder import Answer, Climb, Refusal
-from toolgate_core.messages import ChatRequest
 from toolgate_core.request import is_heavy
 from toolgate_core.schema import Toolset, compiled, remembered
-from toolgate_core.vocabulary import Mode
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.events import AnswerEvent
+from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.vocabulary import Mode
 from toolgate_runtime import offload
 
 from toolgate_gateway import facts

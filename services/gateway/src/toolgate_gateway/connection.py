@@ -21,7 +21,7 @@ from typing import Any
 
 import httptools
 from toolgate_core import limits
-from toolgate_core.errors import ToolgateError
+from toolgate_core.types.errors import ToolgateError
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState

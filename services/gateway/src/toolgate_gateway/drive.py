@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Generator
 from time import perf_counter
 
 from msgspec import Struct
-from toolgate_core.events import AnswerEvent, Event
 from toolgate_core.ladder import Answer, Climb, DeadlineExceeded, Refusal
 from toolgate_core.ladder.effects import (
     CallModel,
@@ -22,9 +21,10 @@ from toolgate_core.ladder.effects import (
     Transformed,
     UpstreamFailure,
 )
-from toolgate_core.messages import ChatRequest
 from toolgate_core.transform import transform
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.events import AnswerEvent, Event
+from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.vocabulary import Strategy
 from toolgate_runtime import offload
 from toolgate_runtime.local import is_large
 from toolgate_runtime.logs import Log

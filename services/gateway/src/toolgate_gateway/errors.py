@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from toolgate_core.errors import RequestError, ToolgateError
 from toolgate_core.jsontext import JsonObject, encode
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.ladder.outcome import Refusal, refusal_of
-from toolgate_core.vocabulary import RequestOutcome
+from toolgate_core.types.errors import RequestError, ToolgateError
+from toolgate_core.types.vocabulary import RequestOutcome
 from toolgate_runtime.logs import Log
 from toolgate_runtime.ports import ServiceError
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder import Answer, Attempt, Climb
-from toolgate_core.messages import Usage
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.requests import Usage
+from toolgate_core.types.vocabulary import Strategy
 
 from toolgate_gateway.exchange import Headers
 

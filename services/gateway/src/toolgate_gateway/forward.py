@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec import Struct
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.ladder.replay import mended
 from toolgate_core.limits import MAX_ANSWER_BYTES
-from toolgate_core.messages import ChatRequest
-from toolgate_core.vocabulary import RequestOutcome
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.vocabulary import RequestOutcome
 
 from toolgate_gateway.errors import SERVER, ApiError, explain, from_upstream
 from toolgate_gateway.event_blocks import ErrorWatch, EventBlocks

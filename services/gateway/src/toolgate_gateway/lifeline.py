@@ -6,7 +6,7 @@ import asyncio
 from types import TracebackType
 from typing import Protocol
 
-from toolgate_core.errors import ToolgateError
+from toolgate_core.types.errors import ToolgateError
 
 
 class ClientGoneError(ToolgateError):

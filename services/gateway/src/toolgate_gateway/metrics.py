@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
-from toolgate_core.repairs import COERCIONS, REPAIRS
-from toolgate_core.vocabulary import AttemptOutcome, Reason, RequestOutcome, Strategy
+from toolgate_core.types.repairs import COERCIONS, REPAIRS
+from toolgate_core.types.vocabulary import AttemptOutcome, Reason, RequestOutcome, Strategy
 from toolgate_runtime.metrics import LATENCY_BUCKETS, RPC_BUCKETS
 
 from toolgate_gateway.counting import Catalogue, Count, Spread

@@ -12,9 +12,9 @@ from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder import LadderMemory
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_MODEL_NAME, MAX_REMEMBERED_MODELS
-from toolgate_core.policy import Policy
 from toolgate_core.presets import PRESETS, preset_name
-from toolgate_core.vocabulary import RequestOutcome
+from toolgate_core.types.policy import Policy
+from toolgate_core.types.vocabulary import RequestOutcome
 
 from toolgate_gateway.errors import SERVER, ApiError
 from toolgate_gateway.nearest import known_names

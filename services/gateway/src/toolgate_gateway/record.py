@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.ladder import Answer, Attempt, Climb
-from toolgate_core.messages import Usage
-from toolgate_core.vocabulary import AttemptOutcome, Mode, Reason, RequestOutcome, Strategy
+from toolgate_core.types.requests import Usage
+from toolgate_core.types.vocabulary import AttemptOutcome, Mode, Reason, RequestOutcome, Strategy
 from toolgate_runtime.logs import Log
 
 from toolgate_gateway.errors import ApiError

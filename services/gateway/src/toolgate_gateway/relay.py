@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec import Struct
-from toolgate_core.errors import RequestError
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_ANSWER_BYTES
+from toolgate_core.types.errors import RequestError
 from toolgate_runtime.logs import request_id as current_request
 
 from toolgate_gateway import forms

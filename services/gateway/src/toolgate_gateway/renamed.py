@@ -6,7 +6,7 @@ import itertools
 import re
 
 import msgspec
-from toolgate_core.errors import RequestError
+from toolgate_core.types.errors import RequestError
 
 _SMALL_BYTES = 256 * 1024
 _MAX_PLACES = 3

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from msgspec import Struct
-from toolgate_core.events import (
+from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
+from toolgate_core.ladder import Answer
+from toolgate_core.merging import FieldMerger
+from toolgate_core.types.events import (
     AnswerEvent,
     ArgumentsDelta,
     CallStart,
@@ -15,10 +18,7 @@ from toolgate_core.events import (
     RefusalDelta,
     TextDelta,
 )
-from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
-from toolgate_core.ladder import Answer
-from toolgate_core.merging import FieldMerger
-from toolgate_core.messages import ChatRequest, Usage
+from toolgate_core.types.requests import ChatRequest, Usage
 
 from toolgate_gateway.facts import usage_json
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_v
 from toolgate_core import limits
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.table import find_dialect
-from toolgate_core.policy import Capabilities, Policy
 from toolgate_core.presets import PRESETS
+from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_runtime.settings import PREFIX, Settings, setting
 
 from toolgate_gateway.keys import check_listed

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder import Attempt
-from toolgate_core.vocabulary import AttemptOutcome, RequestOutcome, Strategy
+from toolgate_core.types.vocabulary import AttemptOutcome, RequestOutcome, Strategy
 
 
 class Stats:

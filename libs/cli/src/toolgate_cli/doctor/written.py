@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 from toolgate_core.dialects import DIALECTS
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema import Toolset
+from toolgate_core.types.requests import ToolDefinition
 
 from toolgate_cli.extract import Reader
 

@@ -15,7 +15,7 @@ from toolgate_core.dialects import hermes, jamba
 from toolgate_core.dialects.base import Dialect, NamedGrammar, Reasoning, WrittenCall
 from toolgate_core.dialects.writing import harmless, whole, writer
 from toolgate_core.jsontext import encode_str
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 NAMED = NamedGrammar(
     tags=("tool_calls", "tool_call"),

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from toolgate_core.messages import ToolChoice, ToolDefinition
+from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 
 class Grammar(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from toolgate_core.dialects import prompt
 from toolgate_core.dialects.base import DecisionGrammar, Dialect, EnvelopeGrammar, Writer, WrittenCall
 from toolgate_core.dialects.writing import envelope, result_object, schemas, worked
-from toolgate_core.messages import ToolChoice, ToolDefinition
+from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 GRAMMAR = DecisionGrammar(
     tokens=("{", "```json\n{", "```\n{", "```json {", "```json\n\n{"),

@@ -14,7 +14,7 @@ from toolgate_core.dialects.base import Dialect, NamedGrammar, WrittenCall
 from toolgate_core.dialects.deepseek_v3 import CALL, CALL_CLOSE, OUTPUTS, SECTION, SECTION_CLOSE, SEPARATOR
 from toolgate_core.dialects.writing import harmless, wrapped, writer
 from toolgate_core.jsontext import encode_str
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = NamedGrammar(
     tokens=deepseek_v3.TOKENS,

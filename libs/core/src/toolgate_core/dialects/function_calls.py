@@ -22,7 +22,7 @@ from toolgate_core.dialects.inert import inert
 from toolgate_core.dialects.patterns import bare_tag, close_tag, open_tag
 from toolgate_core.dialects.writing import plain, worked
 from toolgate_core.jsontext import JsonValue, decode
-from toolgate_core.messages import ToolChoice, ToolDefinition
+from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 _NAMESPACE = "antml:|atem:|minimax:"
 _SPACES = ("", "antml:", "atem:", "minimax:")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from toolgate_core.dialects import prompt
 from toolgate_core.dialects.base import Dialect, NamedGrammar, WrittenCall
 from toolgate_core.dialects.writing import harmless, writer
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = NamedGrammar(
     tokens=("<function=",),

@@ -13,7 +13,7 @@ from toolgate_core.dialects.base import BraceGrammar, Dialect, WrittenCall
 from toolgate_core.dialects.gemma4 import TOOL_CODE, arguments, braces, declaration
 from toolgate_core.dialects.inert import inert
 from toolgate_core.dialects.writing import writer
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 QUOTE = "<escape>"
 GRAMMAR = BraceGrammar(

@@ -16,7 +16,7 @@ from toolgate_core.dialects.base import BraceGrammar, Dialect, PythonGrammar, Re
 from toolgate_core.dialects.inert import inert
 from toolgate_core.dialects.writing import harmless, members, writer
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 QUOTE = '<|"|>'
 _NAME = r"(?P<name>[A-Za-z_][\w.\-]{0,255})"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, WrittenCall
 from toolgate_core.dialects.writing import envelope, schemas, wrapped, writer
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = EnvelopeGrammar(tags=("function_call",), close_tags=("function_call",))
 INTRO = (

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from toolgate_core.dialects import prompt
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Writer, WrittenCall
 from toolgate_core.dialects.writing import envelope, json_lines, result_object, worked
-from toolgate_core.messages import ToolChoice, ToolDefinition
+from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 GRAMMAR = EnvelopeGrammar(tags=("tool_call",), close_tags=("tool_call",), yaml=True)
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Reasoning, WrittenCall
 from toolgate_core.dialects.writing import envelope, writer
 from toolgate_core.jsontext import encode_str
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 _NAME = r"[^<\n]{0,256}"
 GRAMMAR = EnvelopeGrammar(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from toolgate_core.dialects.base import Dialect, NamedGrammar, WrittenCall
 from toolgate_core.dialects.inert import inert
 from toolgate_core.dialects.writing import harmless, whole, writer
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = NamedGrammar(
     tokens=("<|tool_calls_section_begin|>", "<|tool_call_section_begin|>", "<|tool_call_begin|>"),

@@ -15,8 +15,8 @@ from toolgate_core.dialects.base import Dialect, NamedGrammar, Reasoning, Tagged
 from toolgate_core.dialects.tagging import tagged
 from toolgate_core.dialects.writing import harmless, members, whole, writer
 from toolgate_core.jsontext import JsonValue
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema.kinds import kind
+from toolgate_core.types.requests import ToolDefinition
 
 
 def _tag(kind: str, name: str) -> str:

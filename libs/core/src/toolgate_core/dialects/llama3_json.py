@@ -17,7 +17,7 @@ from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, PythonGrammar,
 from toolgate_core.dialects.inert import inert
 from toolgate_core.dialects.writing import envelope, harmless, whole, writer
 from toolgate_core.jsontext import encode_str
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = EnvelopeGrammar(tokens=("<|python_tag|>",), special=True, after="drop")
 BARE = EnvelopeGrammar(tokens=("{",), where="line", auto=False, after="drop", open=r"(?=\{)", bare=True)

@@ -19,7 +19,7 @@ from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Reasoning, Tag
 from toolgate_core.dialects.inert import inert
 from toolgate_core.dialects.writing import envelope, wrapped, writer
 from toolgate_core.jsontext import encode_str
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 JSON_FORM = EnvelopeGrammar(tags=("longcat_tool_call",), close_tags=("longcat_tool_call",))
 TAGGED_FORM = TaggedGrammar(

@@ -19,7 +19,7 @@ from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.patterns import bare_tag, close_tag, open_tag
 from toolgate_core.dialects.tagging import tagged_or_json
 from toolgate_core.dialects.writing import wrapped, writer
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = TaggedGrammar(
     tags=("minimax:tool_call", "invoke"),

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, NamedGrammar, Reasoning, WrittenCall
 from toolgate_core.dialects.writing import harmless, whole, wrapped, writer
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 ARRAY = EnvelopeGrammar(tokens=("[TOOL_CALLS]", "[TOOLCALLS]"), close_tokens=("[/TOOL_CALLS]",), special=True)
 NAMED = NamedGrammar(

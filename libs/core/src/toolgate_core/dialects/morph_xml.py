@@ -21,7 +21,7 @@ from toolgate_core.dialects.patterns import ATTRIBUTES
 from toolgate_core.dialects.tagging import said
 from toolgate_core.dialects.writing import harmless, members, writer
 from toolgate_core.jsontext import JsonValue, encode_str
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = TaggedGrammar(
     tokens=("<",),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, NamedGrammar, WrittenCall
 from toolgate_core.dialects.writing import array, as_json, json_list, writer
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = EnvelopeGrammar(tags=("TOOLCALL",), close_tags=("TOOLCALL",))
 NAMED = NamedGrammar(

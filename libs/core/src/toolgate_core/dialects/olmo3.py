@@ -16,7 +16,7 @@ from toolgate_core.dialects import function_calls, pythonic
 from toolgate_core.dialects.base import Dialect, PythonGrammar, WrittenCall
 from toolgate_core.dialects.writing import harmless, json_list, members, writer
 from toolgate_core.jsontext import encode_str
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = PythonGrammar(
     tags=("function_calls",),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from toolgate_core.dialects import granite3
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, WrittenCall
 from toolgate_core.dialects.writing import array, json_list, writer
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = EnvelopeGrammar(tokens=("functools[",), open=r"functools(?=\[)")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.inert import inert
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
-from toolgate_core.messages import ToolChoice, ToolDefinition
+from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 
 def permitted(tools: Sequence[ToolDefinition], choice: ToolChoice) -> list[ToolDefinition]:

@@ -17,7 +17,7 @@ from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, NamedGrammar, 
 from toolgate_core.dialects.inert import inert
 from toolgate_core.dialects.writing import harmless, writer
 from toolgate_core.jsontext import encode_str
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = NamedGrammar(
     tokens=("Action:", "Action 1:", "Action 2:", "Action 3:"),

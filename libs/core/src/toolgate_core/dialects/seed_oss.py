@@ -24,7 +24,7 @@ from toolgate_core.dialects.pythonic import literal
 from toolgate_core.dialects.tagging import guarded, tagged_or_json
 from toolgate_core.dialects.writing import harmless, writer
 from toolgate_core.jsontext import JsonValue
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = replace(
     qwen3_coder.GRAMMAR,

@@ -15,7 +15,7 @@ from toolgate_core.dialects import hermes, prompt
 from toolgate_core.dialects.base import Dialect, Reasoning, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.tagging import tagged
 from toolgate_core.dialects.writing import wrapped, writer
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = TaggedGrammar(
     tokens=("<|tool_call:start|>",),

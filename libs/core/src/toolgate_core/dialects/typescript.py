@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.schema.references import follow
+from toolgate_core.types.requests import ToolDefinition
 
 _MAX_DEPTH = 8
 _PLAIN = re.compile(r"[A-Za-z_$][\w$]*")

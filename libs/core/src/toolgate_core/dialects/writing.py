@@ -8,7 +8,7 @@ from toolgate_core.dialects import prompt
 from toolgate_core.dialects.base import Writer, WrittenCall
 from toolgate_core.dialects.inert import inert
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
-from toolgate_core.messages import ToolChoice, ToolDefinition
+from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 INTRO = "You may call tools. Here they are, with JSON Schemas of their parameters:"
 FORM = "Call a tool by writing:"

@@ -21,7 +21,7 @@ from toolgate_core.dialects import morph_xml
 from toolgate_core.dialects.base import Dialect, WrittenCall
 from toolgate_core.dialects.writing import harmless, json_list, members, writer
 from toolgate_core.jsontext import JsonValue, encode_str
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = replace(morph_xml.GRAMMAR, yaml=True)
 

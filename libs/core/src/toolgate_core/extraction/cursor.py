@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 
 import regex
 
-from toolgate_core.vocabulary import TextEnd
+from toolgate_core.types.vocabulary import TextEnd
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]

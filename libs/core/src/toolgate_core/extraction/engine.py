@@ -15,7 +15,6 @@ from typing import Literal as OneOf
 
 from toolgate_core.dialects.base import AnyGrammar, MessageGrammar
 from toolgate_core.dialects.table import TEXT_ONLY, active, find_dialect
-from toolgate_core.events import Event
 from toolgate_core.extraction.calls import Reading
 from toolgate_core.extraction.cursor import Cursor, Steps
 from toolgate_core.extraction.frames import read_block
@@ -24,9 +23,10 @@ from toolgate_core.extraction.notes import NotedSink, Notes, WatchedScan
 from toolgate_core.extraction.scanner import Scan
 from toolgate_core.extraction.sink import Sink
 from toolgate_core.extraction.triggers import Entry, answer, lead
-from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset
-from toolgate_core.vocabulary import TextEnd
+from toolgate_core.types.events import Event
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.vocabulary import TextEnd
 
 MAX_RESCAN = 4096
 MAX_RESCANS = 16

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from toolgate_core.plan import ScannerState
+from toolgate_core.types.plan import ScannerState
 
 REACH = 1024
 MAX_LINE = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 from toolgate_core.dialects.table import active
 from toolgate_core.extraction.cursor import WHITE
 from toolgate_core.extraction.scanner import Scan
-from toolgate_core.plan import ScannerState
+from toolgate_core.types.plan import ScannerState
 
 MIN_HALF = 3
 """Characters of a marker's beginning that are hardly anything else."""

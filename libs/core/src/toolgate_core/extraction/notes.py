@@ -14,7 +14,7 @@ from toolgate_core.extraction.cursor import Cursor
 from toolgate_core.extraction.scanner import Scan
 from toolgate_core.extraction.sink import Sink
 from toolgate_core.extraction.triggers import Entry
-from toolgate_core.plan import ScannerState
+from toolgate_core.types.plan import ScannerState
 
 
 class Note(Struct, frozen=True):

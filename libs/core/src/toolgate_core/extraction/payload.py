@@ -19,10 +19,10 @@ from toolgate_core.extraction.json_reader import JsonScan
 from toolgate_core.extraction.listed import elements
 from toolgate_core.extraction.mend import Found, calls_in
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
-from toolgate_core.messages import ToolChoice
 from toolgate_core.schema.relaxed import relax
+from toolgate_core.schema.settle import Settled, settle
 from toolgate_core.schema.toolset import Tool
-from toolgate_core.settle import Settled, settle
+from toolgate_core.types.requests import ToolChoice
 
 MAX_PAYLOAD = 16_384
 STEP = 4096

@@ -16,7 +16,7 @@ from toolgate_core.dialects.table import Active
 from toolgate_core.extraction.cursor import WHITE
 from toolgate_core.extraction.literal import MAX_LINE, Literal
 from toolgate_core.extraction.triggers import Entry, behind, triggers
-from toolgate_core.plan import ScannerState
+from toolgate_core.types.plan import ScannerState
 
 NOWHERE = 1 << 62
 MAX_END = 512

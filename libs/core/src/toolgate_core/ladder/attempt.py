@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from toolgate_core.fault import Fault
 from toolgate_core.ladder.outcome import Attempt
 from toolgate_core.ladder.reading import Reading
-from toolgate_core.messages import ChatRequest, Usage
-from toolgate_core.vocabulary import AttemptOutcome, Reason, Strategy
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.requests import ChatRequest, Usage
+from toolgate_core.types.vocabulary import AttemptOutcome, Reason, Strategy
 
 
 class Try:

@@ -11,8 +11,8 @@ from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.ladder.envelope import answer_rule, constrain, emulated, without_tools
 from toolgate_core.ladder.native import own_tools
 from toolgate_core.ladder.replay import quote, rendered, with_system
-from toolgate_core.messages import ChatRequest
-from toolgate_core.plan import Plan
+from toolgate_core.types.plan import Plan
+from toolgate_core.types.requests import ChatRequest
 
 DECISION = "decision"
 

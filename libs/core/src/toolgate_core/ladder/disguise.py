@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 
 from toolgate_core.dialects.generic import ARGUMENT_KEYS, NAME_KEYS, WRAPPERS
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.limits import MAX_SCREENED
 from toolgate_core.schema import Toolset
 from toolgate_core.schema.relaxed import relax
-from toolgate_core.vocabulary import Reason
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.vocabulary import Reason
 
 _TAGS = ("<tool_response>", "<tool_responses>", "<tool_call>", "<tools>", "<function_call>", "<function_response>")
 _TAG = re.compile(r"\s*</?(?:tool_responses?|tool_calls?|tools?|function_calls?|function_response)>\s*")

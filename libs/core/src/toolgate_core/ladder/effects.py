@@ -13,13 +13,13 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from toolgate_core.events import AnswerEvent, Event
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.messages import ChatRequest, Usage
-from toolgate_core.plan import Plan, ScannerState
-from toolgate_core.policy import Capabilities
-from toolgate_core.vocabulary import FinishReason, Strategy, TextEnd
+from toolgate_core.types.events import AnswerEvent, Event
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.policy import Capabilities
+from toolgate_core.types.requests import ChatRequest, Usage
+from toolgate_core.types.vocabulary import FinishReason, Strategy, TextEnd
 
 
 class Transform(Struct, frozen=True, kw_only=True):

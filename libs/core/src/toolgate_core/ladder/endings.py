@@ -5,8 +5,8 @@ from __future__ import annotations
 from toolgate_core.ladder.outcome import TOOL_CALL_UNAVAILABLE, Refusal
 from toolgate_core.ladder.strategies import unconstrainable
 from toolgate_core.limits import MAX_FAULT_DETAIL
-from toolgate_core.messages import ChatRequest
-from toolgate_core.vocabulary import RequestOutcome
+from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.vocabulary import RequestOutcome
 
 
 def timed_out() -> Refusal:

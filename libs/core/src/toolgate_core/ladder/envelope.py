@@ -7,9 +7,9 @@ is applied to the answer by us, and its token limit leaves room for what stands 
 from __future__ import annotations
 
 from toolgate_core.jsontext import JsonObject, encode, encode_str
-from toolgate_core.messages import ChatRequest
 from toolgate_core.schema.answer import answer_schema
 from toolgate_core.schema.decision import decision_for
+from toolgate_core.types.requests import ChatRequest
 
 ENVELOPE_TOKENS = 64
 """Tokens that the envelope of a decision may take beyond the client's limit."""

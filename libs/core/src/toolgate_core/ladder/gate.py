@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from toolgate_core.events import MessageFields, ReasoningDelta, RefusalDelta, TextDelta
 from toolgate_core.ladder.outbox import Outbox
+from toolgate_core.types.events import MessageFields, ReasoningDelta, RefusalDelta, TextDelta
 
 Passable: TypeAlias = TextDelta | ReasoningDelta | RefusalDelta | MessageFields
 """What an answer says beside its calls."""

@@ -7,8 +7,8 @@ from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.ladder.envelope import answer_rule, constrain, emulated
 from toolgate_core.ladder.native import own_tools, permitted
 from toolgate_core.ladder.replay import mended, quote, text_of
-from toolgate_core.messages import ChatRequest
-from toolgate_core.plan import Plan
+from toolgate_core.types.plan import Plan
+from toolgate_core.types.requests import ChatRequest
 
 _CALL = '{"action": "call", "calls": [{"name": "TOOL_NAME", "arguments": {"PARAMETER_NAME": "VALUE"}}]}'
 _ANSWER = '{"action": "answer", "answer": "TEXT FOR THE USER"}'

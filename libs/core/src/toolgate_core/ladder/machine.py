@@ -18,8 +18,6 @@ from collections.abc import Callable, Generator
 from msgspec.structs import replace
 
 from toolgate_core.dialects.families import UNASKED
-from toolgate_core.events import TextDelta
-from toolgate_core.fault import Fault
 from toolgate_core.ladder.attempt import Try, judge
 from toolgate_core.ladder.effects import CallModel, Effect, Emit, Reply, Transform, Transformed, UpstreamFailure
 from toolgate_core.ladder.endings import no_strategy, timed_out, unavailable
@@ -29,12 +27,14 @@ from toolgate_core.ladder.outcome import SUCCESSES, Answer, Attempt, DeadlineExc
 from toolgate_core.ladder.reading import Reading
 from toolgate_core.ladder.refusals import REFUSED, Refusals, is_terminal
 from toolgate_core.ladder.strategies import strategies_for
-from toolgate_core.messages import ChatRequest, Usage
-from toolgate_core.plan import Plan
-from toolgate_core.policy import Capabilities, Policy
 from toolgate_core.schema import Toolset
 from toolgate_core.schema.answer import answer_schema
-from toolgate_core.vocabulary import AttemptOutcome, Mode, Reason, Strategy
+from toolgate_core.types.events import TextDelta
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.plan import Plan
+from toolgate_core.types.policy import Capabilities, Policy
+from toolgate_core.types.requests import ChatRequest, Usage
+from toolgate_core.types.vocabulary import AttemptOutcome, Mode, Reason, Strategy
 
 # Failures of the upstream itself that no other strategy would fare better with.
 _TERMINAL = frozenset({"credential", "limited", "overloaded", "unreachable"})

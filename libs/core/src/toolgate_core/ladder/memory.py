@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from toolgate_core.limits import MAX_REMEMBERED_REFUSALS
-from toolgate_core.messages import ChatRequest, ToolChoiceMode
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.requests import ChatRequest, ToolChoiceMode
+from toolgate_core.types.vocabulary import Strategy
 
 DIFFERENT_TOOLSETS = 3
 """Toolsets that have to be refused before a feature counts as missing for all of them."""

@@ -9,10 +9,10 @@ from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.ladder.envelope import without_tools
 from toolgate_core.ladder.replay import mended, quote
-from toolgate_core.messages import ChatRequest
-from toolgate_core.plan import Plan
 from toolgate_core.schema.decision import sendable
 from toolgate_core.schema.strict import strict_allows
+from toolgate_core.types.plan import Plan
+from toolgate_core.types.requests import ChatRequest
 
 _DRIVER = frozenset(("n", "stream", "stream_options"))
 """Fields that are not a strategy's: each choice climbs by itself, and the driver streams as the client does."""

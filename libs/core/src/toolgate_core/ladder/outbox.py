@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from toolgate_core.events import AnswerEvent, ArgumentsDelta, CallEnd, CallStart, RefusalDelta, TextDelta
 from toolgate_core.jsontext import JsonObject
+from toolgate_core.types.events import AnswerEvent, ArgumentsDelta, CallEnd, CallStart, RefusalDelta, TextDelta
 
 # OpenAI takes ids of up to 40 characters back; a longer or odd one from an upstream is replaced.
 _GOOD_ID = re.compile(r"[A-Za-z0-9_.:-]{1,40}", re.ASCII)

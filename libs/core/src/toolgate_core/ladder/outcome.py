@@ -6,11 +6,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from toolgate_core.errors import ToolgateError
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.effects import UpstreamFailure
-from toolgate_core.messages import Usage
-from toolgate_core.vocabulary import AttemptOutcome, FinishReason, RequestOutcome, Strategy
+from toolgate_core.types.errors import ToolgateError
+from toolgate_core.types.requests import Usage
+from toolgate_core.types.vocabulary import AttemptOutcome, FinishReason, RequestOutcome, Strategy
 
 SUCCESSES = frozenset({AttemptOutcome.SUCCESS_TOOL, AttemptOutcome.SUCCESS_TEXT})
 

@@ -15,19 +15,7 @@ from collections.abc import Callable, Generator
 from msgspec.structs import replace
 
 from toolgate_core.dialects.table import DIALECTS, find_dialect
-from toolgate_core.events import (
-    ArgumentsDelta,
-    CallEnd,
-    CallStart,
-    Drop,
-    Event,
-    MessageFields,
-    ReasoningDelta,
-    RefusalDelta,
-    TextDelta,
-)
 from toolgate_core.extraction import MarkerScanner
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.disguise import Screen, disguised, last_paragraph
 from toolgate_core.ladder.effects import (
@@ -46,11 +34,23 @@ from toolgate_core.ladder.outbox import Outbox
 from toolgate_core.ladder.runaway import Blanks, too_many
 from toolgate_core.ladder.state import RAW_LIMIT, AnswerState, OpenCall
 from toolgate_core.limits import MAX_EQUAL_CALLS
-from toolgate_core.messages import ChatRequest
-from toolgate_core.plan import Plan, ScannerState
 from toolgate_core.schema import Toolset
-from toolgate_core.settle import Settled, settle
-from toolgate_core.vocabulary import Reason, TextEnd
+from toolgate_core.schema.settle import Settled, settle
+from toolgate_core.types.events import (
+    ArgumentsDelta,
+    CallEnd,
+    CallStart,
+    Drop,
+    Event,
+    MessageFields,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+)
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.plan import Plan, ScannerState
+from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.vocabulary import Reason, TextEnd
 
 
 class Reading(AnswerState):

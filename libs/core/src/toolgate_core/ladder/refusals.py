@@ -12,9 +12,9 @@ from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.ladder.memory import Form, LadderMemory, form_of
 from toolgate_core.ladder.native import strict_fits
 from toolgate_core.ladder.simple import simplified
-from toolgate_core.messages import ChatRequest
-from toolgate_core.policy import Policy
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.policy import Policy
+from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.vocabulary import Strategy
 
 REFUSED = frozenset({"refused", "unsupported", "schema"})
 """Kinds of failure that say that the request is not taken as it is."""

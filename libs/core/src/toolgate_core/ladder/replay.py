@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from toolgate_core.dialects import DIALECTS, Dialect
 from toolgate_core.dialects.base import WrittenCall
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.schema.relaxed import relax
+from toolgate_core.types.faults import Fault
 
 MAX_QUOTED = 2_000
 """Characters of a model's own answer that a retry shows it."""

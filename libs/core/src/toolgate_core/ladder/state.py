@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, encode
 from toolgate_core.ladder.envelope import ENVELOPE_TOKENS
 from toolgate_core.ladder.gate import Gate
 from toolgate_core.ladder.stop import StopFilter
-from toolgate_core.messages import ChatRequest, Usage
-from toolgate_core.plan import Plan
 from toolgate_core.schema.answer import answer_check, answer_schema
-from toolgate_core.vocabulary import FinishReason
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.plan import Plan
+from toolgate_core.types.requests import ChatRequest, Usage
+from toolgate_core.types.vocabulary import FinishReason
 
 RAW_LIMIT = 2000
 """Characters of a bad answer that a fault keeps, so that a retry can show the model its own words."""

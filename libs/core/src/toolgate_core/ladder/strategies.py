@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from toolgate_core.messages import ChatRequest
-from toolgate_core.policy import Policy
 from toolgate_core.schema.answer import answer_schema, is_constrained
-from toolgate_core.vocabulary import Mode, Strategy
+from toolgate_core.types.policy import Policy
+from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.vocabulary import Mode, Strategy
 
 _OWN_TOOL_CALLING = frozenset({Strategy.NATIVE, Strategy.GUIDED})
 _OTHER_CONSTRAINTS = ("guided_json", "guided_regex", "guided_choice", "guided_grammar")

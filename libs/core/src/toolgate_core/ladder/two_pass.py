@@ -6,8 +6,8 @@ from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
 from toolgate_core.ladder.bridge import DECISION, bare, conversation, tools_block
 from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.ladder.envelope import answer_rule, constrain, emulated, widen
-from toolgate_core.messages import ChatRequest, ToolDefinition
-from toolgate_core.plan import Plan
+from toolgate_core.types.plan import Plan
+from toolgate_core.types.requests import ChatRequest, ToolDefinition
 
 MAX_DRAFT = 8_000
 """Characters of the first pass that the second one is shown."""

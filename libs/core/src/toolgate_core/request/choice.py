@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonValue
-from toolgate_core.messages import ToolChoice
 from toolgate_core.schema.toolset import Toolset
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.requests import ToolChoice
 
 _PARAM = "tool_choice"
 _AUTO = ToolChoice("auto")

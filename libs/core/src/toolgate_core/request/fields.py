@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue, decode, encode
 from toolgate_core.limits import MAX_STOPS
 from toolgate_core.recall import recall
 from toolgate_core.schema.answer import wanted_json
 from toolgate_core.schema.compiling import SchemaError, compile_schema
+from toolgate_core.types.errors import RequestError
 
 _NUMBERS = {
     "temperature": (0, 2),

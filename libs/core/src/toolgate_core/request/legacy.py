@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.types.errors import RequestError
 
 
 def convert_functions(body: JsonObject) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, decode_fields, encode
 from toolgate_core.limits import (
     MAX_BODY_CONTAINERS,
@@ -19,7 +18,6 @@ from toolgate_core.limits import (
     MAX_QUOTED,
     MAX_REMEMBERED_TOOLS_BYTES,
 )
-from toolgate_core.messages import ChatRequest, ToolChoice, ToolDefinition
 from toolgate_core.nesting import deeper, outside_strings
 from toolgate_core.recall import Memory
 from toolgate_core.request.choice import parse_choice
@@ -28,6 +26,8 @@ from toolgate_core.request.history import check_messages
 from toolgate_core.request.legacy import convert_functions
 from toolgate_core.schema.definitions import check_names
 from toolgate_core.schema.toolset import compiled
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.requests import ChatRequest, ToolChoice, ToolDefinition
 
 
 def is_heavy(body: bytes) -> bool:

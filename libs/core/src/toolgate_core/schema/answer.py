@@ -11,10 +11,10 @@ import jsonschema_rs
 
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.limits import MAX_REMEMBERED_TOOLS_BYTES
-from toolgate_core.messages import ChatRequest
 from toolgate_core.recall import Memory
 from toolgate_core.schema.compiling import compile_schema
 from toolgate_core.schema.effort import explainable
+from toolgate_core.types.requests import ChatRequest
 
 _ANY_OBJECT: JsonObject = {"type": "object"}
 CONSTRAINTS = frozenset(

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from toolgate_core.jsontext import JsonObject, JsonValue, decode
-from toolgate_core.messages import ToolChoice, ToolDefinition
 from toolgate_core.recall import recall
 from toolgate_core.schema.aliases import plain
 from toolgate_core.schema.reduction import Refer, current, loosen, moved, reduce, refused
 from toolgate_core.schema.references import follow
 from toolgate_core.schema.toolset import compiled
+from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 _ROOT_ONLY = ("$defs", "definitions", "$schema", "$id")
 _ANY: JsonObject = {}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.limits import MAX_TOOL_NAME, MAX_TOOLS
-from toolgate_core.messages import ToolDefinition
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.requests import ToolDefinition
 
 NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}
 """The schema of a tool that declares no parameters."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 
-from toolgate_core.errors import RequestError
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import (
     MAX_INLINE_STEPS,
@@ -15,7 +14,6 @@ from toolgate_core.limits import (
     MAX_SCHEMAS_PER_REQUEST,
     MAX_VIOLATIONS,
 )
-from toolgate_core.messages import ToolDefinition
 from toolgate_core.recall import Memory
 from toolgate_core.schema import names
 from toolgate_core.schema.compiling import SchemaCheck, SchemaError, compile_schema
@@ -24,6 +22,8 @@ from toolgate_core.schema.effort import explainable
 from toolgate_core.schema.strict import check_strict
 from toolgate_core.schema.violations import Violation, violation
 from toolgate_core.schema.weights import Weights
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.requests import ToolDefinition
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from typing import Protocol
 
-from toolgate_core.errors import ToolgateError
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.effects import Piece, UpstreamFailure
+from toolgate_core.types.errors import ToolgateError
 
 CHAT_PATH = "/v1/chat/completions"
 JSON_TYPE = "application/json"

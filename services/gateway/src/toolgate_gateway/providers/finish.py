@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, Literal, TypeAlias
 
-from toolgate_core.vocabulary import FinishReason
+from toolgate_core.types.vocabulary import FinishReason
 
 Ending: TypeAlias = FinishReason | Literal["broken"] | None
 """`broken`: the answer was not finished. None: the word is no reason."""

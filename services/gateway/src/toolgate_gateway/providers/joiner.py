@@ -10,8 +10,8 @@ from toolgate_core.jsontext import JsonObject, encode, encode_str
 from toolgate_core.ladder.effects import Piece
 from toolgate_core.limits import MAX_ANSWER_CHARS, MAX_CALLS, MAX_FIELDS_BYTES
 from toolgate_core.merging import FieldMerger
-from toolgate_core.messages import Usage
-from toolgate_core.vocabulary import FinishReason
+from toolgate_core.types.requests import Usage
+from toolgate_core.types.vocabulary import FinishReason
 
 from toolgate_gateway.providers.calls import CallJoiner
 from toolgate_gateway.providers.finish import ending

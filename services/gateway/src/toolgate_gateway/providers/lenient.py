@@ -8,7 +8,7 @@ import msgspec
 from msgspec import field
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.limits import MAX_TOKEN_COUNT
-from toolgate_core.messages import Usage
+from toolgate_core.types.requests import Usage
 
 from toolgate_gateway.providers.wire import (
     AnswerBody,

@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
-from toolgate_core.errors import ToolgateError
 from toolgate_core.jsontext import JsonValue
+from toolgate_core.types.errors import ToolgateError
 
 KIB = 1024
 

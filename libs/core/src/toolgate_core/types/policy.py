@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-from toolgate_core.vocabulary import Strategy
+from toolgate_core.types.vocabulary import Strategy
 
 
 class Capabilities(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

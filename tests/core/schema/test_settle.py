@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonObject, encode_str
 from toolgate_core.limits import MAX_ARGUMENTS
-from toolgate_core.messages import ToolChoice, ToolDefinition
 from toolgate_core.schema import Toolset
-from toolgate_core.settle import Settled, settle
-from toolgate_core.vocabulary import Reason
+from toolgate_core.schema.settle import Settled, settle
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.requests import ToolChoice, ToolDefinition
+from toolgate_core.types.vocabulary import Reason
 
 WEATHER: JsonObject = {
     "type": "object",

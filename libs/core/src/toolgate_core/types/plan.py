@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from toolgate_core.vocabulary import AnswerForm, Strategy
+from toolgate_core.types.vocabulary import AnswerForm, Strategy
 
 
 class Plan(Struct, frozen=True, kw_only=True):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from toolgate_core.fault import Fault
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.limits import MAX_ARGUMENTS
-from toolgate_core.messages import ToolChoice
 from toolgate_core.nesting import deeper_than
 from toolgate_core.schema.coerce import coerce
 from toolgate_core.schema.relaxed import MAX_DEPTH, relax
 from toolgate_core.schema.toolset import Tool, Toolset
-from toolgate_core.vocabulary import Reason
+from toolgate_core.types.faults import Fault
+from toolgate_core.types.requests import ToolChoice
+from toolgate_core.types.vocabulary import Reason
 
 _MAX_RAW = 4_000
 _MAX_NAMES = 20

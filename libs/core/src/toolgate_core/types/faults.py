@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from toolgate_core.vocabulary import Reason
+from toolgate_core.types.vocabulary import Reason
 
 
 class Fault(Struct, frozen=True):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import toolgate_core
-from toolgate_core.repairs import COERCIONS, REPAIRS
+from toolgate_core.types.repairs import COERCIONS, REPAIRS
 
 CORE = Path(toolgate_core.__file__).parent
 SOURCES = [
