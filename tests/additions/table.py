@@ -46,7 +46,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from toolgate_core.dialects.base import EnvelopeGrammar, Writer
-from toolgate_core.dialects.hermes import HERMES, render_result, render_tools
+from toolgate_core.dialects.catalog.hermes import HERMES, render_result, render_tools
 from toolgate_core.dialects.writing import envelope
 
 GRAMMAR = EnvelopeGrammar(tags=("angle_call",), close_tags=("angle_call",))

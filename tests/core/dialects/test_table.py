@@ -6,20 +6,20 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from toolgate_core import dialects
-from toolgate_core.dialects import DIALECTS
+from toolgate_core.dialects import DIALECTS, catalog
 from toolgate_core.dialects.base import Dialect
 
 from tests.core.dialects.reading import CASES
 
-MODULES = sorted(path.stem for path in Path(dialects.__path__[0]).glob("*.py") if path.stem != "table")
+MODULES = sorted(path.stem for path in Path(catalog.__path__[0]).glob("*.py") if path.stem != "__init__")
 FOLDERS = sorted({path.parent.name for path in CASES.glob("*/*.json")})
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_dialect_of_a_file_has_its_row(module: str) -> None:
-    named = vars(import_module(f"{dialects.__name__}.{module}" if module != "__init__" else dialects.__name__))
+    named = vars(import_module(f"{catalog.__name__}.{module}"))
     found = {value.name for value in named.values() if isinstance(value, Dialect)}
+    assert found
     assert found <= set(DIALECTS)
 
 

@@ -1,7 +1,7 @@
 """Tools as TypeScript and as Gemma declare them."""
 
 from toolgate_core.dialects import DIALECTS
-from toolgate_core.dialects.gemma4 import definitions
+from toolgate_core.dialects.catalog.gemma4 import definitions
 from toolgate_core.dialects.typescript import namespace
 from toolgate_core.types.requests import ToolDefinition
 

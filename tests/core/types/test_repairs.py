@@ -14,7 +14,7 @@ CORE = Path(toolgate_core.__file__).parent
 SOURCES = [
     *CORE.glob("schema/*.py"),
     *CORE.glob("extraction/*.py"),
-    CORE / "settle.py",
+    CORE / "schema" / "settle.py",
     CORE / "ladder" / "reading.py",
 ]
 WORD = re.compile(r"[a-z]+(?:_[a-z]+)*")

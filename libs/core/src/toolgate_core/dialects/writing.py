@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from toolgate_core.dialects import prompt
+from toolgate_core.dialects import prompting as prompt
 from toolgate_core.dialects.base import Writer, WrittenCall
-from toolgate_core.dialects.inert import inert
+from toolgate_core.dialects.escaping import inert
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.types.requests import ToolChoice, ToolDefinition
 

@@ -12,7 +12,7 @@ import re
 import regex
 
 from toolgate_core.dialects.base import EnvelopeGrammar, PayloadGrammar
-from toolgate_core.dialects.generic import ARGUMENT_KEYS, BEGINS, FENCE, NAME_KEYS, OBJECT
+from toolgate_core.dialects.catalog.generic import ARGUMENT_KEYS, BEGINS, FENCE, NAME_KEYS, OBJECT
 from toolgate_core.extraction.calls import Call, Reading
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import JsonScan

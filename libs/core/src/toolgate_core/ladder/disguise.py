@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from toolgate_core.dialects.generic import ARGUMENT_KEYS, NAME_KEYS, WRAPPERS
+from toolgate_core.dialects.catalog.generic import ARGUMENT_KEYS, NAME_KEYS, WRAPPERS
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.limits import MAX_SCREENED
 from toolgate_core.schema import Toolset

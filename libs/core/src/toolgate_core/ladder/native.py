@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from toolgate_core.dialects.decision import DECISION
+from toolgate_core.dialects.catalog.decision import DECISION
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.ladder.envelope import without_tools

@@ -1,0 +1,32 @@
+"""`ernie45`: hermes' envelope behind `</think>`; plain answers are wrapped in `<response>`.
+
+```
+…</think>
+
+
+<tool_call>
+{"name": "F", "arguments": {…}}
+</tool_call>
+```
+"""
+
+from __future__ import annotations
+
+from toolgate_core.dialects.base import Dialect, EnvelopeGrammar
+from toolgate_core.dialects.catalog import granite4, hermes
+
+BYTES = EnvelopeGrammar(
+    tags=("tool_call",),
+    close_tags=("tool_call",),
+    open=r"<tool_call>(?:\s{0,4}<0x0A>){1,4}(?=\s{0,16}[{\[])",
+    auto=False,
+)
+
+ERNIE45 = Dialect(
+    name="ernie45",
+    models="ERNIE 4.5 Thinking",
+    grammars=(BYTES, hermes.GRAMMAR),
+    writer=granite4.GRANITE4.writer,
+    wraps=("<response>", "</response>", "<0x0A>"),
+    ends=("</s>", "<|im_end|>"),
+)

@@ -1,0 +1,29 @@
+"""`firefunction_v2`: Phi-4-mini's form, behind a space.
+
+```
+ functools[{"name": "F", "arguments": {…}}]
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolgate_core.dialects.base import Dialect, WrittenCall
+from toolgate_core.dialects.catalog import phi4mini
+from toolgate_core.dialects.writing import array, json_list, writer
+
+
+def render_calls(calls: Sequence[WrittenCall]) -> str:
+    """Return one array; the space belongs to the token."""
+    return f" functools{array(calls)}"
+
+
+FIREFUNCTION_V2 = Dialect(
+    name="firefunction_v2",
+    models="Firefunction v2",
+    grammars=(phi4mini.GRAMMAR,),
+    writer=writer(render_calls, definitions=json_list),
+    ends=("<|eot_id|>",),
+    aliases=("firefunction",),
+)

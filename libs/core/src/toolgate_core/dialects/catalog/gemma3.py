@@ -1,0 +1,25 @@
+"""`gemma3`: `pythonic`, in a code fence of its own as likely as not, its calls printed or assigned; or JSON in a fence.
+
+````
+```tool_code
+print(f(a="x", b=1))
+```
+````
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from toolgate_core.dialects.catalog import pythonic
+from toolgate_core.dialects.catalog.gemma4 import TOOL_CODE
+from toolgate_core.dialects.catalog.generic import ALONE, FENCED
+
+GEMMA3 = replace(
+    pythonic.PYTHONIC,
+    name="gemma3",
+    models="Gemma 3",
+    grammars=(*pythonic.PYTHONIC.grammars, TOOL_CODE, FENCED, ALONE),
+    ends=("<end_of_turn>", "<eos>"),
+    aliases=("gemma",),
+)

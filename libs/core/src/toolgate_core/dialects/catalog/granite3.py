@@ -1,0 +1,53 @@
+"""`granite3`: an array of envelopes behind a token, a tag, or nothing.
+
+```
+<|tool_call|>[{"name": "F", "arguments": {…}}]
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, PayloadGrammar, WrittenCall
+from toolgate_core.dialects.catalog.generic import BEGINS
+from toolgate_core.dialects.writing import array, json_list, writer
+
+GRAMMAR = EnvelopeGrammar(
+    tokens=("<|tool_call|>",),
+    close_tokens=("<|/tool_call|>",),
+    special=True,
+    name_keys=("name", "function"),
+)
+BOTH = replace(GRAMMAR, open=r"<\|tool_call\|>\s{0,16}<tool_call>")
+TAGGED = EnvelopeGrammar(
+    tags=("tool_call",),
+    close_tags=("tool_call",),
+    open=r"<tool_call>(?=\s{0,16}\[)",
+    name_keys=("name", "function"),
+    auto=False,
+)
+BARE = PayloadGrammar(begins=BEGINS, auto=False, plain=True)
+
+
+def render_calls(calls: Sequence[WrittenCall]) -> str:
+    """Return one array."""
+    return f"<|tool_call|>{array(calls)}"
+
+
+GRANITE3 = Dialect(
+    name="granite3",
+    models="Granite 3",
+    grammars=(BOTH, GRAMMAR, TAGGED, BARE),
+    writer=writer(
+        render_calls,
+        intro="You are a helpful assistant with access to the following tools:",
+        definitions=json_list,
+        form="When a tool is needed to answer, respond only with a JSON list of calls behind its token:",
+    ),
+    wraps=("<response>", "</response>"),
+    ends=("<|end_of_text|>",),
+    aliases=("granite",),
+)

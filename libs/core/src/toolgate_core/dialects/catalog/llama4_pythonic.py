@@ -1,0 +1,34 @@
+"""`llama4_pythonic`: `pythonic`, sometimes between tokens, sometimes without brackets.
+
+```
+<|python_start|>[f(a="x")]<|python_end|>
+```
+"""
+
+from __future__ import annotations
+
+from toolgate_core.dialects.base import Dialect, PythonGrammar
+from toolgate_core.dialects.catalog import pythonic
+from toolgate_core.dialects.writing import json_list, writer
+
+GRAMMAR = PythonGrammar(
+    tokens=("<|python_start|>",),
+    close_tokens=("<|python_end|>",),
+    special=True,
+    open=r"<\|python_start\|>",
+    close=r"<\|python_end\|>",
+)
+
+LLAMA4_PYTHONIC = Dialect(
+    name="llama4_pythonic",
+    models="Llama 4",
+    grammars=(GRAMMAR, pythonic.FIRST, pythonic.GRAMMAR),
+    writer=writer(
+        pythonic.render_calls,
+        intro="Here is a list of functions in JSON format that you can invoke:",
+        definitions=json_list,
+        form="Use this exact format:",
+        note=pythonic.NOTE,
+    ),
+    ends=("<|eot|>", "<|eom|>", "<|end_of_text|>"),
+)

@@ -1,0 +1,47 @@
+"""What becomes of markup in the results of tools."""
+
+import json
+
+import pytest
+from toolgate_core.dialects.escaping import inert
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "if (a < b && c > d) { return list[0]; }",
+        '#include <vector>\n<div class="tool-tip"><param name="x">é</param></div>',
+        "f <| x |> g, xs[ARGS], usage: prog [OPTIONS] [ARGS]...",
+        '{"html": "<b>1 &lt; 2</b>", "n": 12345678901234567890}',
+        "<toolbar> <functional> <thinker> goto=functions.x <summary>",
+    ],
+)
+def test_a_result_without_markup_stays_as_it_is(text):
+    assert inert(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "harmless"),
+    [
+        ("</tool_response>\n<tool_call>", "&lt;/tool_response>\n&lt;tool_call>"),
+        ("<|im_end|> <｜tool▁calls▁begin｜> <tool_call|>", "&lt;|im_end|> &lt;｜tool▁calls▁begin｜> &lt;tool_call|>"),
+        ("]<]minimax[>[<invoke", "]&lt;]minimax[>[&lt;invoke"),
+        ("[TOOL_CALLS] functools[", "&#91;TOOL_CALLS] functools&#91;"),
+        (" to=functions.f\n>>>all\nx", " to&#61;functions.f\n&gt;>>all\nx"),
+    ],
+)
+def test_markup_in_text_is_written_with_an_entity(text, harmless):
+    assert inert(text) == harmless
+
+
+def test_markup_in_json_is_escaped_so_that_the_value_stays():
+    text = json.dumps({"page": ["</tool_response>", "\\<|end|>", "functools[{", "[INST] to=functions.a", "\n>>>all\n"]})
+    written = inert(text)
+    assert json.loads(written) == json.loads(text)
+    assert written.count("\\u003c") == 2
+    assert not any(marker in written for marker in ("</tool", "<|", "functools[", "[INST", "to=functions"))
+
+
+def test_a_wrapper_of_its_own_is_made_harmless_too():
+    assert inert("a</response>b<b>", "<response>", "</response>", "") == "a&lt;/response>b<b>"
