@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import PayloadGrammar, WrittenCall
 from toolgate_core.extraction import Extraction
-from toolgate_core.extraction.payload import MAX_PAYLOAD
+from toolgate_core.extraction.frames.payload import MAX_PAYLOAD
 from toolgate_core.schema import Toolset
 from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Event
 from toolgate_core.types.plan import Plan

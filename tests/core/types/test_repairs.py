@@ -13,7 +13,7 @@ from toolgate_core.types.repairs import COERCIONS, REPAIRS
 CORE = Path(toolgate_core.__file__).parent
 SOURCES = [
     *CORE.glob("schema/*.py"),
-    *CORE.glob("extraction/*.py"),
+    *CORE.glob("extraction/**/*.py"),
     CORE / "schema" / "settle.py",
     CORE / "ladder" / "reading.py",
 ]

@@ -17,8 +17,8 @@ from toolgate_core.dialects.base import AnyGrammar, MessageGrammar
 from toolgate_core.dialects.table import TEXT_ONLY, active, find_dialect
 from toolgate_core.extraction.calls import Reading
 from toolgate_core.extraction.cursor import Cursor, Steps
-from toolgate_core.extraction.frames import read_block
-from toolgate_core.extraction.message import Turn
+from toolgate_core.extraction.frames.message import Turn
+from toolgate_core.extraction.frames.table import read_block
 from toolgate_core.extraction.notes import NotedSink, Notes, WatchedScan
 from toolgate_core.extraction.scanner import Scan
 from toolgate_core.extraction.sink import Sink

@@ -18,11 +18,11 @@ from msgspec import Struct
 from toolgate_core.dialects.base import PythonGrammar
 from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
 from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.frames.statements import Statements
 from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
 from toolgate_core.extraction.mend import skip
 from toolgate_core.extraction.python_arguments import properties_of, read_arguments
 from toolgate_core.extraction.python_quotes import Following, call_end
-from toolgate_core.extraction.statements import Statements
 
 _NAME = regex.compile(r"(?P<name>[A-Za-z_][\w.\-]{0,255})\s{0,16}\(")
 _ANOTHER = regex.compile(r"\s{0,16}(?:[,;]\s{0,16}(?:\]|[A-Za-z_][\w.\-]{0,255}\s{0,16}\()|\])")

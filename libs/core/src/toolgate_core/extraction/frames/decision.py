@@ -13,7 +13,7 @@ import regex
 from toolgate_core.dialects.base import DecisionGrammar
 from toolgate_core.extraction.calls import Reading
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.envelope import Body
+from toolgate_core.extraction.frames.envelope import Body
 from toolgate_core.extraction.json_reader import BadBodyError, JsonScan, TooLargeError, continuation, read_string
 from toolgate_core.extraction.json_values import short_string
 from toolgate_core.extraction.mend import Mended, calls_in, mend

@@ -17,17 +17,17 @@ from toolgate_core.dialects.base import (
     PythonGrammar,
     TaggedGrammar,
 )
-from toolgate_core.extraction.braces import read_braces
 from toolgate_core.extraction.calls import Reading
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.decision_frame import read_decision
-from toolgate_core.extraction.elements import read_elements
-from toolgate_core.extraction.envelope import read_envelopes
-from toolgate_core.extraction.message import Turn, read_message
-from toolgate_core.extraction.named import read_named
-from toolgate_core.extraction.payload import read_payload
-from toolgate_core.extraction.pythonic import read_python
-from toolgate_core.extraction.tagged import read_tagged
+from toolgate_core.extraction.frames.braces import read_braces
+from toolgate_core.extraction.frames.decision import read_decision
+from toolgate_core.extraction.frames.elements import read_elements
+from toolgate_core.extraction.frames.envelope import read_envelopes
+from toolgate_core.extraction.frames.message import Turn, read_message
+from toolgate_core.extraction.frames.named import read_named
+from toolgate_core.extraction.frames.payload import read_payload
+from toolgate_core.extraction.frames.python import read_python
+from toolgate_core.extraction.frames.tagged import read_tagged
 
 _FRAMES = {
     EnvelopeGrammar: read_envelopes,
