@@ -74,7 +74,7 @@ _STRATEGY = '''"""`patient`: as `bridge`."""
 
 from __future__ import annotations
 
-from toolgate_core.ladder import bridge
+from toolgate_core.strategies import bridge
 
 transform = bridge.transform
 '''
@@ -215,7 +215,7 @@ ADDITIONS = (
             ),
             Edit(f"{CORE}/transform.py", "    Strategy.PATIENT: patient.transform,\n", "Strategy.TWO_PASS: "),
         ),
-        tests=("tests/core/transform/test_every_strategy.py",),
+        tests=("tests/core/strategies/test_every_strategy.py",),
     ),
     Addition(
         "model family",

@@ -15,7 +15,7 @@ from toolgate.prompt_transformer.v1.prompt_transformer_service_pb2_grpc import P
 from toolgate_core.jsontext import encode
 from toolgate_core.ladder.effects import Transform
 from toolgate_core.request import parse_request
-from toolgate_core.transform import transform
+from toolgate_core.strategies.table import transform
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.vocabulary import Reason, Strategy

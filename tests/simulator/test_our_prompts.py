@@ -5,7 +5,7 @@ import json
 import pytest
 from toolgate_core.ladder.effects import Transform
 from toolgate_core.request import parse_request
-from toolgate_core.transform import transform
+from toolgate_core.strategies.table import transform
 from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.vocabulary import Strategy
 from toolgate_simulator.behaviour import answer

@@ -10,7 +10,7 @@ from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import AttemptOutcome, Mode, RequestOutcome, Strategy
 
-from tests.core.ladder.world import OSLO, USAGE, World, called, decided, failed, said
+from tests.core.ladder.scripted import OSLO, USAGE, World, called, decided, failed, said
 
 ALL = Policy(retries={})
 BROKEN = 'Wait.\n<tool_call>{"name": "ping", "arguments": {"a" "b" c</tool_call>'

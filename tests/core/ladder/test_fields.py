@@ -18,7 +18,7 @@ from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Strategy
 
-from tests.core.ladder.world import World, called, failed, said
+from tests.core.ladder.scripted import World, called, failed, said
 
 OSLO = '{"city":"Oslo"}'
 SIGNED: dict[str, Any] = {"extra_content": {"google": {"thought_signature": "AbC="}}}

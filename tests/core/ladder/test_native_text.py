@@ -17,7 +17,7 @@ from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Mode, Strategy
 
-from tests.core.ladder.world import OSLO, USAGE, World, called, decided, said
+from tests.core.ladder.scripted import OSLO, USAGE, World, called, decided, said
 
 TWO = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
 CALL = '{"name": "search_web", "arguments": {"query": "x"}}'

@@ -9,7 +9,7 @@ import msgspec
 from toolgate_core.dialects.table import find_dialect
 from toolgate_core.ladder.effects import Transform
 from toolgate_core.request import parse_request
-from toolgate_core.transform import transform
+from toolgate_core.strategies.table import transform
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.vocabulary import Strategy
 

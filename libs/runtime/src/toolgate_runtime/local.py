@@ -12,7 +12,7 @@ from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.limits import MAX_INLINE_BYTES
 from toolgate_core.request import is_heavy
 from toolgate_core.schema import Toolset
-from toolgate_core.transform import transform
+from toolgate_core.strategies.table import transform
 from toolgate_core.types.events import Event
 from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.vocabulary import TextEnd

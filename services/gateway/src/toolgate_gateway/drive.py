@@ -21,7 +21,7 @@ from toolgate_core.ladder.effects import (
     Transformed,
     UpstreamFailure,
 )
-from toolgate_core.transform import transform
+from toolgate_core.strategies.table import transform
 from toolgate_core.types.events import AnswerEvent, Event
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Strategy

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 from toolgate_core.ladder.effects import UpstreamFailure
-from toolgate_core.ladder.replay import mended
 from toolgate_core.limits import MAX_ANSWER_BYTES
+from toolgate_core.strategies.history import mended
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import RequestOutcome

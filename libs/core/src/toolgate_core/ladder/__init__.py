@@ -1,6 +1,6 @@
 """The ladder: a generator of effects that climbs the strategies until an answer is good."""
 
-from toolgate_core.ladder.machine import Climb
+from toolgate_core.ladder.ladder import Climb
 from toolgate_core.ladder.memory import LadderMemory
 from toolgate_core.ladder.outcome import Answer, Attempt, DeadlineExceeded, Refusal
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from toolgate_core.ladder.outcome import TOOL_CALL_UNAVAILABLE, Refusal
-from toolgate_core.ladder.strategies import unconstrainable
 from toolgate_core.limits import MAX_FAULT_DETAIL
+from toolgate_core.strategies.selection import unconstrainable
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import RequestOutcome
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.ladder.memory import Form, LadderMemory, form_of
-from toolgate_core.ladder.native import strict_fits
-from toolgate_core.ladder.simple import simplified
+from toolgate_core.strategies.native import strict_fits
+from toolgate_core.strategies.simple import simplified
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Strategy

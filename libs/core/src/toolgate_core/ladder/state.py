@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from toolgate_core.jsontext import JsonObject, encode
-from toolgate_core.ladder.envelope import ENVELOPE_TOKENS
 from toolgate_core.ladder.gate import Gate
 from toolgate_core.ladder.stop import StopFilter
 from toolgate_core.schema.answer import answer_check, answer_schema
+from toolgate_core.strategies.envelope import ENVELOPE_TOKENS
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest, Usage

@@ -24,7 +24,7 @@ from toolgate_core.ladder.effects import (
 )
 from toolgate_core.request import parse_request
 from toolgate_core.schema import Toolset
-from toolgate_core.transform import transform
+from toolgate_core.strategies.table import transform
 from toolgate_core.types.events import AnswerEvent, ArgumentsDelta, CallStart, ReasoningDelta, TextDelta
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import Usage

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from toolgate_core.dialects.table import find_dialect
-from toolgate_core.ladder import bridge, guided, native, two_pass
 from toolgate_core.ladder.effects import Transform, Transformed
+from toolgate_core.strategies import bridge, guided, native, two_pass
 from toolgate_core.types.vocabulary import Strategy
 
 _STRATEGIES: dict[Strategy, Callable[[Transform], Transformed]] = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
-from toolgate_core.ladder.bridge import DECISION, bare, conversation, tools_block
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.ladder.envelope import answer_rule, constrain, emulated, widen
+from toolgate_core.strategies.bridge import DECISION, bare, conversation, tools_block
+from toolgate_core.strategies.envelope import answer_rule, constrain, emulated, widen
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest, ToolDefinition
 

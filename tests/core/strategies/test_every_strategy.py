@@ -6,10 +6,10 @@ from importlib import import_module
 
 import pytest
 from toolgate_core.ladder.effects import Transform
-from toolgate_core.transform import transform
+from toolgate_core.strategies.table import transform
 from toolgate_core.types.vocabulary import Strategy
 
-from tests.core.transform.test_transform import request_of
+from tests.core.strategies.test_transform import request_of
 
 
 @pytest.mark.parametrize("strategy", Strategy)
@@ -24,7 +24,7 @@ def test_every_strategy_makes_a_request_and_a_plan_of_its_own(strategy: Strategy
 
 @pytest.mark.parametrize("strategy", Strategy)
 def test_every_strategy_has_a_module_of_its_name(strategy: Strategy) -> None:
-    assert import_module(f"toolgate_core.ladder.{strategy.value}").__doc__
+    assert import_module(f"toolgate_core.strategies.{strategy.value}").__doc__
 
 
 def test_priorities_are_the_places_in_the_list() -> None:

@@ -12,7 +12,7 @@ import re
 from msgspec.structs import replace
 
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.ladder.replay import SYSTEM_ROLES, add_user, with_system
+from toolgate_core.strategies.history import SYSTEM_ROLES, add_user, with_system
 from toolgate_core.types.requests import ChatRequest
 
 SIMPLE_ID = re.compile(r"[A-Za-z0-9]{9}", re.ASCII)

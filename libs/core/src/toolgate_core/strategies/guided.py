@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.ladder.envelope import answer_rule, constrain, emulated
-from toolgate_core.ladder.native import own_tools, permitted
-from toolgate_core.ladder.replay import mended, quote, text_of
+from toolgate_core.strategies.envelope import answer_rule, constrain, emulated
+from toolgate_core.strategies.history import mended, quote, text_of
+from toolgate_core.strategies.native import own_tools, permitted
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.ladder.envelope import answer_rule, constrain, emulated, without_tools
-from toolgate_core.ladder.native import own_tools
-from toolgate_core.ladder.replay import quote, rendered, with_system
+from toolgate_core.strategies.envelope import answer_rule, constrain, emulated, without_tools
+from toolgate_core.strategies.history import quote, rendered, with_system
+from toolgate_core.strategies.native import own_tools
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest
 

@@ -26,9 +26,9 @@ from toolgate_core.ladder.outbox import Outbox
 from toolgate_core.ladder.outcome import SUCCESSES, Answer, Attempt, DeadlineExceeded, Refusal, refusal_of
 from toolgate_core.ladder.reading import Reading
 from toolgate_core.ladder.refusals import REFUSED, Refusals, is_terminal
-from toolgate_core.ladder.strategies import strategies_for
 from toolgate_core.schema import Toolset
 from toolgate_core.schema.answer import answer_schema
+from toolgate_core.strategies.selection import strategies_for
 from toolgate_core.types.events import TextDelta
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan

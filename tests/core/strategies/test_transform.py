@@ -7,12 +7,12 @@ from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import WrittenCall
 from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.ladder.envelope import ENVELOPE_TOKENS
-from toolgate_core.ladder.replay import MAX_QUOTED
-from toolgate_core.ladder.two_pass import MAX_DRAFT
 from toolgate_core.request import parse_request
 from toolgate_core.schema.decision import decision_schema
-from toolgate_core.transform import transform
+from toolgate_core.strategies.envelope import ENVELOPE_TOKENS
+from toolgate_core.strategies.history import MAX_QUOTED
+from toolgate_core.strategies.table import transform
+from toolgate_core.strategies.two_pass import MAX_DRAFT
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.policy import Capabilities

@@ -7,10 +7,10 @@ from typing import cast
 from toolgate_core.dialects.catalog.decision import DECISION
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.ladder.envelope import without_tools
-from toolgate_core.ladder.replay import mended, quote
 from toolgate_core.schema.decision import sendable
 from toolgate_core.schema.strict import strict_allows
+from toolgate_core.strategies.envelope import without_tools
+from toolgate_core.strategies.history import mended, quote
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest
 

@@ -1,0 +1,1 @@
+"""Strategies: what each one sends upstream and needs, one file and one row of the table each."""
