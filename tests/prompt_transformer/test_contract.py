@@ -14,11 +14,11 @@ from toolgate.prompt_transformer.v1.prompt_transformer_service_pb2 import Transf
 from toolgate.prompt_transformer.v1.prompt_transformer_service_pb2_grpc import PromptTransformerServiceStub
 from toolgate_core.jsontext import encode
 from toolgate_core.ladder.effects import Transform
-from toolgate_core.request import parse_request
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.vocabulary import Reason, Strategy
+from toolgate_formats.api.openai_chat import parse_request
 from toolgate_prompt_transformer.service import DESCRIPTOR, PromptTransformerService
 from toolgate_runtime import wire
 from toolgate_runtime.cache import Cache, declared_tools

@@ -4,10 +4,10 @@ import json
 
 import pytest
 from toolgate_core.ladder.effects import Transform
-from toolgate_core.request import parse_request
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.vocabulary import Strategy
+from toolgate_formats.api.openai_chat import parse_request
 from toolgate_simulator.behaviour import answer
 from toolgate_simulator.forms import read_calls
 from toolgate_simulator.mishaps import Draft

@@ -22,13 +22,13 @@ from toolgate_core.ladder.effects import (
     Transform,
     UpstreamFailure,
 )
-from toolgate_core.request import parse_request
 from toolgate_core.schema import Toolset
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.events import AnswerEvent, ArgumentsDelta, CallStart, ReasoningDelta, TextDelta
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Mode
+from toolgate_formats.api.openai_chat import parse_request
 
 WEATHER: dict[str, Any] = {
     "type": "function",

@@ -8,11 +8,11 @@ import pytest
 from toolgate_core.jsontext import encode
 from toolgate_core.ladder import Answer, Refusal
 from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
-from toolgate_core.request import parse_request
 from toolgate_core.strategies.simple import simplified
 from toolgate_core.types.events import CallStart
 from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.vocabulary import AttemptOutcome, Mode, RequestOutcome, Strategy
+from toolgate_formats.api.openai_chat import parse_request
 
 from tests.core.ladder.scripted import OSLO, PING, WEATHER, World, called, decided, failed, said
 

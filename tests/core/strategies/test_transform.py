@@ -7,7 +7,6 @@ from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import WrittenCall
 from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.request import parse_request
 from toolgate_core.schema.decision import decision_schema
 from toolgate_core.strategies.envelope import ENVELOPE_TOKENS
 from toolgate_core.strategies.history import MAX_QUOTED
@@ -18,6 +17,7 @@ from toolgate_core.types.plan import Plan
 from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Reason, Strategy
+from toolgate_formats.api.openai_chat import parse_request
 from typing_extensions import Unpack
 
 FAULT = Fault(Reason.SCHEMA_INVALID, "f: city is required and missing.", '{"days":1}')

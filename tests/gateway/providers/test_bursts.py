@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from toolgate_core.jsontext import JsonObject, encode
-from toolgate_gateway.providers.joiner import ChunkJoiner
-from toolgate_gateway.providers.lenient import decode_answer
-from toolgate_gateway.providers.wire import decode_burst
-from toolgate_gateway.sse_reader import SseReader
+from toolgate_formats.codecs.openai_chat.joiner import ChunkJoiner
+from toolgate_formats.codecs.openai_chat.lenient import decode_answer
+from toolgate_formats.codecs.openai_chat.wire import decode_burst
+from toolgate_formats.sse import SseReader
 
 LINES = st.sampled_from(
     [b"data: a", b"data: {}", b"data:x", b"data: ", b"", b"", b": comment", b"event: e", b"data: tail", b"id"]

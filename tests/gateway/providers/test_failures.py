@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_formats.codecs.openai_chat.failures import FailureTable, retry_after
 from toolgate_gateway.providers import UpstreamConfig, create_provider
-from toolgate_gateway.providers.failures import FailureTable, retry_after
 
 from tests.gateway.providers.reading import QUESTION, ask, fail, talking
 from tests.support.upstream import Reply, answer, completion

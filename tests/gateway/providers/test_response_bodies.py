@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_FORWARDED_HEADER, MAX_FORWARDED_HEADERS, MAX_INFLATED_READ_BYTES
-from toolgate_gateway.providers.failures import FailureTable
+from toolgate_formats.codecs.openai_chat.failures import FailureTable
 from toolgate_gateway.providers.response import ResponseBody, forwarded_headers
 
 from tests.gateway.providers.reading import QUESTION, ask, talking

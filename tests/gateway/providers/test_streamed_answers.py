@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
 from toolgate_core.limits import MAX_ANSWER_CHARS, MAX_CALLS, MAX_FIELDS_BYTES
 from toolgate_core.types.requests import Usage
-from toolgate_gateway.providers.joiner import ChunkJoiner
-from toolgate_gateway.providers.lenient import decode_answer
+from toolgate_formats.codecs.openai_chat.joiner import ChunkJoiner
+from toolgate_formats.codecs.openai_chat.lenient import decode_answer
 
 from tests.gateway.providers.reading import QUESTION, ask, joined, read_pieces, talking
 from tests.gateway.providers.stream_cases import CALLS, FINISH, STOP, TEXT, TEXTS, TIME, USAGE_CHUNK, WEATHER, call

@@ -8,10 +8,10 @@ from argparse import Namespace
 import msgspec
 from toolgate_core.dialects.table import find_dialect
 from toolgate_core.ladder.effects import Transform
-from toolgate_core.request import parse_request
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.vocabulary import Strategy
+from toolgate_formats.api.openai_chat import parse_request
 
 from toolgate_cli.dialect import unknown_dialect
 from toolgate_cli.failure import CommandError

@@ -5,6 +5,8 @@ Text that is not JSON gives some number; whoever decodes it finds what is wrong.
 
 from __future__ import annotations
 
+from toolgate_core.limits import MAX_INLINE_BYTES
+
 _AS_LISTS = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 
@@ -35,3 +37,13 @@ def deeper(text: bytes, limit: int) -> bool:
 def deeper_than(text: str, limit: int) -> bool:
     """Whether JSON text nests more than `limit` levels; see `deeper`."""
     return text.count("{") + text.count("[") > limit and deeper(text.encode(errors="surrogatepass"), limit)
+
+
+def is_heavy(body: bytes) -> bool:
+    """Whether reading a body may take long enough to be worth a thread: it is large, or its schemas may be.
+
+    A small one is so only where it has patterns; where its text is escaped that can't be told.
+    """
+    if len(body) > MAX_INLINE_BYTES or b"pattern" in body:
+        return True
+    return b"\\" in body and b"\\u00" in body  # one byte is found many times faster than four

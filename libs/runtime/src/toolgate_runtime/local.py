@@ -10,7 +10,7 @@ from toolgate_core.dialects.table import find_dialect
 from toolgate_core.extraction import Extraction
 from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.limits import MAX_INLINE_BYTES
-from toolgate_core.request import is_heavy
+from toolgate_core.nesting import is_heavy
 from toolgate_core.schema import Toolset
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.events import Event

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from toolgate_core.request import is_heavy, parse_request
+from toolgate_core.nesting import is_heavy
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Mode, RequestOutcome
+from toolgate_formats.api.openai_chat import parse_request
 from toolgate_runtime import offload
 from toolgate_runtime.logs import request_id as current_request
 

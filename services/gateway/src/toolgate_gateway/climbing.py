@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder import Answer, Climb, Refusal
-from toolgate_core.request import is_heavy
+from toolgate_core.nesting import is_heavy
 from toolgate_core.schema import Toolset, compiled, remembered
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.events import AnswerEvent

@@ -19,22 +19,22 @@ from toolgate_core.strategies.history import mended
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import RequestOutcome
+from toolgate_formats.codecs.openai_chat.event_blocks import ErrorWatch, EventBlocks
+from toolgate_formats.codecs.openai_chat.normal import AnswerFault, Identity, whole_answer
+from toolgate_formats.codecs.openai_chat.normal_stream import NormalStream, Options, as_chunk, as_whole
+from toolgate_formats.sse import SseReader, SseTooLongError
 
 from toolgate_gateway.errors import SERVER, ApiError, explain, from_upstream
-from toolgate_gateway.event_blocks import ErrorWatch, EventBlocks
 from toolgate_gateway.eventstream import EventStream
 from toolgate_gateway.exchange import Headers
 from toolgate_gateway.facts import NO_LADDER
 from toolgate_gateway.lifeline import ClientGoneError
 from toolgate_gateway.models import Route
-from toolgate_gateway.normal import AnswerFault, Identity, whole_answer
-from toolgate_gateway.normal_stream import NormalStream, Options, as_chunk, as_whole
 from toolgate_gateway.providers.answers import USAGE_WAIT_S
 from toolgate_gateway.providers.base import ForwardedAnswer, UpstreamCutError
 from toolgate_gateway.providers.response import as_pairs
 from toolgate_gateway.renamed import with_model
 from toolgate_gateway.render import error_event
-from toolgate_gateway.sse_reader import SseReader, SseTooLongError
 from toolgate_gateway.upstreamcall import CANCELLED, UpstreamCall
 from toolgate_gateway.visit import LAST_WORDS_S, Visit
 

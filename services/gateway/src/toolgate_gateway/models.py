@@ -15,11 +15,11 @@ from toolgate_core.limits import MAX_MODEL_NAME, MAX_REMEMBERED_MODELS
 from toolgate_core.presets import PRESETS, preset_name
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.vocabulary import RequestOutcome
+from toolgate_formats.profiles import capabilities_of
 
 from toolgate_gateway.errors import SERVER, ApiError
 from toolgate_gateway.nearest import known_names
 from toolgate_gateway.providers.base import Provider
-from toolgate_gateway.providers.profiles import capabilities_of
 from toolgate_gateway.settings import ModelEntry
 
 _KEPT_FIELDS = ("max_model_len", "root", "parent")

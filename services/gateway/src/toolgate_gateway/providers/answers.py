@@ -10,14 +10,14 @@ import aiohttp
 from toolgate_core.jsontext import JsonTextError, decode
 from toolgate_core.ladder.effects import Piece, UpstreamFailure
 from toolgate_core.limits import MAX_ANSWER_BYTES, MAX_STREAM_BYTES
+from toolgate_formats.codecs.openai_chat.failures import FailureTable
+from toolgate_formats.codecs.openai_chat.joiner import ChunkJoiner
+from toolgate_formats.codecs.openai_chat.lenient import decode_answer
+from toolgate_formats.codecs.openai_chat.wire import AnswerBody, decode_burst
+from toolgate_formats.sse import SseReader, SseTooLongError
 
 from toolgate_gateway.providers.base import UpstreamCutError
-from toolgate_gateway.providers.failures import FailureTable
-from toolgate_gateway.providers.joiner import ChunkJoiner
-from toolgate_gateway.providers.lenient import decode_answer
 from toolgate_gateway.providers.response import ResponseBody, forwarded_headers
-from toolgate_gateway.providers.wire import AnswerBody, decode_burst
-from toolgate_gateway.sse_reader import SseReader, SseTooLongError
 
 USAGE_WAIT_S = 2.0
 """How long a finished answer is held for the chunk with its usage."""

@@ -11,14 +11,14 @@ import aiohttp
 from toolgate_core.jsontext import JsonObject, JsonTextError, decode
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_ERROR_BYTES, MAX_ERROR_CODE, MAX_MODEL_LIST_BYTES
+from toolgate_formats.codecs.openai_chat.failures import RESET, FailureTable
+from toolgate_formats.codecs.openai_chat.wire import request_bytes
+from toolgate_formats.profiles import VERSION_KEY, VLLM
 
 from toolgate_gateway.providers.answers import ForwardedBytes, StreamedAnswer, WholeAnswer
 from toolgate_gateway.providers.base import CHAT_PATH, JSON_TYPE, NO_TEXTS, ForwardedAnswer, ModelAnswer
-from toolgate_gateway.providers.failures import RESET, FailureTable
-from toolgate_gateway.providers.profiles import VERSION_KEY, VLLM
 from toolgate_gateway.providers.response import ResponseBody, is_header_value
 from toolgate_gateway.providers.upstream import UpstreamConfig
-from toolgate_gateway.providers.wire import request_bytes
 
 READ_BUFFER_BYTES: Final = 16 * 1024
 """Below this mark aiohttp tries to resume the transport for every chunk that is taken out, which burdens bursts."""

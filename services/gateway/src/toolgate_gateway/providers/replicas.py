@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.effects import Piece, UpstreamFailure
+from toolgate_formats.codecs.openai_chat.failures import MAX_RESETS, RESET
 
 from toolgate_gateway.providers.balance import Balance, Load, key_of, key_of_text, pick
 from toolgate_gateway.providers.base import (
@@ -20,7 +21,6 @@ from toolgate_gateway.providers.base import (
     ModelAnswer,
     Provider,
 )
-from toolgate_gateway.providers.failures import MAX_RESETS, RESET
 from toolgate_gateway.providers.upstream import UpstreamConfig
 
 FIRST_PAUSE_S: Final = 1.0

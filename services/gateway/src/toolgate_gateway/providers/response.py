@@ -10,8 +10,7 @@ from typing import Final
 import aiohttp
 from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_FORWARDED_HEADER, MAX_FORWARDED_HEADERS, MAX_INFLATED_READ_BYTES
-
-from toolgate_gateway.providers.failures import FailureTable
+from toolgate_formats.codecs.openai_chat.failures import FailureTable
 
 DRAIN_WAIT_S: Final = 0.05
 """How long the end of a finished response is waited for, so that its connection can be used again."""

@@ -12,10 +12,10 @@ from typing import Final
 from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonValue
 
-from toolgate_gateway.event_blocks import is_error
-from toolgate_gateway.providers.finish import ending
-from toolgate_gateway.providers.lenient import tokens
-from toolgate_gateway.providers.wire import content_text, thinking_text
+from toolgate_formats.codecs.openai_chat.event_blocks import is_error
+from toolgate_formats.codecs.openai_chat.finish import ending
+from toolgate_formats.codecs.openai_chat.lenient import tokens
+from toolgate_formats.codecs.openai_chat.wire import content_text, thinking_text
 
 WHOLE: Final = "chat.completion"
 CHUNK: Final = "chat.completion.chunk"

@@ -17,8 +17,9 @@ from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 from toolgate_core.merging import FieldMerger
 
-from toolgate_gateway.event_blocks import PlainChunk, is_error
-from toolgate_gateway.normal import (
+from toolgate_formats.codecs.openai_chat.event_blocks import PlainChunk, is_error
+from toolgate_formats.codecs.openai_chat.finish import ending
+from toolgate_formats.codecs.openai_chat.normal import (
     BROKEN_OFF,
     CHUNK,
     NO_CHOICE,
@@ -31,8 +32,7 @@ from toolgate_gateway.normal import (
     plain_reason,
     spoken,
 )
-from toolgate_gateway.providers.finish import ending
-from toolgate_gateway.sse_reader import SseReader
+from toolgate_formats.sse import SseReader
 
 DONE: Final = b"data: [DONE]\n\n"
 UNREADABLE: Final = AnswerFault("other", "The upstream sent a chunk that can't be read.")

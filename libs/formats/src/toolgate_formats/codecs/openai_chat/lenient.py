@@ -10,7 +10,7 @@ from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode,
 from toolgate_core.limits import MAX_TOKEN_COUNT
 from toolgate_core.types.requests import Usage
 
-from toolgate_gateway.providers.wire import (
+from toolgate_formats.codecs.openai_chat.wire import (
     AnswerBody,
     CallBody,
     ChoiceBody,

@@ -13,10 +13,10 @@ from toolgate_core.merging import FieldMerger
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import FinishReason
 
-from toolgate_gateway.providers.calls import CallJoiner
-from toolgate_gateway.providers.finish import ending
-from toolgate_gateway.providers.lenient import usage_of
-from toolgate_gateway.providers.wire import (
+from toolgate_formats.codecs.openai_chat.calls import CallJoiner
+from toolgate_formats.codecs.openai_chat.finish import ending
+from toolgate_formats.codecs.openai_chat.lenient import usage_of
+from toolgate_formats.codecs.openai_chat.wire import (
     CARRIED_BY_ANSWERS,
     CARRIED_BY_CHOICES,
     CARRIED_BY_MESSAGES,

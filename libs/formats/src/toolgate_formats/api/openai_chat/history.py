@@ -6,8 +6,9 @@ from itertools import islice
 
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import MAX_CALLS_PER_MESSAGE, MAX_QUOTED
-from toolgate_core.request.legacy import convert_call, convert_result
 from toolgate_core.types.errors import RequestError
+
+from toolgate_formats.api.openai_chat.legacy import convert_call, convert_result
 
 _SPEAKS = ("content", "refusal", "audio", "reasoning", "reasoning_content")
 

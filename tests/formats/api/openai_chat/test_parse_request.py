@@ -10,10 +10,11 @@ from toolgate_core.limits import (
     MAX_INLINE_BYTES,
     MAX_REMEMBERED_BYTES,
 )
-from toolgate_core.request import is_heavy, parse_request
+from toolgate_core.nesting import is_heavy
 from toolgate_core.schema.definitions import NO_PARAMETERS
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.requests import ChatRequest, ToolChoice, ToolDefinition
+from toolgate_formats.api.openai_chat import parse_request
 
 HELLO_LIST: list[JsonValue] = [{"role": "user", "content": "hello"}]
 HELLO: JsonValue = HELLO_LIST

@@ -14,30 +14,20 @@ from toolgate_core.limits import (
     MAX_BODY_NESTING,
     MAX_BODY_STRINGS,
     MAX_BODY_VALUES,
-    MAX_INLINE_BYTES,
     MAX_QUOTED,
     MAX_REMEMBERED_TOOLS_BYTES,
 )
 from toolgate_core.nesting import deeper, outside_strings
 from toolgate_core.recall import Memory
-from toolgate_core.request.choice import parse_choice
-from toolgate_core.request.fields import check_fields
-from toolgate_core.request.history import check_messages
-from toolgate_core.request.legacy import convert_functions
 from toolgate_core.schema.definitions import check_names
 from toolgate_core.schema.toolset import compiled
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.requests import ChatRequest, ToolChoice, ToolDefinition
 
-
-def is_heavy(body: bytes) -> bool:
-    """Whether reading a body may take long enough to be worth a thread: it is large, or its schemas may be.
-
-    A small one is so only where it has patterns; where its text is escaped that can't be told.
-    """
-    if len(body) > MAX_INLINE_BYTES or b"pattern" in body:
-        return True
-    return b"\\" in body and b"\\u00" in body  # one byte is found many times faster than four
+from toolgate_formats.api.openai_chat.choice import parse_choice
+from toolgate_formats.api.openai_chat.fields import check_fields
+from toolgate_formats.api.openai_chat.history import check_messages
+from toolgate_formats.api.openai_chat.legacy import convert_functions
 
 
 def parse_request(body: bytes) -> ChatRequest:

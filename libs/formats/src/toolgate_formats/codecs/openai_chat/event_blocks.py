@@ -10,8 +10,8 @@ from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.limits import MAX_EVENT_BYTES
 
-from toolgate_gateway.providers.wire import tells_error
-from toolgate_gateway.sse_reader import SseReader, SseTooLongError
+from toolgate_formats.codecs.openai_chat.wire import tells_error
+from toolgate_formats.sse import SseReader, SseTooLongError
 
 _EVENT: Final = re.compile(rb".*?(?:\n\r?\n|\r\r|\Z)", re.DOTALL)
 _CONTENT: Final = re.compile(rb'"content"\s*:\s*"')

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toolgate_gateway.event_blocks import ErrorWatch, EventBlocks
-from toolgate_gateway.normal import Identity
-from toolgate_gateway.normal_stream import NormalStream, Options
+from toolgate_formats.codecs.openai_chat.event_blocks import ErrorWatch, EventBlocks
+from toolgate_formats.codecs.openai_chat.normal import Identity
+from toolgate_formats.codecs.openai_chat.normal_stream import NormalStream, Options
 
 from tests.support.upstream import chunk, event
 

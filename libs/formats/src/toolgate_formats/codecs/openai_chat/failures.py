@@ -15,7 +15,7 @@ from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode
 from toolgate_core.ladder.effects import FailureKind, UpstreamFailure
 from toolgate_core.limits import MAX_ERROR_CODE, MAX_ERROR_MESSAGE
 
-from toolgate_gateway.providers.quoting import proper_message
+from toolgate_formats.codecs.openai_chat.quoting import proper_message
 
 RESET = "connection_reset"
 """The code of a connection that broke with the request on it: the request may be why."""

@@ -1,7 +1,7 @@
 """Every word for the end of an answer means one of OpenAI's, none at all, or that the answer broke off."""
 
 import pytest
-from toolgate_gateway.providers.finish import ending
+from toolgate_formats.codecs.openai_chat.finish import ending
 
 WORDS = {
     "stop": (

@@ -1,0 +1,1 @@
+"""Wire formats, without I/O: the APIs that clients speak, the codecs of upstreams, and what is known about servers."""

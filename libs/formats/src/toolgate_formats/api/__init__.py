@@ -1,0 +1,1 @@
+"""API formats: what clients speak to the gateway, one package each."""

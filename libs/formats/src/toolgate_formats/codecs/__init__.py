@@ -1,0 +1,1 @@
+"""Codecs: the wire formats that upstreams speak, one package each."""
