@@ -82,7 +82,7 @@ _PROVIDER = '''"""`plain`: as the other one."""
 
 from __future__ import annotations
 
-from toolgate_gateway.providers.openai_compatible import OpenAICompatible
+from toolgate_gateway.upstreams.openai_compatible import OpenAICompatible
 
 
 class Plain(OpenAICompatible):
@@ -129,8 +129,8 @@ from toolgate_gateway.settings import ModelEntry
 assert ModelEntry(preset="added").preset == "added"
 """
 _PROVIDER_TEST = """
-from toolgate_gateway.providers import create_provider
-from toolgate_gateway.providers.upstream import UpstreamConfig
+from toolgate_gateway.upstreams.table import create_provider
+from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.settings import UpstreamEntry
 entry = UpstreamEntry(url="http://x", provider="plain")
 assert type(create_provider(UpstreamConfig(name="a", url=entry.url, provider=entry.provider))).__name__ == "Plain"
@@ -138,7 +138,7 @@ assert type(create_provider(UpstreamConfig(name="a", url=entry.url, provider=ent
 _SETTING_TEST = """
 import os
 os.environ["TOOLGATE_ADDED_S"] = "5"
-from toolgate_gateway.notices import start_warnings
+from toolgate_gateway.server.notices import start_warnings
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime.settings import SettingsError, Source, load, load_from
 assert load(GatewaySettings).added_s == 5
@@ -161,14 +161,14 @@ assert "TOOLGATE_ADDED_S" in open("docs/configuration.md").read()
 """
 _METRIC_TEST = """
 from prometheus_client import CollectorRegistry, generate_latest
-from toolgate_gateway.metrics import GatewayMetrics
+from toolgate_gateway.telemetry.metrics import GatewayMetrics
 registry = CollectorRegistry()
 GatewayMetrics(registry).added.inc()
 assert b"toolgate_added_total 1.0" in generate_latest(registry)
 """
 _ERROR_TEST = """
 from toolgate_core.types.errors import RequestError
-from toolgate_gateway.errors import explain
+from toolgate_gateway.http.errors import explain
 from toolgate_runtime.logs import Log
 error = explain(RequestError("No such hat.", param="hat", code="added"), Log())
 assert error.body() == b'{"error":{"message":"No such hat.","type":"invalid_request_error","param":"hat","code":"added"}}'
@@ -189,8 +189,10 @@ ADDITIONS = (
     Addition(
         "dialect",
         (
-            Edit(f"{CORE}/dialects/angle.py", _DIALECT),
-            Edit(f"{CORE}/dialects/table.py", "from toolgate_core.dialects.angle import ANGLE\n", "import APRIEL"),
+            Edit(f"{CORE}/dialects/catalog/angle.py", _DIALECT),
+            Edit(
+                f"{CORE}/dialects/table.py", "from toolgate_core.dialects.catalog.angle import ANGLE\n", "import APRIEL"
+            ),
             Edit(f"{CORE}/dialects/table.py", "    ANGLE,\n", "    HERMES,"),
             Edit("tests/core/dialects/cases/angle/cases.json", _DIALECT_CASES),
         ),
@@ -206,14 +208,14 @@ ADDITIONS = (
     Addition(
         "strategy",
         (
-            Edit(f"{CORE}/ladder/patient.py", _STRATEGY),
-            Edit(f"{CORE}/vocabulary.py", '    PATIENT = ("patient", 5)\n', 'TWO_PASS = ("two_pass", 4)'),
+            Edit(f"{CORE}/strategies/patient.py", _STRATEGY),
+            Edit(f"{CORE}/types/vocabulary.py", '    PATIENT = ("patient", 5)\n', 'TWO_PASS = ("two_pass", 4)'),
             Edit(
-                f"{CORE}/transform.py",
+                f"{CORE}/strategies/table.py",
                 "from toolgate_core.ladder import patient\n",
                 "from toolgate_core.ladder import ",
             ),
-            Edit(f"{CORE}/transform.py", "    Strategy.PATIENT: patient.transform,\n", "Strategy.TWO_PASS: "),
+            Edit(f"{CORE}/strategies/table.py", "    Strategy.PATIENT: patient.transform,\n", "Strategy.TWO_PASS: "),
         ),
         tests=("tests/core/strategies/test_every_strategy.py",),
     ),
@@ -230,13 +232,13 @@ ADDITIONS = (
     Addition(
         "provider",
         (
-            Edit(f"{GATEWAY}/providers/plain.py", _PROVIDER),
+            Edit(f"{GATEWAY}/upstreams/plain.py", _PROVIDER),
             Edit(
-                f"{GATEWAY}/providers/__init__.py",
-                "from toolgate_gateway.providers.plain import Plain\n",
+                f"{GATEWAY}/upstreams/table.py",
+                "from toolgate_gateway.upstreams.plain import Plain\n",
                 "import OpenAICompatible",
             ),
-            Edit(f"{GATEWAY}/providers/__init__.py", '    "plain": Plain,\n', "PROVIDERS: "),
+            Edit(f"{GATEWAY}/upstreams/table.py", '    "plain": Plain,\n', "PROVIDERS: "),
         ),
         script=_PROVIDER_TEST,
     ),
@@ -259,7 +261,7 @@ ADDITIONS = (
         "metric",
         (
             Edit(
-                f"{GATEWAY}/metrics.py",
+                f"{GATEWAY}/telemetry/metrics.py",
                 '        self.added = make.counter("added", "Things that were added.").labels()\n',
                 "make = Catalogue(registry)",
             ),

@@ -9,7 +9,11 @@ from toolgate_core.types.vocabulary import AttemptOutcome, RequestOutcome
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
-SOURCES = [ROOT / "libs/core/src/toolgate_core", ROOT / "services/gateway/src/toolgate_gateway"]
+SOURCES = [
+    ROOT / "libs/core/src/toolgate_core",
+    ROOT / "libs/formats/src/toolgate_formats",
+    ROOT / "services/gateway/src/toolgate_gateway",
+]
 NAMES = {"code", "TOOL_CALL_UNAVAILABLE"}
 WORD = re.compile(r"[a-z]+(?:_[a-z]+)+|overloaded|timeout")
 

@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 from toolgate_core.ladder.effects import CallDelta, Piece
-from toolgate_gateway.providers import UpstreamConfig, create_provider
+from toolgate_gateway.upstreams.table import UpstreamConfig, create_provider
 
 from benchmarks import scripts
 from benchmarks.__main__ import CALLED, CHAT, STREAMED, main
 from benchmarks.load import Job, Measured, measure
 from benchmarks.report import Row, Sample, noise, peers_table, requests_table, streams_table
 from benchmarks.upstream import Answers, Connection
-from tests.gateway.providers.reading import joined, read_pieces
+from tests.gateway.upstreams.reading import joined, read_pieces
 
 
 @asynccontextmanager

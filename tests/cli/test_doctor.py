@@ -24,7 +24,7 @@ from toolgate_simulator.vllm import settings_of
 from toolgate_simulator.vllm_flags import TOOL_PARSERS, vllm_parser
 
 from tests.cli.broken import script
-from tests.gateway.house import gateway
+from tests.gateway.running import gateway
 from tests.support.simulator import simulator
 from tests.support.upstream import Reply, Request, answer, scripted
 

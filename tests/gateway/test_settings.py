@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from toolgate_gateway.compose import providers
+from toolgate_gateway.server.compose import providers
 from toolgate_gateway.settings import GatewaySettings, ModelEntry
 from toolgate_runtime.settings import SettingsError, load, rows
 

@@ -6,8 +6,8 @@ import sys
 from argparse import Namespace
 
 from toolgate_core.types.errors import ToolgateError
-from toolgate_gateway.compose import providers
-from toolgate_gateway.notices import start_warnings
+from toolgate_gateway.server.compose import providers
+from toolgate_gateway.server.notices import start_warnings
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime.settings import Source, load_from
 from toolgate_runtime.settingwarnings import origins_of

@@ -18,10 +18,10 @@ from pathlib import Path
 import uvloop
 from msgspec import Struct
 from toolgate_core.types.errors import ToolgateError
-from toolgate_gateway.compose import finding, new_id, providers, remote_deps
-from toolgate_gateway.deps import Deps
-from toolgate_gateway.notices import start_warnings
-from toolgate_gateway.server import Ports, Shutdown, serve
+from toolgate_gateway.server.compose import finding, new_id, providers, remote_deps
+from toolgate_gateway.server.deps import Deps
+from toolgate_gateway.server.notices import start_warnings
+from toolgate_gateway.server.serve import Ports, Shutdown, serve
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime import logs
 from toolgate_runtime.cache import Cache, compiled_tools, toolset_bytes

@@ -9,9 +9,9 @@ from toolgate_runtime.errors import StartError
 from toolgate_runtime.logs import configure
 from toolgate_runtime.settings import EXIT_STATUS, SettingsError, load_or_exit
 
-from toolgate_gateway.compose import remote_deps
-from toolgate_gateway.notices import start_warnings
-from toolgate_gateway.server import serve
+from toolgate_gateway.server.compose import remote_deps
+from toolgate_gateway.server.notices import start_warnings
+from toolgate_gateway.server.serve import serve
 from toolgate_gateway.settings import GatewaySettings
 
 

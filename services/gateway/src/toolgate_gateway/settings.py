@@ -14,10 +14,10 @@ from toolgate_core.presets import PRESETS
 from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_runtime.settings import PREFIX, Settings, setting
 
-from toolgate_gateway.keys import check_listed
-from toolgate_gateway.providers import PROVIDERS
-from toolgate_gateway.providers.balance import Balance
-from toolgate_gateway.providers.upstream import PROXY_FROM_ENVIRONMENT
+from toolgate_gateway.http.keys import check_listed
+from toolgate_gateway.upstreams.balance import Balance
+from toolgate_gateway.upstreams.config import PROXY_FROM_ENVIRONMENT
+from toolgate_gateway.upstreams.table import PROVIDERS
 
 
 class UpstreamEntry(BaseModel):

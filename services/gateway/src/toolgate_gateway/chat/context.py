@@ -1,0 +1,22 @@
+"""What goes with one chat request through all who serve it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from toolgate_gateway.http.connection import Exchange
+from toolgate_gateway.http.request_scope import Lifeline
+from toolgate_gateway.server.gateway import Gateway
+from toolgate_gateway.telemetry.record import Record
+
+LAST_WORDS_S = 5.0
+"""How long a client may take, beyond the deadline, to read the end of an answer or an error."""
+
+
+class Visit(Struct, frozen=True):
+    """One request: the gateway that it came to, its HTTP exchange, its end, and what will be said of it."""
+
+    gateway: Gateway
+    exchange: Exchange
+    lifeline: Lifeline
+    record: Record

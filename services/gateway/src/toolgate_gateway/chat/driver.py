@@ -1,0 +1,216 @@
+"""The driver: awaits what one climb asks for, and nothing else. All decisions are the ladder's."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from time import perf_counter
+
+from msgspec import Struct
+from toolgate_core.ladder import Answer, Climb, DeadlineExceeded, Refusal
+from toolgate_core.ladder.effects import (
+    CallModel,
+    Effect,
+    Emit,
+    Extract,
+    HangUp,
+    Opened,
+    Piece,
+    Read,
+    Reply,
+    Transform,
+    Transformed,
+    UpstreamFailure,
+)
+from toolgate_core.strategies.table import transform
+from toolgate_core.types.events import AnswerEvent, Event
+from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.vocabulary import Strategy
+from toolgate_runtime import offload
+from toolgate_runtime.local import is_large
+from toolgate_runtime.logs import Log
+from toolgate_runtime.ports import ExtractionSession
+
+from toolgate_gateway.chat.steps import WEIGHED, Ended, Steps
+from toolgate_gateway.http.request_scope import DeadlineError, Lifeline
+from toolgate_gateway.server.deps import Deps
+from toolgate_gateway.telemetry.metrics import GatewayMetrics
+from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamCall
+from toolgate_gateway.upstreams.base import ModelAnswer
+from toolgate_gateway.upstreams.models import Route
+
+Emitter = Callable[[tuple[AnswerEvent, ...]], Awaitable[None]]
+
+
+class Errand(Struct, frozen=True, kw_only=True):
+    """What all climbs of one request share. `headers`: those of the upstream's that the client gets, as they come."""
+
+    request: ChatRequest
+    route: Route
+    stream: bool
+    request_id: str
+    lifeline: Lifeline
+    deps: Deps
+    metrics: GatewayMetrics
+    log: Log
+    headers: dict[str, str] = {}
+    heavy: bool = False
+    """Whether settling a call of one of its tools may take long."""
+
+
+class Driver:
+    """Drives one climb. `emit` sends events to the client."""
+
+    def __init__(self, climb: Climb, errand: Errand, emit: Emitter) -> None:
+        self._climb = climb
+        self._errand = errand
+        self._emit = emit
+        self._answer: ModelAnswer | None = None
+        self._call: UpstreamCall | None = None
+        self._session: ExtractionSession | None = None
+
+    async def run(self) -> Answer | Refusal:
+        """Climb to the end, or to the request's; raise `ServiceError`, `ClientGoneError`."""
+        ladder = self._climb.run()
+        steps = Steps(ladder, heavy=self._errand.heavy)
+        try:
+            with self._errand.lifeline.scope():
+                return await self._go(steps)
+        except DeadlineError:
+            return _time_is_up(ladder)
+        finally:
+            steps.close()
+            await self._hang_up()
+
+    async def _go(self, steps: Steps) -> Answer | Refusal:
+        act = self._act_and_tell if self._errand.log.stages else self._act
+        try:
+            effect: Effect | Ended = steps.send(None)
+            while not isinstance(effect, Ended):
+                reply = await act(effect)
+                if isinstance(effect, WEIGHED) and steps.takes_long(effect, reply):
+                    effect = await steps.send_in_thread(reply)
+                else:
+                    effect = steps.send(reply)
+        except StopIteration as end:
+            result: Answer | Refusal = end.value
+            return result
+        return effect.result
+
+    def _act(self, effect: Effect) -> Awaitable[Reply]:
+        match effect:
+            case Read():
+                return self._read()
+            case Emit():
+                return self._emit(effect.events)
+            case Transform():
+                return self._transform(effect)
+            case CallModel():
+                return self._call_model(effect)
+            case Extract():
+                return self._extract(effect)
+            case HangUp():
+                return self._hang_up()
+
+    async def _act_and_tell(self, effect: Effect) -> Reply:
+        began = perf_counter()
+        reply = await self._act(effect)
+        self._errand.log.stage(
+            type(effect).__name__.lower(), ms=round((perf_counter() - began) * 1000, 2), **_sizes(effect, reply)
+        )
+        return reply
+
+    async def _transform(self, effect: Transform) -> Transformed:
+        # A native request is the client's own, hardly changed: a hop would cost more than the work.
+        if effect.strategy is Strategy.NATIVE:
+            return await offload.run(lambda: transform(effect), heavy=True) if is_large(effect) else transform(effect)
+        return await self._errand.deps.transformer.transform(effect, timeout_s=self._errand.lifeline.remaining_s)
+
+    async def _call_model(self, effect: CallModel) -> Opened | UpstreamFailure:
+        await self._hang_up()
+        errand = self._errand
+        body, own = effect.body, errand.request.body
+        texts = {key: text for key, text in errand.request.texts.items() if body.get(key) is own[key]}
+        if body.get("model") != errand.route.model:
+            body = {**body, "model": errand.route.model}
+        self._call = UpstreamCall(
+            errand.metrics, errand.route.upstream, str(effect.strategy.priority), errand.deps.clock
+        )
+        answer = await errand.route.provider.call(body, stream=errand.stream, request_id=errand.request_id, texts=texts)
+        if isinstance(answer, UpstreamFailure):
+            self._call.failed(answer)
+            return answer
+        self._answer = answer
+        errand.headers.clear()
+        errand.headers.update(answer.headers)
+        return Opened()
+
+    async def _read(self) -> Piece | UpstreamFailure:
+        assert self._answer is not None
+        assert self._call is not None
+        piece = await self._answer.read()
+        if isinstance(piece, UpstreamFailure):
+            self._call.failed(piece)
+        else:
+            self._call.heard()
+            if piece.finish is not None:
+                self._call.end("200")
+        return piece
+
+    async def _extract(self, effect: Extract) -> tuple[Event, ...]:
+        extractor = self._errand.deps.extractor
+        tools_json = effect.request.tools_json
+        timeout_s = self._errand.lifeline.remaining_s
+        if self._session is None:
+            if effect.end is not None:
+                return await extractor.extract(
+                    effect.plan, tools_json, effect.text, effect.end, effect.state, timeout_s=timeout_s
+                )
+            self._session = extractor.open(effect.plan, tools_json, effect.state, timeout_s=timeout_s)
+        if effect.end is None:
+            return await self._session.feed(effect.text)
+        session, self._session = self._session, None
+        try:
+            return await session.finish(effect.text, effect.end)
+        finally:
+            await session.aclose()
+
+    async def _hang_up(self) -> None:
+        """Give up the upstream's answer and the extraction of it, whatever of them is still open."""
+        answer, self._answer = self._answer, None
+        session, self._session = self._session, None
+        if self._call is not None:
+            self._call.end(CANCELLED)
+        if answer is not None:
+            await answer.close()
+        if session is not None:
+            await session.aclose()
+
+
+def _time_is_up(steps: Generator[Effect, Reply, Answer | Refusal]) -> Answer | Refusal:
+    try:
+        steps.throw(DeadlineExceeded("the request's time is up"))
+    except StopIteration as end:
+        result: Answer | Refusal = end.value
+        return result
+    raise AssertionError("the ladder goes on after its time is up")
+
+
+def _sizes(effect: Effect, reply: Reply) -> dict[str, object]:
+    """Return what may be logged of an effect and its reply: names and sizes, never contents."""
+    match effect:
+        case Transform(strategy=strategy, constrained=constrained):
+            return {"strategy": strategy.value, "constrained": constrained}
+        case CallModel(strategy=strategy):
+            failed = reply.kind if isinstance(reply, UpstreamFailure) else None
+            return {"strategy": strategy.value, "failure": failed}
+        case Extract(text=text, end=end):
+            return {"characters": len(text), "end": end, "events": len(reply) if isinstance(reply, tuple) else 0}
+        case Emit(events):
+            return {"events": len(events)}
+        case Read() if isinstance(reply, Piece):
+            sizes = {"characters": len(reply.text), "reasoning": len(reply.reasoning), "calls": len(reply.calls)}
+            return {**sizes, "finish": reply.finish}
+        case Read() if isinstance(reply, UpstreamFailure):
+            return {"failure": reply.kind}
+        case _:
+            return {}

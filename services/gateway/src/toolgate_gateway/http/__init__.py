@@ -1,0 +1,1 @@
+"""HTTP towards clients, whatever API they speak: connections, request scope, admission, authentication, SSE."""

@@ -1,0 +1,144 @@
+"""One HTTP exchange, below the framework: reading the request, and writing the one answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+from toolgate_core.limits import FREE_BODY_BYTES
+
+from toolgate_gateway.http.admission import BodyBudget
+from toolgate_gateway.http.errors import ApiError
+from toolgate_gateway.http.request_scope import ClientGoneError, Receive
+
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+Send: TypeAlias = Callable[[dict[str, object]], Awaitable[None]]
+Scope: TypeAlias = dict[str, object]
+
+ARRIVED = "toolgate.arrived"
+"""Key of a scope: its request has arrived as a whole."""
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
+_JSON_TYPES = (b"application/json", b"application/problem+json", b"text/json")
+_UNFIT = re.compile(rb"[^\t\x20-\x7e]")
+"""What no header may hold; a server or a client would refuse the whole answer for it."""
+_CLOSE = (b"connection", b"close")
+
+
+def request_id_of(headers: Headers, fallback: Callable[[], str]) -> str:
+    """Return the caller's `x-request-id` where it is fit for a header and a log, else a new one."""
+    for name, value in headers:
+        if name == b"x-request-id":
+            text = value.decode("latin-1")
+            if _REQUEST_ID.fullmatch(text):
+                return text
+    return fallback()
+
+
+def _first(headers: Headers) -> dict[bytes, bytes]:
+    """Return each header's first value."""
+    found = dict(headers)
+    return found if len(found) == len(headers) else dict(reversed(headers))
+
+
+class Exchange:
+    """One exchange. `status` is 0 until the answer's head has been sent."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        self._headers = _first(scope["headers"])  # type: ignore[arg-type]
+        self.receive = receive
+        self._send = send
+        self.request_id = request_id
+        self.status = 0
+        self._unread = b"transfer-encoding" in self._headers or self._headers.get(b"content-length", b"0") != b"0"
+        self._held = 0
+        self.arrived = ARRIVED in scope
+        """Whether the whole request was there when this began: reading its body does not wait."""
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return a header's first value; `name` is in lower case."""
+        return self._headers.get(name)
+
+    def check_content(self, *, declared: bool = False) -> None:
+        """Raise 415 unless the body claims to be JSON, or claims nothing and need not (`declared`)."""
+        kind = self._headers.get(b"content-type", b"" if declared else b"application/json")
+        if kind != b"application/json" and kind.split(b";", 1)[0].strip().lower() not in _JSON_TYPES:
+            raise ApiError(415, "The body must be JSON: send 'content-type: application/json'.")
+        self.check_coding()
+
+    def check_coding(self) -> None:
+        """Raise 415 for a compressed body."""
+        coding = self._headers.get(b"content-encoding")
+        if coding is not None and coding.strip().lower() != b"identity":
+            raise ApiError(415, "The body must not be compressed.")
+
+    async def read_body(self, limit: int, budget: BodyBudget) -> bytes:
+        """Return the body; raise 413 beyond `limit` bytes, `ClientGoneError` when it never comes.
+
+        What it takes of the `budget` is held until `release`: raises `AdmissionError` where there is too little.
+        """
+        length = self._headers.get(b"content-length")
+        if length is not None and length.isdigit() and int(length[:20]) > limit:
+            raise _too_large(limit)
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError("the client went before its request was read")
+            part: bytes = message.get("body", b"")  # type: ignore[assignment]
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            if size > FREE_BODY_BYTES:
+                budget.take(size - self._held)
+                self._held = size
+            parts.append(part)
+            if not message.get("more_body", False):
+                self._unread = False
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def release(self, budget: BodyBudget) -> None:
+        """Give back what the body took of the budget; the request has ended."""
+        if self._held:
+            budget.give_back(self._held)
+            self._held = 0
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the answer's head. An answer that comes before its request was read ends the connection."""
+        head = [*headers, (b"x-request-id", self.request_id.encode())]
+        values = b"".join([value for _, value in head])
+        # Printable ASCII, as nearly always, is told in a fraction of the time of a search.
+        if not (values.isascii() and values.decode("ascii").isprintable()) and _UNFIT.search(values):
+            head = [(name, value) for name, value in head if not _UNFIT.search(value)]
+        if self._unread:
+            head.append(_CLOSE)
+        await self._send({"type": "http.response.start", "status": status, "headers": head})
+        self.status = status
+
+    async def relay(self, message: dict[str, object]) -> None:
+        """Send a message of the framework's; the head of its answer gets the request's id."""
+        if message["type"] == "http.response.start":
+            await self.start(message["status"], message.get("headers", ()))  # type: ignore[arg-type]
+        else:
+            await self._send(message)
+
+    def write(self, data: bytes, *, more: bool = True) -> Awaitable[None]:
+        """Send a part of the answer's body."""
+        return self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def respond(
+        self, status: int, body: bytes, headers: Headers = (), *, kind: bytes = b"application/json"
+    ) -> None:
+        """Send a whole answer."""
+        length = (b"content-length", b"%d" % len(body))
+        await self.start(status, [(b"content-type", kind), length, *headers])
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def fail(self, error: ApiError, headers: Headers = ()) -> None:
+        """Send an error as the whole answer."""
+        await self.respond(error.status, error.body(), [*error.headers(), *headers])
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(413, f"The body is larger than {limit} bytes.", code="request_too_large")

@@ -1,0 +1,346 @@
+"""Requests to the paths beside chat: forwarded to the upstream of their model, with what every request here has.
+
+Keys, admission, time limits, metrics and errors are those of chat; the bytes of a request change only in the model's
+name, and those of an answer not at all. No ladder runs: the header `x-toolgate-forwarded` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+from msgspec import Struct
+from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.limits import MAX_ANSWER_BYTES
+from toolgate_core.types.errors import RequestError
+from toolgate_runtime.logs import request_id as current_request
+
+from toolgate_gateway.chat.context import LAST_WORDS_S
+from toolgate_gateway.chat.handler import CLIENT_CLOSED, admit, authenticate
+from toolgate_gateway.chat.metadata import NO_LADDER
+from toolgate_gateway.http.admission import AdmissionError
+from toolgate_gateway.http.connection import Exchange, Headers, Scope, Send, request_id_of
+from toolgate_gateway.http.errors import ApiError, anthropic_body, explain, from_upstream, upstream_broke, upstream_cut
+from toolgate_gateway.http.pages import from_page
+from toolgate_gateway.http.request_scope import ClientGoneError, Lifeline, Receive
+from toolgate_gateway.http.sse import EventStream
+from toolgate_gateway.passthrough import forms
+from toolgate_gateway.passthrough.endpoints import Endpoint
+from toolgate_gateway.passthrough.relayed import WholeEvents, failure_in, is_error
+from toolgate_gateway.passthrough.renamed import with_model
+from toolgate_gateway.server.gateway import Gateway
+from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamCall
+from toolgate_gateway.upstreams.base import ForwardedAnswer, Provider, UpstreamCutError
+from toolgate_gateway.upstreams.models import Route
+from toolgate_gateway.upstreams.response import as_pairs
+
+_FORWARDED: Headers = ((b"x-toolgate-forwarded", b"true"), *NO_LADDER)
+_JSON = "application/json"
+
+
+class Target(Struct, frozen=True):
+    """All that forwarding has to know of a body."""
+
+    model: str | None = None
+    stream: object = None
+
+
+class _Request(Struct, frozen=True):
+    """What goes upstream, and where."""
+
+    name: str
+    """The upstream's."""
+    provider: Provider
+    body: bytes
+    content_type: str
+    stream: bool
+
+
+_target = msgspec.json.Decoder(Target)
+
+
+class Relay:
+    """Answers the requests of all endpoints as raw ASGI."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, endpoint: Endpoint) -> None:
+        """Answer one request."""
+        gateway = self._gateway
+        headers: Headers = scope["headers"]  # type: ignore[assignment]
+        exchange = Exchange(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
+        token = current_request.set(exchange.request_id)
+        began = gateway.deps.clock()
+        lifeline = Lifeline(gateway.settings.request_timeout_ms / 1000)
+        relayed = _Relayed(gateway, exchange, lifeline, endpoint)
+        gateway.enders.add(lifeline.shut_down)
+        try:
+            await relayed.run(_query(scope))
+        except ClientGoneError:
+            exchange.status = exchange.status or CLIENT_CLOSED
+        except Exception as error:  # noqa: BLE001 - the boundary of a request
+            await relayed.fail(explain(error, gateway.log))
+        finally:
+            gateway.enders.discard(lifeline.shut_down)
+            lifeline.close()
+            exchange.release(gateway.bodies)
+            seconds = gateway.deps.clock() - began
+            gateway.metrics.http_requests.labels(endpoint.label, str(exchange.status)).inc()
+            gateway.metrics.http_seconds.labels(endpoint.label, "true" if relayed.stream else "false").observe(seconds)
+            if gateway.log.lines:
+                gateway.log.info("forwarded", **relayed.fields(exchange.status, seconds))
+            current_request.reset(token)
+
+
+class _Relayed:
+    """One request on its way through."""
+
+    def __init__(self, gateway: Gateway, exchange: Exchange, lifeline: Lifeline, endpoint: Endpoint) -> None:
+        self._gateway = gateway
+        self._exchange = exchange
+        self._lifeline = lifeline
+        self._endpoint = endpoint
+        self._answer: ForwardedAnswer | None = None
+        self._call: UpstreamCall | None = None
+        self._upstream = ""
+        self._route: tuple[str, Route] | None = None
+        self._code: str | None = None
+        self.stream = False
+
+    def fields(self, status: int, seconds: float) -> dict[str, object]:
+        """Return what the log says of it."""
+        told = {"endpoint": self._endpoint.path, "upstream": self._upstream, "stream": self.stream, "status": status}
+        return {**told, "dur_ms": round(seconds * 1000, 1), **({"code": self._code} if self._code else {})}
+
+    async def run(self, query: str) -> None:
+        """Serve the request; raise what keeps it from an answer, unless one has begun."""
+        gateway, exchange, lifeline = self._gateway, self._exchange, self._lifeline
+        gateway.pages.check_host(exchange)
+        authenticate(gateway, exchange)
+        content_type = self._content_type()
+        with lifeline.scope():
+            body = await exchange.read_body(gateway.settings.max_body_bytes, gateway.bodies)
+        lifeline.watch(exchange.receive)
+        await admit(gateway, lifeline)
+        try:
+            request = await self._request(body, content_type)
+            self._upstream, self.stream = request.name, request.stream
+            await self._forward(request, self._endpoint.path + query)
+            if self._route is not None and self._code is None:
+                gateway.models.keep(*self._route)
+        finally:
+            gateway.admission.release()
+
+    async def fail(self, error: ApiError) -> None:
+        """Send an error as the answer, in the form of the endpoint's clients."""
+        self._code = error.code
+        if isinstance(error, AdmissionError):
+            self._gateway.metrics.rejected.labels(error.reason).inc()
+        if self._exchange.status:
+            return  # the answer has begun: all that can be done is to break it off
+        try:
+            with self._lifeline.last_words(LAST_WORDS_S):
+                headers = [*error.headers(), *_FORWARDED]
+                await self._exchange.respond(error.status, self._error_body(error), headers)
+        except ClientGoneError:
+            pass
+
+    def _error_body(self, error: ApiError) -> bytes:
+        return anthropic_body(error) if self._endpoint.anthropic else error.body()
+
+    def _content_type(self) -> str:
+        """Return the content type; raise 415 for what the endpoint does not take."""
+        exchange = self._exchange
+        sent = (exchange.header(b"content-type") or b"").decode("latin-1")
+        if self._endpoint.form and forms.boundary_of(sent) is not None and not from_page(exchange):
+            exchange.check_coding()
+            return sent
+        exchange.check_content(declared=from_page(exchange))
+        return _JSON
+
+    async def _request(self, body: bytes, content_type: str) -> _Request:
+        boundary = forms.boundary_of(content_type)
+        if boundary is not None:
+            return await self._form(body, content_type, boundary)
+        target = read_target(body)
+        stream = target.stream is True
+        if target.model is None:
+            name, provider = self._gateway.models.only_upstream()
+            return _Request(name, provider, body, content_type, stream)
+        route = await self._find(target.model)
+        if route.model != target.model:
+            body = with_model(body, route.model)
+        return _Request(route.upstream, route.provider, body, content_type, stream)
+
+    async def _form(self, body: bytes, content_type: str, boundary: bytes) -> _Request:
+        span = forms.find_model(body, boundary)
+        if span is None:
+            name, provider = self._gateway.models.only_upstream()
+            return _Request(name, provider, body, content_type, stream=False)
+        route = await self._find(forms.model_in(body, span))
+        body = forms.with_model(body, span, route.model)
+        return _Request(route.upstream, route.provider, body, content_type, stream=False)
+
+    async def _find(self, model: str) -> Route:
+        with self._lifeline.scope():
+            route = await self._gateway.models.find(model)
+        self._route = (model, route)
+        return route
+
+    async def _forward(self, request: _Request, path: str) -> None:
+        call = self._call = UpstreamCall(self._gateway.metrics, request.name, "none", self._gateway.deps.clock)
+        keep_alive = self._gateway.settings.keep_alive_s
+        stream = EventStream(self._exchange, self._headers, keep_alive) if request.stream else None
+        try:
+            answer = await self._open(request, path)
+            kind = answer.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
+            if kind == "text/event-stream":
+                await self._events(answer, stream or EventStream(self._exchange, self._headers, keep_alive))
+            elif stream is not None and stream.started:
+                raise upstream_broke("The upstream did not answer with the stream that it was asked for.")
+            elif kind == _JSON:
+                await self._whole(answer)
+            elif kind == "text/html":
+                raise upstream_broke("The upstream answered with a web page.")
+            else:
+                await self._bytes(answer)
+        except ClientGoneError:
+            raise
+        except Exception as error:
+            if stream is None or not stream.started:
+                raise
+            await self._end_stream(stream, explain(error, self._gateway.log))
+        finally:
+            if stream is not None:
+                stream.release()
+            call.end(CANCELLED)
+            if self._answer is not None:
+                await self._answer.close()
+
+    async def _open(self, request: _Request, path: str) -> ForwardedAnswer:
+        with self._lifeline.scope():
+            opened = await request.provider.forward(
+                request.body,
+                stream=request.stream,
+                request_id=self._exchange.request_id,
+                path=path,
+                content_type=request.content_type,
+            )
+        if isinstance(opened, UpstreamFailure):
+            self._ended(opened)
+            if opened.status in (404, 405) and opened.code != "model_not_found":
+                raise self._not_there()
+            raise from_upstream(opened)
+        self._answer = opened
+        return opened
+
+    def _not_there(self) -> ApiError:
+        return ApiError(
+            404,
+            f"The upstream {self._upstream or 'of this model'!r} does not serve {self._endpoint.path}.",
+            code="endpoint_not_found",
+        )
+
+    async def _parts(self, answer: ForwardedAnswer) -> AsyncIterator[bytes]:
+        assert self._call is not None
+        try:
+            async for part in answer.chunks():
+                self._call.heard()
+                yield part
+        except UpstreamCutError as error:
+            self._call.end("reset")
+            raise upstream_cut() from error
+
+    async def _whole(self, answer: ForwardedAnswer) -> None:
+        """Pass a JSON answer on in one piece, unless it tells of an error."""
+        parts: list[bytes] = []
+        size = 0
+        with self._lifeline.scope():
+            async for part in self._parts(answer):
+                size += len(part)
+                if size > MAX_ANSWER_BYTES:
+                    raise upstream_broke(f"The upstream's answer has more than {MAX_ANSWER_BYTES} bytes.")
+                parts.append(part)
+        body = b"".join(parts)
+        if is_error(body):
+            failure = failure_in(answer, body)
+            self._ended(failure)
+            raise from_upstream(failure)
+        self._ended(None)
+        kind = answer.headers.get("content-type", _JSON).encode()
+        await self._exchange.respond(200, body, self._headers(), kind=kind)
+
+    async def _bytes(self, answer: ForwardedAnswer) -> None:
+        """Pass on what is neither JSON nor events (speech, subtitles) as it comes."""
+        kind = (b"content-type", answer.headers["content-type"].encode())
+        with self._lifeline.scope():
+            async for part in self._parts(answer):
+                if not self._exchange.status:
+                    await self._exchange.start(200, [kind, *self._headers()])
+                await self._exchange.write(part)
+            if not self._exchange.status:
+                await self._exchange.start(200, [kind, *self._headers()])
+            await self._exchange.write(b"", more=False)
+        self._ended(None)
+
+    async def _events(self, answer: ForwardedAnswer, stream: EventStream) -> None:
+        """Pass whole events on; one that tells of an error is the last, in our words."""
+        events = WholeEvents()
+        try:
+            with self._lifeline.scope():
+                async for part in self._parts(answer):
+                    whole, error = events.feed(part)
+                    if whole:
+                        await stream.write(whole)
+                    if error is not None:
+                        failure = failure_in(answer, error)
+                        self._ended(failure)
+                        raise from_upstream(failure)
+            self._ended(None)
+            with self._lifeline.last_words(LAST_WORDS_S):
+                await stream.close(events.rest)
+        except ClientGoneError:
+            self._gateway.metrics.aborts.labels("client", "mid").inc()
+            raise
+        except Exception as error:
+            if not stream.started:
+                raise
+            await self._end_stream(stream, explain(error, self._gateway.log))
+        finally:
+            stream.release()
+
+    async def _end_stream(self, stream: EventStream, error: ApiError) -> None:
+        self._code = error.code
+        self._gateway.metrics.aborts.labels("upstream" if error.status >= 502 else "gateway", "mid").inc()
+        name = b"event: error\n" if self._endpoint.anthropic else b""
+        with self._lifeline.last_words(LAST_WORDS_S):
+            await stream.close(name + b"data: " + self._error_body(error) + b"\n\n")
+
+    def _ended(self, failure: UpstreamFailure | None) -> None:
+        assert self._call is not None
+        if failure is None:
+            self._call.end("200")
+        else:
+            self._call.failed(failure)
+
+    def _headers(self) -> Headers:
+        kept = self._answer.headers.items() if self._answer is not None else ()
+        return [*_FORWARDED, *as_pairs(kept)]
+
+
+def read_target(body: bytes) -> Target:
+    """Return a body's model and whether it asks for a stream; raise `RequestError`."""
+    try:
+        return _target.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        message = str(error)
+        raise RequestError(
+            f"The body can't be read: {message}.", param="model" if "$.model" in message else None
+        ) from error
+
+
+def _query(scope: Scope) -> str:
+    query = scope.get("query_string")
+    text = query.decode("latin-1") if isinstance(query, bytes) else ""
+    return f"?{text}" if text and text.isascii() and text.isprintable() else ""

@@ -1,0 +1,209 @@
+"""Everything beside chat: models, health, stats and tools, on FastAPI."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import cast
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
+from toolgate_core.types.errors import ToolgateError
+
+from toolgate_gateway.http.errors import SERVER, ApiError, explain
+from toolgate_gateway.passthrough.endpoints import find_endpoint
+from toolgate_gateway.server.gateway import Gateway
+from toolgate_gateway.upstreams.nearest import near_path
+
+_PROBE_S = 2.0
+_TOOL_LIST_S = 10.0
+_FRESH_S = 5.0
+_PREFIXES = ("", "/emulate", "/passthrough")
+_SHOWN = 200
+"""Characters of a path in an error."""
+_NOT_POST = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class Api:
+    """The handlers of the plain routes."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._probed = float("-inf")
+
+    async def models(self) -> Response:
+        """List the models."""
+        cards = self._gateway.models.cards()
+        if not cards:
+            await self._gateway.refresh_models()
+            cards = self._gateway.models.cards()
+        return _json({"object": "list", "data": cast("JsonValue", cards)})
+
+    async def model(self, model: str) -> Response:
+        """Describe one model."""
+        return _json(await self._gateway.models.card(model))
+
+    async def health(self, request: Request) -> Response:
+        """Say how the gateway is: 200 as long as it serves, the body says what is degraded.
+
+        Which upstreams and services there are is only for those who have a key, where one is asked for.
+        """
+        gateway = self._gateway
+        services, _ = await asyncio.gather(self._services(), self._refresh())
+        upstreams = {name: "ok" if up else "unreachable" for name, up in gateway.models.health().items()}
+        well = all(state == "serving" for state in services.values()) and "unreachable" not in upstreams.values()
+        page: JsonObject = {
+            "status": "ok" if well else "degraded",
+            "service": "toolgate-gateway",
+            "version": gateway.deps.version,
+            "mode": gateway.settings.mode,
+            "timestamp": datetime.fromtimestamp(gateway.deps.now(), UTC).isoformat().replace("+00:00", "Z"),
+        }
+        if gateway.keys.allows(_sent(request, "authorization"), _sent(request, "x-api-key")):
+            page["upstreams"] = cast("JsonValue", upstreams)
+            page["services"] = cast("JsonValue", services)
+        return _json(page)
+
+    async def alive(self) -> Response:
+        """Say that the process serves; nothing else is asked."""
+        return _json({"status": "ok"})
+
+    async def ready(self) -> Response:
+        """Say whether new requests are welcome; no upstream and no service is asked, since all replicas share them."""
+        if self._gateway.ready:
+            return _json({"status": "ok"})
+        return _json({"status": "leaving" if self._gateway.leaving else "starting"}, status=503)
+
+    async def stats(self) -> Response:
+        """Show the counts since the start, and how each upstream's replicas are loaded now."""
+        gateway = self._gateway
+        return _json({**gateway.stats.json(), "upstreams": gateway.loads()})
+
+    async def tools(self) -> Response:
+        """List the executor's tools, in the form of a request's `tools`."""
+        found = await self._gateway.deps.executor.tools(timeout_s=_TOOL_LIST_S)
+        data: list[JsonValue] = [
+            {
+                "type": "function",
+                "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+            }
+            for tool in found
+        ]
+        return _json({"object": "list", "data": data})
+
+    async def run_tool(self, name: str, request: Request) -> Response:
+        """Run one tool; the body is the object of its arguments. What goes wrong in a tool is in the result."""
+        body = await request.body()
+        try:
+            arguments = decode(body or b"{}")
+        except JsonTextError as error:
+            raise ApiError(400, f"The body is not JSON: {error}.") from error
+        if not isinstance(arguments, dict):
+            raise ApiError(400, "The body must be a JSON object: the tool's arguments.")
+        seconds = self._gateway.settings.request_timeout_ms / 1000
+        outcome = await self._gateway.deps.executor.execute(name, encode(arguments), timeout_s=seconds)
+        if outcome.error is not None and outcome.error.code == "not_found":
+            raise ApiError(404, outcome.error.message, code="tool_not_found", param="name")
+        return _json({"name": name, **cast("JsonObject", msgspec.to_builtins(outcome))})
+
+    async def _services(self) -> dict[str, str]:
+        ports = self._gateway.deps.health
+        states = await asyncio.gather(*(port.state(timeout_s=_PROBE_S) for port in ports.values()))
+        return dict(zip(ports, states, strict=True))
+
+    async def _refresh(self) -> None:
+        """Ask the upstreams again where the last answer is not fresh; one that is slow does not hold `/health` up."""
+        now = self._gateway.deps.clock()
+        if now - self._probed < _FRESH_S:
+            return
+        self._probed = now
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                await self._gateway.refresh_models()
+        except TimeoutError:
+            pass
+
+
+def build(gateway: Gateway) -> FastAPI:
+    """Return the framework's app, with every error in OpenAI's form."""
+    app = FastAPI(
+        title="Toolgate",
+        version=gateway.deps.version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lambda _: _background(gateway),
+    )
+    api = Api(gateway)
+    for prefix in _PREFIXES:
+        for version in ("/v1", ""):
+            app.get(f"{prefix}{version}/models")(api.models)
+            app.get(f"{prefix}{version}/models/{{model:path}}")(api.model)
+            app.api_route(f"{prefix}{version}/chat/completions", methods=_NOT_POST)(_only_post)
+    app.get("/health")(api.health)
+    app.get("/livez")(api.alive)
+    app.get("/readyz")(api.ready)
+    app.get("/stats")(api.stats)
+    app.get("/tools")(api.tools)
+    app.post("/tools/{name}")(api.run_tool)
+
+    async def failed(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the framework's signature
+        return _failure(explain(error, gateway.log))
+
+    # Not left to the handler of `Exception`, after which the server breaks the connection off.
+    app.add_exception_handler(ToolgateError, failed)
+    app.add_exception_handler(HTTPException, _http_failed)
+    app.add_exception_handler(Exception, failed)
+    return app
+
+
+@asynccontextmanager
+async def _background(gateway: Gateway) -> AsyncIterator[None]:
+    work = asyncio.create_task(gateway.run())
+    try:
+        yield
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await gateway.aclose()
+
+
+async def _only_post() -> Response:
+    raise HTTPException(405, headers={"allow": "POST"})
+
+
+async def _http_failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    if error.status_code == 404 and find_endpoint(path) is not None:
+        error = HTTPException(405, headers={"allow": "POST"})
+    near = near_path(path) if error.status_code == 404 else None
+    messages = {
+        404: f"Not found: {request.method} {path[:_SHOWN]}.{f' Did you mean {near}?' if near else ''}",
+        405: f"{request.method} is not allowed at {path[:_SHOWN]}.",
+    }
+    message = messages.get(error.status_code, str(error.detail))
+    kind = SERVER if error.status_code >= 500 else "invalid_request_error"
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code)
+    answer = _failure(ApiError(error.status_code, message, kind=kind, code=code))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _failure(error: ApiError) -> Response:
+    headers = {name.decode(): value.decode() for name, value in error.headers()}
+    return Response(error.body(), error.status, headers, "application/json")
+
+
+def _sent(request: Request, header: str) -> bytes | None:
+    value = request.headers.get(header)
+    return None if value is None else value.encode("latin-1")
+
+
+def _json(value: JsonObject, *, status: int = 200) -> Response:
+    return Response(encode(value), status, media_type="application/json")

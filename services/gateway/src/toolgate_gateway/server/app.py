@@ -1,0 +1,153 @@
+"""The ASGI app: chat is answered below the framework, all else by it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import cast
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+from toolgate_core.limits import MAX_ARGUMENTS
+from toolgate_core.types.vocabulary import Mode
+
+from toolgate_gateway.chat.context import LAST_WORDS_S
+from toolgate_gateway.chat.handler import CLIENT_CLOSED, Chat, authenticate
+from toolgate_gateway.http.connection import Exchange, Headers, Scope, Send, request_id_of
+from toolgate_gateway.http.errors import explain
+from toolgate_gateway.http.pages import from_page
+from toolgate_gateway.http.request_scope import ClientGoneError, DeadlineError, Lifeline, Receive, ShutdownError
+from toolgate_gateway.passthrough.endpoints import find_endpoint
+from toolgate_gateway.passthrough.relay import Relay
+from toolgate_gateway.server import api
+from toolgate_gateway.server.deps import Deps
+from toolgate_gateway.server.gateway import Gateway
+from toolgate_gateway.settings import GatewaySettings
+
+CHAT_PATHS: dict[str, Mode | None] = {
+    "/v1/chat/completions": None,
+    "/emulate/v1/chat/completions": Mode.EMULATE,
+    "/passthrough/v1/chat/completions": Mode.PASSTHROUGH,
+    "/chat/completions": None,
+    "/emulate/chat/completions": Mode.EMULATE,
+    "/passthrough/chat/completions": Mode.PASSTHROUGH,
+}
+"""Path → the mode that it stands for; none: the header's, or the default."""
+
+_OPEN = frozenset({"/health", "/livez", "/readyz"})
+"""Probes carry no keys."""
+
+_SERVED = frozenset({"GET", "HEAD", "POST"})
+
+_EXPOSED = (
+    "x-request-id",
+    "x-toolgate-forwarded",
+    "x-toolgate-priority",
+    "x-toolgate-attempts",
+    "retry-after",
+    "x-should-retry",
+)
+
+
+class App:
+    """The gateway as an ASGI app. `gateway` is its state, for whoever composes it."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self._chat = Chat(gateway)
+        self._relay = Relay(gateway)
+        self._framework = api.build(gateway)
+        origins = gateway.settings.cors_origins
+        self._cors: ASGIApp | None = None
+        if origins:
+            self._cors = CORSMiddleware(
+                cast("ASGIApp", self._dispatch),
+                allow_origins=origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["*"],
+                expose_headers=_EXPOSED,
+            )
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer one request, or take part in the server's lifespan."""
+        # A web page must never reach tools: they act on the server's side.
+        if self._cors is not None and scope["type"] == "http" and not str(scope["path"]).startswith("/tools"):
+            return self._cors(scope, receive, send)  # type: ignore[arg-type]
+        return self._dispatch(scope, receive, send)
+
+    def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != "http":
+            return self._framework(scope, receive, send)  # type: ignore[arg-type]
+        path = scope["path"]
+        if scope["method"] == "POST" and path in CHAT_PATHS:
+            return self._chat(scope, receive, send, CHAT_PATHS[path])
+        if scope["method"] == "POST" and (endpoint := find_endpoint(str(path))) is not None:
+            return self._relay(scope, receive, send, endpoint)
+        return self._plain(scope, receive, send)
+
+    async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the framework answer, with what every answer has: an id, a key where one is due, a count."""
+        gateway = self.gateway
+        began = gateway.deps.clock()
+        headers: Headers = scope["headers"]  # type: ignore[assignment]
+        exchange = Exchange(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
+        lifeline = Lifeline(gateway.settings.request_timeout_ms / 1000)
+        route = _route(str(scope["path"]))
+        gateway.enders.add(lifeline.shut_down)
+        try:
+            with lifeline.scope():
+                await self._framed(scope, exchange)
+        except ClientGoneError:
+            exchange.status = exchange.status or CLIENT_CLOSED
+        except Exception as error:  # noqa: BLE001 - the boundary of a request
+            # The framework raises again what it has answered.
+            if not exchange.status:
+                with suppress(ClientGoneError, DeadlineError, ShutdownError), lifeline.last_words(LAST_WORDS_S):
+                    await exchange.fail(explain(error, gateway.log))
+        finally:
+            gateway.enders.discard(lifeline.shut_down)
+            lifeline.close()
+            exchange.release(gateway.bodies)
+            gateway.metrics.http_requests.labels(route, str(exchange.status)).inc()
+            gateway.metrics.http_seconds.labels(route, "false").observe(gateway.deps.clock() - began)
+
+    async def _framed(self, scope: Scope, exchange: Exchange) -> None:
+        """Check who asks, read what is sent to a tool, and let the framework answer."""
+        gateway, path = self.gateway, str(scope["path"])
+        receive: Receive = exchange.receive
+        if path not in _OPEN:
+            gateway.pages.check_host(exchange)
+            authenticate(gateway, exchange)
+        if path.startswith("/tools") and scope["method"] in _SERVED:
+            gateway.pages.check_tools(exchange)
+            if scope["method"] == "POST":
+                if from_page(exchange):
+                    exchange.check_content(declared=True)
+                limit = min(gateway.settings.max_body_bytes, MAX_ARGUMENTS)
+                receive = _read(await exchange.read_body(limit, gateway.bodies))
+        if scope["method"] == "HEAD":
+            # The framework knows no HEAD; the server leaves the body out of its answer.
+            scope = {**scope, "method": "GET"}
+        await self._framework(scope, receive, exchange.relay)  # type: ignore[arg-type]
+
+
+def _read(body: bytes) -> Receive:
+    """Return what gives a body that has been read."""
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _route(path: str) -> str:
+    """Return the metrics' label of a path."""
+    path = path.removeprefix("/emulate").removeprefix("/passthrough")
+    path = path.removeprefix("/v1")
+    first = path.split("/", 2)[1] if path.startswith("/") else ""
+    return first if first in ("models", "health", "livez", "readyz", "stats", "tools") else "other"
+
+
+def create_app(settings: GatewaySettings, deps: Deps) -> App:
+    """Return the gateway's app. Raises OSError where a file of keys can't be read."""
+    return App(Gateway(settings, deps))

@@ -1,0 +1,104 @@
+"""Putting a gateway together: its upstreams from the settings, its services over gRPC."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from toolgate_runtime.channel import Channel
+from toolgate_runtime.logs import Log
+from toolgate_runtime.metrics import new_registry, toolgate_version
+from toolgate_runtime.ports import EXECUTOR, EXTRACTOR, TRANSFORMER
+from toolgate_runtime.remote import RemoteExecutor, RemoteExtractor, RemoteHealth, RemoteTransformer
+from toolgate_runtime.settings import SettingsError
+
+from toolgate_gateway.server.deps import Deps, Finding
+from toolgate_gateway.settings import GatewaySettings
+from toolgate_gateway.upstreams.base import Provider
+from toolgate_gateway.upstreams.config import UpstreamConfig
+from toolgate_gateway.upstreams.discovery.kubernetes import Kubernetes
+from toolgate_gateway.upstreams.replicas import Replicas
+from toolgate_gateway.upstreams.table import create_provider
+
+_POD_CONNECT_S = 2.0
+"""A pod that takes longer to accept a connection is gone; another one is asked."""
+
+
+def new_id() -> str:
+    """Return 24 random hexadecimal digits."""
+    return secrets.token_hex(12)
+
+
+def providers(settings: GatewaySettings) -> dict[str, Provider]:
+    """Return a provider per upstream; raise `SettingsError`. They open connections when first used."""
+    built: dict[str, Provider] = {}
+    for name, place in settings.places().items():
+        try:
+            config = UpstreamConfig(
+                name=name,
+                url=place.url or place.urls[0],
+                api_key=place.key(),
+                provider=place.provider,
+                read_timeout_s=place.read_timeout_s or settings.request_timeout_ms / 1000,
+                max_connections=place.max_connections,
+                headers=place.headers,
+                proxy=settings.upstream_proxy if place.proxy is None else place.proxy,
+            )
+            if place.urls:
+                built[name] = Replicas(config, place.urls, create_provider, balance=place.balance, clock=time.monotonic)
+            else:
+                built[name] = create_provider(config)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"upstreams: {name}: {error}") from error
+    return built
+
+
+def finding(settings: GatewaySettings) -> Finding | None:
+    """Return where upstreams are found while the gateway runs, if anywhere."""
+    if settings.discovery == "none":
+        return None
+    log = Log(show_content=settings.log_content)
+    discovery = Kubernetes(namespace=settings.discovery_namespace, release=settings.discovery_release, log=log)
+    return Finding(discovery, lambda name: _found_upstream(name, settings))
+
+
+def _found_upstream(name: str, settings: GatewaySettings) -> Replicas:
+    config = UpstreamConfig(
+        name=name,
+        url="http://pod",  # each replica brings its own
+        api_key=settings.discovery_api_key.get_secret_value() or None,
+        read_timeout_s=settings.request_timeout_ms / 1000,
+        connect_timeout_s=_POD_CONNECT_S,
+    )
+    return Replicas(config, (), create_provider, balance=settings.discovery_balance, clock=time.monotonic)
+
+
+@asynccontextmanager
+async def remote_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
+    """Give the dependencies of a gateway whose services are reached over gRPC, and close them in the end."""
+    async with AsyncExitStack() as stack:
+        upstreams = providers(settings)
+        for provider in upstreams.values():
+            stack.push_async_callback(provider.aclose)
+        channels: dict[str, Channel] = {}
+        addresses = {TRANSFORMER: settings.transformer, EXTRACTOR: settings.extractor, EXECUTOR: settings.executor}
+        for service, address in addresses.items():
+            channels[service] = Channel(address, tls_dir=settings.tls_dir)
+            stack.push_async_callback(channels[service].aclose)
+        yield Deps(
+            providers=upstreams,
+            transformer=RemoteTransformer(channels[TRANSFORMER]),
+            extractor=RemoteExtractor(channels[EXTRACTOR]),
+            executor=RemoteExecutor(channels[EXECUTOR]),
+            health={service: RemoteHealth(channel, service) for service, channel in channels.items()},
+            registry=new_registry(settings.service),
+            clock=time.monotonic,
+            now=time.time,
+            new_id=new_id,
+            version=toolgate_version(),
+            instance=socket.gethostname(),
+            finding=finding(settings),
+        )

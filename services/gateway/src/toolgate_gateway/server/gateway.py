@@ -1,0 +1,158 @@
+"""The gateway's state: what all requests share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from toolgate_core.jsontext import JsonObject
+from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_runtime.logs import Log
+
+from toolgate_gateway.http.admission import Admission, BodyBudget
+from toolgate_gateway.http.keys import ClientKeys
+from toolgate_gateway.http.pages import PageRules
+from toolgate_gateway.server.deps import Deps
+from toolgate_gateway.settings import GatewaySettings
+from toolgate_gateway.telemetry.metrics import GatewayMetrics
+from toolgate_gateway.telemetry.stats import Stats
+from toolgate_gateway.upstreams.discovered import FoundUpstreams
+from toolgate_gateway.upstreams.discovery.found import Found
+from toolgate_gateway.upstreams.models import Models, Upstream
+from toolgate_gateway.upstreams.replicas import Replicas
+
+_LAG_PROBE_S = 0.1
+_AGAIN_S = 5.0
+"""How soon an upstream that does not answer is asked again. Seconds."""
+_REASON_LENGTH = 300
+"""Characters of an upstream's message that are logged."""
+
+
+class Gateway:
+    """One gateway. `run` does its work in the background.
+
+    `leaving`: its end has begun, and requests are still served. `ending`: they are not. `enders` end the requests that
+    are in flight, each one.
+    """
+
+    def __init__(self, settings: GatewaySettings, deps: Deps) -> None:
+        """Put the parts together; raises OSError or `SettingsError` where the file of keys is not as it must be."""
+        self.settings = settings
+        self.deps = deps
+        self.log = Log(show_content=settings.log_content)
+        self.metrics = GatewayMetrics(deps.registry)
+        self.stats = Stats(deps.instance)
+        self.keys = ClientKeys(settings.client_keys(), settings.api_keys_file, self.log)
+        self.pages = PageRules(settings, keyed=self.keys.required)
+        self.bodies = BodyBudget(settings.max_bodies_bytes)
+        self.admission = Admission(limit=settings.max_in_flight, queue=settings.max_queue, wait_s=settings.queue_wait_s)
+        places = settings.places()
+        upstreams = {
+            name: Upstream(provider=provider, capabilities=places[name].capabilities if name in places else {})
+            for name, provider in deps.providers.items()
+        }
+        self.models = Models(upstreams, settings.models, clock=deps.clock, created=int(deps.now()))
+        self._found: FoundUpstreams | None = None
+        if deps.finding is not None:
+            self._found = FoundUpstreams(self.models, self.metrics, deps.finding.create, frozenset(deps.providers))
+        self.leaving = False
+        self.ending = False
+        self.enders: set[Callable[[], object]] = set()
+        self._unreachable: set[str] = set()
+        self._news = asyncio.Event()
+        self._expose()
+
+    @property
+    def ready(self) -> bool:
+        """Whether new requests are welcome: models are known as far as they can be, and the end has not begun."""
+        return (self._found is None or self._found.heard) and not self.leaving
+
+    def end_requests(self) -> None:
+        """End all requests in flight: each client gets an error, or one inside its stream."""
+        self.ending = True
+        for end in tuple(self.enders):
+            end()
+
+    def loads(self) -> JsonObject:
+        """Return the requests in flight of each replica, for upstreams that have several."""
+        providers = {**self.deps.providers, **(self._found.providers if self._found else {})}
+        return {
+            name: {"ready": provider.count(ready=True), "in_flight": [load.in_flight for load in provider.loads()]}
+            for name, provider in providers.items()
+            if isinstance(provider, Replicas)
+        }
+
+    def _expose(self) -> None:
+        metrics, admission = self.metrics, self.admission
+        metrics.limit.set(admission.limit)
+        metrics.in_flight.source = lambda: admission.in_flight
+        metrics.queue_depth.source = lambda: admission.queued
+        metrics.know(self.settings.models)
+        for name, provider in self.deps.providers.items():
+            metrics.know_upstream(name, provider)
+
+    async def run(self) -> None:
+        """Keep the table of models fresh and watch the event loop, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_models())
+            group.create_task(self._watch_loop())
+            if self.deps.finding is not None and self._found is not None:
+                group.create_task(self.deps.finding.discovery.run(self._take_found))
+
+    async def aclose(self) -> None:
+        """Give up the upstreams that were found; what `deps` gave is its giver's to close."""
+        if self._found is not None:
+            await self._found.aclose()
+
+    def _take_found(self, found: Mapping[str, Found]) -> None:
+        assert self._found is not None
+        self._found.take(found)
+        if self.models.unlisted():
+            self._news.set()
+
+    async def refresh_models(self) -> None:
+        """Ask the upstreams for their models now."""
+        await self.models.refresh()
+        self.metrics.know(self.models.labels)
+        for name, healthy in self.models.health().items():
+            self.metrics.upstream_healthy.labels(name).set(healthy)
+        self._tell_changes(self.models.failures)
+
+    def _tell_changes(self, failures: Mapping[str, UpstreamFailure]) -> None:
+        """Write one line when an upstream's models can't be listed, and one when they can again."""
+        for name, failure in failures.items():
+            if name not in self._unreachable:
+                # A server that answers and has no list of models can be reached, and keeps its models to itself.
+                event = "upstream_models_unknown" if failure.status else "upstream_unreachable"
+                reason = failure.message[:_REASON_LENGTH]
+                self.log.warning(event, upstream=name, kind=failure.kind, status=failure.status, reason=reason)
+        for name in sorted(self._unreachable - failures.keys()):
+            self.log.info("upstream_reachable", upstream=name)
+        self._unreachable = set(failures)
+
+    async def _keep_models(self) -> None:
+        while True:
+            try:
+                await self.refresh_models()
+            except Exception as error:  # noqa: BLE001 - one upstream's odd answer must not end the refreshing
+                self.log.error("defect", error=error)
+            # A model that has just been found, or whose pods have just come, need not wait for its turn.
+            try:
+                async with asyncio.timeout(self._pause_s()):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+            self._news.clear()
+
+    def _pause_s(self) -> float:
+        """Return when the upstreams are asked again: soon where one does not answer, so that its return is noticed."""
+        refresh_s = self.settings.models_refresh_s
+        silent = any(not failure.status for failure in self.models.failures.values())
+        return min(refresh_s, _AGAIN_S) if silent else refresh_s
+
+    async def _watch_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LAG_PROBE_S
+            await asyncio.sleep(_LAG_PROBE_S)
+            self.metrics.loop_lag_seconds.observe(max(loop.time() - due, 0.0))

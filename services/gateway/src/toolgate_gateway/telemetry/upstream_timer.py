@@ -1,0 +1,48 @@
+"""One request to an upstream, as the metrics see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from toolgate_core.ladder.effects import UpstreamFailure
+
+from toolgate_gateway.telemetry.metrics import GatewayMetrics
+
+_CODES = {"unreachable": "connect_error", "timeout": "read_timeout", "cut": "reset"}
+CANCELLED = "cancelled"
+
+
+class UpstreamCall:
+    """Counts from the moment it is made until `end`, which counts once."""
+
+    __slots__ = ("_began", "_clock", "_ended", "_heard", "_metrics", "_priority", "_series", "_upstream")
+
+    def __init__(self, metrics: GatewayMetrics, upstream: str, priority: str, clock: Callable[[], float]) -> None:
+        self._metrics = metrics
+        self._upstream = upstream
+        self._priority = priority
+        self._clock = clock
+        self._began = clock()
+        self._heard = False
+        self._ended = False
+        self._series = metrics.call(upstream, priority)
+        self._series.in_flight.inc()
+
+    def heard(self) -> None:
+        """Something of the answer has come."""
+        if not self._heard:
+            self._heard = True
+            self._series.first_seconds.observe(self._clock() - self._began)
+
+    def failed(self, failure: UpstreamFailure) -> None:
+        """End with the upstream's failure."""
+        self.end(str(failure.status) if failure.status else _CODES.get(failure.kind, failure.kind))
+
+    def end(self, code: str) -> None:
+        """End with a status or a kind of failure."""
+        if self._ended:
+            return
+        self._ended = True
+        self._series.in_flight.inc(-1)
+        self._series.seconds.observe(self._clock() - self._began)
+        self._metrics.upstream_requests.labels(self._upstream, self._priority, code).inc()

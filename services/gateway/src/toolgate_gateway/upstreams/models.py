@@ -1,0 +1,290 @@
+"""Which upstream serves a model, under which name and policy: configured aliases, and what the upstreams list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import msgspec
+from toolgate_core.dialects.families import asked_dialect, family_of
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.ladder import LadderMemory
+from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.limits import MAX_MODEL_NAME, MAX_REMEMBERED_MODELS
+from toolgate_core.presets import PRESETS, preset_name
+from toolgate_core.types.policy import Policy
+from toolgate_core.types.vocabulary import RequestOutcome
+from toolgate_formats.profiles import capabilities_of
+
+from toolgate_gateway.http.errors import SERVER, ApiError
+from toolgate_gateway.settings import ModelEntry
+from toolgate_gateway.upstreams.base import Provider
+from toolgate_gateway.upstreams.nearest import known_names
+
+_KEPT_FIELDS = ("max_model_len", "root", "parent")
+"""What vLLM tells of a model beside OpenAI's fields."""
+_MAX_FACT = 1024
+_REFRESH_PAUSE_S = 2.0
+"""Unknown names bring the upstreams to be asked again at most this often."""
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider, and what is configured about it. `preset` and `policy` are for all models that it lists."""
+
+    provider: Provider
+    capabilities: dict[str, JsonValue] = {}
+    preset: str | None = None
+    policy: dict[str, JsonValue] = {}
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a model's requests go. `model` is the upstream's own name, `label` what metrics call it."""
+
+    name: str
+    model: str
+    label: str
+    upstream: str
+    provider: Provider
+    policy: Policy
+    memory: LadderMemory
+
+
+class Models:
+    """The table of models. What the upstreams list is asked for in the background, and once for an unknown name."""
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, Upstream],
+        configured: Mapping[str, ModelEntry],
+        *,
+        clock: Callable[[], float],
+        created: int,
+    ) -> None:
+        self._upstreams = dict(upstreams)
+        self._clock = clock
+        self._created = created
+        self._cards: dict[str, dict[str, JsonObject]] = {}
+        self._aliases = configured
+        self._configured: dict[str, Route] = {}
+        self._configure()
+        self._discovered: dict[str, Route] = {}
+        self._named: dict[str, Route] = {}
+        self._failures: dict[str, UpstreamFailure] = {}
+        self._asked = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
+        self._asked_of: frozenset[str] = frozenset()
+
+    def put(self, name: str, upstream: Upstream) -> None:
+        """Add an upstream, or say anew how its models are served. It has yet to be asked for them."""
+        self._upstreams[name] = upstream
+        self._forget_routes(name)
+
+    def drop(self, name: str) -> None:
+        """Forget an upstream and its models. Requests that have their route already keep it."""
+        for table in (self._upstreams, self._cards, self._failures):
+            table.pop(name, None)
+        self._forget_routes(name)
+
+    def _forget_routes(self, upstream: str) -> None:
+        self._named = {name: route for name, route in self._named.items() if route.upstream != upstream}
+        self._discovered = {name: route for name, route in self._discovered.items() if route.upstream != upstream}
+        self._relist()
+
+    def unlisted(self) -> bool:
+        """Whether an upstream's models are not known, or not as they are now."""
+        return any(name not in self._cards or name in self._failures for name in self._upstreams)
+
+    @property
+    def labels(self) -> list[str]:
+        """Return the names that metrics may use as they are."""
+        return [*self._configured, *(name for name in self._discovered if name not in self._configured)]
+
+    @property
+    def failures(self) -> Mapping[str, UpstreamFailure]:
+        """Why the upstreams' models could not be listed, for those of which they could not."""
+        return self._failures
+
+    def health(self) -> dict[str, bool]:
+        """Return for each upstream whether its models could be listed the last time (true before the first)."""
+        return {name: name not in self._failures for name in self._upstreams}
+
+    def cards(self) -> list[JsonObject]:
+        """Return OpenAI's model objects."""
+        return [self._card(name, route) for name, route in {**self._discovered, **self._configured}.items()]
+
+    async def card(self, name: str) -> JsonObject:
+        """Return one model object; raise 404."""
+        return self._card(name, await self.find(name))
+
+    async def find(self, name: str) -> Route:
+        """Return a model's route; raise 404, or 503 where no upstream could say."""
+        route = self.known(name)
+        if route is None and self._upstreams:
+            if self._clock() - self._asked >= _REFRESH_PAUSE_S or self._asking is not None:
+                await self.refresh()
+            route = self.known(name) or self._take_any(name)
+        if route is None:
+            raise self._unknown(name)
+        return route
+
+    async def refresh(self) -> None:
+        """Ask all upstreams for their models; who asks meanwhile waits for the same answers."""
+        while True:
+            if self._asking is None:
+                self._asked_of = frozenset(self._upstreams)
+                self._asking = asyncio.get_running_loop().create_task(self._ask(dict(self._upstreams)))
+            asked_of = self._asked_of
+            # One caller's end must not end the others' wait.
+            await asyncio.shield(self._asking)
+            if self._upstreams.keys() <= asked_of:
+                return
+
+    async def _ask(self, upstreams: Mapping[str, Upstream]) -> None:
+        try:
+            await asyncio.gather(*(self._ask_one(name, upstream) for name, upstream in upstreams.items()))
+        finally:
+            self._asked = self._clock()
+            self._asking = None
+        self._relist()
+
+    def _relist(self) -> None:
+        """Make the routes of what is configured and listed."""
+        self._configure()
+        listed = {model: name for name in reversed(list(self._upstreams)) for model in self._cards.get(name, {})}
+        self._discovered = {model: self._discovered_as(model, listed[model]) for model in sorted(listed)}
+
+    async def _ask_one(self, name: str, upstream: Upstream) -> None:
+        answer = await upstream.provider.models()
+        if name not in self._upstreams:
+            return
+        if isinstance(answer, UpstreamFailure):
+            self._failures[name] = answer
+            return
+        self._failures.pop(name, None)
+        self._cards[name] = {str(card["id"]): card for card in answer if card.get("id")}
+
+    def known(self, name: str) -> Route | None:
+        """Return a model's route where nobody has to be asked for it; raise 400 for a name that can't be one."""
+        if len(name) > MAX_MODEL_NAME:
+            raise ApiError(
+                400,
+                f"The model's name is longer than {MAX_MODEL_NAME} characters.",
+                code="string_above_max_length",
+                param="model",
+            )
+        route = self._configured.get(name) or self._named.get(name)
+        if route is not None:
+            return route
+        upstream, at, model = name.partition("@")
+        if at and model and upstream in self._upstreams:
+            return self._discovered_as(model, upstream)
+        return self._discovered.get(name)
+
+    def _discovered_as(self, model: str, upstream: str) -> Route:
+        told = self._upstreams[upstream]
+        route = self._route(model, model, upstream, told.preset, told.policy)
+        known = self._discovered.get(model)
+        if known is None or known.upstream != upstream:
+            return route
+        # A listing may tell more than the one before: a server has been upgraded.
+        return known if known.policy == route.policy else msgspec.structs.replace(route, memory=known.memory)
+
+    def _take_any(self, name: str) -> Route | None:
+        """Send an unknown name to an upstream that has no list of models; it will say whether it knows it."""
+        for upstream, failure in self._failures.items():
+            if failure.kind in ("refused", "unsupported") or failure.status in (404, 405):
+                return self._route(name, name, upstream, None, {})
+        return None
+
+    def keep(self, name: str, route: Route) -> None:
+        """Remember a route by the name that a client gave it, once its upstream has served it: names may be made up."""
+        if name in self._named or name in self._configured or name in self._discovered:
+            return
+        if len(self._named) >= MAX_REMEMBERED_MODELS:
+            self._named.pop(next(iter(self._named)))
+        self._named[name] = route
+
+    def only_upstream(self) -> tuple[str, Provider]:
+        """Return the upstream for a request that names no model; raise 400 where there are several."""
+        if not self._upstreams:
+            raise self._unknown("")
+        if len(self._upstreams) > 1:
+            raise ApiError(400, "The request must name its model: there are several upstreams.", param="model")
+        [(name, upstream)] = self._upstreams.items()
+        return name, upstream.provider
+
+    def _configure(self) -> None:
+        """Make the aliases' routes; again after a listing, which may tell more of what an upstream can do."""
+        before, self._configured = self._configured, {}
+        for alias, config in self._aliases.items():
+            upstream = config.upstream or next(iter(self._upstreams))
+            if upstream not in self._upstreams:
+                continue  # it may be found later
+            route = self._route(alias, config.model or alias, upstream, config.preset, config.policy)
+            known = before.get(alias)
+            self._configured[alias] = msgspec.structs.replace(route, memory=known.memory) if known else route
+
+    def _route(
+        self, name: str, model: str, upstream: str, preset: str | None, overrides: Mapping[str, JsonValue]
+    ) -> Route:
+        policy = PRESETS[preset or preset_name(model)]
+        capabilities = msgspec.to_builtins(policy.capabilities) | self._seen(upstream, model)
+        capabilities |= self._upstreams[upstream].capabilities
+        own = dict(overrides)
+        capabilities |= cast("JsonObject", own.pop("capabilities", {}))
+        merged = {**msgspec.to_builtins(policy), **own, "capabilities": capabilities}
+        policy = self._speaking(msgspec.convert(merged, Policy), upstream, model)
+        return Route(
+            name=name,
+            model=model,
+            label=name,
+            upstream=upstream,
+            provider=self._upstreams[upstream].provider,
+            policy=policy,
+            memory=LadderMemory(),
+        )
+
+    def _speaking(self, policy: Policy, upstream: str, model: str) -> Policy:
+        """Return the policy with the dialects of the model's family where nobody named others."""
+        card = self._cards.get(upstream, {}).get(model, {})
+        # vLLM lists what a model of any name was loaded from, and what an adapter belongs to.
+        names = (model, *(str(card[key]) for key in ("root", "parent") if card.get(key)))
+        family = next(filter(None, map(family_of, names)), None)
+        dialect = policy.dialect or asked_dialect(family, special=policy.capabilities.skip_special_tokens)
+        native = policy.native_dialect or (family.dialects[0] if family else policy.dialect or "auto")
+        return msgspec.structs.replace(policy, dialect=dialect, native_dialect=native)
+
+    def _seen(self, upstream: str, model: str) -> JsonObject:
+        """Return the capabilities that a model's listing tells of."""
+        return capabilities_of(self._cards.get(upstream, {}).get(model, {}))
+
+    def _card(self, name: str, route: Route) -> JsonObject:
+        card = self._cards.get(route.upstream, {}).get(route.model, {})
+        created = card.get("created")
+        kept: JsonObject = {key: card[key] for key in _KEPT_FIELDS if key in card and _is_fact(card[key])}
+        return {
+            "id": name,
+            "object": "model",
+            "created": created if isinstance(created, int) else self._created,
+            "owned_by": str(card.get("owned_by") or route.upstream),
+            **kept,
+        }
+
+    def _unknown(self, name: str) -> ApiError:
+        if self._failures:
+            return ApiError(
+                503,
+                f"Cannot look up model {name!r}: the upstream {', '.join(sorted(self._failures))} does not answer.",
+                kind=SERVER,
+                code="upstream_unreachable",
+                retry_after_s=1,
+                outcome=RequestOutcome.UPSTREAM_ERROR,
+            )
+        message = f"The model {name!r} does not exist." if self._upstreams else "No upstream is configured."
+        return ApiError(404, message + known_names(name, self.labels), code="model_not_found")
+
+
+def _is_fact(value: JsonValue) -> bool:
+    """Whether a field of a card is short enough to be passed on."""
+    return value is None or isinstance(value, int) or (isinstance(value, str) and len(value) <= _MAX_FACT)

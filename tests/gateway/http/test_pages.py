@@ -1,0 +1,123 @@
+"""Web pages: what a page that a user looks at can have the gateway do, and what it can not."""
+
+import pytest
+
+from tests.gateway.running import MODEL, QUESTION, gateway, text_answer
+
+CHAT = {"model": MODEL, "messages": QUESTION}
+EVIL = {"origin": "http://evil.example"}
+PAGES = [
+    EVIL,
+    {"origin": "null"},
+    {"origin": "https://127.0.0.1.evil.example"},
+    {"origin": "http://127.0.0.1:1"},
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site"},
+    {**EVIL, "sec-fetch-site": "same-origin"},
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", None, "multipart/form-data; boundary=x"])
+async def test_a_page_of_another_origin_reaches_no_tool(page: dict[str, str], kind: str | None) -> None:
+    async with gateway() as house:
+        headers = page | ({"content-type": kind} if kind else {})
+        ran = await house.http.post(f"{house.url}/tools/echo", content=b'{"a":1}', headers=headers)
+        assert ran.status_code in (403, 415)
+        listed = await house.http.get(f"{house.url}/tools", headers=page)
+        assert (listed.status_code, listed.json()["error"]["code"]) == (403, "origin_not_allowed")
+
+
+@pytest.mark.parametrize("origins", [[], ["http://evil.example"], ["*"]])
+async def test_no_setting_lets_pages_of_other_origins_use_tools(origins: list[str]) -> None:
+    async with gateway(cors_origins=origins) as house:
+        ran = await house.post({"a": 1}, "/tools/echo", **EVIL)
+        assert ran.status_code == 403
+
+
+async def test_a_page_of_our_own_origin_and_a_client_that_is_no_page_run_tools() -> None:
+    async with gateway() as house:
+        for headers in ({"origin": house.url, "sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {}):
+            ran = await house.http.post(f"{house.url}/tools/echo", json={"a": 1}, headers=headers)
+            assert (ran.status_code, ran.json()["content"]) == (200, '{"a":1}')
+        # curl's own content type
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        assert (await house.http.post(f"{house.url}/tools/echo", content=b"{}", headers=form)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions", "/emulate/v1/chat/completions", "/passthrough/v1/chat/completions"]
+)
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "kind", ["text/plain", None, "text/plain; application/json", "application/x-www-form-urlencoded"]
+)
+async def test_a_page_can_not_chat_without_asking_first(path: str, page: dict[str, str], kind: str | None) -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        headers = page | ({"content-type": kind} if kind else {})
+        response = await house.http.post(house.url + path, content=b'{"model":"m"}', headers=headers)
+        assert response.status_code == 415
+        assert house.chats() == []
+
+
+async def test_a_client_that_is_no_page_need_not_declare_its_content() -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        body = b'{"model":"m","messages":[{"role":"user","content":"x"}]}'
+        assert (await house.http.post(f"{house.url}/v1/chat/completions", content=body)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8002",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "host.docker.internal.evil.example",
+        "evil.internal",
+        "a b",
+        "[::1]x",
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/tools", "/stats"])
+async def test_a_name_that_is_made_to_point_here_is_refused(host: str, path: str) -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        method = "POST" if "chat" in path else "GET"
+        response = await house.http.request(
+            method, house.url + path, json=CHAT if method == "POST" else None, headers={"host": host}
+        )
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "host_not_allowed")
+        assert house.chats() == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LOCALHOST:1",
+        "a.localhost:80",
+        "127.0.0.1",
+        "[::1]:8002",
+        "10.1.2.3:9",
+        "mine.example",
+        "localhost.",
+        "host.docker.internal:8002",
+        "gateway.docker.internal",
+        "host.containers.internal",
+    ],
+)
+async def test_names_of_this_machine_addresses_and_configured_names_are_served(host: str) -> None:
+    async with gateway(text_answer("Hi."), allowed_hosts=["mine.example"]) as house:
+        assert (await house.http.get(f"{house.url}/v1/models", headers={"host": host})).status_code == 200
+        assert (await house.http.get(f"{house.url}/livez", headers={"host": "any.example"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers"), [({"host": "0.0.0.0"}, {}), ({"api_keys": ["k"]}, {"x-api-key": "k"})]
+)
+async def test_any_name_will_do_where_others_reach_the_gateway_or_a_key_is_asked_for(
+    settings: dict[str, object], headers: dict[str, str]
+) -> None:
+    async with gateway(text_answer("Hi."), **settings) as house:
+        answer = await house.http.get(f"{house.url}/v1/models", headers={"host": "gw.example", **headers})
+        assert answer.status_code == 200

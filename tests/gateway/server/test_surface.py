@@ -1,0 +1,305 @@
+"""Routes, errors, keys and models, as clients of OpenAI's API expect them."""
+
+import json
+
+import openai
+import pytest
+
+from tests.gateway.running import MODEL, QUESTION, WEATHER_ANSWER, asked, gateway, text_answer
+from tests.support.upstream import answer
+
+FOUR_KEYS = {"message", "type", "param", "code"}
+
+
+async def test_models_are_listed_and_described_also_by_ids_with_a_slash() -> None:
+    async with gateway() as house:
+        client = house.openai()
+        listed = [model async for model in client.models.list()]
+        assert [(m.id, m.object, m.created, m.owned_by) for m in listed] == [
+            ("m", "model", 5, "us"),
+            ("org/model-b", "model", 0, "main"),
+        ]
+        assert (await client.models.retrieve("org/model-b")).id == "org/model-b"
+        with pytest.raises(openai.NotFoundError) as caught:
+            await client.models.retrieve("nobody")
+        assert caught.value.code == "model_not_found"
+
+
+async def test_an_unknown_model_is_404_and_nothing_goes_upstream() -> None:
+    async with gateway() as house:
+        with pytest.raises(openai.NotFoundError) as caught:
+            await house.openai().chat.completions.create(model="nobody", messages=QUESTION)  # type: ignore[arg-type]
+        assert (caught.value.code, caught.value.type, caught.value.param) == (
+            "model_not_found",
+            "invalid_request_error",
+            None,
+        )
+        assert house.chats() == []
+
+
+@pytest.mark.parametrize("key", [None, "wrong", "right-but-longer"])
+async def test_a_missing_or_wrong_key_is_401_before_the_body_is_looked_at(key: str | None) -> None:
+    async with gateway(api_keys=["right"]) as house:
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        for path in ("/v1/chat/completions", "/tools/echo"):
+            response = await house.post(b"not json", path, **headers)
+            assert (response.status_code, response.json()["error"]["code"]) == (401, "invalid_api_key")
+            assert set(response.json()["error"]) == FOUR_KEYS
+        assert (await house.http.get(f"{house.url}/v1/models", headers=headers)).status_code == 401
+        assert (await house.http.get(f"{house.url}/livez", headers=headers)).status_code == 200
+
+
+async def test_a_right_key_is_let_in_from_settings_and_from_a_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "keys").write_text("one\ntwo\n")
+    async with gateway(text_answer("Hi."), api_keys=["zero"], api_keys_file=tmp_path / "keys") as house:
+        for key in ("zero", "one", "two"):
+            reply = await house.openai(api_key=key).chat.completions.create(model=MODEL, messages=QUESTION)  # type: ignore[arg-type]
+            assert reply.choices[0].message.content == "Hi."
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("POST", "/v1/nothing", 404),
+        ("GET", "/v1/chat/completions", 405),
+        ("POST", "/v1/chat/completions/", 404),
+        ("DELETE", "/v1/models", 405),
+        ("PUT", "/tools", 405),
+    ],
+)
+async def test_unknown_routes_and_methods_are_error_objects(method: str, path: str, status: int) -> None:
+    async with gateway() as house:
+        response = await house.http.request(method, house.url + path)
+        assert response.status_code == status
+        assert set(response.json()["error"]) == FOUR_KEYS
+        assert response.headers["x-request-id"]
+
+
+async def test_the_chat_route_allows_post_alone() -> None:
+    async with gateway() as house:
+        for method in ("GET", "PUT", "DELETE"):
+            response = await house.http.request(method, f"{house.url}/emulate/v1/chat/completions")
+            assert (response.status_code, response.headers["allow"]) == (405, "POST")
+
+
+async def test_bodies_that_are_no_json_too_large_or_of_another_type_are_refused() -> None:
+    async with gateway(max_body_bytes=2048) as house:
+        assert (await house.post(b"{")).status_code == 400
+        assert (await house.post(b"\xff\xfe")).status_code == 400
+        assert (await house.post(b"[" * 1500)).status_code == 400
+        assert (await house.post(asked(), content_type="text/plain")).status_code == 415
+        assert (await house.post(asked(), content_encoding="gzip")).status_code == 415
+        assert (await house.post(b" " * 4096)).status_code == 413
+        assert house.chats() == []
+
+        async def parts():  # type: ignore[no-untyped-def]
+            for _ in range(5):
+                yield b" " * 1000
+
+        response = await house.http.post(f"{house.url}/v1/chat/completions", content=parts())
+        assert response.status_code == 413
+        assert set(response.json()["error"]) == FOUR_KEYS
+
+
+async def test_every_answer_has_its_own_request_id_or_the_callers() -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        seen = set()
+        for path in ("/health", "/v1/models", "/stats", "/tools", "/nothing"):
+            seen.add((await house.http.get(house.url + path)).headers["x-request-id"])
+        seen.add((await house.post(asked(tools=None))).headers["x-request-id"])
+        assert len(seen) == 6
+        mine = await house.post(asked(tools=None), x_request_id="mine-1")
+        assert mine.headers["x-request-id"] == "mine-1"
+        assert house.chats()[-1].headers["x-request-id"] == "mine-1"
+        bad = await house.post(asked(tools=None), x_request_id="not fit for a log")
+        assert bad.headers["x-request-id"] != "not fit for a log"
+
+
+async def test_the_mode_is_the_paths_before_the_headers_and_a_bad_header_is_400() -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        for path, header in (("/passthrough/v1/chat/completions", "auto"), ("/v1/chat/completions", "passthrough")):
+            response = await house.post(asked(), path, x_toolgate_mode=header)
+            assert response.json()["choices"][0]["message"]["content"] == "Hi."
+            assert response.headers["x-toolgate-priority"] == "none"
+        bad = await house.post(asked(), x_toolgate_mode="turbo")
+        assert (bad.status_code, bad.json()["error"]["code"]) == (400, "invalid_value")
+
+
+async def test_passthrough_sends_the_bytes_as_they_came() -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        body = b'{ "messages" : 7, "model":"m" , "x":[null, 1e2],"tools":[] }'
+        response = await house.post(body, "/passthrough/v1/chat/completions")
+        assert house.chats()[0].body == body
+        assert response.json()["choices"][0]["message"]["content"] == "Hi."
+
+
+async def test_an_alias_changes_nothing_of_the_body_but_the_model() -> None:
+    async with gateway(text_answer("Hi."), models={"nick": {"model": MODEL}}) as house:
+        body = b'{"model": "nick", "x": 12345678901234567890123, "messages": [{"role": "user", "content": "\\u00e9"}]}'
+        assert (await house.post(body)).status_code == 200
+        sent = house.chats()[0].body
+        assert json.loads(sent) == {**json.loads(body), "model": MODEL}
+        assert b"12345678901234567890123" in sent
+        assert b"\\u00e9" in sent
+
+
+async def test_a_request_without_tools_goes_through_untouched_and_is_no_ladder_request() -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        body = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"min_p":0.5,"n":1}'
+        response = await house.post(body)
+        assert house.chats()[0].body == body
+        assert response.json()["choices"][0]["message"]["content"] == "Hi."
+        assert "toolgate" not in response.json()
+        assert response.headers["x-toolgate-priority"] == "none"
+        statistics = (await house.http.get(f"{house.url}/stats")).json()["statistics"]
+        assert (statistics["total_requests"], statistics["ladder_requests"]) == (1, 0)
+
+
+async def test_nulls_and_empty_lists_of_tools_do_not_reach_the_upstream() -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        response = await house.post({"model": MODEL, "messages": QUESTION, "tools": [], "stop": None})
+        assert response.status_code == 200
+        assert house.chats()[0].json == {"model": MODEL, "messages": QUESTION}
+        history = [*QUESTION, {"role": "assistant", "content": "Cold.", "tool_calls": []}, *QUESTION]
+        await house.post({"model": MODEL, "messages": history})
+        assert house.chats()[1].json["messages"][1] == {"role": "assistant", "content": "Cold."}
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/passthrough/v1/chat/completions"])
+async def test_an_error_that_an_upstream_sends_with_status_200_is_no_answer(path: str) -> None:
+    async with gateway(answer({"error": {"message": "No endpoint.", "code": 429}})) as house:
+        response = await house.post({"model": MODEL, "messages": QUESTION}, path)
+        assert response.status_code == 429
+        assert set(response.json()["error"]) == FOUR_KEYS
+
+
+async def test_an_upstream_can_be_named_before_the_model() -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        response = await house.post({"model": "main@other", "messages": QUESTION})
+        assert response.status_code == 200
+        assert house.chats()[0].json["model"] == "other"
+
+
+async def test_health_is_200_and_says_what_is_degraded() -> None:
+    async with gateway() as house:
+        response = await house.http.get(f"{house.url}/health")
+        assert (response.status_code, response.json()) == (
+            200,
+            {
+                "status": "ok",
+                "service": "toolgate-gateway",
+                "version": "1.2.3",
+                "mode": "auto",
+                "timestamp": "2027-01-15T08:00:00Z",
+                "upstreams": {"main": "ok"},
+                "services": {"prompt-transformer": "serving", "extractor": "serving", "tool-executor": "serving"},
+            },
+        )
+    async with gateway(upstreams={"gone": {"url": "http://127.0.0.1:9"}}) as house:
+        response = await house.http.get(f"{house.url}/health")
+        assert (response.status_code, response.json()["status"]) == (200, "degraded")
+        assert response.json()["upstreams"] == {"gone": "unreachable"}
+        assert (await house.http.get(f"{house.url}/readyz")).status_code == 200
+        assert (await house.post(asked())).status_code == 503
+
+
+async def test_tools_are_listed_and_run() -> None:
+    async with gateway() as house:
+        listed = (await house.http.get(f"{house.url}/tools")).json()
+        assert [tool["function"]["name"] for tool in listed["data"]] == ["echo"]
+        done = await house.post(b'{"b": 9007199254740993, "a": 1}', "/tools/echo")
+        assert done.json()["content"] == '{"b":9007199254740993,"a":1}'
+        assert (await house.post(b"[]", "/tools/echo")).status_code == 400
+        missing = await house.post(b"{}", "/tools/nobody")
+        assert (missing.status_code, missing.json()["error"]["code"]) == (404, "tool_not_found")
+
+
+async def test_browsers_may_call_from_configured_origins_but_never_the_tools() -> None:
+    async with gateway(text_answer("Hi."), cors_origins=["https://page.example"]) as house:
+        origin = {"origin": "https://page.example"}
+        chat = await house.post(asked(tools=None), **origin)
+        assert chat.headers["access-control-allow-origin"] == "https://page.example"
+        asks = {**origin, "access-control-request-method": "POST"}
+        allowed = await house.http.options(f"{house.url}/v1/chat/completions", headers=asks)
+        assert allowed.status_code == 200
+        tools = await house.http.get(f"{house.url}/tools", headers=origin)
+        assert "access-control-allow-origin" not in tools.headers
+        assert (await house.http.options(f"{house.url}/tools/echo", headers=asks)).status_code == 405
+
+
+async def test_metrics_are_served_on_their_own_port() -> None:
+    async with gateway(WEATHER_ANSWER, metrics=True) as house:
+        await house.post(asked())
+        response = await house.http.get(f"http://127.0.0.1:{house.ports.metrics}/metrics")
+        assert 'toolgate_attempts_total{model="m",outcome="success_tool",priority="1"} 1.0' in response.text
+
+
+async def test_a_base_url_without_v1_will_do() -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        for prefix in ("", "/emulate", "/passthrough"):
+            client = house.openai(prefix or "/")
+            reply = await client.chat.completions.create(model=MODEL, messages=QUESTION)  # type: ignore[arg-type]
+            assert reply.choices[0].message.content == "Hi."
+            assert [model.id async for model in client.models.list()] == ["m", "org/model-b"]
+            assert (await client.models.retrieve("org/model-b")).id == "org/model-b"
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("//v1/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("/v1//chat/completions", "/v1/chat/completions"),
+        ("/v1/chat/completions/", "/v1/chat/completions"),
+        ("/v1/chat/completion", "/v1/chat/completions"),
+        ("/V1/chat/completions", "/v1/chat/completions"),
+        ("/emulate/v1/v1/chat/completions", "/emulate/v1/chat/completions"),
+        ("/v1/v1/models", "/v1/models"),
+        ("/v1/v1/models/m", "/v1/models/m"),
+        ("/v1/model", "/v1/models"),
+        ("/v1/embedding", "/v1/embeddings"),
+        ("//v1/embeddings", "/v1/embeddings"),
+        ("/passthrough//tokenize", "/passthrough/tokenize"),
+        ("/healthz", "/health"),
+    ],
+)
+async def test_a_near_miss_of_a_path_is_told_what_was_meant(path: str, meant: str) -> None:
+    async with gateway() as house:
+        response = await house.post({}, path)
+        assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
+        assert response.json()["error"]["message"].endswith(f" Did you mean {meant}?")
+
+
+@pytest.mark.parametrize("path", ["/xyzzy", "/v1/" + "a" * 10_000, "/v1/xyzzy/plugh"])
+async def test_a_path_that_is_near_to_nothing_is_not_guessed_at(path: str) -> None:
+    async with gateway() as house:
+        response = await house.post({}, path)
+        message = response.json()["error"]["message"]
+        assert response.status_code == 404
+        assert "mean" not in message
+        assert len(message) < 300
+
+
+async def test_an_unknown_model_is_told_which_there_are() -> None:
+    async with gateway() as house:
+        for response in (
+            await house.post(asked(model="model-b2")),
+            await house.post({"model": "model-b2", "messages": QUESTION}, "/passthrough/v1/chat/completions"),
+            await house.http.get(f"{house.url}/v1/models/model-b2"),
+        ):
+            assert response.status_code == 404
+            assert "Did you mean 'org/model-b'? There are: m, org/model-b." in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["x" * 257, "main@" + "qwen" * 10_000])
+async def test_a_models_name_is_bounded(name: str) -> None:
+    async with gateway(text_answer("Hi.")) as house:
+        for response in (
+            await house.post(asked(model=name)),
+            await house.post({"model": name, "messages": QUESTION}, "/passthrough/v1/chat/completions"),
+            await house.http.get(f"{house.url}/v1/models/{name[:30_000]}"),
+        ):
+            error = response.json()["error"]
+            assert (response.status_code, error["code"], error["param"]) == (400, "string_above_max_length", "model")
+        assert house.chats() == []

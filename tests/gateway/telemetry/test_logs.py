@@ -1,0 +1,64 @@
+"""What is logged: one line a request, stages where they are asked for, and never what was said."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from tests.gateway.running import MODEL, WEATHER_ANSWER, asked, gateway, text_answer
+from tests.support.upstream import answer
+
+SECRETS = ("Oslo", "weather in", "sk-clientkey")
+
+
+def fields(record: logging.LogRecord) -> dict[str, Any]:
+    return getattr(record, "fields", {})
+
+
+async def test_a_request_is_one_line_without_content(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "toolgate")
+    async with gateway(text_answer("No.")) as house:
+        await house.post(asked(tool_choice="required"), authorization="Bearer sk-clientkey")
+    (line,) = [record for record in caplog.records if record.getMessage() == "request"]
+    told = fields(line)
+    assert told.pop("dur_ms") > 0
+    assert (
+        told
+        == {
+            "model": MODEL,
+            "mode": "auto",
+            "stream": False,
+            "tool_choice": "required",
+            "status": 502,
+            "outcome": "exhausted",
+            "priority": "none",
+            "attempts": told["attempts"],
+            "code": "tool_call_unavailable",
+        }
+        or told["status"] == 200
+    )
+
+
+async def test_every_stage_is_told_in_debug_mode_and_no_content(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "toolgate")
+    async with gateway(WEATHER_ANSWER) as house:
+        await house.post(asked(), authorization="Bearer sk-clientkey")
+        await house.post({**asked(), "stream": True})
+    stages = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG and fields(record)]
+    assert stages[:4] == ["transform", "callmodel", "read", "emit"]
+    text = " ".join(f"{record.getMessage()} {fields(record)}" for record in caplog.records)
+    assert not [secret for secret in SECRETS if secret in text]
+
+
+async def test_a_defect_is_500_without_its_text_and_logged_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    class Odd:
+        async def transform(self, effect: Any, *, timeout_s: float) -> Any:
+            raise KeyError("odd-detail")
+
+    async with gateway(answer({}), transformer=Odd()) as house:
+        response = await house.post(asked(), "/emulate/v1/chat/completions")
+        assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
+        assert "odd-detail" not in response.text
+    (line,) = [record for record in caplog.records if record.getMessage() == "defect"]
+    assert line.exc_info is not None
+    assert "odd-detail" in str(line.exc_info[1])

@@ -1,0 +1,99 @@
+"""Reads a model answer to its end and joins its pieces, so that tests compare one value."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from msgspec.structs import replace
+from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
+from toolgate_core.merging import FieldMerger
+from toolgate_gateway.upstreams.base import ModelAnswer, Provider
+from toolgate_gateway.upstreams.table import UpstreamConfig, create_provider
+
+from tests.support.upstream import Script, ScriptedUpstream, scripted
+
+QUESTION: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+@asynccontextmanager
+async def talking(script: Script, **config: Any) -> AsyncIterator[tuple[Provider, ScriptedUpstream]]:
+    """A provider and the scripted upstream that it speaks to."""
+    async with scripted(script) as upstream:
+        provider = create_provider(UpstreamConfig(**{"name": "fake", "url": upstream.url, **config}))
+        try:
+            yield provider, upstream
+        finally:
+            await provider.aclose()
+
+
+async def read_pieces(answer: ModelAnswer) -> tuple[list[Piece], UpstreamFailure | None]:
+    """Every piece of an answer, and the failure that ended it."""
+    pieces: list[Piece] = []
+    while True:
+        piece = await answer.read()
+        if isinstance(piece, UpstreamFailure):
+            return pieces, piece
+        pieces.append(piece)
+        if piece.finish is not None:
+            return pieces, None
+
+
+def counted(piece: Piece) -> Piece:
+    """A piece whose usage is its numbers alone."""
+    return replace(piece, usage=None if piece.usage is None else replace(piece.usage, told={}))
+
+
+def joined(pieces: list[Piece]) -> Piece:
+    """The pieces as one: calls by index, each with its arguments in one."""
+    calls: dict[int, CallDelta] = {}
+    for piece in pieces:
+        for delta in piece.calls:
+            known = calls.get(delta.index, CallDelta(delta.index))
+            assert known == CallDelta(delta.index) or (delta.id is None and delta.name is None)
+            calls[delta.index] = CallDelta(
+                delta.index,
+                known.id or delta.id,
+                known.name or delta.name,
+                known.arguments + delta.arguments,
+                {**known.fields, **delta.fields},
+            )
+    fields = FieldMerger()
+    for piece in pieces:
+        fields.add(piece.fields)
+    last = counted(pieces[-1]) if pieces else Piece()
+    return Piece(
+        text="".join(piece.text for piece in pieces),
+        reasoning="".join(piece.reasoning for piece in pieces),
+        calls=tuple(calls.values()),
+        logprobs=tuple(entry for piece in pieces for entry in piece.logprobs),
+        refusal="".join(piece.refusal for piece in pieces),
+        fields=fields.take(),
+        choice_fields=last.choice_fields,
+        answer_fields=last.answer_fields,
+        finish=last.finish,
+        usage=last.usage,
+    )
+
+
+async def ask(
+    script: Script, *, stream: bool = True, body: dict[str, Any] | None = None, **config: Any
+) -> tuple[Piece, UpstreamFailure | None]:
+    """What a provider makes of a scripted answer, joined, and the failure that ended it."""
+    async with talking(script, **config) as (provider, _):
+        answer = await provider.call(body or QUESTION, stream=stream, request_id="req-1")
+        if isinstance(answer, UpstreamFailure):
+            return Piece(), answer
+        try:
+            pieces, failure = await read_pieces(answer)
+        finally:
+            await answer.close()
+        return joined(pieces), failure
+
+
+async def fail(script: Script, *, stream: bool = True, **config: Any) -> UpstreamFailure:
+    """The failure that a scripted answer ends in."""
+    _, failure = await ask(script, stream=stream, **config)
+    assert failure is not None
+    return failure
