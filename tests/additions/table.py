@@ -212,8 +212,8 @@ ADDITIONS = (
             Edit(f"{CORE}/types/vocabulary.py", '    PATIENT = ("patient", 5)\n', 'TWO_PASS = ("two_pass", 4)'),
             Edit(
                 f"{CORE}/strategies/table.py",
-                "from toolgate_core.ladder import patient\n",
-                "from toolgate_core.ladder import ",
+                "from toolgate_core.strategies import patient\n",
+                "import Transform, Transformed",
             ),
             Edit(f"{CORE}/strategies/table.py", "    Strategy.PATIENT: patient.transform,\n", "Strategy.TWO_PASS: "),
         ),
