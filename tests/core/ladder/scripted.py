@@ -20,11 +20,11 @@ from toolgate_core.ladder.effects import (
     Read,
     Reply,
     Transform,
-    UpstreamFailure,
 )
 from toolgate_core.schema import Toolset
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.events import AnswerEvent, ArgumentsDelta, CallStart, ReasoningDelta, TextDelta
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Mode
@@ -45,7 +45,7 @@ WEATHER: dict[str, Any] = {
 }
 PING: dict[str, Any] = {"type": "function", "function": {"name": "ping", "parameters": {"type": "object"}}}
 
-Script = Sequence[Sequence[Piece | UpstreamFailure]]
+Script = Sequence[Sequence[Piece | Failure]]
 
 
 class Clock:
@@ -75,7 +75,7 @@ class World:
         self.policy = policy or Policy()
         self.mode = mode
         self.answers = [list(answer) for answer in answers]
-        self.answer: list[Piece | UpstreamFailure] = []
+        self.answer: list[Piece | Failure] = []
         self.asked: list[Transform] = []
         self.bodies: list[dict[str, Any]] = []
         self.emits: list[tuple[AnswerEvent, ...]] = []
@@ -120,7 +120,7 @@ class World:
                 self.bodies.append(body)
                 self.extraction = None
                 self.answer = self.answers.pop(0)
-                if self.answer and isinstance(self.answer[0], UpstreamFailure):
+                if self.answer and isinstance(self.answer[0], Failure):
                     return self.answer.pop(0)
                 return Opened()
             case Read():
@@ -163,26 +163,26 @@ class World:
 USAGE = Usage(10, 5)
 
 
-def said(text: str, finish: Any = "stop", usage: Usage | None = USAGE, **more: Any) -> list[Piece | UpstreamFailure]:
+def said(text: str, finish: Any = "stop", usage: Usage | None = USAGE, **more: Any) -> list[Piece | Failure]:
     """A whole answer of text."""
     return [Piece(text=text, finish=finish, usage=usage, **more)]
 
 
-def called(*calls: tuple[str, str], text: str = "", finish: Any = "tool_calls") -> list[Piece | UpstreamFailure]:
+def called(*calls: tuple[str, str], text: str = "", finish: Any = "tool_calls") -> list[Piece | Failure]:
     """A whole answer with native calls."""
     deltas = tuple(CallDelta(n, f"id{n}", name, arguments) for n, (name, arguments) in enumerate(calls))
     return [Piece(text=text, calls=deltas, finish=finish, usage=USAGE)]
 
 
-def decided(*calls: tuple[str, Any]) -> list[Piece | UpstreamFailure]:
+def decided(*calls: tuple[str, Any]) -> list[Piece | Failure]:
     """A whole answer that is the decision to call."""
     decision = {"action": "call", "calls": [{"name": name, "arguments": arguments} for name, arguments in calls]}
     return said(encode(decision).decode())
 
 
-def failed(kind: Any, **more: Any) -> list[Piece | UpstreamFailure]:
+def failed(kind: Any, **more: Any) -> list[Piece | Failure]:
     """An upstream that does not answer."""
-    return [UpstreamFailure(kind=kind, message="It failed.", **more)]
+    return [Failure(kind=kind, message="It failed.", **more)]
 
 
 OSLO = ("get_weather", '{"city":"Oslo"}')

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from toolgate_core.ladder import Answer, Refusal
-from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
+from toolgate_core.ladder.effects import CallDelta, Piece
 from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, TextDelta
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import AttemptOutcome, Mode, RequestOutcome, Strategy
@@ -406,14 +407,14 @@ def test_an_upstream_that_fails_every_time_is_an_upstream_error(kind: str, statu
 
 
 def test_a_stream_that_is_cut_after_text_was_sent_ends_with_an_error() -> None:
-    world = World([[Piece(text="Hel"), UpstreamFailure(kind="cut", message="It was cut.")]], stream=True)
+    world = World([[Piece(text="Hel"), Failure(kind="cut", message="It was cut.")]], stream=True)
     refusal = world.run()
     assert isinstance(refusal, Refusal)
     assert (refusal.status, world.text) == (502, "Hel")
 
 
 def test_a_cut_before_anything_was_sent_is_retried_with_the_next_strategy() -> None:
-    pieces = [Piece(calls=(CallDelta(0, "a", "ping", ""),)), UpstreamFailure(kind="cut", message="It was cut.")]
+    pieces = [Piece(calls=(CallDelta(0, "a", "ping", ""),)), Failure(kind="cut", message="It was cut.")]
     world = World([pieces, decided(("ping", {}))], policy=ALL, stream=True)
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:upstream_error,guided:ok"
@@ -706,7 +707,7 @@ FORMAT = {
 }
 
 
-def answered(answer: str) -> list[Piece | UpstreamFailure]:
+def answered(answer: str) -> list[Piece | Failure]:
     return said(f'{{"action":"answer","answer":{answer}}}')
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from toolgate_core.jsontext import encode_str
 from toolgate_core.ladder import Answer, Refusal
 from toolgate_core.ladder.disguise import Screen, disguised, may_begin
-from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
+from toolgate_core.ladder.effects import CallDelta, Piece
 from toolgate_core.limits import MAX_BLANK, MAX_CALLS, MAX_EQUAL_CALLS, MAX_SCREENED
 from toolgate_core.types.events import TextDelta
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Mode, Strategy
@@ -155,7 +156,7 @@ BOTH = Policy(capabilities=Capabilities(format_with_tools=True), retries={})
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_native_text_is_held_to_the_format(stream: bool) -> None:
-    bad: list[Piece | UpstreamFailure] = [Piece(text='{"n":'), Piece(text='"x"}'), Piece(finish="stop")]
+    bad: list[Piece | Failure] = [Piece(text='{"n":'), Piece(text='"x"}'), Piece(finish="stop")]
     world = World(
         [bad, said('{"action":"answer","answer":{"n":3}}')], policy=BOTH, response_format=FORMAT, stream=stream
     )

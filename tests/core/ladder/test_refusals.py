@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from toolgate_core.jsontext import encode
 from toolgate_core.ladder import Answer, Refusal
-from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
+from toolgate_core.ladder.effects import CallDelta, Piece
 from toolgate_core.strategies.simple import simplified
 from toolgate_core.types.events import CallStart
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.vocabulary import AttemptOutcome, Mode, RequestOutcome, Strategy
 from toolgate_formats.api.openai_chat import parse_request
@@ -20,8 +21,8 @@ ALL = Policy(retries={})
 TEXT = '<function_calls>\n<invoke name="ping">\n</invoke>\n</function_calls>'
 
 
-def refused(message: str = "It failed.", kind: Any = "refused", **more: Any) -> list[Piece | UpstreamFailure]:
-    return [UpstreamFailure(kind=kind, message=message, status=400, **more)]
+def refused(message: str = "It failed.", kind: Any = "refused", **more: Any) -> list[Piece | Failure]:
+    return [Failure(kind=kind, message=message, status=400, **more)]
 
 
 @pytest.mark.parametrize("kind", ["refused", "unsupported"])
@@ -147,7 +148,7 @@ def test_a_request_that_is_refused_in_every_form_proves_nothing(kind: str) -> No
 
 @pytest.mark.parametrize("kind", ["unsupported", "schema"])
 def test_a_refusal_inside_an_answer_says_nothing_about_the_next_one(kind: Any) -> None:
-    inside = [Piece(), UpstreamFailure(kind=kind, message="No.", status=400)]
+    inside = [Piece(), Failure(kind=kind, message="No.", status=400)]
     world = World([inside, decided(("ping", {}))], policy=ALL)
     assert isinstance(world.run(), Answer)
     assert world.climb.attempts[0].outcome is AttemptOutcome.UNSUPPORTED
@@ -278,7 +279,7 @@ def test_a_500_about_a_grammar_is_followed_by_a_request_without_one() -> None:
 
 
 def test_different_errors_do_not_end_the_climb() -> None:
-    answers = [[UpstreamFailure(kind="error", message=f"Error {n}.", status=500)] for n in range(4)]
+    answers = [[Failure(kind="error", message=f"Error {n}.", status=500)] for n in range(4)]
     world = World([*answers], policy=ALL)
     assert isinstance(world.run(), Refusal)
     assert len(world.climb.attempts) == 4

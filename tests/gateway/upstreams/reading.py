@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from msgspec.structs import replace
-from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
+from toolgate_core.ladder.effects import CallDelta, Piece
 from toolgate_core.merging import FieldMerger
+from toolgate_core.types.failures import Failure
 from toolgate_gateway.upstreams.base import ModelAnswer, Provider
 from toolgate_gateway.upstreams.table import UpstreamConfig, create_provider
 
@@ -28,12 +29,12 @@ async def talking(script: Script, **config: Any) -> AsyncIterator[tuple[Provider
             await provider.aclose()
 
 
-async def read_pieces(answer: ModelAnswer) -> tuple[list[Piece], UpstreamFailure | None]:
+async def read_pieces(answer: ModelAnswer) -> tuple[list[Piece], Failure | None]:
     """Every piece of an answer, and the failure that ended it."""
     pieces: list[Piece] = []
     while True:
         piece = await answer.read()
-        if isinstance(piece, UpstreamFailure):
+        if isinstance(piece, Failure):
             return pieces, piece
         pieces.append(piece)
         if piece.finish is not None:
@@ -79,11 +80,11 @@ def joined(pieces: list[Piece]) -> Piece:
 
 async def ask(
     script: Script, *, stream: bool = True, body: dict[str, Any] | None = None, **config: Any
-) -> tuple[Piece, UpstreamFailure | None]:
+) -> tuple[Piece, Failure | None]:
     """What a provider makes of a scripted answer, joined, and the failure that ended it."""
     async with talking(script, **config) as (provider, _):
         answer = await provider.call(body or QUESTION, stream=stream, request_id="req-1")
-        if isinstance(answer, UpstreamFailure):
+        if isinstance(answer, Failure):
             return Piece(), answer
         try:
             pieces, failure = await read_pieces(answer)
@@ -92,7 +93,7 @@ async def ask(
         return joined(pieces), failure
 
 
-async def fail(script: Script, *, stream: bool = True, **config: Any) -> UpstreamFailure:
+async def fail(script: Script, *, stream: bool = True, **config: Any) -> Failure:
     """The failure that a scripted answer ends in."""
     _, failure = await ask(script, stream=stream, **config)
     assert failure is not None

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.types.failures import Failure
 from toolgate_formats.codecs.openai_chat.failures import FailureTable, retry_after
 from toolgate_gateway.upstreams.table import UpstreamConfig, create_provider
 
@@ -60,17 +60,17 @@ REFUSED = [
 @pytest.mark.parametrize("message", UNSUPPORTED)
 async def test_a_400_about_a_constraint_or_tools_is_unsupported(message: str) -> None:
     failure = await fail([vllm(message)])
-    assert failure == UpstreamFailure(kind="unsupported", message=message, status=400, code="400")
+    assert failure == Failure(kind="unsupported", message=message, status=400, code="400")
 
 
 @pytest.mark.parametrize("message", SCHEMA)
 async def test_a_400_about_the_schemas_of_a_request_is_about_no_other(message: str) -> None:
-    assert await fail([vllm(message)]) == UpstreamFailure(kind="schema", message=message, status=400, code="400")
+    assert await fail([vllm(message)]) == Failure(kind="schema", message=message, status=400, code="400")
 
 
 @pytest.mark.parametrize("message", REFUSED)
 async def test_any_other_400_is_the_clients(message: str) -> None:
-    assert await fail([vllm(message)]) == UpstreamFailure(kind="refused", message=message, status=400, code="400")
+    assert await fail([vllm(message)]) == Failure(kind="refused", message=message, status=400, code="400")
 
 
 @pytest.mark.parametrize(
@@ -86,80 +86,78 @@ async def test_any_other_400_is_the_clients(message: str) -> None:
     ],
 )
 async def test_a_prompt_that_is_too_long_has_openais_code(message: str, param: str | None) -> None:
-    expected = UpstreamFailure(
-        kind="refused", message=message, status=400, code="context_length_exceeded", param="messages"
-    )
+    expected = Failure(kind="refused", message=message, status=400, code="context_length_exceeded", param="messages")
     assert await fail([vllm(message, param=param)]) == expected
 
 
-BODIES: dict[str, tuple[Reply, UpstreamFailure]] = {
+BODIES: dict[str, tuple[Reply, Failure]] = {
     "unauthorized text": (
         answer({"error": "Unauthorized"}, status=401),
-        UpstreamFailure(kind="credential", message="The upstream refused the gateway's credentials.", status=401),
+        Failure(kind="credential", message="The upstream refused the gateway's credentials.", status=401),
     ),
     "wrong key": (
         answer(
             {"error": {"message": "Incorrect API key provided: sk-abcdefgh", "code": "invalid_api_key"}}, status=403
         ),
-        UpstreamFailure(kind="credential", message="The upstream refused the gateway's credentials.", status=403),
+        Failure(kind="credential", message="The upstream refused the gateway's credentials.", status=403),
     ),
     "unknown model": (
         vllm("The model `m` does not exist.", 404, "NotFoundError", "model"),
-        UpstreamFailure(
+        Failure(
             kind="refused", message="The model `m` does not exist.", status=404, code="model_not_found", param="model"
         ),
     ),
     "unknown path": (
         answer({"detail": "Not Found"}, status=404),
-        UpstreamFailure(kind="error", message="Not Found", status=404),
+        Failure(kind="error", message="Not Found", status=404),
     ),
     "limit": (
         answer({"error": {"message": "Slow down", "code": "rate_limit_exceeded"}}, status=429, retry_after="7"),
-        UpstreamFailure(kind="limited", message="Slow down", status=429, code="rate_limit_exceeded", retry_after_s=7),
+        Failure(kind="limited", message="Slow down", status=429, code="rate_limit_exceeded", retry_after_s=7),
     ),
     "limit without a body": (
         answer(b"", status=429),
-        UpstreamFailure(kind="limited", message="The upstream's rate limit is reached.", status=429),
+        Failure(kind="limited", message="The upstream's rate limit is reached.", status=429),
     ),
     "overload": (
         vllm("queue is full", 503, "ServiceUnavailableError"),
-        UpstreamFailure(kind="overloaded", message="queue is full", status=503, code="503"),
+        Failure(kind="overloaded", message="queue is full", status=503, code="503"),
     ),
     "not implemented": (
         vllm("no", 501, "NotImplementedError"),
-        UpstreamFailure(kind="unsupported", message="no", status=501, code="501"),
+        Failure(kind="unsupported", message="no", status=501, code="501"),
     ),
     "validation list": (
         answer({"detail": [{"loc": ["body", "messages", 0, "role"], "msg": "bad role", "type": "x"}]}, status=422),
-        UpstreamFailure(kind="refused", message="messages.0.role: bad role", status=422, param="messages.0.role"),
+        Failure(kind="refused", message="messages.0.role: bad role", status=422, param="messages.0.role"),
     ),
     "flat": (
         answer({"object": "error", "message": "Bad role", "type": "invalid", "param": None, "code": 3051}, status=400),
-        UpstreamFailure(kind="refused", message="Bad role", status=400, code="3051"),
+        Failure(kind="refused", message="Bad role", status=400, code="3051"),
     ),
     "flat with detail": (
         answer({"object": "error", "message": {"detail": [{"loc": ["body", "n"], "msg": "too big"}]}}, status=422),
-        UpstreamFailure(kind="refused", message="n: too big", status=422, param="n"),
+        Failure(kind="refused", message="n: too big", status=422, param="n"),
     ),
     "Gemini": (
         answer([{"error": {"code": 400, "message": "Bad", "status": "INVALID_ARGUMENT"}}], status=400),
-        UpstreamFailure(kind="refused", message="Bad", status=400, code="400"),
+        Failure(kind="refused", message="Bad", status=400, code="400"),
     ),
     "HTML": (
         Reply([b"<html>Bad Gateway nginx</html>"], 502, {"content-type": "text/html"}),
-        UpstreamFailure(kind="error", message="The upstream failed with HTTP status 502.", status=502),
+        Failure(kind="error", message="The upstream failed with HTTP status 502.", status=502),
     ),
     "500 without text": (
         vllm("", 500, "InternalServerError"),
-        UpstreamFailure(kind="error", message="The upstream failed with HTTP status 500.", status=500, code="500"),
+        Failure(kind="error", message="The upstream failed with HTTP status 500.", status=500, code="500"),
     ),
     "gateway timeout": (
         answer(b"", status=504),
-        UpstreamFailure(kind="timeout", message="The upstream did not answer in time.", status=504),
+        Failure(kind="timeout", message="The upstream did not answer in time.", status=504),
     ),
     "redirect": (
         answer(b"", status=307, location="http://elsewhere/"),
-        UpstreamFailure(kind="error", message="The upstream failed with HTTP status 307.", status=307),
+        Failure(kind="error", message="The upstream failed with HTTP status 307.", status=307),
     ),
 }
 
@@ -220,18 +218,18 @@ async def test_no_upstream_at_all_is_unreachable() -> None:
     provider = create_provider(UpstreamConfig(name="fake", url="http://127.0.0.1:1", retries=1))
     failure = await provider.call(QUESTION, stream=False, request_id="r")
     await provider.aclose()
-    assert failure == UpstreamFailure(kind="unreachable", message="No connection to the upstream.")
+    assert failure == Failure(kind="unreachable", message="No connection to the upstream.")
 
 
 async def counting(script: list[Reply], **config: Any) -> tuple[int, str]:
     """How many requests were sent, and the text or the failure that came of it."""
     async with talking(script, **config) as (provider, upstream):
         reply = await provider.call(QUESTION, stream=False, request_id="r")
-        if isinstance(reply, UpstreamFailure):
+        if isinstance(reply, Failure):
             return len(upstream.requests), reply.kind
         piece = await reply.read()
         await reply.close()
-        return len(upstream.requests), piece.message if isinstance(piece, UpstreamFailure) else piece.text
+        return len(upstream.requests), piece.message if isinstance(piece, Failure) else piece.text
 
 
 async def test_a_broken_connection_before_the_first_byte_is_tried_again_within_bounds() -> None:
@@ -245,8 +243,8 @@ async def test_a_500_without_a_ladder_is_tried_again_once() -> None:
     for script, retries, count in (([OK], 1, 2), ([], 1, 2), ([], 0, 1)):
         async with talking([vllm("HarmonyError", 500), *script], error_retries=retries) as (provider, upstream):
             reply = await provider.forward(b'{"model":"m"}', stream=False, request_id="r")
-            assert isinstance(reply, UpstreamFailure) is not bool(script)
-            if not isinstance(reply, UpstreamFailure):
+            assert isinstance(reply, Failure) is not bool(script)
+            if not isinstance(reply, Failure):
                 await reply.close()
             assert len(upstream.requests) == count
 
@@ -264,9 +262,9 @@ async def test_no_other_status_is_tried_again(status: int) -> None:
 async def test_nothing_is_tried_again_after_the_first_byte() -> None:
     async with talking([Reply([b'{"cho'], then="cut", pause=True), OK]) as (provider, upstream):
         reply = await provider.call(QUESTION, stream=False, request_id="r")
-        if not isinstance(reply, UpstreamFailure):
+        if not isinstance(reply, Failure):
             failure = await reply.read()
-            assert isinstance(failure, UpstreamFailure)
+            assert isinstance(failure, Failure)
             await reply.close()
         assert len(upstream.requests) == 1
 

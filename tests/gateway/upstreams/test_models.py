@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.presets import PRESETS
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.vocabulary import Strategy
 from toolgate_gateway.http.errors import ApiError
 from toolgate_gateway.settings import ModelEntry
@@ -20,13 +20,13 @@ from tests.support.upstream import Reply, Request, answer, scripted
 class Listing:
     """A provider that only lists; it counts how often it is asked."""
 
-    def __init__(self, *names: str, owner: str = "us", failure: UpstreamFailure | None = None) -> None:
+    def __init__(self, *names: str, owner: str = "us", failure: Failure | None = None) -> None:
         self.name = "listing"
         self.cards: list[JsonObject] = [{"id": name, "created": 3, "owned_by": owner} for name in names]
         self.failure = failure
         self.asked = 0
 
-    async def models(self) -> list[JsonObject] | UpstreamFailure:
+    async def models(self) -> list[JsonObject] | Failure:
         self.asked += 1
         await asyncio.sleep(0)
         return self.failure or self.cards
@@ -176,7 +176,7 @@ async def test_names_asked_for_at_once_share_one_question() -> None:
 
 
 async def test_where_an_upstream_is_down_an_unknown_name_may_exist() -> None:
-    down = UpstreamFailure(kind="unreachable", message="no connection")
+    down = Failure(kind="unreachable", message="no connection")
     models = table(one=Listing(failure=down))
     with pytest.raises(ApiError) as caught:
         await models.find("a")
@@ -185,7 +185,7 @@ async def test_where_an_upstream_is_down_an_unknown_name_may_exist() -> None:
 
 
 async def test_an_upstream_without_a_list_takes_any_name() -> None:
-    models = table(one=Listing(failure=UpstreamFailure(kind="error", message="not found", status=404)))
+    models = table(one=Listing(failure=Failure(kind="error", message="not found", status=404)))
     assert (await models.find("anything")).model == "anything"
 
 

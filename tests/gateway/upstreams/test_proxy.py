@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.types.failures import Failure
 from toolgate_gateway.server.compose import providers
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_gateway.upstreams.config import UpstreamConfig
@@ -15,13 +15,13 @@ MODELS = answer({"data": [{"id": "m"}]})
 FAR = "http://far.invalid/v1"
 
 
-async def listed(proxy: str, url: str = FAR) -> list[str] | UpstreamFailure:
+async def listed(proxy: str, url: str = FAR) -> list[str] | Failure:
     provider = create_provider(UpstreamConfig(name="up", url=url, proxy=proxy, retries=0))
     try:
         found = await provider.models()
     finally:
         await provider.aclose()
-    return found if isinstance(found, UpstreamFailure) else [str(card["id"]) for card in found]
+    return found if isinstance(found, Failure) else [str(card["id"]) for card in found]
 
 
 def paths(proxy: ScriptedUpstream) -> list[str]:
@@ -41,23 +41,23 @@ async def test_the_environments_proxy_is_followed_only_where_it_is_asked_to(
     async with scripted([MODELS]) as proxy:
         monkeypatch.setenv(name, proxy.url.removeprefix("http://"))
         assert await listed("environment") == ["m"]
-        assert isinstance(await listed(""), UpstreamFailure)
+        assert isinstance(await listed(""), Failure)
         monkeypatch.setenv("NO_PROXY", "localhost,.invalid")
-        assert isinstance(await listed("environment"), UpstreamFailure)
+        assert isinstance(await listed("environment"), Failure)
     assert len(proxy.requests) == 1
 
 
 async def test_https_is_tunnelled_and_a_proxy_that_refuses_is_an_upstream_that_cannot_be_reached() -> None:
     async with scripted([answer({}, status=403)]) as proxy:
         failure = await listed(proxy.url, "https://far.invalid/v1")
-    assert isinstance(failure, UpstreamFailure)
+    assert isinstance(failure, Failure)
     assert (failure.kind, failure.message) == ("unreachable", "The proxy does not connect to the upstream.")
     assert paths(proxy) == ["CONNECT far.invalid:443"]
 
 
 async def test_a_proxy_that_is_gone_is_an_upstream_that_cannot_be_reached() -> None:
     failure = await listed("http://127.0.0.1:1")
-    assert isinstance(failure, UpstreamFailure)
+    assert isinstance(failure, Failure)
     assert failure.kind == "unreachable"
 
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.types.failures import Failure
 from toolgate_gateway.upstreams.balance import Load
 from toolgate_gateway.upstreams.base import ForwardedAnswer, ModelAnswer
 from toolgate_gateway.upstreams.replicas import FIRST_PAUSE_S, Replicas
@@ -67,16 +67,16 @@ async def replicas(*urls: str, clock: Clock | None = None, **options: Any) -> As
 async def said(made: Replicas, body: JsonObject = BODY) -> str:
     """Ask, and return the answer's text, or the failure's kind."""
     opened = await made.call(body, stream=False, request_id="r")
-    if isinstance(opened, UpstreamFailure):
+    if isinstance(opened, Failure):
         return opened.kind
     piece = await opened.read()
     await opened.close()
-    return piece.kind if isinstance(piece, UpstreamFailure) else piece.text
+    return piece.kind if isinstance(piece, Failure) else piece.text
 
 
 async def begun(made: Replicas) -> ModelAnswer:
     opened = await made.call({**BODY, "stream": True}, stream=True, request_id="r")
-    assert not isinstance(opened, UpstreamFailure)
+    assert not isinstance(opened, Failure)
     return opened
 
 
@@ -176,7 +176,7 @@ async def test_a_server_that_goes_finishes_what_it_has_begun_and_gets_nothing_ne
         piece = await old.read()
         made.move([b.url])
         assert [await said(made) for _ in range(3)] == ["b"] * 3
-        assert not isinstance(piece, UpstreamFailure)
+        assert not isinstance(piece, Failure)
         assert piece.text == "a"
         assert a.requests[0].gone.is_set() is False
         await old.close()
@@ -195,7 +195,7 @@ async def test_a_server_that_stays_keeps_its_count_when_others_come() -> None:
 async def test_without_servers_the_client_is_told_to_come_again() -> None:
     async with replicas() as made:
         failure = await made.call(BODY, stream=False, request_id="r")
-        assert isinstance(failure, UpstreamFailure)
+        assert isinstance(failure, Failure)
         assert (failure.kind, failure.status, failure.code, failure.retry_after_s) == (
             "overloaded",
             503,
@@ -214,7 +214,7 @@ async def test_the_models_are_those_of_one_server_that_answers() -> None:
 async def test_a_forwarded_answer_is_in_flight_until_it_is_closed() -> None:
     async with servers(named("a")) as (only,), replicas(only.url) as made:
         opened = await made.forward(b'{"model":"m","messages":[]}', stream=False, request_id="r")
-        assert not isinstance(opened, UpstreamFailure)
+        assert not isinstance(opened, Failure)
         forwarded: ForwardedAnswer = opened
         body = b"".join([part async for part in forwarded.chunks()])
         assert (forwarded.status, loads(made), forwarded.failure(body)) == (200, [1], None)

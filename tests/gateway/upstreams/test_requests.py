@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.types.failures import Failure
 from toolgate_gateway.upstreams.base import UpstreamCutError
 from toolgate_gateway.upstreams.table import UpstreamConfig, create_provider
 
@@ -18,7 +18,7 @@ async def sent(body: dict[str, Any], *, streamed: bool = False, request_id: str 
     reply = stream(event(chunk({}, "stop")), event("[DONE]")) if streamed else OK
     async with talking([reply], **config) as (provider, upstream):
         result = await provider.call(body, stream=streamed, request_id=request_id)
-        assert not isinstance(result, UpstreamFailure)
+        assert not isinstance(result, Failure)
         await read_pieces(result)
         await result.close()
         return upstream.requests[0]
@@ -148,7 +148,7 @@ async def test_models_come_in_openais_form() -> None:
 async def test_a_list_of_models_that_is_none_is_a_failure(reply: Reply, kind: str) -> None:
     async with talking([reply]) as (provider, _):
         failure = await provider.models()
-        assert isinstance(failure, UpstreamFailure)
+        assert isinstance(failure, Failure)
         assert failure.kind == kind
 
 
@@ -157,7 +157,7 @@ async def test_forwarded_bytes_are_untouched_both_ways() -> None:
     reply = stream(b"data: {\xff}\r\n\r\n", b": odd\n\n")
     async with talking([reply]) as (provider, upstream):
         forwarded = await provider.forward(question, stream=True, request_id="r")
-        assert not isinstance(forwarded, UpstreamFailure)
+        assert not isinstance(forwarded, Failure)
         body = b"".join([part async for part in forwarded.chunks()])
         await forwarded.close()
         assert (upstream.requests[0].body, body) == (question, b"data: {\xff}\r\n\r\n: odd\n\n")
@@ -187,7 +187,7 @@ async def test_other_paths_are_forwarded_beside_the_chats(url: str, path: str, e
         forwarded = await provider.forward(
             b"--x--", stream=False, request_id="r", path=path, content_type="multipart/form-data; boundary=x"
         )
-        assert not isinstance(forwarded, UpstreamFailure)
+        assert not isinstance(forwarded, Failure)
         body = b"".join([part async for part in forwarded.chunks()])
         await forwarded.close()
         await provider.aclose()
@@ -201,7 +201,7 @@ async def test_a_request_is_not_sent_again_where_the_upstream_forbids_it(told: s
     headers = {} if told is None else {"x-should-retry": told}
     async with talking([answer({"error": "boom"}, status=500, **headers)]) as (provider, upstream):
         failure = await provider.forward(b"{}", stream=False, request_id="r")
-        assert isinstance(failure, UpstreamFailure)
+        assert isinstance(failure, Failure)
         assert failure.should_retry == {"false": False, "true": True}.get(told or "")
         assert len(upstream.requests) == asked
 
@@ -213,14 +213,14 @@ async def test_a_request_is_not_sent_again_where_the_upstream_forbids_it(told: s
 async def test_the_milliseconds_to_wait_are_those_that_the_upstream_tells(told: str, expected: int | None) -> None:
     async with talking([answer({"error": "slow"}, status=429, retry_after_ms=told)]) as (provider, _):
         failure = await provider.forward(b"{}", stream=False, request_id="r")
-        assert isinstance(failure, UpstreamFailure)
+        assert isinstance(failure, Failure)
         assert failure.retry_after_ms == expected
 
 
 async def test_a_forwarded_answer_that_is_cut_says_so() -> None:
     async with talking([stream(b"data: 1\n\n", then="cut", pause=True)]) as (provider, _):
         forwarded = await provider.forward(b"{}", stream=True, request_id="r")
-        assert not isinstance(forwarded, UpstreamFailure)
+        assert not isinstance(forwarded, Failure)
         with pytest.raises(UpstreamCutError) as caught:
             async for _ in forwarded.chunks():
                 pass
@@ -231,7 +231,7 @@ async def test_a_forwarded_answer_that_is_cut_says_so() -> None:
 async def test_a_forwarded_request_that_fails_is_a_failure() -> None:
     async with talking([answer({"error": "x"}, status=400)]) as (provider, _):
         failure = await provider.forward(b"{}", stream=False, request_id="r")
-        assert failure == UpstreamFailure(kind="refused", message="x", status=400)
+        assert failure == Failure(kind="refused", message="x", status=400)
 
 
 async def test_a_closed_provider_opens_again() -> None:
@@ -239,6 +239,6 @@ async def test_a_closed_provider_opens_again() -> None:
         await provider.aclose()
         await provider.aclose()
         reply = await provider.call(QUESTION, stream=False, request_id="r")
-        assert not isinstance(reply, UpstreamFailure)
+        assert not isinstance(reply, Failure)
         await reply.close()
         assert len(upstream.requests) == 1

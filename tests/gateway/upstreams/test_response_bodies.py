@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
-from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_FORWARDED_HEADER, MAX_FORWARDED_HEADERS, MAX_INFLATED_READ_BYTES
+from toolgate_core.types.failures import Failure
 from toolgate_formats.codecs.openai_chat.failures import FailureTable
 from toolgate_gateway.upstreams.response import ResponseBody, forwarded_headers
 
@@ -26,7 +26,7 @@ async def body_of(reply: Reply, limit: int = 1_000_000) -> AsyncIterator[Respons
         await body.close(complete=False)
 
 
-async def everything(reply: Reply, limit: int = 1_000_000) -> bytes | UpstreamFailure:
+async def everything(reply: Reply, limit: int = 1_000_000) -> bytes | Failure:
     async with body_of(reply, limit) as body:
         return await body.read_all()
 
@@ -51,7 +51,7 @@ async def test_a_body_that_is_compressed_unasked_is_inflated(coding: str, compre
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip"])
 async def test_a_coding_that_is_unknown_or_a_lie_is_a_failure(coding: str) -> None:
     failure = await everything(coded(b"hello hello", coding))
-    assert isinstance(failure, UpstreamFailure)
+    assert isinstance(failure, Failure)
     assert failure.kind == "error"
 
 
@@ -109,7 +109,7 @@ async def test_the_headers_of_an_answer_are_known_before_it_is_read() -> None:
     ):
         async with talking([reply]) as (provider, _):
             opened = await provider.call(QUESTION, stream=False, request_id="r")
-            assert not isinstance(opened, UpstreamFailure)
+            assert not isinstance(opened, Failure)
             assert dict(opened.headers) == {
                 name: value
                 for name, value in reply.headers.items()

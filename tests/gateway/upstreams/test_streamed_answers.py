@@ -7,8 +7,9 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
+from toolgate_core.ladder.effects import CallDelta, Piece
 from toolgate_core.limits import MAX_ANSWER_CHARS, MAX_CALLS, MAX_FIELDS_BYTES
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import Usage
 from toolgate_formats.codecs.openai_chat.joiner import ChunkJoiner
 from toolgate_formats.codecs.openai_chat.lenient import decode_answer
@@ -115,7 +116,7 @@ async def test_what_one_read_brings_is_one_piece() -> None:
     events = b"".join(event(chunk({"content": str(digit)})) for digit in range(10)) + event(STOP) + event("[DONE]")
     async with talking([stream(events)]) as (provider, _):
         answer = await provider.call(QUESTION, stream=True, request_id="r")
-        assert not isinstance(answer, UpstreamFailure)
+        assert not isinstance(answer, Failure)
         assert await read_pieces(answer) == ([Piece(text="0123456789", finish="stop")], None)
         await answer.close()
 
@@ -123,7 +124,7 @@ async def test_what_one_read_brings_is_one_piece() -> None:
 async def test_text_is_handed_on_while_the_answer_goes_on() -> None:
     async with talking([stream(event(TEXT), then="hang")]) as (provider, _):
         answer = await provider.call(QUESTION, stream=True, request_id="r")
-        assert not isinstance(answer, UpstreamFailure)
+        assert not isinstance(answer, Failure)
         assert await answer.read() == Piece(text="Hello")
         await answer.close()
 
@@ -131,7 +132,7 @@ async def test_text_is_handed_on_while_the_answer_goes_on() -> None:
 async def test_closing_an_unfinished_answer_drops_the_connection_at_once() -> None:
     async with talking([stream(event(TEXT), then="hang")]) as (provider, upstream):
         answer = await provider.call(QUESTION, stream=True, request_id="r")
-        assert not isinstance(answer, UpstreamFailure)
+        assert not isinstance(answer, Failure)
         await answer.read()
         await answer.close()
         await answer.close()
@@ -143,7 +144,7 @@ async def test_a_finished_stream_gives_its_connection_back() -> None:
     async with talking([stream(event(TEXT), event(STOP), event("[DONE]"), pause=True)]) as (provider, upstream):
         for _ in range(3):
             answer = await provider.call(QUESTION, stream=True, request_id="r")
-            assert not isinstance(answer, UpstreamFailure)
+            assert not isinstance(answer, Failure)
             await read_pieces(answer)
             await answer.close()
         assert (len(upstream.requests), upstream.connections) == (3, 1)

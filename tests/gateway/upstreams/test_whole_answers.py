@@ -4,7 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from toolgate_core.ladder.effects import CallDelta, Piece, UpstreamFailure
+from toolgate_core.ladder.effects import CallDelta, Piece
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import Usage
 
 from tests.gateway.upstreams.reading import QUESTION, ask, counted, fail, read_pieces, talking
@@ -94,7 +95,7 @@ async def test_an_answer_is_one_piece(case: str) -> None:
     body, expected = ANSWERS[case]
     async with talking([answer(body)]) as (provider, _):
         reply = await provider.call(QUESTION, stream=False, request_id="r")
-        assert not isinstance(reply, UpstreamFailure)
+        assert not isinstance(reply, Failure)
         pieces, failure = await read_pieces(reply)
         assert ([counted(piece) for piece in pieces], failure) == ([expected], None)
         await reply.close()
@@ -148,7 +149,7 @@ async def test_silence_before_the_answer_is_a_timeout() -> None:
 async def test_closing_before_the_answer_is_read_drops_the_connection() -> None:
     async with talking([Reply([b'{"cho'], then="hang")]) as (provider, upstream):
         reply = await provider.call(QUESTION, stream=False, request_id="r")
-        assert not isinstance(reply, UpstreamFailure)
+        assert not isinstance(reply, Failure)
         await reply.close()
         async with asyncio.timeout(1):
             await upstream.requests[0].gone.wait()
@@ -169,10 +170,10 @@ async def test_cancelling_a_call_drops_the_connection() -> None:
         await silent.asked.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert task.cancelled() or not isinstance(task.result(), UpstreamFailure)
+        assert task.cancelled() or not isinstance(task.result(), Failure)
         if not task.cancelled():
             reply = task.result()
-            assert not isinstance(reply, UpstreamFailure)
+            assert not isinstance(reply, Failure)
             await reply.close()
         async with asyncio.timeout(1):
             await upstream.requests[0].gone.wait()
@@ -182,7 +183,7 @@ async def test_connections_are_used_again() -> None:
     async with talking([answer(completion({"content": "Hello"}))]) as (provider, upstream):
         for _ in range(3):
             reply = await provider.call(QUESTION, stream=False, request_id="r")
-            assert not isinstance(reply, UpstreamFailure)
+            assert not isinstance(reply, Failure)
             await reply.read()
             await reply.close()
         assert (len(upstream.requests), upstream.connections) == (3, 1)

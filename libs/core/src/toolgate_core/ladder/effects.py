@@ -2,19 +2,20 @@
 
 The ladder is a generator: it yields one of the effects below and is sent the reply that the effect names; a driver
 awaits them and does nothing else. An attempt is `Transform` → `Transformed`, `CallModel` → `Opened` or
-`UpstreamFailure`, then `Read` → `Piece` or `UpstreamFailure` until a `Piece` has a `finish`; between the reads
+`Failure`, then `Read` → `Piece` or `Failure` until a `Piece` has a `finish`; between the reads
 `Extract` → events and `Emit` → None. `HangUp` → None ends an upstream answer before its end. A new `CallModel` begins a
 new answer, and with it a new extraction.
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.events import AnswerEvent, Event
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.policy import Capabilities
@@ -49,7 +50,7 @@ class Transformed(Struct, frozen=True):
 
 
 class CallModel(Struct, frozen=True, kw_only=True):
-    """Send a request upstream. Reply: `Opened` once the answer's head is good, else `UpstreamFailure`."""
+    """Send a request upstream. Reply: `Opened` once the answer's head is good, else `Failure`."""
 
     body: JsonObject
     strategy: Strategy
@@ -60,7 +61,7 @@ class Opened(Struct, frozen=True):
 
 
 class Read(Struct, frozen=True):
-    """Wait for more of the answer. Reply: `Piece` (all that one read brought) or `UpstreamFailure`."""
+    """Wait for more of the answer. Reply: `Piece` (all that one read brought) or `Failure`."""
 
 
 class HangUp(Struct, frozen=True):
@@ -119,35 +120,5 @@ class Piece(Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
 
 
-FailureKind = Literal[
-    "unsupported",  # 400 that says that a field or a feature is not known here, whatever it holds
-    "schema",  # 400 about this request's schemas, or the grammar that they make
-    "refused",  # any other 4xx: something in this request is not taken
-    "credential",  # 401, 403: the gateway's key is wrong, the client is not told more than that
-    "limited",  # 429
-    "overloaded",  # 503
-    "error",  # any other 5xx, or an answer that can't be read
-    "unreachable",  # no connection
-    "cut",  # the connection ended inside an answer
-    "timeout",  # no byte in time
-]
-
-
-class UpstreamFailure(Struct, frozen=True, kw_only=True):
-    """The upstream did not answer, or not to the end. `message` is fit for the client (no URL, no key).
-
-    `retry_after_s`, `retry_after_ms` and `should_retry` are what the upstream says about trying again, if it does.
-    """
-
-    kind: FailureKind
-    message: str
-    status: int | None = None
-    code: str | None = None
-    param: str | None = None
-    retry_after_s: int | None = None
-    retry_after_ms: int | None = None
-    should_retry: bool | None = None
-
-
 Effect: TypeAlias = Transform | CallModel | Read | HangUp | Extract | Emit
-Reply: TypeAlias = Transformed | Opened | Piece | UpstreamFailure | tuple[Event, ...] | None
+Reply: TypeAlias = Transformed | Opened | Piece | Failure | tuple[Event, ...] | None

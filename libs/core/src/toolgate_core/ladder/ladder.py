@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from toolgate_core.dialects.families import UNASKED
 from toolgate_core.ladder.attempt import Try, judge
-from toolgate_core.ladder.effects import CallModel, Effect, Emit, Reply, Transform, Transformed, UpstreamFailure
+from toolgate_core.ladder.effects import CallModel, Effect, Emit, Reply, Transform, Transformed
 from toolgate_core.ladder.endings import no_strategy, timed_out, unavailable
 from toolgate_core.ladder.memory import LadderMemory
 from toolgate_core.ladder.outbox import Outbox
@@ -30,6 +30,7 @@ from toolgate_core.schema import Toolset
 from toolgate_core.schema.answer import answer_schema
 from toolgate_core.strategies.selection import strategies_for
 from toolgate_core.types.events import TextDelta
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.policy import Capabilities, Policy
@@ -76,7 +77,7 @@ class Climb:
         self._best_is_call = False
         self._why = ""
         self._checked: Try | None = None
-        self._failure: UpstreamFailure | None = None
+        self._failure: Failure | None = None
         self._served: Strategy | None = None
 
     @property
@@ -163,9 +164,7 @@ class Climb:
             return self._upstream_failed(attempt, failure)
         return (yield from self._evaluate(attempt))
 
-    def _ask(
-        self, attempt: Try, fault: Fault | None, draft: str | None
-    ) -> Generator[Effect, Reply, UpstreamFailure | None]:
+    def _ask(self, attempt: Try, fault: Fault | None, draft: str | None) -> Generator[Effect, Reply, Failure | None]:
         """Transform, call, and read to the end; return what the upstream did wrong, if it was that."""
         transformed = yield Transform(
             request=self._refusals.request,
@@ -179,7 +178,7 @@ class Climb:
         )
         assert isinstance(transformed, Transformed)
         opened = yield CallModel(body=transformed.body, strategy=attempt.strategy)
-        if isinstance(opened, UpstreamFailure):
+        if isinstance(opened, Failure):
             return opened
         attempt.reading = self._reading(attempt, transformed.plan)
         attempt.dialect = transformed.plan.dialect
@@ -224,7 +223,7 @@ class Climb:
         auto = self._request.tool_choice.mode == "auto"
         return auto and self._policy.plain_text == "check" and Strategy.BRIDGE in self._rungs
 
-    def _upstream_failed(self, attempt: Try, failure: UpstreamFailure) -> Refusal | None:
+    def _upstream_failed(self, attempt: Try, failure: Failure) -> Refusal | None:
         """Record the failure; return how the climb ends, where no other attempt can help."""
         kind = failure.kind
         begun = attempt.reading is not None and self._outbox.sent

@@ -7,8 +7,8 @@ from typing import Literal
 from msgspec import Struct
 
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.types.errors import ToolgateError
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import AttemptOutcome, FinishReason, RequestOutcome, Strategy
 
@@ -98,7 +98,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
 TOOL_CALL_UNAVAILABLE = "tool_call_unavailable"
 
 
-def refusal_of(failure: UpstreamFailure) -> Refusal:
+def refusal_of(failure: Failure) -> Refusal:
     """Return what the client is told about an upstream's failure."""
     match failure.kind:
         case "refused" | "unsupported" | "schema":

@@ -27,7 +27,6 @@ from toolgate_core.ladder.effects import (
     Piece,
     Read,
     Reply,
-    UpstreamFailure,
 )
 from toolgate_core.ladder.gate import Gate, Passable
 from toolgate_core.ladder.outbox import Outbox
@@ -47,6 +46,7 @@ from toolgate_core.types.events import (
     RefusalDelta,
     TextDelta,
 )
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.requests import ChatRequest
@@ -82,11 +82,11 @@ class Reading(AnswerState):
         self._ready: list[tuple[OpenCall, Settled]] = []
         self._runaway = False
 
-    def run(self) -> Generator[Effect, Reply, UpstreamFailure | None]:
+    def run(self) -> Generator[Effect, Reply, Failure | None]:
         """Read to the end; return the upstream's failure, if it was one that ended the answer."""
         while True:
             piece = yield Read()
-            if isinstance(piece, UpstreamFailure):
+            if isinstance(piece, Failure):
                 return piece
             assert isinstance(piece, Piece)
             yield from self._take(piece)

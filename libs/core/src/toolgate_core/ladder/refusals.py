@@ -8,10 +8,10 @@ each of the things that may be at fault.
 
 from __future__ import annotations
 
-from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.ladder.memory import Form, LadderMemory, form_of
 from toolgate_core.strategies.native import strict_fits
 from toolgate_core.strategies.simple import simplified
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Strategy
@@ -37,7 +37,7 @@ MAX_SAME_ERRORS = 3
 _OWN_TOOLS = frozenset({Strategy.NATIVE, Strategy.GUIDED})
 
 
-def is_terminal(failure: UpstreamFailure) -> bool:
+def is_terminal(failure: Failure) -> bool:
     """Return whether a refusal would be the same in every form."""
     return failure.code in TERMINAL_CODES or failure.status in _TERMINAL_STATUS or failure.param in _UNTOUCHED_FIELDS
 
@@ -49,7 +49,7 @@ class Refusals:
         self, request: ChatRequest, policy: Policy, strategies: tuple[Strategy, ...], memory: LadderMemory, now: float
     ) -> None:
         self.request = request
-        self.first: UpstreamFailure | None = None
+        self.first: Failure | None = None
         self.hopeless = False
         self._policy = policy
         self._strategies = strategies
@@ -105,7 +105,7 @@ class Refusals:
             self._memory.simplify(now)
             self._confirm_simple = False
 
-    def refuse(self, failure: UpstreamFailure, strategy: Strategy, *, constrained: bool, inside: bool = False) -> bool:
+    def refuse(self, failure: Failure, strategy: Strategy, *, constrained: bool, inside: bool = False) -> bool:
         """Note a refusal; return whether the strategy has another form.
 
         It is remembered for other requests once another form of this one has been answered: a request that is refused
@@ -136,17 +136,17 @@ class Refusals:
             if lasting:
                 self._unproven.append((self._form(Strategy.GUIDED, constrained=True), False))
 
-    def end(self, failure: UpstreamFailure) -> None:
+    def end(self, failure: Failure) -> None:
         """Note a refusal that would be the same in every form."""
         self.first = self.first or failure
         self.hopeless = True
 
-    def fail(self, failure: UpstreamFailure, strategy: Strategy, *, constrained: bool) -> None:
+    def fail(self, failure: Failure, strategy: Strategy, *, constrained: bool) -> None:
         """Note that the upstream failed: a third time with the same text is the last one."""
         if failure.kind == "error":
             self._repeated(failure, strategy, constrained=constrained, enough=MAX_SAME_ERRORS)
 
-    def _repeated(self, failure: UpstreamFailure, strategy: Strategy, *, constrained: bool, enough: int) -> None:
+    def _repeated(self, failure: Failure, strategy: Strategy, *, constrained: bool, enough: int) -> None:
         own = strategy in _OWN_TOOLS
         # A server constrains the calls that it is made to write, too.
         grammar = constrained or (own and self.request.tool_choice.forced)

@@ -19,10 +19,10 @@ from toolgate_core.ladder.effects import (
     Reply,
     Transform,
     Transformed,
-    UpstreamFailure,
 )
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.events import AnswerEvent, Event
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Strategy
 from toolgate_runtime import offload
@@ -125,7 +125,7 @@ class Driver:
             return await offload.run(lambda: transform(effect), heavy=True) if is_large(effect) else transform(effect)
         return await self._errand.deps.transformer.transform(effect, timeout_s=self._errand.lifeline.remaining_s)
 
-    async def _call_model(self, effect: CallModel) -> Opened | UpstreamFailure:
+    async def _call_model(self, effect: CallModel) -> Opened | Failure:
         await self._hang_up()
         errand = self._errand
         body, own = effect.body, errand.request.body
@@ -136,7 +136,7 @@ class Driver:
             errand.metrics, errand.route.upstream, str(effect.strategy.priority), errand.deps.clock
         )
         answer = await errand.route.provider.call(body, stream=errand.stream, request_id=errand.request_id, texts=texts)
-        if isinstance(answer, UpstreamFailure):
+        if isinstance(answer, Failure):
             self._call.failed(answer)
             return answer
         self._answer = answer
@@ -144,11 +144,11 @@ class Driver:
         errand.headers.update(answer.headers)
         return Opened()
 
-    async def _read(self) -> Piece | UpstreamFailure:
+    async def _read(self) -> Piece | Failure:
         assert self._answer is not None
         assert self._call is not None
         piece = await self._answer.read()
-        if isinstance(piece, UpstreamFailure):
+        if isinstance(piece, Failure):
             self._call.failed(piece)
         else:
             self._call.heard()
@@ -201,7 +201,7 @@ def _sizes(effect: Effect, reply: Reply) -> dict[str, object]:
         case Transform(strategy=strategy, constrained=constrained):
             return {"strategy": strategy.value, "constrained": constrained}
         case CallModel(strategy=strategy):
-            failed = reply.kind if isinstance(reply, UpstreamFailure) else None
+            failed = reply.kind if isinstance(reply, Failure) else None
             return {"strategy": strategy.value, "failure": failed}
         case Extract(text=text, end=end):
             return {"characters": len(text), "end": end, "events": len(reply) if isinstance(reply, tuple) else 0}
@@ -210,7 +210,7 @@ def _sizes(effect: Effect, reply: Reply) -> dict[str, object]:
         case Read() if isinstance(reply, Piece):
             sizes = {"characters": len(reply.text), "reasoning": len(reply.reasoning), "calls": len(reply.calls)}
             return {**sizes, "finish": reply.finish}
-        case Read() if isinstance(reply, UpstreamFailure):
+        case Read() if isinstance(reply, Failure):
             return {"failure": reply.kind}
         case _:
             return {}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from toolgate_core.jsontext import JsonObject, encode
-from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.ladder.outcome import Refusal, refusal_of
 from toolgate_core.types.errors import RequestError, ToolgateError
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.vocabulary import RequestOutcome
 from toolgate_runtime.logs import Log
 from toolgate_runtime.ports import ServiceError
@@ -89,7 +89,7 @@ def from_refusal(refusal: Refusal) -> ApiError:
     )
 
 
-def from_upstream(failure: UpstreamFailure) -> ApiError:
+def from_upstream(failure: Failure) -> ApiError:
     """Return the answer to a forwarded request whose upstream failed it."""
     return from_refusal(refusal_of(failure))
 

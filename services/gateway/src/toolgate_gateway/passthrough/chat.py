@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 import msgspec
 from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
-from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_ANSWER_BYTES
 from toolgate_core.strategies.history import mended
 from toolgate_core.types.errors import RequestError
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import RequestOutcome
 from toolgate_formats.codecs.openai_chat.event_blocks import ErrorWatch, EventBlocks
@@ -117,7 +117,7 @@ class Forwarding:
     async def _open(self, body: bytes) -> ForwardedAnswer:
         stream = bool(self._head.stream)
         opened = await self._route.provider.forward(body, stream=stream, request_id=self._exchange.request_id)
-        if isinstance(opened, UpstreamFailure):
+        if isinstance(opened, Failure):
             self._call.failed(opened)
             raise from_upstream(opened)
         self._answer = opened

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec import Struct
-from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_ANSWER_BYTES
 from toolgate_core.types.errors import RequestError
+from toolgate_core.types.failures import Failure
 from toolgate_runtime.logs import request_id as current_request
 
 from toolgate_gateway.chat.context import LAST_WORDS_S
@@ -227,7 +227,7 @@ class _Relayed:
                 path=path,
                 content_type=request.content_type,
             )
-        if isinstance(opened, UpstreamFailure):
+        if isinstance(opened, Failure):
             self._ended(opened)
             if opened.status in (404, 405) and opened.code != "model_not_found":
                 raise self._not_there()
@@ -317,7 +317,7 @@ class _Relayed:
         with self._lifeline.last_words(LAST_WORDS_S):
             await stream.close(name + b"data: " + self._error_body(error) + b"\n\n")
 
-    def _ended(self, failure: UpstreamFailure | None) -> None:
+    def _ended(self, failure: Failure | None) -> None:
         assert self._call is not None
         if failure is None:
             self._call.end("200")

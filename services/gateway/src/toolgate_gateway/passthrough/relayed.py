@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 import msgspec
-from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_EVENT_BYTES
+from toolgate_core.types.failures import Failure
 
 from toolgate_gateway.http.errors import upstream_broke
 from toolgate_gateway.upstreams.base import ForwardedAnswer
 
 _END_OF_EVENT = re.compile(rb"\r?\n\r?\n")
 _DATA = re.compile(rb"^data: ?(.*)$", re.MULTILINE)
-_UNCLEAR = UpstreamFailure(kind="error", message="The upstream failed inside its answer.", status=500)
+_UNCLEAR = Failure(kind="error", message="The upstream failed inside its answer.", status=500)
 
 
 class _Fields(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ def is_error(data: bytes) -> bool:
     return bytes(found.error) not in _NOTHING or _ERROR in (bytes(found.object), bytes(found.type))
 
 
-def failure_in(answer: ForwardedAnswer, error: bytes) -> UpstreamFailure:
+def failure_in(answer: ForwardedAnswer, error: bytes) -> Failure:
     """Return the failure that an error object tells of, cleaned of what is not the client's business."""
     return answer.failure(error) or _UNCLEAR
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.types.failures import Failure
 from toolgate_runtime.logs import Log
 
 from toolgate_gateway.http.admission import Admission, BodyBudget
@@ -118,7 +118,7 @@ class Gateway:
             self.metrics.upstream_healthy.labels(name).set(healthy)
         self._tell_changes(self.models.failures)
 
-    def _tell_changes(self, failures: Mapping[str, UpstreamFailure]) -> None:
+    def _tell_changes(self, failures: Mapping[str, Failure]) -> None:
         """Write one line when an upstream's models can't be listed, and one when they can again."""
         for name, failure in failures.items():
             if name not in self._unreachable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from toolgate_core.ladder.effects import UpstreamFailure
+from toolgate_core.types.failures import Failure
 
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
 
@@ -34,7 +34,7 @@ class UpstreamCall:
             self._heard = True
             self._series.first_seconds.observe(self._clock() - self._began)
 
-    def failed(self, failure: UpstreamFailure) -> None:
+    def failed(self, failure: Failure) -> None:
         """End with the upstream's failure."""
         self.end(str(failure.status) if failure.status else _CODES.get(failure.kind, failure.kind))
 

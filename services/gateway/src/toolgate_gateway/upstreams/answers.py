@@ -8,8 +8,9 @@ from typing import Literal
 
 import aiohttp
 from toolgate_core.jsontext import JsonTextError, decode
-from toolgate_core.ladder.effects import Piece, UpstreamFailure
+from toolgate_core.ladder.effects import Piece
 from toolgate_core.limits import MAX_ANSWER_BYTES, MAX_STREAM_BYTES
+from toolgate_core.types.failures import Failure
 from toolgate_formats.codecs.openai_chat.failures import FailureTable
 from toolgate_formats.codecs.openai_chat.joiner import ChunkJoiner
 from toolgate_formats.codecs.openai_chat.lenient import decode_answer
@@ -32,16 +33,16 @@ class StreamedAnswer:
         self._failures = failures
         self._events = SseReader()
         self._joiner = ChunkJoiner()
-        self._ending: UpstreamFailure | Literal["complete"] | None = None
+        self._ending: Failure | Literal["complete"] | None = None
 
-    async def read(self) -> Piece | UpstreamFailure:
+    async def read(self) -> Piece | Failure:
         """Return all that has arrived since the last read, joined."""
         joiner = self._joiner
         while self._ending is None:
             await self._fill()
             if self._ending is None and joiner.has_news:
                 return joiner.take()
-        if isinstance(self._ending, UpstreamFailure):
+        if isinstance(self._ending, Failure):
             return joiner.take() if joiner.has_news else self._ending
         return joiner.take(final=True)
 
@@ -51,7 +52,7 @@ class StreamedAnswer:
 
     async def _fill(self) -> None:
         part = await self._next()
-        if isinstance(part, UpstreamFailure):
+        if isinstance(part, Failure):
             self._ending = self._conclude(part)
             return
         try:
@@ -72,7 +73,7 @@ class StreamedAnswer:
             problem = self._failures.plain("cut", "The upstream ended its answer without a finish reason.")
             self._ending = self._conclude(problem, clean=True)
 
-    async def _next(self) -> bytes | UpstreamFailure:
+    async def _next(self) -> bytes | Failure:
         if self._joiner.finish is None or not self._joiner.ends_plainly:
             return await self._body.read()
         try:
@@ -97,9 +98,7 @@ class StreamedAnswer:
             elif self._joiner.excess:
                 self._ending = self._failures.plain("error", self._joiner.excess)
 
-    def _conclude(
-        self, problem: UpstreamFailure | None, *, clean: bool = False
-    ) -> UpstreamFailure | Literal["complete"]:
+    def _conclude(self, problem: Failure | None, *, clean: bool = False) -> Failure | Literal["complete"]:
         """Say how the answer ended; a problem after a finish reason is none. `clean`: the server ended the response.
 
         Where the server gives a reason with every chunk, the last one does not say that the answer is whole.
@@ -120,10 +119,10 @@ class WholeAnswer:
         self._failures = failures
         self._complete = False
 
-    async def read(self) -> Piece | UpstreamFailure:
+    async def read(self) -> Piece | Failure:
         """Return the answer, as one piece."""
         body = await self._body.read_all()
-        if isinstance(body, UpstreamFailure):
+        if isinstance(body, Failure):
             return body
         self._complete = True
         return self._piece(body)
@@ -132,7 +131,7 @@ class WholeAnswer:
         """Give the connection up."""
         await self._body.close(complete=self._complete)
 
-    def _piece(self, body: bytes) -> Piece | UpstreamFailure:
+    def _piece(self, body: bytes) -> Piece | Failure:
         answer = decode_answer(body)
         if answer is None:
             return self._unreadable(body)
@@ -142,7 +141,7 @@ class WholeAnswer:
         joiner.add(_numbered(answer))
         return _broken(joiner, self._failures) or joiner.take(final=True)
 
-    def _unreadable(self, body: bytes) -> UpstreamFailure:
+    def _unreadable(self, body: bytes) -> Failure:
         try:
             value = decode(body)
         except JsonTextError:
@@ -167,7 +166,7 @@ class ForwardedBytes:
         """Yield what each read brings; raise `UpstreamCutError` if the answer ends before its end."""
         while True:
             part = await self._body.read()
-            if isinstance(part, UpstreamFailure):
+            if isinstance(part, Failure):
                 raise UpstreamCutError(part)
             if part:
                 yield part
@@ -175,13 +174,13 @@ class ForwardedBytes:
                 self._complete = True
                 return
 
-    def failure(self, body: bytes) -> UpstreamFailure | None:
+    def failure(self, body: bytes) -> Failure | None:
         """Return the failure that a whole body tells of; some servers send errors with status 200."""
         if b'"choices"' in body or b'"error"' not in body:
             return None
         return error_in(body, self._failures)
 
-    def error(self, data: bytes) -> UpstreamFailure:
+    def error(self, data: bytes) -> Failure:
         """Return the failure that an error object means."""
         return error_in(data, self._failures)
 
@@ -190,7 +189,7 @@ class ForwardedBytes:
         await self._body.close(complete=self._complete or complete)
 
 
-def error_in(data: bytes, failures: FailureTable) -> UpstreamFailure:
+def error_in(data: bytes, failures: FailureTable) -> Failure:
     """Return the failure that an error object means which came with status 200."""
     try:
         return failures.from_answer(decode(data))
@@ -207,7 +206,7 @@ def _numbered(answer: AnswerBody) -> AnswerBody:
     return answer
 
 
-def _broken(joiner: ChunkJoiner, failures: FailureTable) -> UpstreamFailure | None:
+def _broken(joiner: ChunkJoiner, failures: FailureTable) -> Failure | None:
     """Return the failure of an answer that ended, but not with an answer."""
     if joiner.excess:
         return failures.plain("error", joiner.excess)

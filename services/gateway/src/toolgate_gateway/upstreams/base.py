@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Protocol
 
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.ladder.effects import Piece, UpstreamFailure
+from toolgate_core.ladder.effects import Piece
 from toolgate_core.types.errors import ToolgateError
+from toolgate_core.types.failures import Failure
 
 CHAT_PATH = "/v1/chat/completions"
 JSON_TYPE = "application/json"
@@ -18,7 +19,7 @@ NO_TEXTS: Mapping[str, bytes] = MappingProxyType({})
 class UpstreamCutError(ToolgateError):
     """A forwarded answer ended before its end; `failure` says how."""
 
-    def __init__(self, failure: UpstreamFailure) -> None:
+    def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
 
@@ -28,7 +29,7 @@ class ModelAnswer(Protocol):
 
     headers: Mapping[str, str]
 
-    async def read(self) -> Piece | UpstreamFailure:
+    async def read(self) -> Piece | Failure:
         """Return all that has arrived since the last read, joined; wait for the first byte of it.
 
         After a piece with `finish`, or a failure, there is nothing more to read.
@@ -41,7 +42,7 @@ class ModelAnswer(Protocol):
 
 
 class ForwardedAnswer(Protocol):
-    """An upstream's HTTP answer, forwarded as it is. `status` is always 200: failures are `UpstreamFailure`.
+    """An upstream's HTTP answer, forwarded as it is. `status` is always 200: failures are `Failure`.
 
     `headers` are those that may be passed on to a client, names in lower case.
     """
@@ -53,11 +54,11 @@ class ForwardedAnswer(Protocol):
         """Yield the body as it arrives; an answer that is cut, or too long, raises `UpstreamCutError`."""
         ...
 
-    def failure(self, body: bytes) -> UpstreamFailure | None:
+    def failure(self, body: bytes) -> Failure | None:
         """Return the failure that a whole body tells of in spite of its status; None for an answer."""
         ...
 
-    def error(self, data: bytes) -> UpstreamFailure:
+    def error(self, data: bytes) -> Failure:
         """Return the failure that an error object means which came with status 200, whole or inside a stream."""
         ...
 
@@ -73,7 +74,7 @@ class Provider(Protocol):
 
     async def call(
         self, body: JsonObject, *, stream: bool, request_id: str, texts: Mapping[str, bytes] = NO_TEXTS
-    ) -> ModelAnswer | UpstreamFailure:
+    ) -> ModelAnswer | Failure:
         """Send a chat request in OpenAI's form (`model` is the upstream's own name) and await the answer's head.
 
         `texts`: the JSON text of fields of `body` that need not be written anew (`ChatRequest.texts`).
@@ -82,7 +83,7 @@ class Provider(Protocol):
 
     async def forward(
         self, body: bytes, *, stream: bool, request_id: str, path: str = CHAT_PATH, content_type: str = JSON_TYPE
-    ) -> ForwardedAnswer | UpstreamFailure:
+    ) -> ForwardedAnswer | Failure:
         """Send a request's bytes untouched.
 
         `path` is the one at a server of its own (`/v1/embeddings`, `/tokenize`, with a query if there is one);
@@ -90,7 +91,7 @@ class Provider(Protocol):
         """
         ...
 
-    async def models(self) -> list[JsonObject] | UpstreamFailure:
+    async def models(self) -> list[JsonObject] | Failure:
         """Return the upstream's models, in the form of OpenAI's model objects."""
         ...
 

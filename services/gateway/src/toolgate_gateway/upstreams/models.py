@@ -10,9 +10,9 @@ import msgspec
 from toolgate_core.dialects.families import asked_dialect, family_of
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder import LadderMemory
-from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_MODEL_NAME, MAX_REMEMBERED_MODELS
 from toolgate_core.presets import PRESETS, preset_name
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.vocabulary import RequestOutcome
 from toolgate_formats.profiles import capabilities_of
@@ -70,7 +70,7 @@ class Models:
         self._configure()
         self._discovered: dict[str, Route] = {}
         self._named: dict[str, Route] = {}
-        self._failures: dict[str, UpstreamFailure] = {}
+        self._failures: dict[str, Failure] = {}
         self._asked = float("-inf")
         self._asking: asyncio.Task[None] | None = None
         self._asked_of: frozenset[str] = frozenset()
@@ -101,7 +101,7 @@ class Models:
         return [*self._configured, *(name for name in self._discovered if name not in self._configured)]
 
     @property
-    def failures(self) -> Mapping[str, UpstreamFailure]:
+    def failures(self) -> Mapping[str, Failure]:
         """Why the upstreams' models could not be listed, for those of which they could not."""
         return self._failures
 
@@ -158,7 +158,7 @@ class Models:
         answer = await upstream.provider.models()
         if name not in self._upstreams:
             return
-        if isinstance(answer, UpstreamFailure):
+        if isinstance(answer, Failure):
             self._failures[name] = answer
             return
         self._failures.pop(name, None)

@@ -9,8 +9,8 @@ from typing import Final
 
 import aiohttp
 from toolgate_core.jsontext import JsonObject, JsonTextError, decode
-from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_ERROR_BYTES, MAX_ERROR_CODE, MAX_MODEL_LIST_BYTES
+from toolgate_core.types.failures import Failure
 from toolgate_formats.codecs.openai_chat.failures import RESET, FailureTable
 from toolgate_formats.codecs.openai_chat.wire import request_bytes
 from toolgate_formats.profiles import VERSION_KEY, VLLM
@@ -44,7 +44,7 @@ class OpenAICompatible:
 
     async def call(
         self, body: JsonObject, *, stream: bool, request_id: str, texts: Mapping[str, bytes] = NO_TEXTS
-    ) -> ModelAnswer | UpstreamFailure:
+    ) -> ModelAnswer | Failure:
         """Send a chat request and await the answer's head."""
         try:
             data = request_bytes(body, texts, stream=stream)
@@ -52,7 +52,7 @@ class OpenAICompatible:
             return self._failures.plain("refused", f"The request can't be written as JSON: {error}", status=400)
         # The ladder goes on to another attempt by itself: a second one of the same kind would multiply its own.
         response = await self._post(data, request_id, error_retries=0)
-        if isinstance(response, UpstreamFailure):
+        if isinstance(response, Failure):
             return response
         # A server may answer in the other form than asked; where it says nothing, it did as asked.
         kind = response.content_type
@@ -72,28 +72,28 @@ class OpenAICompatible:
         request_id: str,
         path: str = CHAT_PATH,
         content_type: str = JSON_TYPE,
-    ) -> ForwardedAnswer | UpstreamFailure:
+    ) -> ForwardedAnswer | Failure:
         """Send a request's bytes untouched."""
         url = self._chat_url if path == CHAT_PATH else self._config.url_of(path)
         response = await self._post(body, request_id, url, content_type, error_retries=self._config.error_retries)
-        return response if isinstance(response, UpstreamFailure) else ForwardedBytes(response, self._failures)
+        return response if isinstance(response, Failure) else ForwardedBytes(response, self._failures)
 
-    async def models(self) -> list[JsonObject] | UpstreamFailure:
+    async def models(self) -> list[JsonObject] | Failure:
         """Return the upstream's models, in the form of OpenAI's model objects."""
         try:
             async with asyncio.timeout(MODELS_TIMEOUT_S):
                 response = await self._send("GET", self._models_url, None, None)
-                if isinstance(response, UpstreamFailure):
+                if isinstance(response, Failure):
                     return response
                 listing = ResponseBody(response, self._failures, MAX_MODEL_LIST_BYTES)
                 body = await listing.read_all()
                 await listing.close(complete=True)
         except TimeoutError:
             return self._failures.plain("timeout", "The upstream did not list its models in time.")
-        if isinstance(body, UpstreamFailure):
+        if isinstance(body, Failure):
             return body
         cards = self._model_list(body)
-        if not isinstance(cards, UpstreamFailure) and any(card.get("owned_by") == VLLM for card in cards):
+        if not isinstance(cards, Failure) and any(card.get("owned_by") == VLLM for card in cards):
             version = await self._server_version()
             cards = [{**card, VERSION_KEY: version} for card in cards]
         return cards
@@ -103,12 +103,12 @@ class OpenAICompatible:
         try:
             async with asyncio.timeout(VERSION_TIMEOUT_S):
                 response = await self._send("GET", self._config.url_of("/version"), None, None)
-                if isinstance(response, UpstreamFailure):
+                if isinstance(response, Failure):
                     return ""
                 answer = ResponseBody(response, self._failures, MAX_ERROR_BYTES)
                 body = await answer.read_all()
                 await answer.close(complete=True)
-            told = b"" if isinstance(body, UpstreamFailure) else body
+            told = b"" if isinstance(body, Failure) else body
             value = decode(told)
         except (TimeoutError, JsonTextError):
             return ""
@@ -129,7 +129,7 @@ class OpenAICompatible:
         content_type: str = JSON_TYPE,
         *,
         error_retries: int = 0,
-    ) -> Coroutine[None, None, aiohttp.ClientResponse | UpstreamFailure]:
+    ) -> Coroutine[None, None, aiohttp.ClientResponse | Failure]:
         headers = {"X-Request-Id": request_id} if is_header_value(request_id) else {}
         if content_type != JSON_TYPE and is_header_value(content_type):
             headers["Content-Type"] = content_type
@@ -137,7 +137,7 @@ class OpenAICompatible:
 
     async def _send(
         self, method: str, url: str, data: bytes | None, headers: dict[str, str] | None, *, error_retries: int = 0
-    ) -> aiohttp.ClientResponse | UpstreamFailure:
+    ) -> aiohttp.ClientResponse | Failure:
         """Send a request, again where that is safe and may help, and return a response with status 200."""
         resends, errors = self._config.retries, error_retries
         loop = asyncio.get_running_loop()
@@ -169,7 +169,7 @@ class OpenAICompatible:
             else:
                 return outcome
 
-    def _broken(self, error: TimeoutError | OSError | aiohttp.ClientError) -> UpstreamFailure:
+    def _broken(self, error: TimeoutError | OSError | aiohttp.ClientError) -> Failure:
         match error:
             case aiohttp.ConnectionTimeoutError():
                 return self._failures.plain("unreachable", "No connection to the upstream in time.")
@@ -180,17 +180,17 @@ class OpenAICompatible:
             case aiohttp.ClientConnectorError():
                 return self._failures.plain("unreachable", "No connection to the upstream.")
             case OSError() | aiohttp.ServerDisconnectedError():
-                return UpstreamFailure(
+                return Failure(
                     kind="unreachable", message="The upstream closed the connection before it answered.", code=RESET
                 )
             case _:
                 return self._failures.plain("error", "The upstream's answer is not HTTP.")
 
-    async def _refused(self, response: aiohttp.ClientResponse, sent: bytes) -> UpstreamFailure:
+    async def _refused(self, response: aiohttp.ClientResponse, sent: bytes) -> Failure:
         refusal = ResponseBody(response, self._failures, MAX_ERROR_BYTES)
         body = await refusal.read_all()
         await refusal.close(complete=False)
-        text = b"" if isinstance(body, UpstreamFailure) else body
+        text = b"" if isinstance(body, Failure) else body
         return self._failures.from_status(response.status, text, response.headers, sent)
 
     def _pool(self) -> aiohttp.ClientSession:
@@ -212,7 +212,7 @@ class OpenAICompatible:
             )
         return self._session
 
-    def _model_list(self, body: bytes) -> list[JsonObject] | UpstreamFailure:
+    def _model_list(self, body: bytes) -> list[JsonObject] | Failure:
         try:
             value = decode(body)
         except JsonTextError:

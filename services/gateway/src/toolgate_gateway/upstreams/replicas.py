@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.ladder.effects import Piece, UpstreamFailure
+from toolgate_core.ladder.effects import Piece
+from toolgate_core.types.failures import Failure
 from toolgate_formats.codecs.openai_chat.failures import MAX_RESETS, RESET
 
 from toolgate_gateway.upstreams.balance import Balance, Load, key_of, key_of_text, pick
@@ -78,30 +79,30 @@ class Replicas:
 
     async def call(
         self, body: JsonObject, *, stream: bool, request_id: str, texts: Mapping[str, bytes] = NO_TEXTS
-    ) -> ModelAnswer | UpstreamFailure:
+    ) -> ModelAnswer | Failure:
         """Send a chat request to one replica and await the answer's head."""
 
-        def ask(provider: Provider) -> Coroutine[Any, Any, ModelAnswer | UpstreamFailure]:
+        def ask(provider: Provider) -> Coroutine[Any, Any, ModelAnswer | Failure]:
             return provider.call(body, stream=stream, request_id=request_id, texts=texts)
 
         opened = await self._open(ask, key_of(body) if self._by_key() else b"")
-        return opened if isinstance(opened, UpstreamFailure) else _CountedAnswer(*opened)
+        return opened if isinstance(opened, Failure) else _CountedAnswer(*opened)
 
     async def forward(
         self, body: bytes, *, stream: bool, request_id: str, path: str = CHAT_PATH, content_type: str = JSON_TYPE
-    ) -> ForwardedAnswer | UpstreamFailure:
+    ) -> ForwardedAnswer | Failure:
         """Send a request's bytes untouched to one replica."""
 
-        def ask(provider: Provider) -> Coroutine[Any, Any, ForwardedAnswer | UpstreamFailure]:
+        def ask(provider: Provider) -> Coroutine[Any, Any, ForwardedAnswer | Failure]:
             return provider.forward(body, stream=stream, request_id=request_id, path=path, content_type=content_type)
 
         opened = await self._open(ask, key_of_text(body) if self._by_key() else b"")
-        return opened if isinstance(opened, UpstreamFailure) else _CountedBytes(*opened)
+        return opened if isinstance(opened, Failure) else _CountedBytes(*opened)
 
-    async def models(self) -> list[JsonObject] | UpstreamFailure:
+    async def models(self) -> list[JsonObject] | Failure:
         """Return what one replica lists: all serve the same."""
         opened = await self._open(_listing, b"")
-        if isinstance(opened, UpstreamFailure):
+        if isinstance(opened, Failure):
             return opened
         listing, done = opened
         done()
@@ -116,8 +117,8 @@ class Replicas:
         return self._balance == "prefix_affinity" and len(self._replicas) > 1
 
     async def _open(
-        self, ask: Callable[[Provider], Awaitable[_Answer | UpstreamFailure]], key: bytes
-    ) -> tuple[_Answer, Callable[[], None]] | UpstreamFailure:
+        self, ask: Callable[[Provider], Awaitable[_Answer | Failure]], key: bytes
+    ) -> tuple[_Answer, Callable[[], None]] | Failure:
         """Ask replicas in turn until one answers; return its answer, and what to call when that has ended."""
         failure = _no_replica()
         tried: set[str] = set()
@@ -128,7 +129,7 @@ class Replicas:
                 break
             began = self._clock()
             answer = await self._ask(replica, ask)
-            if not isinstance(answer, UpstreamFailure):
+            if not isinstance(answer, Failure):
                 return answer, self._ender(replica)
             failure = answer
             resets += failure.code == RESET
@@ -142,18 +143,18 @@ class Replicas:
         return failure
 
     async def _ask(
-        self, replica: _Replica, ask: Callable[[Provider], Awaitable[_Answer | UpstreamFailure]]
-    ) -> _Answer | UpstreamFailure:
+        self, replica: _Replica, ask: Callable[[Provider], Awaitable[_Answer | Failure]]
+    ) -> _Answer | Failure:
         replica.in_flight += 1
         counted = False
         try:
             answer = await ask(replica.provider)
-            counted = not isinstance(answer, UpstreamFailure)
+            counted = not isinstance(answer, Failure)
         finally:
             # An answer stays counted until its end; a failure, and a request that was cancelled, are over.
             if not counted:
                 self._ended(replica)
-        if isinstance(answer, UpstreamFailure) and answer.kind == "unreachable":
+        if isinstance(answer, Failure) and answer.kind == "unreachable":
             replica.leave_out(self._clock())
         else:
             replica.failures, replica.left_out_until = 0, 0.0
@@ -224,7 +225,7 @@ class _CountedAnswer:
         self._end = end
         self.headers = answer.headers
 
-    def read(self) -> Coroutine[Any, Any, Piece | UpstreamFailure]:
+    def read(self) -> Coroutine[Any, Any, Piece | Failure]:
         """Return all that has arrived since the last read, joined."""
         return self._answer.read()
 
@@ -249,11 +250,11 @@ class _CountedBytes:
         """Yield the body as it arrives."""
         return self._answer.chunks()
 
-    def failure(self, body: bytes) -> UpstreamFailure | None:
+    def failure(self, body: bytes) -> Failure | None:
         """Return the failure that a whole body tells of in spite of its status."""
         return self._answer.failure(body)
 
-    def error(self, data: bytes) -> UpstreamFailure:
+    def error(self, data: bytes) -> Failure:
         """Return the failure that an error object means."""
         return self._answer.error(data)
 
@@ -269,13 +270,13 @@ class _Listing(msgspec.Struct):
     cards: list[JsonObject]
 
 
-async def _listing(provider: Provider) -> _Listing | UpstreamFailure:
+async def _listing(provider: Provider) -> _Listing | Failure:
     answer = await provider.models()
-    return answer if isinstance(answer, UpstreamFailure) else _Listing(answer)
+    return answer if isinstance(answer, Failure) else _Listing(answer)
 
 
-def _no_replica() -> UpstreamFailure:
-    return UpstreamFailure(
+def _no_replica() -> Failure:
+    return Failure(
         kind="overloaded", message="No server of this model is ready.", status=503, code="no_replica", retry_after_s=5
     )
 

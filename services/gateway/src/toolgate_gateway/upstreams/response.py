@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import aiohttp
-from toolgate_core.ladder.effects import UpstreamFailure
 from toolgate_core.limits import MAX_FORWARDED_HEADER, MAX_FORWARDED_HEADERS, MAX_INFLATED_READ_BYTES
+from toolgate_core.types.failures import Failure
 from toolgate_formats.codecs.openai_chat.failures import FailureTable
 
 DRAIN_WAIT_S: Final = 0.05
@@ -67,7 +67,7 @@ class ResponseBody:
         """Whether all of the body has been read; False also where that is not known yet."""
         return not self._pending and self._response.content.at_eof()
 
-    async def read(self) -> bytes | UpstreamFailure:
+    async def read(self) -> bytes | Failure:
         """Return what has arrived, empty at the end; wait for the first byte of it."""
         try:
             part = await (self._inflated() if self._coding else self._response.content.readany())
@@ -82,12 +82,12 @@ class ResponseBody:
             return self._failures.plain("error", f"The upstream's answer has more than {self._limit} bytes.")
         return part
 
-    async def read_all(self) -> bytes | UpstreamFailure:
+    async def read_all(self) -> bytes | Failure:
         """Return the whole body."""
         parts: list[bytes] = []
         while True:
             part = await self.read()
-            if isinstance(part, UpstreamFailure):
+            if isinstance(part, Failure):
                 return part
             if part:
                 parts.append(part)

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode
-from toolgate_core.ladder.effects import FailureKind, UpstreamFailure
 from toolgate_core.limits import MAX_ERROR_CODE, MAX_ERROR_MESSAGE
+from toolgate_core.types.failures import Failure, FailureKind
 
 from toolgate_formats.codecs.openai_chat.quoting import proper_message
 
@@ -182,7 +182,7 @@ class FailureTable:
         forms = [form for secret in secrets if secret for form in (secret, quote(secret, safe=""))]
         self._secrets = re.compile("|".join(map(re.escape, forms)) or r"(?!)", re.IGNORECASE)
 
-    def from_status(self, status: int, body: bytes, headers: Mapping[str, str], sent: bytes = b"") -> UpstreamFailure:
+    def from_status(self, status: int, body: bytes, headers: Mapping[str, str], sent: bytes = b"") -> Failure:
         """Return the failure that an answer with `status` (not 200) means.
 
         `sent`: the request's bytes. What stands there too is a quotation, and says nothing about the upstream.
@@ -196,7 +196,7 @@ class FailureTable:
             should_retry=_SHOULD_RETRY.get(headers.get("x-should-retry", "").strip().lower()),
         )
 
-    def from_answer(self, error: JsonValue) -> UpstreamFailure:
+    def from_answer(self, error: JsonValue) -> Failure:
         """Return the failure that an error object means that came with status 200, whole or inside a stream.
 
         Its `code` counts as a status where it is one (OpenRouter, vLLM). It is about one answer, and so says nothing
@@ -209,11 +209,11 @@ class FailureTable:
             kind = "schema" if status < 500 else "error"
         return self._failure(kind, status, body)
 
-    def plain(self, kind: FailureKind, message: str, *, status: int | None = None) -> UpstreamFailure:
+    def plain(self, kind: FailureKind, message: str, *, status: int | None = None) -> Failure:
         """Return a failure whose message is the gateway's own."""
-        return UpstreamFailure(kind=kind, message=message, status=status)
+        return Failure(kind=kind, message=message, status=status)
 
-    def _failure(self, kind: FailureKind, status: int, error: ErrorBody) -> UpstreamFailure:
+    def _failure(self, kind: FailureKind, status: int, error: ErrorBody) -> Failure:
         """Return the failure with texts that a client may see, and OpenAI's code where it has one."""
         code, param = self._clean_code(error.code), self._clean(error.param or "", MAX_ERROR_CODE) or None
         if kind == "refused" and _is_overflow(error):
@@ -222,9 +222,7 @@ class FailureTable:
             code, param = "model_not_found", "model"
         elif kind == "credential":
             code, param = None, None
-        return UpstreamFailure(
-            kind=kind, message=self._message(kind, status, error), status=status, code=code, param=param
-        )
+        return Failure(kind=kind, message=self._message(kind, status, error), status=status, code=code, param=param)
 
     def _message(self, kind: FailureKind, status: int, error: ErrorBody) -> str:
         if kind in _OWN_TEXTS:
