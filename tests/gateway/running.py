@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from openai import AsyncOpenAI
 from prometheus_client import CollectorRegistry
-from toolgate_gateway.server.compose import finding, providers
+from toolgate_gateway.server.compose import discovery_config, providers
 from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.server.serve import Ports, Shutdown, serve
 from toolgate_gateway.settings import GatewaySettings
@@ -194,7 +194,7 @@ async def gateway(
             new_id=lambda: f"id{next(numbers):05}",
             version="1.2.3",
             instance="here",
-            finding=finding(settings),
+            discovery=discovery_config(settings),
         )
         for provider in upstreams.values():
             await provider.aclose()

@@ -26,7 +26,7 @@ def test_older_proxies_names_are_understood(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, value)
     settings = load(GatewaySettings)
     assert (settings.port, settings.request_timeout_ms, settings.debug) == (8123, 5000, True)
-    assert {name: (place.url, place.key()) for name, place in settings.places().items()} == {
+    assert {name: (entry.url, entry.key()) for name, entry in settings.upstream_configs().items()} == {
         "vllm": ("http://one:8000/v1/chat/completions", None),
         "bifrost": ("http://two:7766", "secret"),
     }
@@ -43,7 +43,7 @@ models:
 """)
     monkeypatch.setenv("TOOLGATE_CONFIG", str(tmp_path / "toolgate.yaml"))
     settings = load(GatewaySettings)
-    assert settings.places()["local"].key() == "from-a-file"
+    assert settings.upstream_configs()["local"].key() == "from-a-file"
     assert settings.models["small"].policy == {"max_attempts": 3}
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
-from toolgate_gateway.upstreams.balance import CROWDED, Load, key_of, key_of_text, pick
+from toolgate_gateway.upstreams.balance import MAX_LOAD_FACTOR, Load, key_of, key_of_text, pick
 
 LOADS = st.lists(
     st.builds(
@@ -45,7 +45,7 @@ def test_a_crowded_replica_is_passed_over_however_well_it_fits(loads: list[Load]
     candidates = [load for load in loads if load.ready] or loads
     chosen = next(load for load in loads if load.url == pick(loads, turn=0, key=key))
     fair = (1 + sum(load.in_flight for load in candidates)) / len(candidates)
-    assert chosen.in_flight < CROWDED * fair + 1
+    assert chosen.in_flight < MAX_LOAD_FACTOR * fair + 1
 
 
 @given(count=st.integers(2, 8), keys=st.lists(st.binary(min_size=1, max_size=8), min_size=1, max_size=20))

@@ -174,7 +174,7 @@ async def test_a_server_that_goes_finishes_what_it_has_begun_and_gets_nothing_ne
     async with servers(named("a"), named("b")) as (a, b), replicas(a.url) as made:
         old = await begun(made)
         piece = await old.read()
-        made.move([b.url])
+        made.set_urls([b.url])
         assert [await said(made) for _ in range(3)] == ["b"] * 3
         assert not isinstance(piece, Failure)
         assert piece.text == "a"
@@ -187,7 +187,7 @@ async def test_a_server_that_goes_finishes_what_it_has_begun_and_gets_nothing_ne
 async def test_a_server_that_stays_keeps_its_count_when_others_come() -> None:
     async with servers(named("a"), named("b")) as (a, b), replicas(a.url) as made:
         held = await begun(made)
-        made.move([a.url, b.url])
+        made.set_urls([a.url, b.url])
         assert made.loads() == [Load(a.url, 1, ready=True), Load(b.url, 0, ready=True)]
         await held.close()
 

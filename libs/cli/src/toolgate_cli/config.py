@@ -28,7 +28,7 @@ def run(options: Namespace) -> int:
     for text in warnings:
         print(f"warning: {text}", file=sys.stderr)
     origins = ", ".join(origins_of(source, GatewaySettings, {})) or "all as by default"
-    print(f"ok: {len(settings.places())} upstreams, {len(settings.models)} models; {origins}")
+    print(f"ok: {len(settings.upstream_configs())} upstreams, {len(settings.models)} models; {origins}")
     return int(options.strict and bool(warnings))
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import uvloop
 from msgspec import Struct
 from toolgate_core.types.errors import ToolgateError
-from toolgate_gateway.server.compose import finding, new_id, providers, remote_deps
+from toolgate_gateway.server.compose import discovery_config, new_id, providers, remote_deps
 from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.server.notices import start_warnings
 from toolgate_gateway.server.serve import Ports, Shutdown, serve
@@ -103,7 +103,7 @@ def _start(options: Namespace, held: ExitStack) -> _Start:
     check_identity(settings.tls_dir)
     warnings = [*start_warnings(source, settings, given), *_without_effect(source, options)]
     origins = [_OPTIONS.get(origin, origin) for origin in origins_of(source, GatewaySettings, given)]
-    if settings.places() or settings.discovery != "none":
+    if settings.upstream_configs() or settings.discovery != "none":
         return _Start(settings, simulated=False, origins=origins, warnings=warnings)
     given["upstream_url"] = held.enter_context(simulated_upstream())
     settings = load_from(source, GatewaySettings, given)
@@ -182,7 +182,7 @@ async def local_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
             new_id=new_id,
             version=toolgate_version(),
             instance=socket.gethostname(),
-            finding=finding(settings),
+            discovery=discovery_config(settings),
         )
 
 
@@ -236,7 +236,7 @@ def _greeting(start: _Start, ports: Ports, *, grpc: bool) -> list[str]:
 def _upstreams(settings: GatewaySettings) -> list[str]:
     lines = [
         f"upstream  {name}: {', '.join(filter(None, (each.url, *each.urls)))}"
-        for name, each in settings.places().items()
+        for name, each in settings.upstream_configs().items()
     ]
     return lines if settings.discovery == "none" else [*lines, f"upstream  found in {settings.discovery}"]
 

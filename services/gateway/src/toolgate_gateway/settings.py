@@ -222,15 +222,15 @@ class GatewaySettings(Settings):
 
     @model_validator(mode="after")
     def _whole(self) -> GatewaySettings:
-        places = self.places()
+        configs = self.upstream_configs()
         found_later = self.discovery != "none"
         if found_later and not self.discovery_release:
             raise ValueError("discovery_release: name the release whose models are looked for")
         for alias, model in self.models.items():
-            if model.upstream is None and (found_later or len(places) != 1):
-                count = "others may be found" if found_later else f"there are {len(places)}"
+            if model.upstream is None and (found_later or len(configs) != 1):
+                count = "others may be found" if found_later else f"there are {len(configs)}"
                 raise ValueError(f"models: {alias}: name its upstream, {count}")
-            if model.upstream is not None and model.upstream not in places and not found_later:
+            if model.upstream is not None and model.upstream not in configs and not found_later:
                 raise ValueError(f"models: {alias}: unknown upstream {model.upstream!r}")
         return self
 
@@ -250,7 +250,7 @@ class GatewaySettings(Settings):
     def _proxy(cls, proxy: str) -> str:
         return proxy if proxy == PROXY_FROM_ENVIRONMENT else _checked_proxy(proxy)
 
-    def places(self) -> dict[str, UpstreamEntry]:
+    def upstream_configs(self) -> dict[str, UpstreamEntry]:
         """Return all upstreams: those of the file, and those that single settings name."""
         single = {
             "vllm": (self.upstream_url, self.upstream_api_key),

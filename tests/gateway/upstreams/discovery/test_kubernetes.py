@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from toolgate_gateway.upstreams.discovery import kubernetes
-from toolgate_gateway.upstreams.discovery.found import Found
 from toolgate_gateway.upstreams.discovery.kubernetes import Kubernetes
+from toolgate_gateway.upstreams.discovery.resources import DiscoveredModel
 from toolgate_runtime.logs import Log
 
 from tests.support.kubernetes import ApiServer, api_server
@@ -34,9 +34,9 @@ def pods(*addresses: str, labels: dict[str, str] = LABELS, of: str = "svc") -> d
 @dataclass
 class Watched:
     api: ApiServer
-    told: "asyncio.Queue[Mapping[str, Found]]"
+    told: "asyncio.Queue[Mapping[str, DiscoveredModel]]"
 
-    async def next(self) -> Mapping[str, Found]:
+    async def next(self) -> Mapping[str, DiscoveredModel]:
         async with asyncio.timeout(20):
             return await self.told.get()
 
@@ -53,7 +53,7 @@ async def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refuse: An
         await api.put("endpointslices", "s1", pods("10.0.0.1"))
         await api.put("endpointslices", "s2", pods("10.9.9.9", labels=OTHERS, of="theirs"))
         api.refuse = refuse
-        told: asyncio.Queue[Mapping[str, Found]] = asyncio.Queue()
+        told: asyncio.Queue[Mapping[str, DiscoveredModel]] = asyncio.Queue()
         finder = Kubernetes(namespace="apps", release="prod", log=Log())
         running = asyncio.create_task(finder.run(told.put_nowait))
         try:
@@ -63,8 +63,8 @@ async def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refuse: An
             await asyncio.gather(running, return_exceptions=True)
 
 
-def at(*addresses: str) -> dict[str, Found]:
-    return {"m": Found(urls=tuple(f"http://{address}:8000" for address in addresses))}
+def at(*addresses: str) -> dict[str, DiscoveredModel]:
+    return {"m": DiscoveredModel(urls=tuple(f"http://{address}:8000" for address in addresses))}
 
 
 async def test_the_models_of_the_release_are_told_and_no_others(

@@ -36,7 +36,7 @@ from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
 from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamCall
 from toolgate_gateway.upstreams.base import ModelAnswer
-from toolgate_gateway.upstreams.models import Route
+from toolgate_gateway.upstreams.registry import Route
 
 Emitter = Callable[[tuple[AnswerEvent, ...]], Awaitable[None]]
 

@@ -22,7 +22,7 @@ from toolgate_gateway.http.request_scope import ClientGoneError, Lifeline, Recei
 from toolgate_gateway.passthrough.chat import Forwarding, Head, clean, read_head
 from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.telemetry.record import Record
-from toolgate_gateway.upstreams.models import Route
+from toolgate_gateway.upstreams.registry import Route
 
 _MODE_HEADER = b"x-toolgate-mode"
 CLIENT_CLOSED = 499
@@ -141,7 +141,7 @@ class Chat:
             self._gateway.models.keep(model, route)
 
     async def _route(self, visit: Visit, model: str) -> Route:
-        route = self._gateway.models.known(model)
+        route = self._gateway.models.lookup(model)
         if route is None:
             with visit.lifeline.scope():
                 route = await self._gateway.models.find(model)

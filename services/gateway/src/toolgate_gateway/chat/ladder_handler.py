@@ -33,7 +33,7 @@ from toolgate_gateway.http.connection import Headers
 from toolgate_gateway.http.errors import ApiError, explain, from_refusal
 from toolgate_gateway.http.request_scope import ClientGoneError
 from toolgate_gateway.http.sse import EventStream
-from toolgate_gateway.upstreams.models import Route
+from toolgate_gateway.upstreams.registry import Route
 from toolgate_gateway.upstreams.response import as_pairs
 
 

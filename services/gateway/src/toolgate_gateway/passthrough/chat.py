@@ -35,7 +35,7 @@ from toolgate_gateway.passthrough.renamed import with_model
 from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamCall
 from toolgate_gateway.upstreams.answers import USAGE_WAIT_S
 from toolgate_gateway.upstreams.base import ForwardedAnswer, UpstreamCutError
-from toolgate_gateway.upstreams.models import Route
+from toolgate_gateway.upstreams.registry import Route
 from toolgate_gateway.upstreams.response import as_pairs
 
 # Where one of these stands in a body, the upstream may stumble over a null or an empty list that means nothing.

@@ -31,7 +31,7 @@ from toolgate_gateway.passthrough.renamed import with_model
 from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamCall
 from toolgate_gateway.upstreams.base import ForwardedAnswer, Provider, UpstreamCutError
-from toolgate_gateway.upstreams.models import Route
+from toolgate_gateway.upstreams.registry import Route
 from toolgate_gateway.upstreams.response import as_pairs
 
 _FORWARDED: Headers = ((b"x-toolgate-forwarded", b"true"), *NO_LADDER)

@@ -15,7 +15,7 @@ from toolgate_runtime.ports import EXECUTOR, EXTRACTOR, TRANSFORMER
 from toolgate_runtime.remote import RemoteExecutor, RemoteExtractor, RemoteHealth, RemoteTransformer
 from toolgate_runtime.settings import SettingsError
 
-from toolgate_gateway.server.deps import Deps, Finding
+from toolgate_gateway.server.deps import Deps, DiscoveryConfig
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_gateway.upstreams.base import Provider
 from toolgate_gateway.upstreams.config import UpstreamConfig
@@ -35,20 +35,20 @@ def new_id() -> str:
 def providers(settings: GatewaySettings) -> dict[str, Provider]:
     """Return a provider per upstream; raise `SettingsError`. They open connections when first used."""
     built: dict[str, Provider] = {}
-    for name, place in settings.places().items():
+    for name, entry in settings.upstream_configs().items():
         try:
             config = UpstreamConfig(
                 name=name,
-                url=place.url or place.urls[0],
-                api_key=place.key(),
-                provider=place.provider,
-                read_timeout_s=place.read_timeout_s or settings.request_timeout_ms / 1000,
-                max_connections=place.max_connections,
-                headers=place.headers,
-                proxy=settings.upstream_proxy if place.proxy is None else place.proxy,
+                url=entry.url or entry.urls[0],
+                api_key=entry.key(),
+                provider=entry.provider,
+                read_timeout_s=entry.read_timeout_s or settings.request_timeout_ms / 1000,
+                max_connections=entry.max_connections,
+                headers=entry.headers,
+                proxy=settings.upstream_proxy if entry.proxy is None else entry.proxy,
             )
-            if place.urls:
-                built[name] = Replicas(config, place.urls, create_provider, balance=place.balance, clock=time.monotonic)
+            if entry.urls:
+                built[name] = Replicas(config, entry.urls, create_provider, balance=entry.balance, clock=time.monotonic)
             else:
                 built[name] = create_provider(config)
         except (OSError, ValueError) as error:
@@ -56,16 +56,16 @@ def providers(settings: GatewaySettings) -> dict[str, Provider]:
     return built
 
 
-def finding(settings: GatewaySettings) -> Finding | None:
+def discovery_config(settings: GatewaySettings) -> DiscoveryConfig | None:
     """Return where upstreams are found while the gateway runs, if anywhere."""
     if settings.discovery == "none":
         return None
     log = Log(show_content=settings.log_content)
     discovery = Kubernetes(namespace=settings.discovery_namespace, release=settings.discovery_release, log=log)
-    return Finding(discovery, lambda name: _found_upstream(name, settings))
+    return DiscoveryConfig(discovery, lambda name: _discovered_upstream(name, settings))
 
 
-def _found_upstream(name: str, settings: GatewaySettings) -> Replicas:
+def _discovered_upstream(name: str, settings: GatewaySettings) -> Replicas:
     config = UpstreamConfig(
         name=name,
         url="http://pod",  # each replica brings its own
@@ -100,5 +100,5 @@ async def remote_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
             new_id=new_id,
             version=toolgate_version(),
             instance=socket.gethostname(),
-            finding=finding(settings),
+            discovery=discovery_config(settings),
         )

@@ -13,10 +13,10 @@ from toolgate_gateway.upstreams.discovery.kubernetes import Discovery
 from toolgate_gateway.upstreams.replicas import Replicas
 
 
-class Finding(Struct, frozen=True):
+class DiscoveryConfig(Struct, frozen=True):
     """Who finds upstreams, and what makes one of a name: without replicas, which come and go."""
 
-    discovery: Discovery
+    source: Discovery
     create: Callable[[str], Replicas]
 
 
@@ -25,7 +25,7 @@ class Deps(Struct, frozen=True, kw_only=True):
 
     Attributes:
         providers: one per upstream, by the upstream's name, in the order in which they are asked for models.
-        finding: where upstreams are found while the gateway runs; None: nowhere.
+        discovery: where upstreams are found while the gateway runs; None: nowhere.
         transformer: the prompt-transformer.
         extractor: the extractor.
         executor: the tool-executor.
@@ -49,4 +49,4 @@ class Deps(Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     version: str
     instance: str
-    finding: Finding | None = None
+    discovery: DiscoveryConfig | None = None

@@ -16,9 +16,9 @@ from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
 from toolgate_gateway.telemetry.stats import Stats
-from toolgate_gateway.upstreams.discovered import FoundUpstreams
-from toolgate_gateway.upstreams.discovery.found import Found
-from toolgate_gateway.upstreams.models import Models, Upstream
+from toolgate_gateway.upstreams.discovered import DiscoveredUpstreams
+from toolgate_gateway.upstreams.discovery.resources import DiscoveredModel
+from toolgate_gateway.upstreams.registry import ModelRegistry, Upstream
 from toolgate_gateway.upstreams.replicas import Replicas
 
 _LAG_PROBE_S = 0.1
@@ -46,15 +46,17 @@ class Gateway:
         self.pages = PageRules(settings, keyed=self.keys.required)
         self.bodies = BodyBudget(settings.max_bodies_bytes)
         self.admission = Admission(limit=settings.max_in_flight, queue=settings.max_queue, wait_s=settings.queue_wait_s)
-        places = settings.places()
+        configs = settings.upstream_configs()
         upstreams = {
-            name: Upstream(provider=provider, capabilities=places[name].capabilities if name in places else {})
+            name: Upstream(provider=provider, capabilities=configs[name].capabilities if name in configs else {})
             for name, provider in deps.providers.items()
         }
-        self.models = Models(upstreams, settings.models, clock=deps.clock, created=int(deps.now()))
-        self._found: FoundUpstreams | None = None
-        if deps.finding is not None:
-            self._found = FoundUpstreams(self.models, self.metrics, deps.finding.create, frozenset(deps.providers))
+        self.models = ModelRegistry(upstreams, settings.models, clock=deps.clock, created=int(deps.now()))
+        self._discovered: DiscoveredUpstreams | None = None
+        if deps.discovery is not None:
+            self._discovered = DiscoveredUpstreams(
+                self.models, self.metrics, deps.discovery.create, frozenset(deps.providers)
+            )
         self.leaving = False
         self.ending = False
         self.enders: set[Callable[[], object]] = set()
@@ -65,7 +67,7 @@ class Gateway:
     @property
     def ready(self) -> bool:
         """Whether new requests are welcome: models are known as far as they can be, and the end has not begun."""
-        return (self._found is None or self._found.heard) and not self.leaving
+        return (self._discovered is None or self._discovered.synced) and not self.leaving
 
     def end_requests(self) -> None:
         """End all requests in flight: each client gets an error, or one inside its stream."""
@@ -75,7 +77,7 @@ class Gateway:
 
     def loads(self) -> JsonObject:
         """Return the requests in flight of each replica, for upstreams that have several."""
-        providers = {**self.deps.providers, **(self._found.providers if self._found else {})}
+        providers = {**self.deps.providers, **(self._discovered.providers if self._discovered else {})}
         return {
             name: {"ready": provider.count(ready=True), "in_flight": [load.in_flight for load in provider.loads()]}
             for name, provider in providers.items()
@@ -96,17 +98,17 @@ class Gateway:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_models())
             group.create_task(self._watch_loop())
-            if self.deps.finding is not None and self._found is not None:
-                group.create_task(self.deps.finding.discovery.run(self._take_found))
+            if self.deps.discovery is not None and self._discovered is not None:
+                group.create_task(self.deps.discovery.source.run(self._apply_discovered))
 
     async def aclose(self) -> None:
         """Give up the upstreams that were found; what `deps` gave is its giver's to close."""
-        if self._found is not None:
-            await self._found.aclose()
+        if self._discovered is not None:
+            await self._discovered.aclose()
 
-    def _take_found(self, found: Mapping[str, Found]) -> None:
-        assert self._found is not None
-        self._found.take(found)
+    def _apply_discovered(self, found: Mapping[str, DiscoveredModel]) -> None:
+        assert self._discovered is not None
+        self._discovered.apply(found)
         if self.models.unlisted():
             self._news.set()
 

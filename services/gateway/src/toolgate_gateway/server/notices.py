@@ -26,7 +26,7 @@ def _unused_proxies(source: Source, settings: GatewaySettings) -> Iterator[str]:
     if settings.upstream_proxy:
         return
     variables, _ = source.environment[0]
-    entries = [entry for entry in settings.places().values() if entry.proxy is None]
+    entries = [entry for entry in settings.upstream_configs().values() if entry.proxy is None]
     urls = [urlsplit(url) for entry in entries for url in (entry.url, *entry.urls) if url]
     schemes = {url.scheme for url in urls if not _is_near(url.hostname or "")}
     for scheme in sorted(schemes):

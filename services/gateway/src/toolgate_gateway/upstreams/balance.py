@@ -13,7 +13,7 @@ from toolgate_core.jsontext import JsonValue, encode
 
 Balance: TypeAlias = Literal["least_in_flight", "prefix_affinity"]
 
-CROWDED: Final = 1.25
+MAX_LOAD_FACTOR: Final = 1.25
 """A replica with more than this times its fair share of requests is passed over, however well its cache may fit
 (consistent hashing with bounded loads, Mirrokni et al., arXiv:1608.01350)."""
 
@@ -44,7 +44,7 @@ def pick(loads: Sequence[Load], *, turn: int, key: bytes = b"") -> str:
     """
     candidates = [load for load in loads if load.ready] or list(loads)
     if key:
-        limit = math.ceil(CROWDED * (1 + sum(load.in_flight for load in candidates)) / len(candidates))
+        limit = math.ceil(MAX_LOAD_FACTOR * (1 + sum(load.in_flight for load in candidates)) / len(candidates))
         for load in sorted(candidates, key=lambda load: _rank(key, load.url)):
             if load.in_flight < limit:
                 return load.url

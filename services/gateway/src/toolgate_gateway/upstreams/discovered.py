@@ -7,46 +7,50 @@ from collections.abc import Callable, Mapping
 from toolgate_runtime.logs import Log
 
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
-from toolgate_gateway.upstreams.discovery.found import Found
-from toolgate_gateway.upstreams.models import Models, Upstream
+from toolgate_gateway.upstreams.discovery.resources import DiscoveredModel
+from toolgate_gateway.upstreams.registry import ModelRegistry, Upstream
 from toolgate_gateway.upstreams.replicas import Replicas
 
 
-class FoundUpstreams:
-    """Keeps the table of models in step with what discovery finds. `heard`: it has told something."""
+class DiscoveredUpstreams:
+    """Keeps the table of models in step with what discovery finds. `synced`: it has told something."""
 
     def __init__(
-        self, models: Models, metrics: GatewayMetrics, create: Callable[[str], Replicas], reserved: frozenset[str]
+        self,
+        models: ModelRegistry,
+        metrics: GatewayMetrics,
+        create: Callable[[str], Replicas],
+        reserved: frozenset[str],
     ) -> None:
         """`create` makes an upstream without replicas; `reserved` are the names of those that the file gives."""
         self.providers: dict[str, Replicas] = {}
-        self.heard = False
+        self.synced = False
         self._models = models
         self._metrics = metrics
         self._create = create
         self._reserved = reserved
         self._log = Log()
-        self._found: dict[str, Found] = {}
+        self._discovered: dict[str, DiscoveredModel] = {}
 
-    def take(self, found: Mapping[str, Found]) -> None:
+    def apply(self, found: Mapping[str, DiscoveredModel]) -> None:
         """Add, move and drop upstreams so that they are what was found."""
         found = {name: each for name, each in found.items() if name not in self._reserved}
-        for name in self._found.keys() - found.keys():
-            self._models.drop(name)
-            self.providers.pop(name).move(())
+        for name in self._discovered.keys() - found.keys():
+            self._models.remove(name)
+            self.providers.pop(name).set_urls(())
             self._metrics.forget_upstream(name)
             self._log.info("upstream_gone", upstream=name)
         for name, each in found.items():
-            self._take_one(name, each, self._found.get(name))
-        self._found = found
-        self.heard = True
+            self._apply_one(name, each, self._discovered.get(name))
+        self._discovered = found
+        self.synced = True
 
     async def aclose(self) -> None:
         """Close every connection."""
         for provider in self.providers.values():
             await provider.aclose()
 
-    def _take_one(self, name: str, now: Found, before: Found | None) -> None:
+    def _apply_one(self, name: str, now: DiscoveredModel, before: DiscoveredModel | None) -> None:
         if now.fault and (before is None or before.fault != now.fault):
             self._log.warning("model_config_ignored", upstream=name, reason=now.fault)
         if before is None:
@@ -54,6 +58,6 @@ class FoundUpstreams:
             self._metrics.know_upstream(name, self.providers[name])
             self._log.info("upstream_found", upstream=name, replicas=len(now.urls), preset=now.preset)
         provider = self.providers[name]
-        provider.move(now.urls)
+        provider.set_urls(now.urls)
         if before is None or (before.preset, before.policy) != (now.preset, now.policy):
-            self._models.put(name, Upstream(provider=provider, preset=now.preset, policy=now.policy))
+            self._models.add(name, Upstream(provider=provider, preset=now.preset, policy=now.policy))

@@ -56,9 +56,9 @@ class Replicas:
         self._replicas: dict[str, _Replica] = {}
         self._turn = 0
         self._closing: set[asyncio.Task[None]] = set()
-        self.move(urls)
+        self.set_urls(urls)
 
-    def move(self, urls: Iterable[str]) -> None:
+    def set_urls(self, urls: Iterable[str]) -> None:
         """Serve at exactly these URLs from now on. Replicas that go finish what they have begun."""
         wanted = dict.fromkeys(urls)
         for url in wanted:
@@ -71,7 +71,7 @@ class Replicas:
     def loads(self) -> list[Load]:
         """Return the replicas as they are now."""
         now = self._clock()
-        return [Load(url, replica.in_flight, now >= replica.left_out_until) for url, replica in self._replicas.items()]
+        return [Load(url, replica.in_flight, now >= replica.ejected_until) for url, replica in self._replicas.items()]
 
     def count(self, *, ready: bool) -> int:
         """Return how many replicas are ready, or left out."""
@@ -155,9 +155,9 @@ class Replicas:
             if not counted:
                 self._ended(replica)
         if isinstance(answer, Failure) and answer.kind == "unreachable":
-            replica.leave_out(self._clock())
+            replica.eject(self._clock())
         else:
-            replica.failures, replica.left_out_until = 0, 0.0
+            replica.failures, replica.ejected_until = 0, 0.0
         return answer
 
     def _choose(self, tried: set[str], key: bytes) -> _Replica | None:
@@ -201,20 +201,20 @@ class Replicas:
 class _Replica:
     """One URL's provider and what is known of it."""
 
-    __slots__ = ("failures", "in_flight", "left_out_until", "provider", "retired")
+    __slots__ = ("ejected_until", "failures", "in_flight", "provider", "retired")
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
         self.in_flight = 0
         self.failures = 0
-        self.left_out_until = 0.0
+        self.ejected_until = 0.0
         self.retired = False
 
-    def leave_out(self, now: float) -> None:
+    def eject(self, now: float) -> None:
         """Leave it out for a while, longer each time; not exactly so long that all gateways come back at once."""
         pause_s = min(FIRST_PAUSE_S * 2**self.failures, LONGEST_PAUSE_S)
         self.failures += 1
-        self.left_out_until = now + pause_s * random.uniform(0.8, 1.2)  # noqa: S311 - spreading, not secrecy
+        self.ejected_until = now + pause_s * random.uniform(0.8, 1.2)  # noqa: S311 - spreading, not secrecy
 
 
 class _CountedAnswer:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, decode
 from toolgate_runtime.logs import Log
 
-from toolgate_gateway.upstreams.discovery.found import Found, Objects, found_models, selector
+from toolgate_gateway.upstreams.discovery.resources import DiscoveredModel, Objects, discovered_models, selector
 
 WATCH_S: Final = 300
 """How long one watch lasts; the API server ends it, and the next begins where it ended."""
@@ -25,14 +25,14 @@ _GONE: Final = 410
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 _Ask: TypeAlias = Callable[..., Awaitable[Any]]
-Take: TypeAlias = Callable[[Mapping[str, Found]], None]
+Apply: TypeAlias = Callable[[Mapping[str, DiscoveredModel]], None]
 
 
 class Discovery(Protocol):
     """Who finds models."""
 
-    async def run(self, take: Take) -> None:
-        """Tell `take` of all models that are there, at first and whenever they have changed, until cancelled."""
+    async def run(self, apply: Apply) -> None:
+        """Tell `apply` of all models that are there, at first and whenever they have changed, until cancelled."""
         ...
 
 
@@ -49,24 +49,24 @@ class Kubernetes:
         self._selector = selector(release)
         self._log = log
         self._seen: dict[str, Objects] = {}
-        self._last: dict[str, Found] | None = None
+        self._last: dict[str, DiscoveredModel] | None = None
 
-    async def run(self, take: Take) -> None:
-        """Tell `take` of the models once both kinds have been seen, and whenever they have changed."""
+    async def run(self, apply: Apply) -> None:
+        """Tell `apply` of the models once both kinds have been seen, and whenever they have changed."""
         # Imported late and aside: it takes a second and 50 MB, which gateways without Kubernetes save.
         aio = await asyncio.to_thread(importlib.import_module, "kubernetes.aio")
         async with asyncio.TaskGroup() as group:
             for kind in _KINDS:
-                group.create_task(self._keep(_Kind(aio, kind, self._namespace, self._selector), take))
+                group.create_task(self._keep(_Kind(aio, kind, self._namespace, self._selector), apply))
 
-    async def _keep(self, kind: _Kind, take: Take) -> None:
+    async def _keep(self, kind: _Kind, apply: Apply) -> None:
         """Follow one kind; what fails is tried again, later each time."""
         pause_s = FIRST_PAUSE_S
         while True:
             try:
                 async for objects in kind.states():
                     pause_s = FIRST_PAUSE_S
-                    self._see(kind.name, objects, take)
+                    self._see(kind.name, objects, apply)
             except Exception as error:  # noqa: BLE001 - the boundary of a background task: whatever fails is tried again
                 # History is kept for minutes only: that a watch has lost its place is no fault.
                 if getattr(error, "status", None) == _GONE:
@@ -76,14 +76,14 @@ class Kubernetes:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    def _see(self, kind: str, objects: Objects, take: Take) -> None:
+    def _see(self, kind: str, objects: Objects, apply: Apply) -> None:
         self._seen[kind] = objects
         if len(self._seen) < len(_KINDS):
             return
-        models = found_models(self._seen["services"], self._seen["endpointslices"])
+        models = discovered_models(self._seen["services"], self._seen["endpointslices"])
         if models != self._last:
             self._last = models
-            take(models)
+            apply(models)
 
 
 _KINDS: Final = {

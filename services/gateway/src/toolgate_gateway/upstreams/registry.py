@@ -50,7 +50,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     memory: LadderMemory
 
 
-class Models:
+class ModelRegistry:
     """The table of models. What the upstreams list is asked for in the background, and once for an unknown name."""
 
     def __init__(
@@ -75,12 +75,12 @@ class Models:
         self._asking: asyncio.Task[None] | None = None
         self._asked_of: frozenset[str] = frozenset()
 
-    def put(self, name: str, upstream: Upstream) -> None:
+    def add(self, name: str, upstream: Upstream) -> None:
         """Add an upstream, or say anew how its models are served. It has yet to be asked for them."""
         self._upstreams[name] = upstream
         self._forget_routes(name)
 
-    def drop(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         """Forget an upstream and its models. Requests that have their route already keep it."""
         for table in (self._upstreams, self._cards, self._failures):
             table.pop(name, None)
@@ -89,7 +89,7 @@ class Models:
     def _forget_routes(self, upstream: str) -> None:
         self._named = {name: route for name, route in self._named.items() if route.upstream != upstream}
         self._discovered = {name: route for name, route in self._discovered.items() if route.upstream != upstream}
-        self._relist()
+        self._rebuild_routes()
 
     def unlisted(self) -> bool:
         """Whether an upstream's models are not known, or not as they are now."""
@@ -119,11 +119,11 @@ class Models:
 
     async def find(self, name: str) -> Route:
         """Return a model's route; raise 404, or 503 where no upstream could say."""
-        route = self.known(name)
+        route = self.lookup(name)
         if route is None and self._upstreams:
             if self._clock() - self._asked >= _REFRESH_PAUSE_S or self._asking is not None:
                 await self.refresh()
-            route = self.known(name) or self._take_any(name)
+            route = self.lookup(name) or self._route_to_unlisted(name)
         if route is None:
             raise self._unknown(name)
         return route
@@ -146,13 +146,13 @@ class Models:
         finally:
             self._asked = self._clock()
             self._asking = None
-        self._relist()
+        self._rebuild_routes()
 
-    def _relist(self) -> None:
+    def _rebuild_routes(self) -> None:
         """Make the routes of what is configured and listed."""
         self._configure()
         listed = {model: name for name in reversed(list(self._upstreams)) for model in self._cards.get(name, {})}
-        self._discovered = {model: self._discovered_as(model, listed[model]) for model in sorted(listed)}
+        self._discovered = {model: self._route_of_listed(model, listed[model]) for model in sorted(listed)}
 
     async def _ask_one(self, name: str, upstream: Upstream) -> None:
         answer = await upstream.provider.models()
@@ -164,7 +164,7 @@ class Models:
         self._failures.pop(name, None)
         self._cards[name] = {str(card["id"]): card for card in answer if card.get("id")}
 
-    def known(self, name: str) -> Route | None:
+    def lookup(self, name: str) -> Route | None:
         """Return a model's route where nobody has to be asked for it; raise 400 for a name that can't be one."""
         if len(name) > MAX_MODEL_NAME:
             raise ApiError(
@@ -178,10 +178,10 @@ class Models:
             return route
         upstream, at, model = name.partition("@")
         if at and model and upstream in self._upstreams:
-            return self._discovered_as(model, upstream)
+            return self._route_of_listed(model, upstream)
         return self._discovered.get(name)
 
-    def _discovered_as(self, model: str, upstream: str) -> Route:
+    def _route_of_listed(self, model: str, upstream: str) -> Route:
         told = self._upstreams[upstream]
         route = self._route(model, model, upstream, told.preset, told.policy)
         known = self._discovered.get(model)
@@ -190,7 +190,7 @@ class Models:
         # A listing may tell more than the one before: a server has been upgraded.
         return known if known.policy == route.policy else msgspec.structs.replace(route, memory=known.memory)
 
-    def _take_any(self, name: str) -> Route | None:
+    def _route_to_unlisted(self, name: str) -> Route | None:
         """Send an unknown name to an upstream that has no list of models; it will say whether it knows it."""
         for upstream, failure in self._failures.items():
             if failure.kind in ("refused", "unsupported") or failure.status in (404, 405):
@@ -229,12 +229,12 @@ class Models:
         self, name: str, model: str, upstream: str, preset: str | None, overrides: Mapping[str, JsonValue]
     ) -> Route:
         policy = PRESETS[preset or preset_name(model)]
-        capabilities = msgspec.to_builtins(policy.capabilities) | self._seen(upstream, model)
+        capabilities = msgspec.to_builtins(policy.capabilities) | self._detect_capabilities(upstream, model)
         capabilities |= self._upstreams[upstream].capabilities
         own = dict(overrides)
         capabilities |= cast("JsonObject", own.pop("capabilities", {}))
         merged = {**msgspec.to_builtins(policy), **own, "capabilities": capabilities}
-        policy = self._speaking(msgspec.convert(merged, Policy), upstream, model)
+        policy = self._with_family_dialects(msgspec.convert(merged, Policy), upstream, model)
         return Route(
             name=name,
             model=model,
@@ -245,7 +245,7 @@ class Models:
             memory=LadderMemory(),
         )
 
-    def _speaking(self, policy: Policy, upstream: str, model: str) -> Policy:
+    def _with_family_dialects(self, policy: Policy, upstream: str, model: str) -> Policy:
         """Return the policy with the dialects of the model's family where nobody named others."""
         card = self._cards.get(upstream, {}).get(model, {})
         # vLLM lists what a model of any name was loaded from, and what an adapter belongs to.
@@ -255,7 +255,7 @@ class Models:
         native = policy.native_dialect or (family.dialects[0] if family else policy.dialect or "auto")
         return msgspec.structs.replace(policy, dialect=dialect, native_dialect=native)
 
-    def _seen(self, upstream: str, model: str) -> JsonObject:
+    def _detect_capabilities(self, upstream: str, model: str) -> JsonObject:
         """Return the capabilities that a model's listing tells of."""
         return capabilities_of(self._cards.get(upstream, {}).get(model, {}))
 

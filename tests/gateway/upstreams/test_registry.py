@@ -11,8 +11,8 @@ from toolgate_core.types.vocabulary import Strategy
 from toolgate_gateway.http.errors import ApiError
 from toolgate_gateway.settings import ModelEntry
 from toolgate_gateway.upstreams.config import UpstreamConfig
-from toolgate_gateway.upstreams.models import Models, Upstream
 from toolgate_gateway.upstreams.openai_compatible import OpenAICompatible
+from toolgate_gateway.upstreams.registry import ModelRegistry, Upstream
 
 from tests.support.upstream import Reply, Request, answer, scripted
 
@@ -48,9 +48,11 @@ class Clock:
         return self.now
 
 
-def table(configured: dict[str, ModelEntry] | None = None, clock: Clock | None = None, **upstreams: Listing) -> Models:
-    places = {name: Upstream(provider=provider) for name, provider in upstreams.items()}
-    return Models(places, configured or {}, clock=clock or Clock(), created=1)
+def table(
+    configured: dict[str, ModelEntry] | None = None, clock: Clock | None = None, **upstreams: Listing
+) -> ModelRegistry:
+    served = {name: Upstream(provider=provider) for name, provider in upstreams.items()}
+    return ModelRegistry(served, configured or {}, clock=clock or Clock(), created=1)
 
 
 async def test_an_alias_comes_before_a_listed_name_and_the_first_upstream_before_the_second() -> None:
@@ -126,7 +128,7 @@ async def test_strict_is_on_where_the_version_of_vllm_knows_it(version: JsonValu
 
     async with scripted(serve) as upstream:
         provider = OpenAICompatible(UpstreamConfig(name="one", url=upstream.url))
-        models = Models({"one": Upstream(provider=provider)}, {}, clock=Clock(), created=1)
+        models = ModelRegistry({"one": Upstream(provider=provider)}, {}, clock=Clock(), created=1)
         await models.refresh()
         assert (await models.find("a")).policy.capabilities.strict is strict
         assert "toolgate_server_version" not in (await models.card("a"))
@@ -193,7 +195,7 @@ async def test_made_up_names_are_remembered_once_they_were_served_and_do_not_pil
     models = table(one=Listing("a"))
     for number in range(3000):
         route = await models.find(f"one@{number}")
-        assert models.known(f"one@{number}") is not route
+        assert models.lookup(f"one@{number}") is not route
         models.keep(f"one@{number}", route)
     assert (await models.find("one@2999")) is (await models.find("one@2999"))
     assert (await models.find("one@0")) is not (await models.find("one@0"))
@@ -256,7 +258,7 @@ async def test_a_server_is_not_taken_for_vllm_by_the_name_of_its_upstream() -> N
     cards = {"object": "list", "data": [{"id": "a"}, {"id": "b", "owned_by": "vllm"}]}
     async with scripted(lambda _: answer(cards)) as upstream:
         provider = OpenAICompatible(UpstreamConfig(name="vllm", url=upstream.url))
-        models = Models({"vllm": Upstream(provider=provider)}, {}, clock=lambda: 0.0, created=0)
+        models = ModelRegistry({"vllm": Upstream(provider=provider)}, {}, clock=lambda: 0.0, created=0)
         await models.refresh()
         known = [(await models.find(name)).policy.capabilities.skip_special_tokens for name in ("a", "b")]
         await provider.aclose()
@@ -267,7 +269,7 @@ async def test_a_server_is_not_taken_for_vllm_by_the_name_of_its_upstream() -> N
 async def test_an_upstream_that_is_found_later_brings_its_models_with_its_policy() -> None:
     models = table(one=Listing("a"))
     await models.refresh()
-    models.put("two", Upstream(provider=Listing("b"), preset="gpt-oss", policy={"auto_start": "bridge"}))
+    models.add("two", Upstream(provider=Listing("b"), preset="gpt-oss", policy={"auto_start": "bridge"}))
     assert models.unlisted()
     await models.refresh()
     assert not models.unlisted()
@@ -280,7 +282,7 @@ async def test_an_upstream_that_is_gone_takes_its_models_along_but_not_those_of_
     models = table(one=Listing("a", "both"), two=Listing("b", "both"))
     await models.refresh()
     await models.find("one@a")
-    models.drop("one")
+    models.remove("one")
     assert models.labels == ["b", "both"]
     assert (await models.find("both")).upstream == "two"
     with pytest.raises(ApiError) as caught:
@@ -292,7 +294,7 @@ async def test_what_an_upstream_says_anew_counts_at_once() -> None:
     models = table(one=Listing("a"))
     await models.refresh()
     before = await models.find("a")
-    models.put("one", Upstream(provider=before.provider, policy={"auto_start": "two_pass"}))
+    models.add("one", Upstream(provider=before.provider, policy={"auto_start": "two_pass"}))
     assert [(await models.find("a")).policy.auto_start, before.policy.auto_start] == [
         Strategy.TWO_PASS,
         Strategy.NATIVE,
@@ -303,7 +305,7 @@ async def test_who_asks_for_models_while_an_upstream_is_added_hears_of_it() -> N
     models = table(one=Listing("a"))
     asking = asyncio.create_task(models.refresh())
     await asyncio.sleep(0)
-    models.put("two", Upstream(provider=Listing("b")))
+    models.add("two", Upstream(provider=Listing("b")))
     await models.refresh()
     await asking
     assert models.labels == ["a", "b"]
@@ -314,7 +316,7 @@ async def test_an_alias_of_an_upstream_that_is_not_there_yet_waits_for_it() -> N
     await models.refresh()
     with pytest.raises(ApiError):
         await models.find("assistant")
-    models.put("two", Upstream(provider=Listing("b")))
+    models.add("two", Upstream(provider=Listing("b")))
     assert (await models.find("assistant")).model == "b"
-    models.drop("two")
-    assert models.known("assistant") is None
+    models.remove("two")
+    assert models.lookup("assistant") is None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolgate_gateway.upstreams.discovery.found import Found, found_models, selector
+from toolgate_gateway.upstreams.discovery.resources import DiscoveredModel, discovered_models, selector
 
 
 def service(model: str = "m", config: str | None = None) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def pod(address: str, **conditions: bool) -> dict[str, Any]:
 
 
 def urls(*slices: dict[str, Any]) -> tuple[str, ...]:
-    return found_models({"svc": service()}, {str(number): each for number, each in enumerate(slices)})["m"].urls
+    return discovered_models({"svc": service()}, {str(number): each for number, each in enumerate(slices)})["m"].urls
 
 
 def test_the_selector_names_the_release_and_asks_for_the_label_of_models() -> None:
@@ -64,8 +64,8 @@ def test_the_port_is_the_one_named_http_or_the_only_one() -> None:
 
 def test_the_annotation_says_how_a_model_is_served() -> None:
     config = '{"preset": "gpt-oss", "policy": {"auto_start": "bridge"}}'
-    found = found_models({"svc": service(config=config)}, {})
-    assert found == {"m": Found(preset="gpt-oss", policy={"auto_start": "bridge"})}
+    found = discovered_models({"svc": service(config=config)}, {})
+    assert found == {"m": DiscoveredModel(preset="gpt-oss", policy={"auto_start": "bridge"})}
 
 
 def test_an_annotation_that_is_wrong_is_named_and_the_model_is_served_all_the_same() -> None:
@@ -77,7 +77,7 @@ def test_an_annotation_that_is_wrong_is_named_and_the_model_is_served_all_the_sa
         '{"policy": {"max_attempts": "many"}}': "policy",
     }
     for config, reason in wrong.items():
-        found = found_models({"svc": service(config=config)}, {"s": pods(pod("10.0.0.1"))})["m"]
+        found = discovered_models({"svc": service(config=config)}, {"s": pods(pod("10.0.0.1"))})["m"]
         assert found.urls == ("http://10.0.0.1:8000",)
         assert (found.preset, found.policy) == (None, {})
         assert found.fault.startswith("annotation toolgate.dev/model-config: ")
@@ -88,4 +88,4 @@ def test_a_service_without_the_label_is_no_model_and_of_two_for_one_model_the_fi
     second = service()
     services = {"a": service(), "b": second, "c": {"metadata": {"name": "c"}}}
     slices = {"x": pods(pod("10.0.0.1"), of="a"), "y": pods(pod("10.0.0.2"), of="b")}
-    assert found_models(services, slices) == {"m": Found(urls=("http://10.0.0.1:8000",))}
+    assert discovered_models(services, slices) == {"m": DiscoveredModel(urls=("http://10.0.0.1:8000",))}

@@ -21,7 +21,7 @@ Objects: TypeAlias = Mapping[str, JsonObject]
 """Kubernetes objects of one kind by name, as the API writes them."""
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class DiscoveredModel(Struct, frozen=True, kw_only=True):
     """A model that was found.
 
     Attributes:
@@ -43,9 +43,9 @@ def selector(release: str) -> str:
     return f"{INSTANCE_LABEL}={release},{MODEL_LABEL}"
 
 
-def found_models(services: Objects, slices: Objects) -> dict[str, Found]:
+def discovered_models(services: Objects, slices: Objects) -> dict[str, DiscoveredModel]:
     """Return the models by name (the value of the Service's label), in order; of two Services the first counts."""
-    models: dict[str, Found] = {}
+    models: dict[str, DiscoveredModel] = {}
     for name in sorted(services):
         model = str(_section(_section(services[name], "metadata"), "labels").get(MODEL_LABEL) or "")
         if model and model not in models:
@@ -54,18 +54,18 @@ def found_models(services: Objects, slices: Objects) -> dict[str, Found]:
     return dict(sorted(models.items()))
 
 
-def _configured(service: JsonObject, urls: tuple[str, ...]) -> Found:
+def _configured(service: JsonObject, urls: tuple[str, ...]) -> DiscoveredModel:
     text = _section(_section(service, "metadata"), "annotations").get(CONFIG_ANNOTATION)
     if not isinstance(text, str) or not text.strip():
-        return Found(urls=urls)
+        return DiscoveredModel(urls=urls)
     try:
         told = decode(text.encode())
         if not isinstance(told, dict) or not told.keys() <= {"preset", "policy"}:
             raise ValueError("must be an object with the keys preset and policy")
         entry = ModelEntry.model_validate(told)
     except (JsonTextError, ValidationError, ValueError) as error:
-        return Found(urls=urls, fault=f"annotation {CONFIG_ANNOTATION}: {_reason(error)}")
-    return Found(urls=urls, preset=entry.preset, policy=entry.policy)
+        return DiscoveredModel(urls=urls, fault=f"annotation {CONFIG_ANNOTATION}: {_reason(error)}")
+    return DiscoveredModel(urls=urls, preset=entry.preset, policy=entry.policy)
 
 
 def _reason(error: Exception) -> str:
