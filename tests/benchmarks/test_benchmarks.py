@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from toolgate_core.ladder.effects import CallDelta, Piece
+from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_gateway.upstreams.table import UpstreamConfig, create_provider
 
 from benchmarks import scripts
@@ -63,7 +63,7 @@ async def test_the_fake_upstream_speaks_what_the_provider_reads() -> None:
     assert [model["id"] for model in models] == [scripts.MODEL]
     called, told = answers
     call = CallDelta(0, "chatcmpl-tool-0123456789abcdef", "get_weather", arguments)
-    assert called == Piece(calls=(call,), finish="tool_calls", usage=called.usage)
+    assert called == ResponseChunk(calls=(call,), finish="tool_calls", usage=called.usage)
     assert told.text == "".join(f"{number:03} some text " for number in range(scripts.CHUNKS))
 
 

@@ -7,22 +7,21 @@ from typing import Any
 
 from toolgate_core.extraction import Extraction
 from toolgate_core.jsontext import decode, encode
-from toolgate_core.ladder import Answer, Climb, DeadlineExceeded, LadderMemory, Refusal
+from toolgate_core.ladder import Answer, DeadlineExceeded, LadderMemory, LadderRun, Refusal
 from toolgate_core.ladder.effects import (
-    CallDelta,
     CallModel,
+    CloseResponse,
     Effect,
     Emit,
     Extract,
-    HangUp,
     Opened,
-    Piece,
-    Read,
+    ReadChunk,
     Reply,
     Transform,
 )
 from toolgate_core.schema import Toolset
 from toolgate_core.strategies.table import transform
+from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import AnswerEvent, ArgumentsDelta, CallStart, ReasoningDelta, TextDelta
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Policy
@@ -45,7 +44,7 @@ WEATHER: dict[str, Any] = {
 }
 PING: dict[str, Any] = {"type": "function", "function": {"name": "ping", "parameters": {"type": "object"}}}
 
-Script = Sequence[Sequence[Piece | Failure]]
+Script = Sequence[Sequence[ResponseChunk | Failure]]
 
 
 class Clock:
@@ -75,7 +74,7 @@ class World:
         self.policy = policy or Policy()
         self.mode = mode
         self.answers = [list(answer) for answer in answers]
-        self.answer: list[Piece | Failure] = []
+        self.answer: list[ResponseChunk | Failure] = []
         self.asked: list[Transform] = []
         self.bodies: list[dict[str, Any]] = []
         self.emits: list[tuple[AnswerEvent, ...]] = []
@@ -83,8 +82,8 @@ class World:
         self.extraction: Extraction | None = None
         self.climb = self.make()
 
-    def make(self) -> Climb:
-        return Climb(
+    def make(self) -> LadderRun:
+        return LadderRun(
             self.request,
             self.policy,
             self.toolset,
@@ -123,9 +122,9 @@ class World:
                 if self.answer and isinstance(self.answer[0], Failure):
                     return self.answer.pop(0)
                 return Opened()
-            case Read():
+            case ReadChunk():
                 return self.answer.pop(0)
-            case HangUp():
+            case CloseResponse():
                 self.hang_ups += 1
                 return None
             case Extract(plan=plan, text=text, end=end, state=state):
@@ -163,24 +162,24 @@ class World:
 USAGE = Usage(10, 5)
 
 
-def said(text: str, finish: Any = "stop", usage: Usage | None = USAGE, **more: Any) -> list[Piece | Failure]:
+def said(text: str, finish: Any = "stop", usage: Usage | None = USAGE, **more: Any) -> list[ResponseChunk | Failure]:
     """A whole answer of text."""
-    return [Piece(text=text, finish=finish, usage=usage, **more)]
+    return [ResponseChunk(text=text, finish=finish, usage=usage, **more)]
 
 
-def called(*calls: tuple[str, str], text: str = "", finish: Any = "tool_calls") -> list[Piece | Failure]:
+def called(*calls: tuple[str, str], text: str = "", finish: Any = "tool_calls") -> list[ResponseChunk | Failure]:
     """A whole answer with native calls."""
     deltas = tuple(CallDelta(n, f"id{n}", name, arguments) for n, (name, arguments) in enumerate(calls))
-    return [Piece(text=text, calls=deltas, finish=finish, usage=USAGE)]
+    return [ResponseChunk(text=text, calls=deltas, finish=finish, usage=USAGE)]
 
 
-def decided(*calls: tuple[str, Any]) -> list[Piece | Failure]:
+def decided(*calls: tuple[str, Any]) -> list[ResponseChunk | Failure]:
     """A whole answer that is the decision to call."""
     decision = {"action": "call", "calls": [{"name": name, "arguments": arguments} for name, arguments in calls]}
     return said(encode(decision).decode())
 
 
-def failed(kind: Any, **more: Any) -> list[Piece | Failure]:
+def failed(kind: Any, **more: Any) -> list[ResponseChunk | Failure]:
     """An upstream that does not answer."""
     return [Failure(kind=kind, message="It failed.", **more)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from toolgate_core.ladder import Answer, Refusal
-from toolgate_core.ladder.effects import CallDelta, Piece
+from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, TextDelta
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Capabilities, Policy
@@ -34,7 +34,7 @@ def test_a_named_choice_ends_with_stop() -> None:
 
 
 def test_text_under_auto_is_an_answer_and_flows_as_it_comes() -> None:
-    world = World([[Piece(text="Hel"), Piece(text="lo"), Piece(finish="stop")]], stream=True)
+    world = World([[ResponseChunk(text="Hel"), ResponseChunk(text="lo"), ResponseChunk(finish="stop")]], stream=True)
     assert isinstance(world.run(), Answer)
     assert world.emits == [(TextDelta("Hel"),), (TextDelta("lo"),)]
     assert world.climb.attempts[0].outcome is AttemptOutcome.SUCCESS_TEXT
@@ -100,8 +100,8 @@ def test_leaked_markup_in_native_text_is_salvaged_and_tagged() -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_the_stream_equals_the_whole_answer(size: int) -> None:
     text = 'Hm `<tool_call>` <b\n<tool_call>{"name": "get_weather", "arguments": {"city": "Oslo", "days": "3"}}</tool_call>'
-    pieces = [Piece(text=text[at : at + size]) for at in range(0, len(text), size)]
-    whole, split = World([said(text)]), World([[*pieces, Piece(finish="stop", usage=USAGE)]], stream=True)
+    pieces = [ResponseChunk(text=text[at : at + size]) for at in range(0, len(text), size)]
+    whole, split = World([said(text)]), World([[*pieces, ResponseChunk(finish="stop", usage=USAGE)]], stream=True)
     assert whole.run() == split.run()
     assert (whole.text, whole.calls) == (split.text, split.calls)
     assert whole.calls == [("get_weather", {"city": "Oslo", "days": 3})]
@@ -183,9 +183,9 @@ def test_required_that_no_strategy_can_fulfil_is_a_502_that_asks_not_to_retry() 
 
 def test_an_answer_that_was_decided_streams_while_it_is_written() -> None:
     text = '{"action":"answer","answer":"Good morning"}'
-    pieces = [Piece(text=char) for char in text]
+    pieces = [ResponseChunk(text=char) for char in text]
     policy = Policy(ladder=(Strategy.BRIDGE,))
-    world = World([[*pieces, Piece(finish="stop")]], policy=policy, stream=True)
+    world = World([[*pieces, ResponseChunk(finish="stop")]], policy=policy, stream=True)
     assert isinstance(world.run(), Answer)
     assert world.text == "Good morning"
     assert len(world.emits) > 5
@@ -194,7 +194,7 @@ def test_an_answer_that_was_decided_streams_while_it_is_written() -> None:
 def test_stop_strings_end_the_answer_of_an_envelope() -> None:
     text = '{"action":"answer","answer":"one END two"}'
     policy = Policy(ladder=(Strategy.BRIDGE,))
-    world = World([[Piece(text=char) for char in text]], policy=policy, stream=True, stop=["END", "ENOUGH"])
+    world = World([[ResponseChunk(text=char) for char in text]], policy=policy, stream=True, stop=["END", "ENOUGH"])
     answer = world.run()
     assert isinstance(answer, Answer)
     assert (world.text, answer.finish_reason, world.hang_ups) == ("one ", "stop", 1)
@@ -204,7 +204,7 @@ def test_stop_strings_end_the_answer_of_an_envelope() -> None:
 def test_after_a_stop_string_the_rest_is_read_for_its_usage_alone() -> None:
     policy = Policy(ladder=(Strategy.BRIDGE,), capabilities=Capabilities(json_schema=False))
     call = '<function_calls><invoke name="ping"></invoke></function_calls>'
-    pieces = [Piece(text="one END"), Piece(text=call), Piece(finish="length", usage=USAGE)]
+    pieces = [ResponseChunk(text="one END"), ResponseChunk(text=call), ResponseChunk(finish="length", usage=USAGE)]
     options = {"include_usage": True}
     world = World([pieces], policy=policy, stream=True, stop="END", stream_options=options)
     answer = world.run()
@@ -220,7 +220,9 @@ def test_text_that_only_begins_like_a_stop_string_is_kept() -> None:
 
 
 def test_an_answer_cut_by_the_token_limit_keeps_its_reason_and_drops_the_call() -> None:
-    world = World([[Piece(text="So", calls=(CallDelta(0, "a", "get_weather", '{"city":"Os'),), finish="length")]])
+    world = World(
+        [[ResponseChunk(text="So", calls=(CallDelta(0, "a", "get_weather", '{"city":"Os'),), finish="length")]]
+    )
     answer = world.run()
     assert isinstance(answer, Answer)
     assert (answer.finish_reason, world.text, world.calls) == ("length", "So", [])
@@ -280,10 +282,10 @@ def test_text_after_a_call_is_not_sent() -> None:
 
 def test_an_interleaved_native_stream_comes_out_in_order() -> None:
     deltas = [
-        Piece(calls=(CallDelta(0, "a", "get_weather", '{"city":'),)),
-        Piece(calls=(CallDelta(1, "b", "ping", "{"),)),
-        Piece(calls=(CallDelta(0, None, None, '"Oslo"}'), CallDelta(1, None, None, "}"))),
-        Piece(finish="tool_calls"),
+        ResponseChunk(calls=(CallDelta(0, "a", "get_weather", '{"city":'),)),
+        ResponseChunk(calls=(CallDelta(1, "b", "ping", "{"),)),
+        ResponseChunk(calls=(CallDelta(0, None, None, '"Oslo"}'), CallDelta(1, None, None, "}"))),
+        ResponseChunk(finish="tool_calls"),
     ]
     world = World([deltas], stream=True)
     assert isinstance(world.run(), Answer)
@@ -292,7 +294,7 @@ def test_an_interleaved_native_stream_comes_out_in_order() -> None:
 
 def test_long_odd_or_repeated_ids_are_replaced() -> None:
     deltas = tuple(CallDelta(n, call_id, "ping", "{}") for n, call_id in enumerate(["x" * 46, "a", "a", "b c", None]))
-    world = World([[Piece(calls=deltas, finish="tool_calls")]])
+    world = World([[ResponseChunk(calls=deltas, finish="tool_calls")]])
     world.run()
     ids = [event.id for event in world.events if isinstance(event, CallStart)]
     assert ids == ["call_0", "a", "call_1", "call_2", "call_3"]
@@ -344,9 +346,9 @@ def test_checked_text_is_degraded_when_the_check_fails() -> None:
 
 def test_early_arguments_stream_as_they_come() -> None:
     pieces = [
-        Piece(calls=(CallDelta(0, "a", "get_weather", '{"city":'),)),
-        Piece(calls=(CallDelta(0, None, None, '"Oslo"}'),)),
-        Piece(finish="tool_calls"),
+        ResponseChunk(calls=(CallDelta(0, "a", "get_weather", '{"city":'),)),
+        ResponseChunk(calls=(CallDelta(0, None, None, '"Oslo"}'),)),
+        ResponseChunk(finish="tool_calls"),
     ]
     world = World([pieces], policy=Policy(arguments="early"), stream=True)
     assert isinstance(world.run(), Answer)
@@ -358,14 +360,17 @@ def test_early_arguments_stream_as_they_come() -> None:
 
 
 def test_an_early_call_that_turns_out_bad_ends_in_an_error() -> None:
-    pieces = [Piece(calls=(CallDelta(0, "a", "get_weather", '{"city":3}'),)), Piece(finish="tool_calls")]
+    pieces = [
+        ResponseChunk(calls=(CallDelta(0, "a", "get_weather", '{"city":3}'),)),
+        ResponseChunk(finish="tool_calls"),
+    ]
     refusal = World([pieces], policy=Policy(arguments="early"), stream=True).run()
     assert isinstance(refusal, Refusal)
     assert refusal.code == "tool_call_unavailable"
 
 
 def test_an_early_call_that_is_cut_stays_unclosed() -> None:
-    pieces = [Piece(calls=(CallDelta(0, "a", "get_weather", '{"city":'),)), Piece(finish="length")]
+    pieces = [ResponseChunk(calls=(CallDelta(0, "a", "get_weather", '{"city":'),)), ResponseChunk(finish="length")]
     world = World([pieces], policy=Policy(arguments="early"), stream=True, tool_choice="required")
     answer = world.run()
     assert isinstance(answer, Answer)
@@ -407,14 +412,14 @@ def test_an_upstream_that_fails_every_time_is_an_upstream_error(kind: str, statu
 
 
 def test_a_stream_that_is_cut_after_text_was_sent_ends_with_an_error() -> None:
-    world = World([[Piece(text="Hel"), Failure(kind="cut", message="It was cut.")]], stream=True)
+    world = World([[ResponseChunk(text="Hel"), Failure(kind="cut", message="It was cut.")]], stream=True)
     refusal = world.run()
     assert isinstance(refusal, Refusal)
     assert (refusal.status, world.text) == (502, "Hel")
 
 
 def test_a_cut_before_anything_was_sent_is_retried_with_the_next_strategy() -> None:
-    pieces = [Piece(calls=(CallDelta(0, "a", "ping", ""),)), Failure(kind="cut", message="It was cut.")]
+    pieces = [ResponseChunk(calls=(CallDelta(0, "a", "ping", ""),)), Failure(kind="cut", message="It was cut.")]
     world = World([pieces, decided(("ping", {}))], policy=ALL, stream=True)
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:upstream_error,guided:ok"
@@ -479,7 +484,7 @@ def test_retries_stop_when_the_budget_is_spent() -> None:
 
 @pytest.mark.parametrize("effect", range(4))
 def test_the_deadline_ends_the_climb_wherever_it_is(effect: int) -> None:
-    world = World([[Piece(text="Hel"), Piece(text="lo"), Piece(finish="stop")]], stream=True)
+    world = World([[ResponseChunk(text="Hel"), ResponseChunk(text="lo"), ResponseChunk(finish="stop")]], stream=True)
     refusal = world.run(throw_at=effect)
     assert isinstance(refusal, Refusal)
     assert (refusal.status, refusal.outcome) == (504, RequestOutcome.TIMEOUT)
@@ -487,7 +492,7 @@ def test_the_deadline_ends_the_climb_wherever_it_is(effect: int) -> None:
 
 
 def test_a_closed_climb_records_that_it_was_cancelled() -> None:
-    world = World([[Piece(text="Hel")]], stream=True)
+    world = World([[ResponseChunk(text="Hel")]], stream=True)
     steps = world.climb.run()
     effect = next(steps)
     assert world.climb.summary == "native:pending"
@@ -504,7 +509,7 @@ def test_a_closed_climb_that_has_not_begun_records_nothing() -> None:
 
 
 def test_priority_is_known_from_the_first_event_on() -> None:
-    world = World([[Piece(text="Hello"), Piece(finish="stop")]], stream=True)
+    world = World([[ResponseChunk(text="Hello"), ResponseChunk(finish="stop")]], stream=True)
     steps = world.climb.run()
     effect = next(steps)
     before = world.climb.priority
@@ -543,7 +548,7 @@ def test_without_json_schema_the_bridge_writes_a_dialect_and_guided_is_left_out(
 
 
 def test_reasoning_flows_under_auto_and_is_held_under_required() -> None:
-    pieces = [Piece(reasoning="hm "), Piece(reasoning="ok"), *called(OSLO)]
+    pieces = [ResponseChunk(reasoning="hm "), ResponseChunk(reasoning="ok"), *called(OSLO)]
     free, held = World([pieces], stream=True), World([pieces], stream=True, tool_choice="required")
     free.run(), held.run()
     assert free.reasoning == held.reasoning == "hm ok"
@@ -551,14 +556,16 @@ def test_reasoning_flows_under_auto_and_is_held_under_required() -> None:
 
 
 def test_held_time_is_measured() -> None:
-    world = World([[Piece(text="a"), Piece(text="b"), *called(OSLO)]], stream=True, tool_choice="required")
+    world = World(
+        [[ResponseChunk(text="a"), ResponseChunk(text="b"), *called(OSLO)]], stream=True, tool_choice="required"
+    )
     world.run()
     assert world.climb.attempts[0].held_s > 0
 
 
 def test_a_draft_that_is_all_reasoning_is_a_draft() -> None:
     world = World(
-        [[Piece(reasoning="The weather, then.", finish="stop")], decided(("ping", {}))],
+        [[ResponseChunk(reasoning="The weather, then.", finish="stop")], decided(("ping", {}))],
         policy=Policy(ladder=(Strategy.TWO_PASS,)),
     )
     assert isinstance(world.run(), Answer)
@@ -574,8 +581,10 @@ def test_a_leaked_call_that_the_token_limit_cut_is_dropped() -> None:
 
 
 def test_white_space_after_a_call_is_no_loss() -> None:
-    pieces = [Piece(text=text) for text in ('<tool_call>{"name":"ping","arguments":{}}', "</tool_call>", "\n", "\n")]
-    answer = World([[*pieces, Piece(finish="stop")]], stream=True).run()
+    pieces = [
+        ResponseChunk(text=text) for text in ('<tool_call>{"name":"ping","arguments":{}}', "</tool_call>", "\n", "\n")
+    ]
+    answer = World([[*pieces, ResponseChunk(finish="stop")]], stream=True).run()
     assert isinstance(answer, Answer)
     assert answer.repairs == ("leaked_markup",)
 
@@ -597,10 +606,12 @@ def test_a_broken_call_under_none_is_left_out_of_the_text() -> None:
 def test_a_fault_keeps_a_bounded_part_of_the_answer() -> None:
     policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
     pieces = [
-        Piece(text='{"action":"call","calls":[{"name":"nope","arguments":{"x":"' + "y" * 3000),
-        Piece(text='"}}]}'),
+        ResponseChunk(text='{"action":"call","calls":[{"name":"nope","arguments":{"x":"' + "y" * 3000),
+        ResponseChunk(text='"}}]}'),
     ]
-    world = World([[*pieces, Piece(finish="stop")], decided(("ping", {}))], tool_choice="required", policy=policy)
+    world = World(
+        [[*pieces, ResponseChunk(finish="stop")], decided(("ping", {}))], tool_choice="required", policy=policy
+    )
     assert isinstance(world.run(), Answer)
     fault = world.asked[1].fault
     assert fault is not None
@@ -638,7 +649,9 @@ def test_a_call_without_a_name_is_a_parse_error() -> None:
 def test_a_streamed_answer_whose_envelope_was_never_closed_is_an_answer() -> None:
     policy = Policy(ladder=(Strategy.BRIDGE,))
     world = World(
-        [[Piece(text='{"action":"answer","answer":"Good day'), Piece(finish="stop")]], policy=policy, stream=True
+        [[ResponseChunk(text='{"action":"answer","answer":"Good day'), ResponseChunk(finish="stop")]],
+        policy=policy,
+        stream=True,
     )
     answer = world.run()
     assert isinstance(answer, Answer)
@@ -707,7 +720,7 @@ FORMAT = {
 }
 
 
-def answered(answer: str) -> list[Piece | Failure]:
+def answered(answer: str) -> list[ResponseChunk | Failure]:
     return said(f'{{"action":"answer","answer":{answer}}}')
 
 
@@ -825,7 +838,7 @@ def test_an_answer_may_begin_inside_reasoning_that_the_prompt_has_opened() -> No
 
 
 def test_reasoning_that_the_upstream_splits_off_does_not_reach_into_the_text() -> None:
-    pieces = [Piece(reasoning="Hm."), Piece(text="Hel"), Piece(text="lo.", finish="stop")]
+    pieces = [ResponseChunk(reasoning="Hm."), ResponseChunk(text="Hel"), ResponseChunk(text="lo.", finish="stop")]
     world = World([pieces], policy=Policy(reasoning="open"), stream=True)
     assert isinstance(world.run(), Answer)
     assert (world.reasoning, world.text) == ("Hm.", "Hello.")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from toolgate_core.ladder import Answer, Refusal
-from toolgate_core.ladder.effects import CallDelta, Piece
+from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import (
     ArgumentsDelta,
     CallEnd,
@@ -27,9 +27,9 @@ SIGNED: dict[str, Any] = {"extra_content": {"google": {"thought_signature": "AbC
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_fields_of_a_call_go_with_its_start(stream: bool) -> None:
     pieces = [
-        Piece(calls=(CallDelta(0, "call_7", "get_weather", OSLO[:5], SIGNED),)),
-        Piece(calls=(CallDelta(0, None, None, OSLO[5:], {"late": 1}),)),
-        Piece(finish="tool_calls"),
+        ResponseChunk(calls=(CallDelta(0, "call_7", "get_weather", OSLO[:5], SIGNED),)),
+        ResponseChunk(calls=(CallDelta(0, None, None, OSLO[5:], {"late": 1}),)),
+        ResponseChunk(finish="tool_calls"),
     ]
     world = World([pieces], stream=stream)
     answer = world.run()
@@ -44,8 +44,8 @@ def test_the_fields_of_a_call_go_with_its_start(stream: bool) -> None:
 @pytest.mark.parametrize("choice", ["auto", "required"])
 def test_the_fields_of_a_message_go_before_its_calls(choice: str) -> None:
     pieces = [
-        Piece(reasoning="Hm.", fields={"reasoning_details": [1]}, text="Well."),
-        Piece(calls=(CallDelta(0, "call_7", "get_weather", OSLO),), finish="tool_calls"),
+        ResponseChunk(reasoning="Hm.", fields={"reasoning_details": [1]}, text="Well."),
+        ResponseChunk(calls=(CallDelta(0, "call_7", "get_weather", OSLO),), finish="tool_calls"),
     ]
     world = World([pieces], tool_choice=choice, stream=True)
     world.run()
@@ -54,7 +54,7 @@ def test_the_fields_of_a_message_go_before_its_calls(choice: str) -> None:
 
 
 def test_fields_of_an_attempt_that_failed_are_not_sent() -> None:
-    bad = [Piece(fields={"annotations": [1]}), *called(("get_weather", "{"))]
+    bad = [ResponseChunk(fields={"annotations": [1]}), *called(("get_weather", "{"))]
     world = World([bad, said("It rains.", fields={"annotations": [2]})], policy=Policy(retries={Strategy.NATIVE: 1}))
     world.run()
     assert MessageFields({"annotations": [1]}) not in world.events
@@ -68,7 +68,7 @@ def test_the_fields_of_choice_and_answer_are_the_serving_attempts() -> None:
 
 
 def test_a_refusal_is_an_answer_where_no_call_is_demanded() -> None:
-    pieces = [Piece(refusal="I can't "), Piece(refusal="help.", finish="stop")]
+    pieces = [ResponseChunk(refusal="I can't "), ResponseChunk(refusal="help.", finish="stop")]
     world = World([pieces], stream=True)
     answer = world.run()
     assert isinstance(answer, Answer)
@@ -78,7 +78,9 @@ def test_a_refusal_is_an_answer_where_no_call_is_demanded() -> None:
 
 def test_a_refusal_is_no_call() -> None:
     world = World(
-        [[Piece(refusal="No.", finish="stop")]], tool_choice="required", policy=Policy(ladder=(Strategy.NATIVE,))
+        [[ResponseChunk(refusal="No.", finish="stop")]],
+        tool_choice="required",
+        policy=Policy(ladder=(Strategy.NATIVE,)),
     )
     assert isinstance(world.run(), Refusal)
     assert world.events == []

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from toolgate_core.jsontext import encode_str
 from toolgate_core.ladder import Answer, Refusal
 from toolgate_core.ladder.disguise import Screen, disguised, may_begin
-from toolgate_core.ladder.effects import CallDelta, Piece
 from toolgate_core.limits import MAX_BLANK, MAX_CALLS, MAX_EQUAL_CALLS, MAX_SCREENED
+from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import TextDelta
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Capabilities, Policy
@@ -67,8 +67,8 @@ PLAIN = {
 @pytest.mark.parametrize("case", DISGUISED)
 def test_a_call_in_disguise_falls_to_the_next_strategy(case: str, size: int) -> None:
     text = DISGUISED[case]
-    pieces = [Piece(text=text[at : at + size]) for at in range(0, len(text), size)] if size else []
-    native = [*pieces, Piece(finish="stop", usage=USAGE)] if size else said(text)
+    pieces = [ResponseChunk(text=text[at : at + size]) for at in range(0, len(text), size)] if size else []
+    native = [*pieces, ResponseChunk(finish="stop", usage=USAGE)] if size else said(text)
     world = World([native, decided(("ping", {}))], policy=TWO, stream=bool(size))
     assert isinstance(world.run(), Answer)
     assert (world.text, world.calls) == ("", [("ping", {})])
@@ -78,8 +78,8 @@ def test_a_call_in_disguise_falls_to_the_next_strategy(case: str, size: int) -> 
 @pytest.mark.parametrize("case", PLAIN)
 def test_any_other_text_is_an_answer(case: str, size: int) -> None:
     text = PLAIN[case]
-    pieces = [Piece(text=text[at : at + size]) for at in range(0, len(text), size)] if size else []
-    native = [*pieces, Piece(finish="stop", usage=USAGE)] if size else said(text)
+    pieces = [ResponseChunk(text=text[at : at + size]) for at in range(0, len(text), size)] if size else []
+    native = [*pieces, ResponseChunk(finish="stop", usage=USAGE)] if size else said(text)
     world = World([native], policy=TWO, stream=bool(size))
     answer = world.run()
     assert isinstance(answer, Answer)
@@ -104,7 +104,7 @@ BRIDGE_TWICE = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
 
 
 def test_a_native_call_behind_text_that_was_held_lets_it_pass() -> None:
-    pieces = [Piece(text='{"name":'), *called(OSLO)]
+    pieces = [ResponseChunk(text='{"name":'), *called(OSLO)]
     world = World([pieces], stream=True)
     assert isinstance(world.run(), Answer)
     assert (world.text, world.calls) == ('{"name":', [("get_weather", {"city": "Oslo"})])
@@ -156,7 +156,11 @@ BOTH = Policy(capabilities=Capabilities(format_with_tools=True), retries={})
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_native_text_is_held_to_the_format(stream: bool) -> None:
-    bad: list[Piece | Failure] = [Piece(text='{"n":'), Piece(text='"x"}'), Piece(finish="stop")]
+    bad: list[ResponseChunk | Failure] = [
+        ResponseChunk(text='{"n":'),
+        ResponseChunk(text='"x"}'),
+        ResponseChunk(finish="stop"),
+    ]
     world = World(
         [bad, said('{"action":"answer","answer":{"n":3}}')], policy=BOTH, response_format=FORMAT, stream=stream
     )
@@ -224,8 +228,8 @@ def test_equal_calls_in_text_are_a_fault_where_nothing_was_sent() -> None:
     whole = World([said(text), decided(("ping", {}))], policy=TWO)
     assert isinstance(whole.run(), Answer)
     assert whole.calls == [("ping", {})]
-    pieces = [Piece(text=line) for line in text.splitlines(keepends=True)]
-    streamed = World([[*pieces, Piece(finish="stop")]], policy=TWO, stream=True)
+    pieces = [ResponseChunk(text=line) for line in text.splitlines(keepends=True)]
+    streamed = World([[*pieces, ResponseChunk(finish="stop")]], policy=TWO, stream=True)
     answer = streamed.run()
     assert isinstance(answer, Answer)
     assert (len(streamed.calls), streamed.hang_ups) == (MAX_EQUAL_CALLS, 1)
@@ -233,20 +237,22 @@ def test_equal_calls_in_text_are_a_fault_where_nothing_was_sent() -> None:
 
 
 def test_white_space_without_end_is_given_up() -> None:
-    blank = [Piece(text=" \n" * 100)] * (MAX_BLANK // 200 + 1)
-    world = World([[Piece(text="["), *blank], decided(("ping", {}))], policy=TWO, stream=True, tool_choice="required")
+    blank = [ResponseChunk(text=" \n" * 100)] * (MAX_BLANK // 200 + 1)
+    world = World(
+        [[ResponseChunk(text="["), *blank], decided(("ping", {}))], policy=TWO, stream=True, tool_choice="required"
+    )
     assert isinstance(world.run(), Answer)
     assert (world.climb.summary, world.hang_ups) == ("native:parse_error,bridge:ok", 1)
-    calls = [Piece(calls=(CallDelta(0, "a", "get_weather", '{"city":'),))]
-    more = [Piece(calls=(CallDelta(0, None, None, "\n" * 200),))] * (MAX_BLANK // 200 + 1)
+    calls = [ResponseChunk(calls=(CallDelta(0, "a", "get_weather", '{"city":'),))]
+    more = [ResponseChunk(calls=(CallDelta(0, None, None, "\n" * 200),))] * (MAX_BLANK // 200 + 1)
     world = World([[*calls, *more], decided(("ping", {}))], policy=TWO, stream=True)
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:parse_error,bridge:ok"
 
 
 def test_text_that_ran_away_after_it_was_sent_is_cut() -> None:
-    blank = [Piece(text=" \n" * 100)] * (MAX_BLANK // 200 + 1)
-    world = World([[Piece(text="Hello."), *blank]], stream=True)
+    blank = [ResponseChunk(text=" \n" * 100)] * (MAX_BLANK // 200 + 1)
+    world = World([[ResponseChunk(text="Hello."), *blank]], stream=True)
     answer = world.run()
     assert isinstance(answer, Answer)
     assert (answer.finish_reason, world.text.strip(), world.hang_ups) == ("length", "Hello.", 1)
@@ -259,7 +265,7 @@ def test_text_that_ran_away_after_it_was_sent_is_cut() -> None:
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "get_weather"}}])
 @pytest.mark.parametrize("arguments", ["held", "early"])
 def test_no_prose_comes_before_a_call_that_was_demanded(choice: Any, stream: bool, arguments: Any) -> None:
-    pieces = [Piece(reasoning="Hm."), Piece(text="Sure! "), *called(OSLO)]
+    pieces = [ResponseChunk(reasoning="Hm."), ResponseChunk(text="Sure! "), *called(OSLO)]
     world = World([pieces], tool_choice=choice, stream=stream, policy=Policy(arguments=arguments))
     assert isinstance(world.run(), Answer)
     assert (world.reasoning, world.text, world.calls) == ("Hm.", "", [("get_weather", {"city": "Oslo"})])
@@ -276,7 +282,7 @@ def test_a_call_that_the_server_closed_at_the_limit_is_cut(stream: bool) -> None
 def test_a_call_beside_a_decision_is_cut_at_the_wider_limit() -> None:
     policy = Policy(ladder=(Strategy.GUIDED,), retries={})
     for tokens, finish in ((5, "tool_calls"), (69, "length")):
-        cut = Piece(calls=(CallDelta(0, "a", *OSLO),), finish="tool_calls", usage=Usage(10, tokens))
+        cut = ResponseChunk(calls=(CallDelta(0, "a", *OSLO),), finish="tool_calls", usage=Usage(10, tokens))
         world = World([[cut]], policy=policy, max_tokens=5)
         answer = world.run()
         assert isinstance(answer, Answer)
@@ -312,7 +318,7 @@ def test_words_must_come_where_no_call_may() -> None:
 
 def test_the_error_says_what_the_model_did_wrong() -> None:
     wrong = World([called(("get_weather", '{"days": 3}'))], policy=Policy(ladder=(Strategy.NATIVE,))).run()
-    hidden = World([[Piece(reasoning="{...}", finish="stop")]], policy=Policy(ladder=(Strategy.NATIVE,))).run()
+    hidden = World([[ResponseChunk(reasoning="{...}", finish="stop")]], policy=Policy(ladder=(Strategy.NATIVE,))).run()
     assert isinstance(wrong, Refusal)
     assert isinstance(hidden, Refusal)
     assert "city" in wrong.message
@@ -329,6 +335,6 @@ def test_all_tokens_of_two_passes_are_told() -> None:
 
 
 def test_held_text_is_sent_once() -> None:
-    world = World([[Piece(text="{"), Piece(text="}"), Piece(finish="stop")]], stream=True)
+    world = World([[ResponseChunk(text="{"), ResponseChunk(text="}"), ResponseChunk(finish="stop")]], stream=True)
     assert isinstance(world.run(), Answer)
     assert world.events == [TextDelta("{}")]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from toolgate_core.jsontext import encode
 from toolgate_core.ladder import Answer, Refusal
-from toolgate_core.ladder.effects import CallDelta, Piece
 from toolgate_core.strategies.simple import simplified
+from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import CallStart
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Capabilities, Policy
@@ -21,7 +21,7 @@ ALL = Policy(retries={})
 TEXT = '<function_calls>\n<invoke name="ping">\n</invoke>\n</function_calls>'
 
 
-def refused(message: str = "It failed.", kind: Any = "refused", **more: Any) -> list[Piece | Failure]:
+def refused(message: str = "It failed.", kind: Any = "refused", **more: Any) -> list[ResponseChunk | Failure]:
     return [Failure(kind=kind, message=message, status=400, **more)]
 
 
@@ -120,7 +120,7 @@ def test_refusals_may_follow_text_that_was_sent() -> None:
 
 
 def test_a_refusal_inside_an_answer_that_was_sent_ends_it() -> None:
-    world = World([[Piece(text="Hel"), *refused()]], stream=True)
+    world = World([[ResponseChunk(text="Hel"), *refused()]], stream=True)
     refusal = world.run()
     assert isinstance(refusal, Refusal)
     assert (refusal.status, world.text) == (400, "Hel")
@@ -148,7 +148,7 @@ def test_a_request_that_is_refused_in_every_form_proves_nothing(kind: str) -> No
 
 @pytest.mark.parametrize("kind", ["unsupported", "schema"])
 def test_a_refusal_inside_an_answer_says_nothing_about_the_next_one(kind: Any) -> None:
-    inside = [Piece(), Failure(kind=kind, message="No.", status=400)]
+    inside = [ResponseChunk(), Failure(kind=kind, message="No.", status=400)]
     world = World([inside, decided(("ping", {}))], policy=ALL)
     assert isinstance(world.run(), Answer)
     assert world.climb.attempts[0].outcome is AttemptOutcome.UNSUPPORTED
@@ -286,8 +286,8 @@ def test_different_errors_do_not_end_the_climb() -> None:
 
 
 def test_an_early_call_that_a_server_closed_at_the_limit_stays_open() -> None:
-    pieces = [Piece(calls=(CallDelta(0, "a", "get_weather", '{"city":"Oslo"}'),)), called(OSLO)[0]]
-    pieces[1] = Piece(finish="tool_calls", usage=pieces[1].usage)  # type: ignore[union-attr]
+    pieces = [ResponseChunk(calls=(CallDelta(0, "a", "get_weather", '{"city":"Oslo"}'),)), called(OSLO)[0]]
+    pieces[1] = ResponseChunk(finish="tool_calls", usage=pieces[1].usage)  # type: ignore[union-attr]
     world = World([pieces], policy=Policy(arguments="early"), stream=True, max_tokens=5)
     answer = world.run()
     assert isinstance(answer, Answer)

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from msgspec.structs import replace
-from toolgate_core.ladder.effects import CallDelta, Piece
 from toolgate_core.merging import FieldMerger
+from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.failures import Failure
 from toolgate_gateway.upstreams.base import ModelAnswer, Provider
 from toolgate_gateway.upstreams.table import UpstreamConfig, create_provider
@@ -29,9 +29,9 @@ async def talking(script: Script, **config: Any) -> AsyncIterator[tuple[Provider
             await provider.aclose()
 
 
-async def read_pieces(answer: ModelAnswer) -> tuple[list[Piece], Failure | None]:
+async def read_pieces(answer: ModelAnswer) -> tuple[list[ResponseChunk], Failure | None]:
     """Every piece of an answer, and the failure that ended it."""
-    pieces: list[Piece] = []
+    pieces: list[ResponseChunk] = []
     while True:
         piece = await answer.read()
         if isinstance(piece, Failure):
@@ -41,12 +41,12 @@ async def read_pieces(answer: ModelAnswer) -> tuple[list[Piece], Failure | None]
             return pieces, None
 
 
-def counted(piece: Piece) -> Piece:
+def counted(piece: ResponseChunk) -> ResponseChunk:
     """A piece whose usage is its numbers alone."""
     return replace(piece, usage=None if piece.usage is None else replace(piece.usage, told={}))
 
 
-def joined(pieces: list[Piece]) -> Piece:
+def joined(pieces: list[ResponseChunk]) -> ResponseChunk:
     """The pieces as one: calls by index, each with its arguments in one."""
     calls: dict[int, CallDelta] = {}
     for piece in pieces:
@@ -63,8 +63,8 @@ def joined(pieces: list[Piece]) -> Piece:
     fields = FieldMerger()
     for piece in pieces:
         fields.add(piece.fields)
-    last = counted(pieces[-1]) if pieces else Piece()
-    return Piece(
+    last = counted(pieces[-1]) if pieces else ResponseChunk()
+    return ResponseChunk(
         text="".join(piece.text for piece in pieces),
         reasoning="".join(piece.reasoning for piece in pieces),
         calls=tuple(calls.values()),
@@ -80,12 +80,12 @@ def joined(pieces: list[Piece]) -> Piece:
 
 async def ask(
     script: Script, *, stream: bool = True, body: dict[str, Any] | None = None, **config: Any
-) -> tuple[Piece, Failure | None]:
+) -> tuple[ResponseChunk, Failure | None]:
     """What a provider makes of a scripted answer, joined, and the failure that ended it."""
     async with talking(script, **config) as (provider, _):
         answer = await provider.call(body or QUESTION, stream=stream, request_id="req-1")
         if isinstance(answer, Failure):
-            return Piece(), answer
+            return ResponseChunk(), answer
         try:
             pieces, failure = await read_pieces(answer)
         finally:

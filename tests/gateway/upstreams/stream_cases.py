@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from toolgate_core.ladder.effects import CallDelta, Piece
+from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.requests import Usage
 
 from tests.support.upstream import chunk, event
@@ -256,26 +256,26 @@ CALLS = {
 
 
 TEXT = chunk({"content": "Hello"})
-TEXTS: dict[str, tuple[list[bytes], Piece]] = {
+TEXTS: dict[str, tuple[list[bytes], ResponseChunk]] = {
     "role first, empty content, nulls": (
         [
             event(chunk({"role": "assistant", "content": "", "refusal": None, "tool_calls": None})),
             event(chunk({"role": "assistant", "content": "Hello", "tool_calls": []})),
             event(STOP),
         ],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
     "finish chunk carries the last delta": (
         [event(TEXT), event(chunk({"content": "!"}, "stop"))],
-        Piece(text="Hello!", finish="stop"),
+        ResponseChunk(text="Hello!", finish="stop"),
     ),
     "usage after the finish": (
         [event(TEXT), event(STOP), event(USAGE_CHUNK)],
-        Piece(text="Hello", finish="stop", usage=Usage(9, 4)),
+        ResponseChunk(text="Hello", finish="stop", usage=Usage(9, 4)),
     ),
     "usage on the finish chunk": (
         [event(TEXT), event(STOP | {"usage": USAGE})],
-        Piece(text="Hello", finish="stop", usage=Usage(9, 4)),
+        ResponseChunk(text="Hello", finish="stop", usage=Usage(9, 4)),
     ),
     "usage on every chunk, the last counts": (
         [
@@ -283,11 +283,11 @@ TEXTS: dict[str, tuple[list[bytes], Piece]] = {
             event(STOP | {"usage": {"prompt_tokens": 9, "completion_tokens": 3}}),
             event(USAGE_CHUNK),
         ],
-        Piece(text="Hello", finish="stop", usage=Usage(9, 4)),
+        ResponseChunk(text="Hello", finish="stop", usage=Usage(9, 4)),
     ),
     "usage null after usage": (
         [event(TEXT | {"usage": USAGE}), event(STOP | {"usage": None})],
-        Piece(text="Hello", finish="stop", usage=Usage(9, 4)),
+        ResponseChunk(text="Hello", finish="stop", usage=Usage(9, 4)),
     ),
     "usage with details": (
         [
@@ -303,15 +303,15 @@ TEXTS: dict[str, tuple[list[bytes], Piece]] = {
                 }
             ),
         ],
-        Piece(finish="stop", usage=Usage(9, 4, 8, 2)),
+        ResponseChunk(finish="stop", usage=Usage(9, 4, 8, 2)),
     ),
     "empty choices first": (
         [event(chunk() | {"choices": [], "prompt_filter_results": []}), event(TEXT), event(STOP)],
-        Piece(text="Hello", finish="stop", answer_fields={"prompt_filter_results": []}),
+        ResponseChunk(text="Hello", finish="stop", answer_fields={"prompt_filter_results": []}),
     ),
     "vLLM reasoning": (
         [event(chunk({"reasoning": "Hm"})), event(TEXT), event(STOP)],
-        Piece(text="Hello", reasoning="Hm", finish="stop"),
+        ResponseChunk(text="Hello", reasoning="Hm", finish="stop"),
     ),
     "reasoning_content, and both names": (
         [
@@ -319,7 +319,7 @@ TEXTS: dict[str, tuple[list[bytes], Piece]] = {
             event(chunk({"reasoning_content": "m", "reasoning": "m"})),
             event(STOP),
         ],
-        Piece(reasoning="Hm", finish="stop"),
+        ResponseChunk(reasoning="Hm", finish="stop"),
     ),
     "content parts with thinking": (
         [
@@ -327,7 +327,7 @@ TEXTS: dict[str, tuple[list[bytes], Piece]] = {
             event(chunk({"content": [{"type": "text", "text": "Hello"}]})),
             event(STOP),
         ],
-        Piece(text="Hello", reasoning="Hm", finish="stop"),
+        ResponseChunk(text="Hello", reasoning="Hm", finish="stop"),
     ),
     "logprobs": (
         [
@@ -340,50 +340,50 @@ TEXTS: dict[str, tuple[list[bytes], Piece]] = {
             ),
             event(STOP),
         ],
-        Piece(text="Hello", logprobs=({"token": "Hello", "logprob": -1},), finish="stop"),
+        ResponseChunk(text="Hello", logprobs=({"token": "Hello", "logprob": -1},), finish="stop"),
     ),
     "another choice": (
         [event(TEXT), event({"choices": [{"index": 1, "delta": {"content": "no"}}]}), event(STOP)],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
     "numbers as strings": (
         [event(TEXT), event(STOP | {"usage": {"prompt_tokens": "9", "completion_tokens": "4"}})],
-        Piece(text="Hello", finish="stop", usage=Usage(9, 4)),
+        ResponseChunk(text="Hello", finish="stop", usage=Usage(9, 4)),
     ),
-    "unknown finish reason": ([event(TEXT), event(chunk({}, "eos"))], Piece(text="Hello", finish="stop")),
-    "Mistral's length": ([event(TEXT), event(chunk({}, "model_length"))], Piece(text="Hello", finish="length")),
-    "GLM's filter": ([event(chunk({}, "sensitive"))], Piece(finish="content_filter")),
-    "refusal": ([event(chunk({"refusal": "I can't."})), event(STOP)], Piece(refusal="I can't.", finish="stop")),
+    "unknown finish reason": ([event(TEXT), event(chunk({}, "eos"))], ResponseChunk(text="Hello", finish="stop")),
+    "Mistral's length": ([event(TEXT), event(chunk({}, "model_length"))], ResponseChunk(text="Hello", finish="length")),
+    "GLM's filter": ([event(chunk({}, "sensitive"))], ResponseChunk(finish="content_filter")),
+    "refusal": ([event(chunk({"refusal": "I can't."})), event(STOP)], ResponseChunk(refusal="I can't.", finish="stop")),
     "the word null with every chunk": (
         [event(chunk({"content": "Hel"}, "null")), event(chunk({"content": "lo"}, "None")), event(STOP)],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
     "a reason with every chunk": (
         [event(chunk({"content": "Hel"}, "stop")), event(chunk({"content": "lo"}, "stop"))],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
     "a reason that more follows": (
         [event(chunk({"content": "Hel"}, "stop")), event(chunk({"content": "lo"})), event(chunk({}, "length"))],
-        Piece(text="Hello", finish="length"),
+        ResponseChunk(text="Hello", finish="length"),
     ),
     "an empty delta after the reason": (
         [event(TEXT), event(chunk({}, "length")), event(chunk({"role": "assistant", "content": ""}))],
-        Piece(text="Hello", finish="length"),
+        ResponseChunk(text="Hello", finish="length"),
     ),
     "the whole message after its deltas": (
         [
             event(TEXT),
             event({"choices": [{"index": 0, "message": {"content": "Hello"}, "finish_reason": "stop"}]}),
         ],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
     "an empty error with every chunk": (
         [event(TEXT | {"error": {}}), event(STOP | {"error": {"message": "", "code": None}})],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
     "usage that is no number": (
         [event(TEXT), event(STOP | {"usage": {"prompt_tokens": 9.5, "completion_tokens": -4, "total_tokens": "x"}})],
-        Piece(text="Hello", finish="stop", usage=Usage(9, 0)),
+        ResponseChunk(text="Hello", finish="stop", usage=Usage(9, 0)),
     ),
     "usage beyond all bounds": (
         [
@@ -392,11 +392,11 @@ TEXTS: dict[str, tuple[list[bytes], Piece]] = {
                 b'"stop"}]', b'"stop"}],"usage":{"prompt_tokens":1%b,"completion_tokens":4}' % (b"0" * 400)
             ),
         ],
-        Piece(text="Hello", finish="stop", usage=Usage(0, 4)),
+        ResponseChunk(text="Hello", finish="stop", usage=Usage(0, 4)),
     ),
     "usage that is none": (
         [event(TEXT), event(STOP | {"usage": [1]}), event(STOP | {"usage": "many"})],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
     "fields of the message, the choice and the answer": (
         [
@@ -419,7 +419,7 @@ TEXTS: dict[str, tuple[list[bytes], Piece]] = {
                 }
             ),
         ],
-        Piece(
+        ResponseChunk(
             text="Hello",
             fields={"reasoning_details": [{"text": "a"}, {"text": "b"}], "annotations": [1]},
             choice_fields={"odd": {}, "stop_reason": 7},
@@ -432,24 +432,27 @@ TEXTS: dict[str, tuple[list[bytes], Piece]] = {
             event({"choices": [{"delta": {"content": "Hello", "refusal": [1]}, "logprobs": {"content": "no"}}]}),
             event(STOP),
         ],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
     "comments, event names, ids": (
         [b": ping\n\n", b"event: message\nid: 7\nretry: 10\n" + event(TEXT), b":\n\n", event(STOP)],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
     "CRLF": (
         [event(TEXT).replace(b"\n", b"\r\n"), event(STOP).replace(b"\n", b"\r\n")],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
     "no space after the colon": (
         [event(TEXT).replace(b"data: ", b"data:"), event(STOP)],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
-    "byte order mark": ([b"\xef\xbb\xbf" + event(TEXT), event(STOP)], Piece(text="Hello", finish="stop")),
+    "byte order mark": ([b"\xef\xbb\xbf" + event(TEXT), event(STOP)], ResponseChunk(text="Hello", finish="stop")),
     "multi-line data": (
         [b"data: " + json.dumps(TEXT, indent=1).encode().replace(b"\n", b"\ndata: ") + b"\n\n", event(STOP)],
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
-    "unicode": ([event(chunk({"content": "서울 🌦️\u2028"})), event(STOP)], Piece(text="서울 🌦️\u2028", finish="stop")),
+    "unicode": (
+        [event(chunk({"content": "서울 🌦️\u2028"})), event(STOP)],
+        ResponseChunk(text="서울 🌦️\u2028", finish="stop"),
+    ),
 }

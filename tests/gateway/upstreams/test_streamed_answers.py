@@ -7,8 +7,8 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from toolgate_core.ladder.effects import CallDelta, Piece
 from toolgate_core.limits import MAX_ANSWER_CHARS, MAX_CALLS, MAX_FIELDS_BYTES
+from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import Usage
 from toolgate_formats.codecs.openai_chat.joiner import ChunkJoiner
@@ -24,7 +24,7 @@ from tests.support.upstream import answer, chunk, completion, event, stream
 async def test_calls_of_every_known_form_come_out_alike(case: str, pause: bool) -> None:
     deltas, expected = CALLS[case]
     events = [event(chunk(delta)) for delta in deltas] + [event(FINISH), event("[DONE]")]
-    assert await ask([stream(*events, pause=pause)]) == (Piece(calls=expected, finish="tool_calls"), None)
+    assert await ask([stream(*events, pause=pause)]) == (ResponseChunk(calls=expected, finish="tool_calls"), None)
 
 
 @pytest.mark.parametrize("done", [True, False], ids=["with DONE", "without DONE"])
@@ -36,21 +36,21 @@ async def test_streams_of_every_known_form_come_out_alike(case: str, done: bool)
 
 async def test_done_without_a_finish_reason_means_that_the_model_stopped() -> None:
     done = event("[DONE]")
-    assert await ask([stream(event(TEXT), done)]) == (Piece(text="Hello", finish="stop"), None)
+    assert await ask([stream(event(TEXT), done)]) == (ResponseChunk(text="Hello", finish="stop"), None)
     called = event(chunk(call(0, "call_1", "ping", "{}")))
-    expected = Piece(calls=(CallDelta(0, "call_1", "ping", "{}"),), finish="tool_calls")
+    expected = ResponseChunk(calls=(CallDelta(0, "call_1", "ping", "{}"),), finish="tool_calls")
     assert await ask([stream(called, done)]) == (expected, None)
 
 
 async def test_the_end_of_a_connection_ends_a_stream_that_has_its_finish_reason() -> None:
     for then, framing in (("end", "close"), ("cut", "chunked")):
         reply = stream(event(TEXT), event(STOP), then=then, framing=framing, pause=True)
-        assert await ask([reply]) == (Piece(text="Hello", finish="stop"), None)
+        assert await ask([reply]) == (ResponseChunk(text="Hello", finish="stop"), None)
 
 
 async def test_a_last_event_without_its_blank_line_counts() -> None:
     reply = stream(event(TEXT), event(STOP).rstrip(b"\n"), framing="close")
-    assert await ask([reply]) == (Piece(text="Hello", finish="stop"), None)
+    assert await ask([reply]) == (ResponseChunk(text="Hello", finish="stop"), None)
 
 
 FAILURES: dict[str, tuple[list[bytes], str, str]] = {
@@ -93,23 +93,23 @@ async def test_a_stream_that_breaks_is_a_failure_after_its_text(case: str, pause
 
 async def test_a_dropped_connection_is_a_cut() -> None:
     piece, failure = await ask([stream(event(TEXT), then="cut", pause=True)])
-    assert (piece, failure and failure.kind) == (Piece(text="Hello"), "cut")
+    assert (piece, failure and failure.kind) == (ResponseChunk(text="Hello"), "cut")
 
 
 async def test_silence_is_a_timeout() -> None:
     piece, failure = await ask([stream(event(TEXT), then="hang", pause=True)], read_timeout_s=0.1)
-    assert (piece, failure and failure.kind) == (Piece(text="Hello"), "timeout")
+    assert (piece, failure and failure.kind) == (ResponseChunk(text="Hello"), "timeout")
 
 
 async def test_silence_after_the_finish_reason_ends_the_answer() -> None:
     piece, failure = await ask([stream(event(TEXT), event(STOP), then="hang", pause=True)], read_timeout_s=0.1)
-    assert (piece, failure) == (Piece(text="Hello", finish="stop"), None)
+    assert (piece, failure) == (ResponseChunk(text="Hello", finish="stop"), None)
 
 
 async def test_an_event_beyond_the_bound_is_a_failure() -> None:
     flood = [b"data: "] + [b"x" * (1 << 20)] * 17
     piece, failure = await ask([stream(*flood)])
-    assert (piece, failure and failure.kind) == (Piece(), "error")
+    assert (piece, failure and failure.kind) == (ResponseChunk(), "error")
 
 
 async def test_what_one_read_brings_is_one_piece() -> None:
@@ -117,7 +117,7 @@ async def test_what_one_read_brings_is_one_piece() -> None:
     async with talking([stream(events)]) as (provider, _):
         answer = await provider.call(QUESTION, stream=True, request_id="r")
         assert not isinstance(answer, Failure)
-        assert await read_pieces(answer) == ([Piece(text="0123456789", finish="stop")], None)
+        assert await read_pieces(answer) == ([ResponseChunk(text="0123456789", finish="stop")], None)
         await answer.close()
 
 
@@ -125,7 +125,7 @@ async def test_text_is_handed_on_while_the_answer_goes_on() -> None:
     async with talking([stream(event(TEXT), then="hang")]) as (provider, _):
         answer = await provider.call(QUESTION, stream=True, request_id="r")
         assert not isinstance(answer, Failure)
-        assert await answer.read() == Piece(text="Hello")
+        assert await answer.read() == ResponseChunk(text="Hello")
         await answer.close()
 
 
@@ -162,7 +162,7 @@ LONG = b"".join(
         event("[DONE]"),
     ]
 )
-WHOLE = Piece(
+WHOLE = ResponseChunk(
     text="서울은 🌦️ und 5 °C ja", reasoning="Ähm", calls=(WEATHER, TIME), finish="tool_calls", usage=Usage(9, 4)
 )
 
@@ -180,8 +180,8 @@ async def test_one_byte_a_read_gives_the_same_answer() -> None:
 
 
 async def test_a_server_that_answers_a_stream_whole_is_understood() -> None:
-    assert await ask([answer(completion({"content": "Hello"}))]) == (Piece(text="Hello", finish="stop"), None)
-    assert joined([]) == Piece()
+    assert await ask([answer(completion({"content": "Hello"}))]) == (ResponseChunk(text="Hello", finish="stop"), None)
+    assert joined([]) == ResponseChunk()
 
 
 REASONED = [event(chunk({"content": "Hel"}, "stop")), event(chunk({"content": "lo"}, "stop"))]
@@ -195,7 +195,7 @@ async def test_a_reason_with_every_chunk_does_not_say_that_the_answer_is_whole(t
 
 async def test_a_reason_with_the_only_chunk_is_believed() -> None:
     reply = stream(event(chunk({"content": "Hello"}, "stop")), then="hang", pause=True)
-    assert await ask([reply], read_timeout_s=0.1) == (Piece(text="Hello", finish="stop"), None)
+    assert await ask([reply], read_timeout_s=0.1) == (ResponseChunk(text="Hello", finish="stop"), None)
 
 
 @pytest.mark.parametrize("pause", [False, True], ids=["in one read", "read by read"])

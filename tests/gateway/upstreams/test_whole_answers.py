@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from toolgate_core.ladder.effects import CallDelta, Piece
+from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import Usage
 
@@ -14,42 +14,42 @@ from tests.support.upstream import Reply, answer, chunk, completion, event, stre
 CALL = {"id": "call_1", "type": "function", "function": {"name": "ping", "arguments": '{"n":9007199254740993}'}}
 PING = CallDelta(0, "call_1", "ping", '{"n":9007199254740993}')
 
-ANSWERS: dict[str, tuple[dict[str, Any], Piece]] = {
-    "text": (completion({"content": "Hello"}), Piece(text="Hello", finish="stop")),
+ANSWERS: dict[str, tuple[dict[str, Any], ResponseChunk]] = {
+    "text": (completion({"content": "Hello"}), ResponseChunk(text="Hello", finish="stop")),
     "call with null content": (
         completion({"content": None, "tool_calls": [CALL]}, "tool_calls"),
-        Piece(calls=(PING,), finish="tool_calls"),
+        ResponseChunk(calls=(PING,), finish="tool_calls"),
     ),
-    "call without content": (completion({"tool_calls": [CALL]}, "stop"), Piece(calls=(PING,), finish="stop")),
+    "call without content": (completion({"tool_calls": [CALL]}, "stop"), ResponseChunk(calls=(PING,), finish="stop")),
     "two calls": (
         completion({"content": "", "tool_calls": [CALL, CALL | {"id": "call_2"}]}, "tool_calls"),
-        Piece(calls=(PING, CallDelta(1, "call_2", "ping", PING.arguments)), finish="tool_calls"),
+        ResponseChunk(calls=(PING, CallDelta(1, "call_2", "ping", PING.arguments)), finish="tool_calls"),
     ),
     "two calls of one name without ids": (
         completion({"tool_calls": [{"function": CALL["function"]}] * 2}, "tool_calls"),
-        Piece(
+        ResponseChunk(
             calls=(CallDelta(0, None, "ping", PING.arguments), CallDelta(1, None, "ping", PING.arguments)),
             finish="tool_calls",
         ),
     ),
     "two calls of one id and index": (
         completion({"tool_calls": [CALL | {"index": 0}] * 2}, "tool_calls"),
-        Piece(calls=(PING, CallDelta(1, "call_1", "ping", PING.arguments)), finish="tool_calls"),
+        ResponseChunk(calls=(PING, CallDelta(1, "call_1", "ping", PING.arguments)), finish="tool_calls"),
     ),
     "call without arguments": (
         completion({"tool_calls": [{"id": "call_1", "function": {"name": "ping"}}]}, "tool_calls"),
-        Piece(calls=(CallDelta(0, "call_1", "ping"),), finish="tool_calls"),
+        ResponseChunk(calls=(CallDelta(0, "call_1", "ping"),), finish="tool_calls"),
     ),
     "content parts": (
         completion(
             {"content": [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}, {"type": "image_url"}]}
         ),
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
-    "null content alone": (completion({"content": None}), Piece(finish="stop")),
+    "null content alone": (completion({"content": None}), ResponseChunk(finish="stop")),
     "legacy function_call": (
         completion({"content": None, "function_call": CALL["function"]}, "function_call"),
-        Piece(calls=(CallDelta(0, None, "ping", PING.arguments),), finish="tool_calls"),
+        ResponseChunk(calls=(CallDelta(0, None, "ping", PING.arguments),), finish="tool_calls"),
     ),
     "reasoning and usage": (
         completion(
@@ -62,7 +62,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], Piece]] = {
                 "completion_tokens_details": {"reasoning_tokens": 2},
             },
         ),
-        Piece(text="Hello", reasoning="Hm", finish="stop", usage=Usage(9, 4, 8, 2)),
+        ResponseChunk(text="Hello", reasoning="Hm", finish="stop", usage=Usage(9, 4, 8, 2)),
     ),
     "vLLM's extra nulls": (
         completion({"content": "Hello", "refusal": None, "annotations": None, "tool_calls": []})
@@ -70,14 +70,14 @@ ANSWERS: dict[str, tuple[dict[str, Any], Piece]] = {
             "usage": {"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": None},
             "prompt_logprobs": None,
         },
-        Piece(text="Hello", finish="stop", usage=Usage(9, 4)),
+        ResponseChunk(text="Hello", finish="stop", usage=Usage(9, 4)),
     ),
-    "no finish reason": (completion({"content": "Hello"}, None), Piece(text="Hello", finish="stop")),
-    "error null": (completion({"content": "Hello"}) | {"error": None}, Piece(text="Hello", finish="stop")),
-    "cut by the limit": (completion({"content": "Hel"}, "length"), Piece(text="Hel", finish="length")),
+    "no finish reason": (completion({"content": "Hello"}, None), ResponseChunk(text="Hello", finish="stop")),
+    "error null": (completion({"content": "Hello"}) | {"error": None}, ResponseChunk(text="Hello", finish="stop")),
+    "cut by the limit": (completion({"content": "Hel"}, "length"), ResponseChunk(text="Hel", finish="length")),
     "choice numbered 1": (
         {"choices": [{"index": 1, "message": {"content": "Hello"}, "finish_reason": "stop"}]},
-        Piece(text="Hello", finish="stop"),
+        ResponseChunk(text="Hello", finish="stop"),
     ),
     "logprobs": (
         {
@@ -85,7 +85,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], Piece]] = {
                 {"message": {"content": "H"}, "finish_reason": "stop", "logprobs": {"content": [{"token": "H"}]}}
             ]
         },
-        Piece(text="H", finish="stop", logprobs=({"token": "H"},)),
+        ResponseChunk(text="H", finish="stop", logprobs=({"token": "H"},)),
     ),
 }
 
@@ -139,7 +139,7 @@ async def test_a_web_page_in_place_of_a_stream_is_a_failure() -> None:
 
 async def test_a_stream_in_place_of_a_whole_answer_is_read_as_one() -> None:
     reply = stream(event(chunk({"content": "Hello"})), event(chunk({}, "stop")), event("[DONE]"))
-    assert await ask([reply], stream=False) == (Piece(text="Hello", finish="stop"), None)
+    assert await ask([reply], stream=False) == (ResponseChunk(text="Hello", finish="stop"), None)
 
 
 async def test_silence_before_the_answer_is_a_timeout() -> None:

@@ -9,7 +9,7 @@ from toolgate_core.types.requests import ChatRequest, Usage
 from toolgate_core.types.vocabulary import AttemptOutcome, Reason, Strategy
 
 
-class Try:
+class AttemptState:
     """An attempt from its transform to its end; `record` makes the `Attempt` that stays of it."""
 
     def __init__(self, strategy: Strategy, *, constrained: bool, retry: int, now: float) -> None:

@@ -1,10 +1,16 @@
-"""What the ladder asks of the world, and what it is sent in reply.
+"""The effects: what a ladder run asks its driver to do, and the reply that each of them is sent.
 
-The ladder is a generator: it yields one of the effects below and is sent the reply that the effect names; a driver
-awaits them and does nothing else. An attempt is `Transform` → `Transformed`, `CallModel` → `Opened` or
-`Failure`, then `Read` → `Piece` or `Failure` until a `Piece` has a `finish`; between the reads
-`Extract` → events and `Emit` → None. `HangUp` → None ends an upstream answer before its end. A new `CallModel` begins a
-new answer, and with it a new extraction.
+A run is a generator. It yields an effect and is sent the reply that the effect names; the driver awaits what the effect
+stands for and decides nothing. The order within one attempt:
+
+    Transform      → Transformed
+    CallModel      → Opened or Failure (which ends the attempt)
+    ReadChunk      → ResponseChunk or Failure, until a chunk has `finish`; between two reads:
+        Extract    → tuple of events
+        Emit       → None
+    CloseResponse  → None; instead of further reads, where the rest of the answer does not matter
+
+Each `CallModel` begins a new answer, and so the next `Extract` opens a new extraction.
 """
 
 from __future__ import annotations
@@ -14,13 +20,14 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from toolgate_core.jsontext import JsonObject
+from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.events import AnswerEvent, Event
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.policy import Capabilities
-from toolgate_core.types.requests import ChatRequest, Usage
-from toolgate_core.types.vocabulary import FinishReason, Strategy, TextEnd
+from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.vocabulary import Strategy, TextEnd
 
 
 class Transform(Struct, frozen=True, kw_only=True):
@@ -60,11 +67,11 @@ class Opened(Struct, frozen=True):
     """The upstream has begun to answer."""
 
 
-class Read(Struct, frozen=True):
-    """Wait for more of the answer. Reply: `Piece` (all that one read brought) or `Failure`."""
+class ReadChunk(Struct, frozen=True):
+    """Wait for more of the answer. Reply: `ResponseChunk` (all that one read brought) or `Failure`."""
 
 
-class HangUp(Struct, frozen=True):
+class CloseResponse(Struct, frozen=True):
     """Close the upstream answer; the rest of it is of no interest. Reply: None."""
 
 
@@ -87,38 +94,5 @@ class Emit(Struct, frozen=True):
     events: tuple[AnswerEvent, ...]
 
 
-class CallDelta(Struct, frozen=True):
-    """A piece of a native call as a provider read it; `id` and `name` are set in a call's first piece (if at all).
-
-    `fields` are new ones that nobody here knows, as of `CallStart`.
-    """
-
-    index: int
-    id: str | None = None
-    name: str | None = None
-    arguments: str = ""
-    fields: JsonObject = {}
-
-
-class Piece(Struct, frozen=True, kw_only=True):
-    """What one read of an upstream's answer brought, joined. The last piece, and only it, has `finish`.
-
-    A whole (not streamed) answer is one piece. `usage` comes with the last piece where the upstream tells it.
-    `logprobs`: the entries of `choices[].logprobs.content`. `fields`: new fields of the message that nobody here knows;
-    `choice_fields` and `answer_fields`, those of the choice and of the answer around it, come with the last piece.
-    """
-
-    text: str = ""
-    reasoning: str = ""
-    refusal: str = ""
-    fields: JsonObject = {}
-    choice_fields: JsonObject = {}
-    answer_fields: JsonObject = {}
-    calls: tuple[CallDelta, ...] = ()
-    logprobs: tuple[JsonObject, ...] = ()
-    finish: FinishReason | None = None
-    usage: Usage | None = None
-
-
-Effect: TypeAlias = Transform | CallModel | Read | HangUp | Extract | Emit
-Reply: TypeAlias = Transformed | Opened | Piece | Failure | tuple[Event, ...] | None
+Effect: TypeAlias = Transform | CallModel | ReadChunk | CloseResponse | Extract | Emit
+Reply: TypeAlias = Transformed | Opened | ResponseChunk | Failure | tuple[Event, ...] | None

@@ -1,12 +1,12 @@
 """The climb: strategy after strategy, until an answer is good. A generator of effects; it does no I/O.
 
-Theory of operation. `Climb.run` walks the rungs that policy, mode and request allow. Each attempt is transformed,
-sent, and read by a `Reading`, and ends with an outcome. A success ends the climb. A failure is retried within its
-strategy as often as policy says, quoting the fault, and then falls to the next rung; what the upstream refuses is asked
-for in a weaker form first (`Refusals`). What the client has been sent is kept in the `Outbox`: from the first byte on,
-later attempts may only append a call. When the rungs are used up the client gets, in this order: under `auto` and with
-nothing sent the best clean text, marked degraded; the first refusal or the last error of an upstream that never
-answered; an error that says what was wrong with the model's answer.
+Theory of operation. `LadderRun.run` tries the strategies that policy, mode and request allow. Each attempt is
+transformed, sent, and read by a `Reading`, and ends with an outcome. A success ends the run. A failure is retried
+within its strategy as often as policy says, quoting the fault, and then falls to the next strategy; what the upstream
+refuses is asked for in a weaker form first (`Refusals`). What the client has been sent is kept in the `Outbox`: from
+the first byte on, later attempts may only append a call. When the strategies are used up the client gets, in this
+order: under `auto` and with nothing sent the best clean text, marked degraded; the first refusal or the last error of
+an upstream that never answered; an error that says what was wrong with the model's answer.
 
 Time, ids and the memory of what an upstream cannot do are arguments.
 """
@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator
 from msgspec.structs import replace
 
 from toolgate_core.dialects.families import UNASKED
-from toolgate_core.ladder.attempt import Try, judge
+from toolgate_core.ladder.attempt import AttemptState, judge
 from toolgate_core.ladder.effects import CallModel, Effect, Emit, Reply, Transform, Transformed
 from toolgate_core.ladder.endings import no_strategy, timed_out, unavailable
 from toolgate_core.ladder.memory import LadderMemory
@@ -45,7 +45,7 @@ _RETRYABLE = frozenset(
 )
 
 
-class Climb:
+class LadderRun:
     """One choice's way up the ladder. `run` may be used once; `attempts` is right at any time, also after a throw.
 
     `ids`: the calls' ids that the answer has already; its choices share one set, so that no two calls have the same.
@@ -66,17 +66,17 @@ class Climb:
         self._request = request
         self._policy = policy
         self._toolset = toolset
-        self._rungs = strategies_for(request, policy, mode)
+        self._strategies = strategies_for(request, policy, mode)
         self._clock = clock
         self._began = clock()
-        self._refusals = Refusals(request, policy, self._rungs, memory, self._began)
+        self._refusals = Refusals(request, policy, self._strategies, memory, self._began)
         self._outbox = Outbox(new_id, set() if ids is None else ids)
-        self._try: Try | None = None
+        self._try: AttemptState | None = None
         self._attempts: list[Attempt] = []
         self._best: tuple[Attempt, str] | None = None
         self._best_is_call = False
         self._why = ""
-        self._checked: Try | None = None
+        self._checked: AttemptState | None = None
         self._failure: Failure | None = None
         self._served: Strategy | None = None
 
@@ -117,9 +117,9 @@ class Climb:
             self._try = None
 
     def _climb(self) -> Generator[Effect, Reply, Answer | Refusal]:
-        if not self._rungs:
+        if not self._strategies:
             return no_strategy(self._request)
-        for strategy in self._rungs:
+        for strategy in self._strategies:
             if self._checked is not None and strategy is Strategy.GUIDED:
                 continue  # the check is the bridge's routing decision
             ended = yield from self._strategy(strategy)
@@ -138,7 +138,7 @@ class Climb:
             constrained = self._refusals.form(strategy, self._clock())
             if constrained is None:
                 return None
-            attempt = self._try = Try(strategy, constrained=constrained, retry=retry, now=self._clock())
+            attempt = self._try = AttemptState(strategy, constrained=constrained, retry=retry, now=self._clock())
             ended = yield from self._attempt(attempt, fault)
             if ended is not None:
                 return ended
@@ -150,7 +150,7 @@ class Climb:
             retry += 1
         return None
 
-    def _attempt(self, attempt: Try, fault: Fault | None) -> Generator[Effect, Reply, Answer | Refusal | None]:
+    def _attempt(self, attempt: AttemptState, fault: Fault | None) -> Generator[Effect, Reply, Answer | Refusal | None]:
         draft: str | None = None
         if attempt.strategy is Strategy.TWO_PASS:
             failure = yield from self._ask(attempt, fault, None)
@@ -164,7 +164,9 @@ class Climb:
             return self._upstream_failed(attempt, failure)
         return (yield from self._evaluate(attempt))
 
-    def _ask(self, attempt: Try, fault: Fault | None, draft: str | None) -> Generator[Effect, Reply, Failure | None]:
+    def _ask(
+        self, attempt: AttemptState, fault: Fault | None, draft: str | None
+    ) -> Generator[Effect, Reply, Failure | None]:
         """Transform, call, and read to the end; return what the upstream did wrong, if it was that."""
         transformed = yield Transform(
             request=self._refusals.request,
@@ -184,7 +186,7 @@ class Climb:
         attempt.dialect = transformed.plan.dialect
         return (yield from attempt.reading.run())
 
-    def _capabilities(self, attempt: Try) -> Capabilities:
+    def _capabilities(self, attempt: AttemptState) -> Capabilities:
         """Return what the upstream can do, without what it has refused, and what would meet the decision's grammar."""
         capabilities = self._policy.capabilities
         if capabilities.strict and (attempt.strategy is not Strategy.NATIVE or not attempt.constrained):
@@ -197,7 +199,7 @@ class Climb:
             return policy.native_dialect or policy.dialect or "auto"
         return policy.dialect or UNASKED
 
-    def _reading(self, attempt: Try, plan: Plan) -> Reading:
+    def _reading(self, attempt: AttemptState, plan: Plan) -> Reading:
         checking = attempt.strategy is Strategy.NATIVE and self._checks()
         return Reading(
             self._request,
@@ -221,9 +223,9 @@ class Climb:
     def _checks(self) -> bool:
         """Whether plain text has to be agreed to by the bridge."""
         auto = self._request.tool_choice.mode == "auto"
-        return auto and self._policy.plain_text == "check" and Strategy.BRIDGE in self._rungs
+        return auto and self._policy.plain_text == "check" and Strategy.BRIDGE in self._strategies
 
-    def _upstream_failed(self, attempt: Try, failure: Failure) -> Refusal | None:
+    def _upstream_failed(self, attempt: AttemptState, failure: Failure) -> Refusal | None:
         """Record the failure; return how the climb ends, where no other attempt can help."""
         kind = failure.kind
         begun = attempt.reading is not None and self._outbox.sent
@@ -246,7 +248,7 @@ class Climb:
         self._failure = failure
         return refusal_of(failure) if self._outbox.sent or kind in REFUSED or kind in _TERMINAL else None
 
-    def _evaluate(self, attempt: Try) -> Generator[Effect, Reply, Answer | Refusal | None]:
+    def _evaluate(self, attempt: AttemptState) -> Generator[Effect, Reply, Answer | Refusal | None]:
         reading = attempt.reading
         assert reading is not None
         self._refusals.accept(attempt.strategy, self._clock(), constrained=attempt.constrained)
@@ -273,7 +275,7 @@ class Climb:
             self._best, self._best_is_call = (record, text), bool(reading.disguised)
         return None
 
-    def _released(self, attempt: Try) -> Generator[Effect, Reply, Answer | Refusal]:
+    def _released(self, attempt: AttemptState) -> Generator[Effect, Reply, Answer | Refusal]:
         """Let the held native text go: the bridge's decision agrees that no call is due."""
         native = self._checked
         assert native is not None
@@ -283,7 +285,7 @@ class Climb:
                 self._attempts[index] = native.record(AttemptOutcome.SUCCESS_TEXT, "", now=native.ended)
         return (yield from self._answer(native))
 
-    def _answer(self, attempt: Try) -> Generator[Effect, Reply, Answer]:
+    def _answer(self, attempt: AttemptState) -> Generator[Effect, Reply, Answer]:
         reading = attempt.reading
         assert reading is not None
         self._served = attempt.strategy
@@ -306,7 +308,7 @@ class Climb:
         )
 
     def _exhausted(self) -> Generator[Effect, Reply, Answer | Refusal]:
-        """The rungs are used up."""
+        """The strategies are used up."""
         forced = self._request.tool_choice.forced
         last = self._attempts[-1] if self._attempts else None
         sent = self._outbox.sent
@@ -338,7 +340,7 @@ class Climb:
             degraded=True,
         )
 
-    def _record(self, attempt: Try, outcome: AttemptOutcome, detail: str) -> Attempt:
+    def _record(self, attempt: AttemptState, outcome: AttemptOutcome, detail: str) -> Attempt:
         record = attempt.record(outcome, detail, now=self._clock())
         self._attempts.append(record)
         self._try = None

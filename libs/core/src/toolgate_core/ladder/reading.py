@@ -18,16 +18,7 @@ from toolgate_core.dialects.table import DIALECTS, find_dialect
 from toolgate_core.extraction import MarkerScanner
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.disguise import Screen, disguised, last_paragraph
-from toolgate_core.ladder.effects import (
-    CallDelta,
-    Effect,
-    Emit,
-    Extract,
-    HangUp,
-    Piece,
-    Read,
-    Reply,
-)
+from toolgate_core.ladder.effects import CloseResponse, Effect, Emit, Extract, ReadChunk, Reply
 from toolgate_core.ladder.gate import Gate, Passable
 from toolgate_core.ladder.outbox import Outbox
 from toolgate_core.ladder.runaway import Blanks, too_many
@@ -35,6 +26,7 @@ from toolgate_core.ladder.state import RAW_LIMIT, AnswerState, OpenCall
 from toolgate_core.limits import MAX_EQUAL_CALLS
 from toolgate_core.schema import Toolset
 from toolgate_core.schema.settle import Settled, settle
+from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import (
     ArgumentsDelta,
     CallEnd,
@@ -85,10 +77,10 @@ class Reading(AnswerState):
     def run(self) -> Generator[Effect, Reply, Failure | None]:
         """Read to the end; return the upstream's failure, if it was one that ended the answer."""
         while True:
-            piece = yield Read()
+            piece = yield ReadChunk()
             if isinstance(piece, Failure):
                 return piece
-            assert isinstance(piece, Piece)
+            assert isinstance(piece, ResponseChunk)
             yield from self._take(piece)
             if self._stop.stopped:
                 self.finish = "stop"
@@ -99,7 +91,7 @@ class Reading(AnswerState):
             # The usage comes last: a client that asks for it is worth the rest of the answer.
             if self.fault is not None or self._runaway or (self._stop.stopped and not self._request.include_usage):
                 self.finish = self.finish or "stop"
-                yield HangUp()
+                yield CloseResponse()
                 return None
 
     def _guard(self) -> MarkerScanner | None:
@@ -111,7 +103,7 @@ class Reading(AnswerState):
         """Put what was held (text, reasoning) into the outbox."""
         self._gate.release()
 
-    def _take(self, piece: Piece) -> Generator[Effect, Reply, None]:
+    def _take(self, piece: ResponseChunk) -> Generator[Effect, Reply, None]:
         """Take one piece: reasoning before text before calls, as a model writes them."""
         if piece.logprobs:
             self.logprobs.extend(piece.logprobs)
@@ -243,7 +235,7 @@ class Reading(AnswerState):
         if self._plan.form != "text":
             self._send(ReasoningDelta(text))
 
-    def _on_others(self, piece: Piece) -> None:
+    def _on_others(self, piece: ResponseChunk) -> None:
         """Take what an upstream tells apart from text and calls."""
         if piece.refusal:
             self._refusal.append(piece.refusal)

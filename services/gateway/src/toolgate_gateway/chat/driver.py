@@ -6,21 +6,21 @@ from collections.abc import Awaitable, Callable, Generator
 from time import perf_counter
 
 from msgspec import Struct
-from toolgate_core.ladder import Answer, Climb, DeadlineExceeded, Refusal
+from toolgate_core.ladder import Answer, DeadlineExceeded, LadderRun, Refusal
 from toolgate_core.ladder.effects import (
     CallModel,
+    CloseResponse,
     Effect,
     Emit,
     Extract,
-    HangUp,
     Opened,
-    Piece,
-    Read,
+    ReadChunk,
     Reply,
     Transform,
     Transformed,
 )
 from toolgate_core.strategies.table import transform
+from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.events import AnswerEvent, Event
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import ChatRequest
@@ -60,7 +60,7 @@ class Errand(Struct, frozen=True, kw_only=True):
 class Driver:
     """Drives one climb. `emit` sends events to the client."""
 
-    def __init__(self, climb: Climb, errand: Errand, emit: Emitter) -> None:
+    def __init__(self, climb: LadderRun, errand: Errand, emit: Emitter) -> None:
         self._climb = climb
         self._errand = errand
         self._emit = emit
@@ -98,7 +98,7 @@ class Driver:
 
     def _act(self, effect: Effect) -> Awaitable[Reply]:
         match effect:
-            case Read():
+            case ReadChunk():
                 return self._read()
             case Emit():
                 return self._emit(effect.events)
@@ -108,7 +108,7 @@ class Driver:
                 return self._call_model(effect)
             case Extract():
                 return self._extract(effect)
-            case HangUp():
+            case CloseResponse():
                 return self._hang_up()
 
     async def _act_and_tell(self, effect: Effect) -> Reply:
@@ -144,7 +144,7 @@ class Driver:
         errand.headers.update(answer.headers)
         return Opened()
 
-    async def _read(self) -> Piece | Failure:
+    async def _read(self) -> ResponseChunk | Failure:
         assert self._answer is not None
         assert self._call is not None
         piece = await self._answer.read()
@@ -207,10 +207,10 @@ def _sizes(effect: Effect, reply: Reply) -> dict[str, object]:
             return {"characters": len(text), "end": end, "events": len(reply) if isinstance(reply, tuple) else 0}
         case Emit(events):
             return {"events": len(events)}
-        case Read() if isinstance(reply, Piece):
+        case ReadChunk() if isinstance(reply, ResponseChunk):
             sizes = {"characters": len(reply.text), "reasoning": len(reply.reasoning), "calls": len(reply.calls)}
             return {**sizes, "finish": reply.finish}
-        case Read() if isinstance(reply, Failure):
+        case ReadChunk() if isinstance(reply, Failure):
             return {"failure": reply.kind}
         case _:
             return {}

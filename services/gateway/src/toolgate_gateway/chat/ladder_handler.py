@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.ladder import Answer, Climb, Refusal
+from toolgate_core.ladder import Answer, LadderRun, Refusal
 from toolgate_core.nesting import is_heavy
 from toolgate_core.schema import Toolset, compiled, remembered
 from toolgate_core.types.errors import RequestError
@@ -61,7 +61,7 @@ class Climbing:
             toolset = await self._compiled()
         ids: set[str] = set()
         climbs = [
-            Climb(
+            LadderRun(
                 request,
                 policy,
                 toolset,
@@ -93,7 +93,7 @@ class Climbing:
         with self._lifeline.scope():
             return await offload.run(lambda: compiled(tools_json), heavy=is_heavy(tools_json))
 
-    async def _whole(self, climbs: Sequence[Climb], errand: Errand) -> None:
+    async def _whole(self, climbs: Sequence[LadderRun], errand: Errand) -> None:
         messages = [Message() for _ in climbs]
 
         def driver(choice: int) -> Driver:
@@ -127,7 +127,7 @@ class Climbing:
     def _finish(self, answer: Answer) -> str:
         return finish_reason(answer, self._request, named=self._gateway.settings.named_finish_reason)
 
-    async def _stream(self, climbs: Sequence[Climb], errand: Errand) -> None:
+    async def _stream(self, climbs: Sequence[LadderRun], errand: Errand) -> None:
         stream = EventStream(self._exchange, lambda: _headers(climbs, errand), self._gateway.settings.keep_alive_s)
         try:
             tail = await self._stream_choices(climbs, errand, stream)
@@ -152,7 +152,7 @@ class Climbing:
         with self._lifeline.last_words(LAST_WORDS_S):
             await stream.close(error_event(failure.body(), facts.field(self._record.climbs, ())))
 
-    async def _stream_choices(self, climbs: Sequence[Climb], errand: Errand, stream: EventStream) -> bytes:
+    async def _stream_choices(self, climbs: Sequence[LadderRun], errand: Errand, stream: EventStream) -> bytes:
         """Stream all choices; return what ends the stream."""
         request = self._request
         chunks = Chunks(
@@ -177,7 +177,7 @@ class Climbing:
         _answers(await _all([run(choice) for choice in range(len(climbs))]))
         return self._tail(climbs, chunks, answers)
 
-    def _tail(self, climbs: Sequence[Climb], chunks: Chunks, answers: dict[int, Answer]) -> bytes:
+    def _tail(self, climbs: Sequence[LadderRun], chunks: Chunks, answers: dict[int, Answer]) -> bytes:
         """Return the end of a stream: the finish of the choice that ended last, usage where asked for, `[DONE]`."""
         include_usage = self._request.include_usage
         last = next(reversed(answers))
@@ -196,7 +196,7 @@ def call_id(fresh: str) -> str:
     return f"{fresh[-9:]:0>9}"
 
 
-def _headers(climbs: Sequence[Climb], errand: Errand) -> Headers:
+def _headers(climbs: Sequence[LadderRun], errand: Errand) -> Headers:
     return [*facts.headers(climbs), *as_pairs(errand.headers.items())]
 
 

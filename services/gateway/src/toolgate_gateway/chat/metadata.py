@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.ladder import Answer, Attempt, Climb
+from toolgate_core.ladder import Answer, Attempt, LadderRun
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Strategy
 
@@ -43,7 +43,7 @@ def serving_usage(answers: Sequence[Answer]) -> Usage | None:
     return total
 
 
-def headers(climbs: Sequence[Climb]) -> Headers:
+def headers(climbs: Sequence[LadderRun]) -> Headers:
     """Return what is known now: the largest priority of the choices, and each choice's attempts.
 
     The priority is `pending` while nothing but comments has been sent, and `none` where no strategy served.
@@ -58,7 +58,7 @@ def headers(climbs: Sequence[Climb]) -> Headers:
     return ((b"x-toolgate-priority", b"%d" % priority if priority else unknown), (_ATTEMPTS, told.encode()))
 
 
-def field(climbs: Sequence[Climb], answers: Sequence[Answer]) -> JsonObject:
+def field(climbs: Sequence[LadderRun], answers: Sequence[Answer]) -> JsonObject:
     """Return the `toolgate` field: strategy and priority of the choice that climbed highest, attempts of all."""
     highest: Strategy | None = None
     total: Usage | None = None

@@ -7,11 +7,12 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from toolgate_core.ladder import Answer, Refusal
-from toolgate_core.ladder.effects import CallModel, Effect, Extract, Piece, Read, Reply
+from toolgate_core.ladder.effects import CallModel, Effect, Extract, ReadChunk, Reply
 from toolgate_core.limits import MAX_INLINE_CHARS
+from toolgate_core.types.chunks import ResponseChunk
 from toolgate_runtime import offload
 
-WEIGHED = (Read, Extract, CallModel)
+WEIGHED = (ReadChunk, Extract, CallModel)
 """The effects whose replies count; a step that follows another one is always short."""
 
 
@@ -62,7 +63,7 @@ class Steps:
 
     def takes_long(self, effect: Effect, reply: Reply) -> bool:
         """Whether the step that the reply leads to belongs into a thread; asked for each `WEIGHED` effect."""
-        if isinstance(reply, Piece):
+        if isinstance(reply, ResponseChunk):
             came = len(reply.text) + len(reply.reasoning)
             for call in reply.calls:
                 came += len(call.arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from toolgate_core.dialects import DIALECTS
-from toolgate_core.ladder import Answer, Attempt, Climb
+from toolgate_core.ladder import Answer, Attempt, LadderRun
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import AttemptOutcome, Mode, Reason, RequestOutcome, Strategy
 from toolgate_runtime.logs import Log
@@ -54,7 +54,7 @@ class Record:
         self.status = 0
         self.outcome = RequestOutcome.SUCCESS
         self.code: str | None = None
-        self.climbs: Sequence[Climb] = ()
+        self.climbs: Sequence[LadderRun] = ()
         self.answers: Sequence[Answer] = ()
 
     def first_token(self) -> None:

@@ -8,8 +8,8 @@ from typing import Literal
 
 import aiohttp
 from toolgate_core.jsontext import JsonTextError, decode
-from toolgate_core.ladder.effects import Piece
 from toolgate_core.limits import MAX_ANSWER_BYTES, MAX_STREAM_BYTES
+from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.failures import Failure
 from toolgate_formats.codecs.openai_chat.failures import FailureTable
 from toolgate_formats.codecs.openai_chat.joiner import ChunkJoiner
@@ -35,7 +35,7 @@ class StreamedAnswer:
         self._joiner = ChunkJoiner()
         self._ending: Failure | Literal["complete"] | None = None
 
-    async def read(self) -> Piece | Failure:
+    async def read(self) -> ResponseChunk | Failure:
         """Return all that has arrived since the last read, joined."""
         joiner = self._joiner
         while self._ending is None:
@@ -119,7 +119,7 @@ class WholeAnswer:
         self._failures = failures
         self._complete = False
 
-    async def read(self) -> Piece | Failure:
+    async def read(self) -> ResponseChunk | Failure:
         """Return the answer, as one piece."""
         body = await self._body.read_all()
         if isinstance(body, Failure):
@@ -131,7 +131,7 @@ class WholeAnswer:
         """Give the connection up."""
         await self._body.close(complete=self._complete)
 
-    def _piece(self, body: bytes) -> Piece | Failure:
+    def _piece(self, body: bytes) -> ResponseChunk | Failure:
         answer = decode_answer(body)
         if answer is None:
             return self._unreadable(body)

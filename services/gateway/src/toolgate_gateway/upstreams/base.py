@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.ladder.effects import Piece
+from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.errors import ToolgateError
 from toolgate_core.types.failures import Failure
 
@@ -29,7 +29,7 @@ class ModelAnswer(Protocol):
 
     headers: Mapping[str, str]
 
-    async def read(self) -> Piece | Failure:
+    async def read(self) -> ResponseChunk | Failure:
         """Return all that has arrived since the last read, joined; wait for the first byte of it.
 
         After a piece with `finish`, or a failure, there is nothing more to read.

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.ladder.effects import Piece
+from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.failures import Failure
 from toolgate_formats.codecs.openai_chat.failures import MAX_RESETS, RESET
 
@@ -225,7 +225,7 @@ class _CountedAnswer:
         self._end = end
         self.headers = answer.headers
 
-    def read(self) -> Coroutine[Any, Any, Piece | Failure]:
+    def read(self) -> Coroutine[Any, Any, ResponseChunk | Failure]:
         """Return all that has arrived since the last read, joined."""
         return self._answer.read()
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import Final
 
 from toolgate_core.jsontext import JsonObject, JsonTextError, decode
-from toolgate_core.ladder.effects import CallDelta
 from toolgate_core.merging import FieldMerger
+from toolgate_core.types.chunks import CallDelta
 
 _LOOKS: Final = 8
 """How often a call's arguments are looked at whole: each look costs their length."""

@@ -1,4 +1,4 @@
-"""Joins the chunks of a streamed answer: what one read brought becomes one `Piece`, whatever the server's quirks."""
+"""Joins the events of a streamed answer: one read becomes one `ResponseChunk`, whatever the server's quirks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from operator import attrgetter
 from typing import cast
 
 from toolgate_core.jsontext import JsonObject, encode, encode_str
-from toolgate_core.ladder.effects import Piece
 from toolgate_core.limits import MAX_ANSWER_CHARS, MAX_CALLS, MAX_FIELDS_BYTES
 from toolgate_core.merging import FieldMerger
+from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import FinishReason
 
@@ -160,9 +160,9 @@ class ChunkJoiner:
             return False
         return (others := _answer_others(chunk)) == _NO_ANSWER_OTHERS or others == self._others
 
-    def take(self, *, final: bool = False) -> Piece:
+    def take(self, *, final: bool = False) -> ResponseChunk:
         """Return what is new; with `final`, the last piece, which has `finish` and `usage`."""
-        piece = Piece(
+        piece = ResponseChunk(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
             refusal="".join(self._refusal),
