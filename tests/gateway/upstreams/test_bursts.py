@@ -67,13 +67,13 @@ def test_a_burst_is_joined_to_what_its_chunks_are(chunks: list[JsonObject]) -> N
         assert answer is not None
         one_by_one.add(answer)
     burst = decode_burst(texts)
-    done = at_once.add_texts(burst)
+    done = at_once.add_text_burst(burst)
     for text in texts[done:]:
         answer = decode_answer(text)
         assert answer is not None
         at_once.add(answer)
-    assert at_once.has_news == one_by_one.has_news
-    assert at_once.began == one_by_one.began
+    assert at_once.has_content == one_by_one.has_content
+    assert at_once.started == one_by_one.started
     assert at_once.take(final=True) == one_by_one.take(final=True)
 
 

@@ -234,10 +234,10 @@ def test_text_without_end_is_too_much(key: str) -> None:
     for _ in range(3):
         joiner.add(body)
         joiner.take()
-    assert joiner.excess == ""
+    assert joiner.over_limit == ""
     joiner.add(body)
     joiner.add(body)
-    assert joiner.excess == f"The upstream's answer has more than {MAX_ANSWER_CHARS} characters."
+    assert joiner.over_limit == f"The upstream's answer has more than {MAX_ANSWER_CHARS} characters."
 
 
 def test_fields_without_end_are_too_much() -> None:
@@ -246,4 +246,4 @@ def test_fields_without_end_are_too_much() -> None:
     assert body is not None
     joiner.add(body)
     joiner.add(body)
-    assert joiner.excess.startswith(f"The upstream's answer has more than {MAX_FIELDS_BYTES} bytes of fields")
+    assert joiner.over_limit.startswith(f"The upstream's answer has more than {MAX_FIELDS_BYTES} bytes of fields")

@@ -1,8 +1,8 @@
-"""Presets: which strategies suit a model, as policies. A model's name decides where nobody says otherwise.
+"""Presets: default policies for models, by name.
 
-`PATTERNS` are tried in order against the lower-case name of the model (without what stands before the last `/`); the
-first that is found counts. Who knows better names a preset, or overrides single fields, in the gateway's file. Which
-dialect a model speaks is not a preset's: see `dialects/families.py`.
+`PATTERNS` are tried in order against the lower-case model name (after its last `/`); the first match counts. The
+gateway's file can name a preset, or override single fields. A model's dialect is not part of a preset: see
+`dialects/families.py`.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.vocabulary import Strategy
 
 PRESETS: dict[str, Policy] = {
-    # A model that nobody here knows: try everything, in order.
+    # An unknown model: try every strategy, in order.
     "default": Policy(),
-    # gpt-oss behind a vLLM before 0.29 ignores `required`, and under `auto` answers in text where a call is due. One
-    # bridge attempt in four fails, so that four retries leave less than one request in a thousand to two_pass.
+    # gpt-oss behind vLLM before 0.29 ignores `required`, and under `auto` answers in text where a call is due. One
+    # bridge attempt in four fails: with four retries, less than one request in a thousand reaches two_pass.
     "gpt-oss": Policy(
         auto_start=Strategy.BRIDGE,
         retries={Strategy.BRIDGE: 4, Strategy.TWO_PASS: 1},
     ),
-    # gpt-oss behind a vLLM that constrains its calls; a grammar beside tools would forbid harmony's own form.
+    # gpt-oss behind a vLLM that constrains calls; a grammar beside tools would forbid harmony's own form.
     "gpt-oss-recent": Policy(
         ladder=(Strategy.NATIVE, Strategy.BRIDGE, Strategy.TWO_PASS),
         retries={Strategy.NATIVE: 1, Strategy.BRIDGE: 2},
     ),
-    # A model whose server knows no tools: asking natively is wasted.
+    # A model whose server has no tool calling: a native attempt is wasted.
     "text-only": Policy(
         ladder=(Strategy.BRIDGE, Strategy.TWO_PASS),
         auto_start=Strategy.BRIDGE,
         retries={Strategy.BRIDGE: 2, Strategy.TWO_PASS: 1},
         capabilities=Capabilities(tools=False),
     ),
-    # Hosted models of OpenAI: the upstream enforces what it is asked for.
+    # Hosted models of OpenAI: the upstream enforces schemas.
     "openai": Policy(capabilities=Capabilities(strict=True, format_with_tools=True)),
 }
 
@@ -47,6 +47,6 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def preset_name(model: str) -> str:
-    """Return the name of the preset that fits a model's name."""
+    """Return the name of the preset for a model name; `default` where no pattern matches."""
     name = model.rsplit("/", 1)[-1][:MAX_FAMILY_NAME].lower()
     return next((preset for pattern, preset in PATTERNS if pattern.search(name)), "default")

@@ -1,4 +1,4 @@
-"""Server-sent events out of bytes that are split anywhere: the `data` of each event, in one pass, in linear time."""
+"""Reads server-sent events from bytes that are split anywhere: the `data` of each event, in linear time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class SseTooLongError(ValueError):
-    """One event is longer than the reader's bound."""
+    """An event exceeds the reader's bound."""
 
 
 class SseReader:
-    """Reads one event stream. Feed it what each read of the socket brought.
+    """Reads one event stream. Feed it the bytes of each socket read.
 
     Comments, `event`, `id` and `retry` lines are skipped; the lines of an event's data are joined by line feeds; lines
     end in LF, CRLF or CR. `max_bytes` bounds one event (default 16 MiB); beyond it `feed` raises `SseTooLongError`.
@@ -20,7 +20,7 @@ class SseReader:
 
     def __init__(self, max_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._tail: list[bytes] = []  # pieces of the line that has not ended; joined once, so that long lines cost O(n)
+        self._tail: list[bytes] = []  # parts of the unfinished line; joined once, so that long lines cost O(n)
         self._data: list[bytes] = []
         self._held_bytes = 0
         self._after_cr = False
@@ -49,13 +49,13 @@ class SseReader:
         return events
 
     def finish(self) -> list[bytes]:
-        """Return the data of an event that the end of the stream left without its blank line."""
+        """Return the data of an event that the end of the stream left without a blank line."""
         rest = b"".join(self._tail)
         self._tail.clear()
         return self._take([rest, b""])
 
     def _plain(self, text: bytes) -> list[bytes]:
-        """Return the events of a text that is nothing but single lines of data with blank lines between; else none."""
+        """Return the events of a text that consists of single data lines with blank lines between; else none."""
         if not text.startswith(b"data: "):
             return []
         events = text[6:].split(b"\n\ndata: ")
@@ -66,7 +66,7 @@ class SseReader:
         return events
 
     def _keep(self, last: bytes) -> None:
-        """Keep a line that has not ended."""
+        """Keep an unfinished line."""
         if last:
             self._tail.append(last)
             self._hold(len(last))

@@ -1,7 +1,7 @@
 """Every word for the end of an answer means one of OpenAI's, none at all, or that the answer broke off."""
 
 import pytest
-from toolgate_formats.codecs.openai_chat.finish import ending
+from toolgate_formats.codecs.openai_chat.finish import finish_from_upstream
 
 WORDS = {
     "stop": (
@@ -22,7 +22,7 @@ WORDS = {
     ),
     "tool_calls": ("tool_calls", "Tool_Calls", "tool_use", "function_call", "toolUse", "tool-call"),
     "content_filter": ("content_filter", "sensitive", "SAFETY", "contentFilter", "RECITATION", "blocked", "moderation"),
-    "broken": (
+    "aborted": (
         "error",
         "network_error",
         "ERROR",
@@ -39,9 +39,9 @@ CASES = [(word, meaning) for meaning, words in WORDS.items() for word in words]
 
 @pytest.mark.parametrize(("word", "meaning"), CASES)
 def test_a_word_means_what_its_server_means(word: object, meaning: str | None) -> None:
-    assert ending(word) == meaning
+    assert finish_from_upstream(word) == meaning
 
 
 @pytest.mark.parametrize(("word", "meaning"), [({"type": "length"}, "length"), ({"reason": "eos"}, "stop"), ({}, None)])
 def test_a_reason_may_be_an_object(word: object, meaning: str | None) -> None:
-    assert ending(word) == meaning
+    assert finish_from_upstream(word) == meaning

@@ -40,10 +40,10 @@ class StreamedAnswer:
         joiner = self._joiner
         while self._ending is None:
             await self._fill()
-            if self._ending is None and joiner.has_news:
+            if self._ending is None and joiner.has_content:
                 return joiner.take()
         if isinstance(self._ending, Failure):
-            return joiner.take() if joiner.has_news else self._ending
+            return joiner.take() if joiner.has_content else self._ending
         return joiner.take(final=True)
 
     async def close(self) -> None:
@@ -61,9 +61,9 @@ class StreamedAnswer:
             self._ending = self._failures.plain("error", "The upstream sent an event that is too long.")
             return
         burst = decode_burst(events[:-1]) if len(events) > 1 else []
-        done = self._joiner.add_texts(burst) if burst else 0
-        if self._joiner.excess:
-            self._ending = self._failures.plain("error", self._joiner.excess)
+        done = self._joiner.add_text_burst(burst) if burst else 0
+        if self._joiner.over_limit:
+            self._ending = self._failures.plain("error", self._joiner.over_limit)
             return
         for place, data in enumerate(events[done:], done):
             self._take(data, burst[place] if place < len(burst) else decode_answer(data), last=not part)
@@ -74,7 +74,7 @@ class StreamedAnswer:
             self._ending = self._conclude(problem, clean=True)
 
     async def _next(self) -> bytes | Failure:
-        if self._joiner.finish is None or not self._joiner.ends_plainly:
+        if self._joiner.finish is None or not self._joiner.finish_is_final:
             return await self._body.read()
         try:
             async with asyncio.timeout(USAGE_WAIT_S):
@@ -93,10 +93,10 @@ class StreamedAnswer:
             self._ending = error_in(data, self._failures)
         else:
             self._joiner.add(answer)
-            if self._joiner.trailed or self._joiner.broken:
+            if self._joiner.usage_followed or self._joiner.abort_reason:
                 self._ending = self._conclude(None)
-            elif self._joiner.excess:
-                self._ending = self._failures.plain("error", self._joiner.excess)
+            elif self._joiner.over_limit:
+                self._ending = self._failures.plain("error", self._joiner.over_limit)
 
     def _conclude(self, problem: Failure | None, *, clean: bool = False) -> Failure | Literal["complete"]:
         """Say how the answer ended; a problem after a finish reason is none. `clean`: the server ended the response.
@@ -104,8 +104,8 @@ class StreamedAnswer:
         Where the server gives a reason with every chunk, the last one does not say that the answer is whole.
         """
         joiner = self._joiner
-        ended = joiner.finish is not None and (clean or not joiner.belied)
-        if problem is not None and not ended and joiner.broken is None:
+        ended = joiner.finish is not None and (clean or not joiner.contradicted)
+        if problem is not None and not ended and joiner.abort_reason is None:
             return problem
         return _broken(self._joiner, self._failures) or "complete"
 
@@ -208,10 +208,10 @@ def _numbered(answer: AnswerBody) -> AnswerBody:
 
 def _broken(joiner: ChunkJoiner, failures: FailureTable) -> Failure | None:
     """Return the failure of an answer that ended, but not with an answer."""
-    if joiner.excess:
-        return failures.plain("error", joiner.excess)
-    if joiner.broken is not None:
+    if joiner.over_limit:
+        return failures.plain("error", joiner.over_limit)
+    if joiner.abort_reason is not None:
         return failures.plain("cut", "The upstream broke its answer off.")
-    if not joiner.began and joiner.finish is None:
+    if not joiner.started and joiner.finish is None:
         return failures.plain("error", "The upstream's answer holds no choice.")
     return None

@@ -1,14 +1,14 @@
-"""Native calls out of their deltas: which delta belongs to which call, whatever a server's indexes and ids say.
+"""Assembles native calls from their deltas: which delta belongs to which call, however a server numbers them.
 
 Servers give every call the same index, or none, or an index with gaps; repeat the name or the id in every delta, split
 a name, invent an id for every delta, or repeat all arguments in the last one. The rules, for a delta with a name:
 
-- Another id than the call's is another call. (A new id without a name is not: old vLLM invents one for every delta.)
-- Behind arguments that are a whole JSON object it is another call, but for one that says the same again.
-- Behind arguments that are not, another name is another call; the same name is repeated.
-- Behind no arguments, it continues the name.
+- A different id starts another call. (A new id without a name does not: old vLLM invents one for every delta.)
+- After arguments that are a complete JSON object it starts another call, unless it repeats that object.
+- After incomplete arguments, a different name starts another call; the same name is a repetition.
+- Before any arguments, it continues the name.
 
-Behind a whole object nothing can follow, so a delta that says all of it again is dropped.
+Nothing can follow a complete object, so a delta that repeats all of it is dropped.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from toolgate_core.jsontext import JsonObject, JsonTextError, decode
 from toolgate_core.merging import FieldMerger
 from toolgate_core.types.chunks import CallDelta
 
-_LOOKS: Final = 8
-"""How often a call's arguments are looked at whole: each look costs their length."""
+_MAX_PARSE_ATTEMPTS: Final = 8
+"""How often the arguments of one call are parsed to see whether they are complete: each attempt costs their length."""
 
 
 class _OpenCall:
-    """A call as far as it is known, and what of it has not been handed on."""
+    """A call as far as it is known, and the part of it that `take` has not returned yet."""
 
-    __slots__ = ("_all", "_fields", "_looks", "_new", "_whole", "changed", "id", "index", "name", "started")
+    __slots__ = ("_all", "_complete", "_fields", "_new", "_parse_attempts", "changed", "id", "index", "name", "started")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -37,32 +37,37 @@ class _OpenCall:
         self._all: list[str] = []
         self._new: list[str] = []
         self._fields: FieldMerger | None = None
-        self._looks = 0
-        self._whole = ""
+        self._parse_attempts = 0
+        self._complete = ""
 
     @property
-    def begun(self) -> bool:
-        """Whether there are arguments, or the name has been handed on."""
+    def has_fixed_name(self) -> bool:
+        """Whether there are arguments, or the name has been returned: then the name is fixed."""
         return self.started or bool(self._all)
 
     @property
-    def is_whole(self) -> bool:
-        """Whether the arguments are one JSON object."""
-        if not self._whole and self._looks < _LOOKS and self._all and self._all[-1].rstrip().endswith("}"):
-            self._looks += 1
+    def is_complete(self) -> bool:
+        """Whether the arguments are one complete JSON object."""
+        if (
+            not self._complete
+            and self._parse_attempts < _MAX_PARSE_ATTEMPTS
+            and self._all
+            and self._all[-1].rstrip().endswith("}")
+        ):
+            self._parse_attempts += 1
             text = "".join(self._all)
             try:
-                self._whole = text.strip() if isinstance(decode(text), dict) else ""
+                self._complete = text.strip() if isinstance(decode(text), dict) else ""
             except JsonTextError:
-                self._whole = ""
-        return bool(self._whole)
+                self._complete = ""
+        return bool(self._complete)
 
     def repeats(self, arguments: str) -> bool:
-        """Whether `arguments` are all that there are, once more."""
-        return self.is_whole and arguments.strip() == self._whole
+        """Whether `arguments` repeat the complete arguments."""
+        return self.is_complete and arguments.strip() == self._complete
 
     def add(self, arguments: str, fields: JsonObject) -> None:
-        """Take a delta."""
+        """Add a delta."""
         self.changed = True
         if fields:
             self._fields = self._fields or FieldMerger()
@@ -72,7 +77,7 @@ class _OpenCall:
             self._new.append(arguments)
 
     def take(self) -> CallDelta | None:
-        """Hand on what is new; the first time with id and name."""
+        """Return the new part; the first time with id and name."""
         self.changed = False
         arguments = "".join(self._new)
         self._new.clear()
@@ -86,7 +91,7 @@ class _OpenCall:
 class CallJoiner:
     """Collects the deltas of an answer's calls.
 
-    A call's first delta is held back until its name is certain: until arguments, another call or the end.
+    A call's first delta is held until its name is complete: until arguments, another call or the end.
     """
 
     def __init__(self) -> None:
@@ -98,42 +103,42 @@ class CallJoiner:
         return len(self._calls)
 
     @property
-    def has_news(self) -> bool:
+    def has_content(self) -> bool:
         """Whether `take` would return anything."""
-        return any(self._is_certain(call) for call in self._changed)
+        return any(self._name_is_complete(call) for call in self._changed)
 
     def add(self, key: int | None, call_id: str | None, name: str, arguments: str, fields: JsonObject) -> None:
-        """Take a delta; `key` is the index that the server gives, and an empty name says nothing."""
+        """Add a delta. `key`: the server's index; `name`: empty where the delta has none."""
         call = self._call_of(key, call_id, name, arguments)
         if call.id is None:
             call.id = call_id
-        if name and not call.begun and name != call.name:
+        if name and not call.has_fixed_name and name != call.name:
             call.name += name
         if not call.changed:
             self._changed.append(call)
         call.add(arguments, fields)
 
     def take(self, *, final: bool) -> tuple[CallDelta, ...]:
-        """Return what is new; all of it with `final`."""
+        """Return the new parts; with `final` also of a call whose name may be incomplete."""
         if not self._changed:
             return ()
         ready, self._changed = self._changed, []
         if not final:
-            changed, ready = ready, [call for call in ready if self._is_certain(call)]
+            changed, ready = ready, [call for call in ready if self._name_is_complete(call)]
             if len(ready) < len(changed):
-                self._changed = [call for call in changed if not self._is_certain(call)]
+                self._changed = [call for call in changed if not self._name_is_complete(call)]
         return tuple([delta for call in ready if (delta := call.take()) is not None])
 
-    def _is_certain(self, call: _OpenCall) -> bool:
-        return call.begun or call is not self._calls[-1]
+    def _name_is_complete(self, call: _OpenCall) -> bool:
+        return call.has_fixed_name or call is not self._calls[-1]
 
     def _call_of(self, key: int | None, call_id: str | None, name: str, arguments: str) -> _OpenCall:
-        """Return the call that a delta belongs to, a new one if it begins one."""
+        """Return the call that a delta belongs to, a new one if it starts one."""
         last = self._calls[-1] if self._calls else None
         known = last if key is None else self._latest.get(key)
         if known is None and last is not None and not name and call_id in (None, last.id):
             known = last
-        if known is None or _begins_anew(known, call_id, name, arguments):
+        if known is None or _starts_new_call(known, call_id, name, arguments):
             known = _OpenCall(len(self._calls))
             self._calls.append(known)
         if key is not None:
@@ -141,14 +146,14 @@ class CallJoiner:
         return known
 
 
-def _begins_anew(known: _OpenCall, call_id: str | None, name: str, arguments: str) -> bool:
-    """Whether a delta that points to `known` is a further call."""
+def _starts_new_call(known: _OpenCall, call_id: str | None, name: str, arguments: str) -> bool:
+    """Whether a delta that points to `known` starts another call."""
     if not name or not known.name:
         return False
     if call_id is not None and known.id is not None and call_id != known.id:
         return True
-    if not known.begun:
+    if not known.has_fixed_name:
         return False
     if name == known.name and (not arguments or known.repeats(arguments)):
         return False
-    return known.is_whole or name != known.name
+    return known.is_complete or name != known.name

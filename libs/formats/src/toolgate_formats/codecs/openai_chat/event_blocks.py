@@ -10,7 +10,7 @@ from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.limits import MAX_EVENT_BYTES
 
-from toolgate_formats.codecs.openai_chat.wire import tells_error
+from toolgate_formats.codecs.openai_chat.wire import is_error_object
 from toolgate_formats.sse import SseReader, SseTooLongError
 
 _EVENT: Final = re.compile(rb".*?(?:\n\r?\n|\r\r|\Z)", re.DOTALL)
@@ -194,7 +194,7 @@ def is_error(value: JsonValue) -> bool:
         return bool(value) and is_error(value[0])
     if not isinstance(value, dict):
         return False
-    return tells_error(
+    return is_error_object(
         value.get("error"),
         kind=value.get("object"),
         message=value.get("message"),

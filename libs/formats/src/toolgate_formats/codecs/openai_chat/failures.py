@@ -1,4 +1,4 @@
-"""What an upstream's error means: every known form of error body, and the table from status and text to kinds."""
+"""The failure of an upstream's error: every known form of error body, and the table from status and text to kinds."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.codecs.openai_chat.quoting import proper_message
 
 RESET = "connection_reset"
-"""The code of a connection that broke with the request on it: the request may be why."""
+"""The code of a connection that broke while it carried the request: the request may be the cause."""
 MAX_RESETS = 2
-"""Servers that a request may break before it is given up."""
+"""Number of servers that one request may break before it fails."""
 
 _FIELDS = (
     r"(?:tools|functions|tool_choice|parallel_tool_calls|response_format|structured_outputs|guided_\w{1,20}|strict)"
@@ -48,7 +48,7 @@ UNSUPPORTED_TEXTS = (
     rf"\b(?:{_TOOL_USE}|{_CONSTRAINTS}) (?:\w{{1,12}} )?{_NOT}",
     r"endpoints found that support tool use|requires --jinja",
 )
-"""Phrases by which a server says that it does not know a field or a feature, in any request."""
+"""Phrases that refuse a field or a feature, in any request."""
 
 SCHEMA_TEXTS = (
     # vLLM: "Grammar error: Unsatisfiable schema", "Unimplemented keys: ["contains"]", "Unknown format: colour".
@@ -103,11 +103,11 @@ _KINDS: dict[int, FailureKind] = {
     529: "overloaded",
 }
 _OWN_TEXTS: dict[FailureKind, str] = {
-    # What these upstreams say is about the gateway's account, which is not the client's business.
+    # The upstream's own text is about the gateway's account, which clients must not see.
     "credential": "The upstream refused the gateway's credentials.",
 }
 _SHOULD_RETRY = {"true": True, "false": False}
-_LONGEST_WAIT_MS = 24 * 60 * 60 * 1000
+_MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000
 _DEFAULT_TEXTS: dict[FailureKind, str] = {
     "limited": "The upstream's rate limit is reached.",
     "overloaded": "The upstream is overloaded.",
@@ -117,7 +117,7 @@ _DEFAULT_TEXTS: dict[FailureKind, str] = {
 
 
 class ErrorBody(Struct, frozen=True):
-    """An upstream's error, normalised: empty where it does not tell."""
+    """An upstream's error, normalised; empty where the body has none."""
 
     message: str = ""
     code: str | None = None
@@ -176,16 +176,16 @@ def _from_detail(detail: JsonValue) -> ErrorBody:
 
 
 class FailureTable:
-    """Makes failures of one upstream's errors. `secrets`: texts (key, host) that no message may show."""
+    """Turns the errors of one upstream into failures. `secrets`: texts (key, host) that no message may contain."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         forms = [form for secret in secrets if secret for form in (secret, quote(secret, safe=""))]
         self._secrets = re.compile("|".join(map(re.escape, forms)) or r"(?!)", re.IGNORECASE)
 
     def from_status(self, status: int, body: bytes, headers: Mapping[str, str], sent: bytes = b"") -> Failure:
-        """Return the failure that an answer with `status` (not 200) means.
+        """Return the failure of an HTTP response with `status` (not 200).
 
-        `sent`: the request's bytes. What stands there too is a quotation, and says nothing about the upstream.
+        `sent`: the request's bytes. A phrase that occurs in them too is a quotation, and no statement of the server.
         """
         error = normalise(body)
         kind = _kind(status, error, sent)
@@ -197,10 +197,10 @@ class FailureTable:
         )
 
     def from_answer(self, error: JsonValue) -> Failure:
-        """Return the failure that an error object means that came with status 200, whole or inside a stream.
+        """Return the failure of an error object that came with status 200, whole or inside a stream.
 
-        Its `code` counts as a status where it is one (OpenRouter, vLLM). It is about one answer, and so says nothing
-        about what the upstream can do for other requests.
+        Its `code` counts as a status where it is one (OpenRouter, vLLM). It concerns one generation, so it proves
+        nothing about the upstream's capabilities.
         """
         body = normalise_value(error)
         status = int(body.code) if body.code and body.code.isdecimal() and len(body.code) == 3 else 500
@@ -210,11 +210,11 @@ class FailureTable:
         return self._failure(kind, status, body)
 
     def plain(self, kind: FailureKind, message: str, *, status: int | None = None) -> Failure:
-        """Return a failure whose message is the gateway's own."""
+        """Return a failure with a message of the gateway."""
         return Failure(kind=kind, message=message, status=status)
 
     def _failure(self, kind: FailureKind, status: int, error: ErrorBody) -> Failure:
-        """Return the failure with texts that a client may see, and OpenAI's code where it has one."""
+        """Return the failure with texts that a client may see, and OpenAI's code where there is one."""
         code, param = self._clean_code(error.code), self._clean(error.param or "", MAX_ERROR_CODE) or None
         if kind == "refused" and _is_overflow(error):
             code, param = "context_length_exceeded", "messages"
@@ -231,7 +231,7 @@ class FailureTable:
         return text or _DEFAULT_TEXTS.get(kind) or f"The upstream failed with HTTP status {status}."
 
     def _clean_code(self, code: str | None) -> str | None:
-        """Return a code that is one: a code that had to be cleaned is none, and one may say more than it should."""
+        """Return a code that needs no cleaning; None for others, which may reveal more than a client may see."""
         clean = self._clean(code or "", MAX_ERROR_CODE)
         return code if code and clean == code and _CODE.fullmatch(code) else None
 
@@ -251,17 +251,17 @@ def _kind(status: int, error: ErrorBody, sent: bytes) -> FailureKind:
         if status < 500 and _is_overflow(error):
             return "refused"
         text = proper_message(error.message)
-        if _says(_SCHEMA, text, sent) or error.code in _SCHEMA_CODES:
+        if _mentions(_SCHEMA, text, sent) or error.code in _SCHEMA_CODES:
             return "schema"
-        if _says(_UNSUPPORTED, text, sent):
+        if _mentions(_UNSUPPORTED, text, sent):
             return "unsupported"
     if status == 404 and "model" not in error.message.lower() and error.code != "model_not_found":
-        return "error"  # the address is wrong, which is not the client's fault
+        return "error"  # the configured URL is wrong, which is not the client's fault
     return "refused" if 400 <= status < 500 else "error"
 
 
-def _says(phrases: re.Pattern[str], text: str, sent: bytes) -> bool:
-    """Whether a server says one of the phrases, in words that are not the request's."""
+def _mentions(phrases: re.Pattern[str], text: str, sent: bytes) -> bool:
+    """Whether a text has one of the phrases, other than as a quotation of the request."""
     found = {_letters(match[0].encode()) for match in phrases.finditer(text)}
     if not found:
         return False
@@ -270,7 +270,7 @@ def _says(phrases: re.Pattern[str], text: str, sent: bytes) -> bool:
 
 
 def _unescaped(sent: bytes) -> bytes:
-    """Return a JSON body with its letters written out; anything else as it is."""
+    r"""Return a JSON body without `\\u` escapes; any other text unchanged."""
     if b"\\u" not in sent:
         return sent
     try:
@@ -280,7 +280,7 @@ def _unescaped(sent: bytes) -> bytes:
 
 
 def _letters(text: bytes) -> bytes:
-    """Return the text without what differs between a text and a quotation of it: quotes, spaces, upper case."""
+    """Return the letters and digits in lower case: a text and its quotation become equal."""
     return text.lower().translate(None, _NO_LETTERS)
 
 
@@ -291,16 +291,16 @@ def _is_overflow(error: ErrorBody) -> bool:
 
 
 def _retry_after_ms(headers: Mapping[str, str]) -> int | None:
-    """Return `Retry-After-Ms`, which the official clients prefer; None where it is not told."""
+    """Return `Retry-After-Ms`, which the official clients prefer; None where it is missing or not a number."""
     try:
         milliseconds = float(headers.get("retry-after-ms", ""))
     except ValueError:
         return None
-    return math.ceil(milliseconds) if 0 <= milliseconds <= _LONGEST_WAIT_MS else None
+    return math.ceil(milliseconds) if 0 <= milliseconds <= _MAX_RETRY_AFTER_MS else None
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
-    """Return `Retry-After` in whole seconds, at least 1, from either of its forms; None where it is not told."""
+    """Return `Retry-After` in whole seconds, at least 1, from either of its forms; None where it is missing."""
     raw = headers.get("retry-after", "").strip()
     try:
         seconds = float(raw)

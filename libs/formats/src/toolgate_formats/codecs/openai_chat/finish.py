@@ -1,4 +1,7 @@
-"""The words in which servers say why an answer ended, in OpenAI's words."""
+"""Finish reasons: the words of all servers, mapped to OpenAI's.
+
+A literal table, then hints for unknown words. The sources are the API references named beside the rows.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from typing import Final, Literal, TypeAlias
 
 from toolgate_core.types.vocabulary import FinishReason
 
-Ending: TypeAlias = FinishReason | Literal["broken"] | None
-"""`broken`: the answer was not finished. None: the word is no reason."""
+UpstreamFinish: TypeAlias = FinishReason | Literal["aborted"] | None
+"""`aborted`: the server did not finish the answer. None: the word is not a reason."""
 
-_WORDS: Final[dict[str, Ending]] = {
+_WORDS: Final[dict[str, UpstreamFinish]] = {
     "": None,
     "null": None,
     "none": None,
@@ -44,43 +47,43 @@ _WORDS: Final[dict[str, Ending]] = {
     "language": "content_filter",
     "refusal": "content_filter",  # Anthropic
     "guardrail_intervened": "content_filter",  # Bedrock
-    "error": "broken",  # Mistral, OpenRouter
-    "network_error": "broken",  # GLM
-    "abort": "broken",  # vLLM, SGLang
-    "aborted": "broken",
-    "cancelled": "broken",
-    "canceled": "broken",
-    "failed": "broken",
-    "timeout": "broken",
-    "malformed_function_call": "broken",  # Gemini
-    "unexpected_tool_call": "broken",
-    "insufficient_system_resource": "broken",  # DeepSeek
+    "error": "aborted",  # Mistral, OpenRouter
+    "network_error": "aborted",  # GLM
+    "abort": "aborted",  # vLLM, SGLang
+    "aborted": "aborted",
+    "cancelled": "aborted",
+    "canceled": "aborted",
+    "failed": "aborted",
+    "timeout": "aborted",
+    "malformed_function_call": "aborted",  # Gemini
+    "unexpected_tool_call": "aborted",
+    "insufficient_system_resource": "aborted",  # DeepSeek
 }
-# What an unknown word is made of says what it means; the first that fits counts.
-_HINTS: Final[tuple[tuple[re.Pattern[str], Ending], ...]] = (
-    (re.compile(r"error|fail|abort|cancel|timeout|timed_out|malformed|overload|interrupt|disconnect"), "broken"),
+# Hints for unknown words, tried in order.
+_HINTS: Final[tuple[tuple[re.Pattern[str], UpstreamFinish], ...]] = (
+    (re.compile(r"error|fail|abort|cancel|timeout|timed_out|malformed|overload|interrupt|disconnect"), "aborted"),
     (re.compile(r"length|max|limit|exceed|truncat"), "length"),
     (re.compile(r"filter|safety|sensitive|prohibit|block|moderat|policy|guardrail"), "content_filter"),
     (re.compile(r"tool|function"), "tool_calls"),
 )
 _PREFIX: Final = re.compile(r"^(?:finish_?reason|stop_?reason)_")
 _SEPARATORS: Final = re.compile(r"[\s.:-]+")
-_LONGEST: Final = 64
-"""Characters of a word; a longer text is no reason."""
+_MAX_WORD_CHARS: Final = 64
+"""Characters of a word; a longer text is not a reason."""
 
 
-def ending(raw: object) -> Ending:
-    """Return what a finish reason means; words are compared without case, and `FinishReason.STOP` is `stop`.
+def finish_from_upstream(raw: object) -> UpstreamFinish:
+    """Return the meaning of a server's finish reason; case does not count, and `FinishReason.STOP` is `stop`.
 
-    A word that nobody knows and that hints at nothing else is `stop`: the server says that the answer ended.
+    An unknown word that matches no hint is `stop`: the server states that the answer ended.
     """
     if isinstance(raw, dict):  # TGI, llama.cpp's own form: {"type": "stop"}
         raw = raw.get("type") or raw.get("reason")
-    if not isinstance(raw, str) or len(raw) > _LONGEST:
+    if not isinstance(raw, str) or len(raw) > _MAX_WORD_CHARS:
         return None
     if raw in _WORDS:
         return _WORDS[raw]
     word = _PREFIX.sub("", _SEPARATORS.sub("_", raw.strip().lower()))
     if word in _WORDS:
         return _WORDS[word]
-    return next((means for hint, means in _HINTS if hint.search(word)), "stop")
+    return next((meaning for hint, meaning in _HINTS if hint.search(word)), "stop")

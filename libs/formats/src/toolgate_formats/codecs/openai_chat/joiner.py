@@ -14,8 +14,8 @@ from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import FinishReason
 
 from toolgate_formats.codecs.openai_chat.calls import CallJoiner
-from toolgate_formats.codecs.openai_chat.finish import ending
-from toolgate_formats.codecs.openai_chat.lenient import usage_of
+from toolgate_formats.codecs.openai_chat.finish import finish_from_upstream
+from toolgate_formats.codecs.openai_chat.lenient import usage_from_json
 from toolgate_formats.codecs.openai_chat.wire import (
     CARRIED_BY_ANSWERS,
     CARRIED_BY_CHOICES,
@@ -43,7 +43,7 @@ _NONE_BY_MESSAGE = _message_carried(MessageBody())
 
 
 def _carried(body: AnswerBody | ChoiceBody | MessageBody, names: tuple[str, ...]) -> JsonObject:
-    """Return the fields of a body that are passed on as they are."""
+    """Return the fields of a body that are passed on unchanged."""
     found = {name: value for name in names if (value := getattr(body, name)) is not None}
     return cast("JsonObject", {**found, **body.fields})
 
@@ -54,29 +54,30 @@ def _delta(chunk: AnswerBody) -> MessageBody | None:
 
 
 class ChunkJoiner:
-    """Collects chunks; `take` returns what they brought since the last time.
+    """Collects chunks; `take` returns their content since the previous `take`.
 
-    Repairs, so that nobody behind it must know of them: what `CallJoiner` does for calls, calls in legacy form, usage
-    on every chunk (the last one counts), a finish reason on chunks that others follow.
+    Repairs: everything that `CallJoiner` repairs, calls in the legacy form, usage on every chunk (the last one counts),
+    a finish reason on chunks that others follow.
 
     Attributes:
-        finish: the reason why the answer ended; None again when more of the answer follows it.
-        broken: the server's own word, where it says that the answer was not finished.
-        belied: more of the answer followed a finish reason.
-        trailed: a chunk with usage alone has come after the finish reason: nothing follows it.
-        excess: what there is too much of, as a sentence; empty where all is within bounds.
+        finish: why the answer ended; None again when more of the answer follows.
+        abort_reason: the server's own word, where it says that the answer was not finished.
+        contradicted: more of the answer followed a finish reason.
+        usage_followed: a chunk with usage alone came after the finish reason: nothing follows it.
+        started: at least one chunk had a choice.
+        over_limit: the bound that the answer exceeds, as a sentence; empty while it is within all bounds.
     """
 
     def __init__(self) -> None:
         self.finish: FinishReason | None = None
-        self.broken: str | None = None
+        self.abort_reason: str | None = None
         self.usage: Usage | None = None
-        self.began = False
-        self.trailed = False
-        self.excess = ""
-        self._told: FinishReason | None = None
-        self._unreasoned = False
-        self.belied = False
+        self.started = False
+        self.usage_followed = False
+        self.over_limit = ""
+        self._last_reason: FinishReason | None = None
+        self._had_text_without_reason = False
+        self.contradicted = False
         self._streamed = False
         self._chars = 0
         self._text: list[str] = []
@@ -91,33 +92,33 @@ class ChunkJoiner:
         self._others: object = _NO_ANSWER_OTHERS
 
     @property
-    def ends_plainly(self) -> bool:
-        """Whether a finish reason may be taken for the end though the stream goes on."""
-        return self._unreasoned and not self.belied
+    def finish_is_final(self) -> bool:
+        """Whether a finish reason ends the answer although the stream is still open."""
+        return self._had_text_without_reason and not self.contradicted
 
     @property
-    def has_news(self) -> bool:
-        """Whether `take` would return anything but an empty piece."""
+    def has_content(self) -> bool:
+        """Whether `take` would return more than an empty chunk."""
         if self._text or self._reasoning or self._logprobs or self._refusal or self._fields:
             return True
-        return self._calls.has_news
+        return self._calls.has_content
 
     def add(self, chunk: AnswerBody) -> None:
-        """Take in one chunk."""
+        """Add one chunk."""
         if chunk.usage is not None:
-            self.usage = usage_of(chunk.usage) or self.usage
+            self.usage = usage_from_json(chunk.usage) or self.usage
         self._add_answer_fields(chunk)
         if not chunk.choices:
-            self.trailed = self.finish is not None and chunk.usage is not None
+            self.usage_followed = self.finish is not None and chunk.usage is not None
             return
         for choice in chunk.choices:
             if not choice.index:  # an upstream is only ever asked for one choice
                 self._add_choice(choice)
 
-    def add_texts(self, chunks: Sequence[AnswerBody]) -> int:
-        """Take in chunks from the first on, as long as each is text and nothing else; return how many those are.
+    def add_text_burst(self, chunks: Sequence[AnswerBody]) -> int:
+        """Add the leading chunks that are text and nothing else; return their number.
 
-        In a burst nearly all chunks are, and this is the work per chunk.
+        In a burst nearly all chunks are, so this loop is the cost per chunk.
         """
         if self.finish is not None:
             return 0
@@ -125,7 +126,7 @@ class ChunkJoiner:
         taken = self._add_plain(chunks)
         if len(self._text) > before:
             self._count(sum(map(len, self._text[before:])))
-            self._unreasoned = self._streamed = True
+            self._had_text_without_reason = self._streamed = True
         return taken
 
     def _add_plain(self, chunks: Sequence[AnswerBody]) -> int:
@@ -135,7 +136,7 @@ class ChunkJoiner:
             body = _delta(chunk)
             if body is None or isinstance(body.content, list):
                 return count
-            # Chunks differ in nothing but their text: without it they are compared, at the speed of C.
+            # Chunks mostly differ in their text alone. Without it they compare equal, which runs in C.
             content, body.content = body.content, None
             if chunk != plain:
                 if not self._is_plain(chunk):
@@ -144,11 +145,11 @@ class ChunkJoiner:
                 plain = chunk
             if content:
                 texts.append(content)
-            self.began = True
+            self.started = True
         return len(chunks)
 
     def _is_plain(self, chunk: AnswerBody) -> bool:
-        """Whether a chunk brings nothing beside the text of its delta."""
+        """Whether a chunk has nothing but the text of its delta."""
         choices = chunk.choices
         if not choices or chunk.usage is not None or chunk.error is not None or len(choices) > 1:
             return False
@@ -161,7 +162,7 @@ class ChunkJoiner:
         return (others := _answer_others(chunk)) == _NO_ANSWER_OTHERS or others == self._others
 
     def take(self, *, final: bool = False) -> ResponseChunk:
-        """Return what is new; with `final`, the last piece, which has `finish` and `usage`."""
+        """Return the new content; with `final`, the last chunk, which has `finish` and `usage`."""
         piece = ResponseChunk(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
@@ -181,13 +182,13 @@ class ChunkJoiner:
         return piece
 
     def _final_reason(self) -> FinishReason:
-        """The reason as told last; `[DONE]` without one means that the model stopped by itself."""
-        return self.finish or self._told or ("tool_calls" if self._calls else "stop")
+        """Return the last reason given; `[DONE]` without one means that the model stopped by itself."""
+        return self.finish or self._last_reason or ("tool_calls" if self._calls else "stop")
 
     def _count(self, chars: int) -> None:
         self._chars += chars
         if self._chars > MAX_ANSWER_CHARS:
-            self.excess = f"The upstream's answer has more than {MAX_ANSWER_CHARS} characters."
+            self.over_limit = f"The upstream's answer has more than {MAX_ANSWER_CHARS} characters."
 
     def _add_answer_fields(self, chunk: AnswerBody) -> None:
         others = _answer_others(chunk)
@@ -196,20 +197,20 @@ class ChunkJoiner:
             self._answer_fields.update(_carried(chunk, CARRIED_BY_ANSWERS))
 
     def _add_choice(self, choice: ChoiceBody) -> None:
-        self.began = True
+        self.started = True
         body = choice.delta
         if body is None and not self._streamed:
-            body = choice.message  # after deltas it repeats them
-        reason = None if choice.finish_reason is None else ending(choice.finish_reason)
+            body = choice.message  # after deltas, `message` repeats them
+        reason = None if choice.finish_reason is None else finish_from_upstream(choice.finish_reason)
         if body is not None and self._add_body(body):
-            self.belied = self.belied or self.finish is not None
+            self.contradicted = self.contradicted or self.finish is not None
             self.finish, self._streamed = None, True
-            self._unreasoned = self._unreasoned or reason is None
+            self._had_text_without_reason = self._had_text_without_reason or reason is None
         self._add_choice_fields(choice)
-        if reason == "broken":
-            self.broken = str(choice.finish_reason)
+        if reason == "aborted":
+            self.abort_reason = str(choice.finish_reason)
         elif reason is not None:
-            self.finish = self._told = reason
+            self.finish = self._last_reason = reason
 
     def _add_choice_fields(self, choice: ChoiceBody) -> None:
         logprobs = choice.logprobs
@@ -219,7 +220,7 @@ class ChunkJoiner:
             self._choice_fields.update(_carried(choice, CARRIED_BY_CHOICES))
 
     def _add_body(self, body: MessageBody) -> bool:
-        """Take in a message, or a delta of one; whether it brought anything."""
+        """Add a message or a delta of one; return whether it had any content."""
         before = self._chars
         content = body.content
         if content:
@@ -244,19 +245,19 @@ class ChunkJoiner:
     def _add_call(self, delta: CallBody) -> None:
         function = delta.function
         name = (function.name if function else None) or ""
-        told = function.arguments if function else None
-        arguments = told if isinstance(told, str) else encode_str(cast("JsonObject", told)) if told else ""
-        if isinstance(told, dict) and not told:
+        raw = function.arguments if function else None
+        arguments = raw if isinstance(raw, str) else encode_str(cast("JsonObject", raw)) if raw else ""
+        if isinstance(raw, dict) and not raw:
             arguments = "{}"
         self._calls.add(delta.index, delta.id or None, name, arguments, cast("JsonObject", delta.fields))
         self._count(len(name) + len(arguments))
         if len(self._calls) > MAX_CALLS:
-            self.excess = f"The upstream's answer has more than {MAX_CALLS} calls."
+            self.over_limit = f"The upstream's answer has more than {MAX_CALLS} calls."
 
     def _add_fields(self, fields: JsonObject) -> None:
         self._field_bytes += len(encode(fields))
         if self._field_bytes > MAX_FIELDS_BYTES:
-            self.excess = (
+            self.over_limit = (
                 f"The upstream's answer has more than {MAX_FIELDS_BYTES} bytes of fields that are not OpenAI's."
             )
         else:

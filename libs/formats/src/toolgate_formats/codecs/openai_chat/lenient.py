@@ -1,4 +1,7 @@
-"""The slow way to read an answer: whatever shape its fields have, and with those that nobody here knows."""
+"""The slow path of reading an answer: fields of any shape, and unknown ones, which are kept.
+
+`decode_answer` tries the typed decoder first; only answers that it refuses take this path.
+"""
 
 from __future__ import annotations
 
@@ -32,34 +35,34 @@ _ANSWER: Final = frozenset(
 _DIGITS: Final = 16
 
 
-class OddCall(CallBody):
+class LenientCall(CallBody):
     """A call with unknown fields; those of its function stand in `function`."""
 
     fields: dict[str, object] = field(default_factory=dict)  # type: ignore[misc]
 
 
-class OddMessage(MessageBody):
+class LenientMessage(MessageBody):
     """A message with unknown fields."""
 
     fields: dict[str, object] = field(default_factory=dict)  # type: ignore[misc]
 
 
-class OddChoice(ChoiceBody):
+class LenientChoice(ChoiceBody):
     """A choice with unknown fields."""
 
     fields: dict[str, object] = field(default_factory=dict)  # type: ignore[misc]
 
 
-class OddAnswer(AnswerBody):
+class LenientAnswer(AnswerBody):
     """An answer with unknown fields."""
 
     fields: dict[str, object] = field(default_factory=dict)  # type: ignore[misc]
 
 
 def decode_answer(data: bytes) -> AnswerBody | None:
-    """Return the answer or chunk, None for what is not JSON or has not this form.
+    """Return the answer or chunk; None for a body that is not JSON or not of this form.
 
-    A server that sends fields that nobody here knows, or numbers as text, takes the slow way.
+    Answers with unknown fields, or with numbers as text, take the slow path.
     """
     try:
         return answer_decoder.decode(data)
@@ -68,56 +71,56 @@ def decode_answer(data: bytes) -> AnswerBody | None:
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
         return None
     try:
-        return answer_of(decode(data))
+        return answer_from_json(decode(data))
     except JsonTextError:
         return None
 
 
-def answer_of(value: JsonValue) -> AnswerBody | None:
-    """Return a decoded answer or chunk; None for what has not that form."""
+def answer_from_json(value: JsonValue) -> AnswerBody | None:
+    """Return the answer or chunk in a decoded JSON value; None where it is not of this form."""
     if not isinstance(value, dict):
         return None
     choices: list[ChoiceBody] | None = None
-    told = value.get("choices")
-    if told is not None:
-        if not isinstance(told, list) or not all(isinstance(choice, dict) for choice in told):
+    raw = value.get("choices")
+    if raw is not None:
+        if not isinstance(raw, list) or not all(isinstance(choice, dict) for choice in raw):
             return None
-        choices = [_choice(cast("JsonObject", choice)) for choice in told]
-    return OddAnswer(
+        choices = [_choice(cast("JsonObject", choice)) for choice in raw]
+    return LenientAnswer(
         choices=choices,
         usage=value.get("usage"),
         error=value.get("error"),
         kind=value.get("object"),
         message=value.get("message"),
         detail=value.get("detail"),
-        fields=_others(value, _ANSWER),
+        fields=_unknown_fields(value, _ANSWER),
     )
 
 
 def _choice(value: JsonObject) -> ChoiceBody:
     delta, message = value.get("delta"), value.get("message")
-    return OddChoice(
+    return LenientChoice(
         index=_integer(value.get("index")),
         delta=_message(delta) if isinstance(delta, dict) else None,
         message=_message(message) if isinstance(message, dict) else None,
         finish_reason=value.get("finish_reason"),
         logprobs=value.get("logprobs"),
-        fields=_others(value, _CHOICE),
+        fields=_unknown_fields(value, _CHOICE),
     )
 
 
 def _message(value: JsonObject) -> MessageBody:
     calls, function = value.get("tool_calls"), value.get("function_call")
-    if isinstance(calls, dict):  # one call where a list belongs
+    if isinstance(calls, dict):  # one call in place of a list
         calls = [calls]
-    return OddMessage(
+    return LenientMessage(
         content=_content(value.get("content")),
         reasoning=_content(value.get("reasoning")),
         reasoning_content=_content(value.get("reasoning_content")),
         tool_calls=[_call(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else None,
         function_call=_function(function) if isinstance(function, dict) else None,
         refusal=value.get("refusal"),
-        fields=_others(value, _MESSAGE),
+        fields=_unknown_fields(value, _MESSAGE),
     )
 
 
@@ -127,10 +130,10 @@ def _call(value: JsonObject) -> CallBody:
         function = {key: value[key] for key in _FUNCTION if key in value}
         value = {key: item for key, item in value.items() if key not in _FUNCTION}
     call_id = value.get("id")
-    fields = _others(value, _CALL)
-    if isinstance(function, dict) and (inner := _others(function, _FUNCTION)):
+    fields = _unknown_fields(value, _CALL)
+    if isinstance(function, dict) and (inner := _unknown_fields(function, _FUNCTION)):
         fields["function"] = inner
-    return OddCall(
+    return LenientCall(
         index=_integer(value.get("index")),
         id=call_id if isinstance(call_id, str) else None if call_id is None else str(call_id),
         function=_function(function) if isinstance(function, dict) else None,
@@ -152,7 +155,7 @@ def _content(value: JsonValue) -> Content:
     return cast("Content", value) if isinstance(value, str | list) else None
 
 
-def _others(value: JsonObject, known: frozenset[str]) -> dict[str, object]:
+def _unknown_fields(value: JsonObject, known: frozenset[str]) -> dict[str, object]:
     return {key: item for key, item in value.items() if key not in known and item is not None}
 
 
@@ -164,23 +167,23 @@ def _integer(value: JsonValue) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def usage_of(told: object) -> Usage | None:
-    """Return the tokens that a usage object tells, zero where it does not; None where it is none."""
-    if not isinstance(told, dict):
+def usage_from_json(raw: object) -> Usage | None:
+    """Return the tokens of a usage object, zero for a missing count; None where `raw` is not an object."""
+    if not isinstance(raw, dict):
         return None
-    prompt, completion = told.get("prompt_tokens_details"), told.get("completion_tokens_details")
+    prompt, completion = raw.get("prompt_tokens_details"), raw.get("completion_tokens_details")
     return Usage(
-        tokens(told.get("prompt_tokens")) or 0,
-        tokens(told.get("completion_tokens")) or 0,
+        tokens(raw.get("prompt_tokens")) or 0,
+        tokens(raw.get("completion_tokens")) or 0,
         tokens(prompt.get("cached_tokens")) or 0 if isinstance(prompt, dict) else 0,
         tokens(completion.get("reasoning_tokens")) or 0 if isinstance(completion, dict) else 0,
-        cast("JsonObject", told),
+        cast("JsonObject", raw),
     )
 
 
 def tokens(value: object) -> int | None:
-    """Return a number of tokens; None for what can't be one. Some servers write fractions, or numbers as text."""
-    if type(value) is int:  # as nearly always; a bool is of another type
+    """Return a number of tokens; None where `value` is not one. Some servers write fractions, or numbers as text."""
+    if type(value) is int:  # the common case; a bool has another type
         return value if 0 <= value <= MAX_TOKEN_COUNT else None
     if isinstance(value, str) and len(value) <= _DIGITS and value.isdecimal():
         value = int(value)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonValue
 
 from toolgate_formats.codecs.openai_chat.event_blocks import is_error
-from toolgate_formats.codecs.openai_chat.finish import ending
+from toolgate_formats.codecs.openai_chat.finish import finish_from_upstream
 from toolgate_formats.codecs.openai_chat.lenient import tokens
 from toolgate_formats.codecs.openai_chat.wire import content_text, thinking_text
 
@@ -99,8 +99,8 @@ def _choice(choice: JsonObject, index: int) -> JsonObject | AnswerFault:
     message = choice.get("message") or choice.get("delta")
     if not isinstance(message, dict):
         return NO_COMPLETION
-    reason = ending(choice.get("finish_reason"))
-    if reason == "broken":
+    reason = finish_from_upstream(choice.get("finish_reason"))
+    if reason == "aborted":
         return BROKEN_OFF
     rest = {key: value for key, value in choice.items() if key not in ("index", "message", "delta")}
     said: JsonObject = {"role": "assistant", "content": "", "refusal": None, **spoken(message)}

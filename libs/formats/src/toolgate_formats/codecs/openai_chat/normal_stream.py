@@ -18,7 +18,7 @@ from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode,
 from toolgate_core.merging import FieldMerger
 
 from toolgate_formats.codecs.openai_chat.event_blocks import PlainChunk, is_error
-from toolgate_formats.codecs.openai_chat.finish import ending
+from toolgate_formats.codecs.openai_chat.finish import finish_from_upstream
 from toolgate_formats.codecs.openai_chat.normal import (
     BROKEN_OFF,
     CHUNK,
@@ -53,14 +53,14 @@ class Options(Struct, frozen=True):
 class _Choice:
     """One choice so far."""
 
-    __slots__ = ("belied", "fields", "finish", "opened", "reason", "told", "unreasoned")
+    __slots__ = ("contradicted", "fields", "finish", "had_text_without_reason", "opened", "reason", "told")
 
     def __init__(self) -> None:
         self.opened = False
         self.finish: str | None = None
         self.told: str | None = None
-        self.belied = False
-        self.unreasoned = False
+        self.contradicted = False
+        self.had_text_without_reason = False
         self.fields: JsonObject = {}
 
 
@@ -85,13 +85,15 @@ class NormalStream:
     def may_be_over(self) -> bool:
         """Whether all choices have a finish reason that can be believed: the end itself need not be waited for long."""
         choices = self._choices.values()
-        return bool(choices) and all(c.finish is not None and c.unreasoned and not c.belied for c in choices)
+        return bool(choices) and all(
+            c.finish is not None and c.had_text_without_reason and not c.contradicted for c in choices
+        )
 
     @property
     def ended(self) -> bool:
         """Whether all choices have a finish reason: a connection that breaks now breaks nothing off."""
         choices = self._choices.values()
-        return bool(choices) and all(c.finish is not None and not c.belied for c in choices)
+        return bool(choices) and all(c.finish is not None and not c.contradicted for c in choices)
 
     def feed(self, block: bytes) -> bytes:
         """Return what the client is sent for a block of whole events."""
@@ -179,10 +181,10 @@ class NormalStream:
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             message = choice.get("message")
-            delta = message if isinstance(message, dict) and not state.unreasoned else {}
-        reason = ending(choice.get("finish_reason"))
+            delta = message if isinstance(message, dict) and not state.had_text_without_reason else {}
+        reason = finish_from_upstream(choice.get("finish_reason"))
         sent = self._delta(state, spoken(delta), reasoned=reason is not None)
-        if reason == "broken":
+        if reason == "aborted":
             self.fault = BROKEN_OFF
         elif reason is not None:
             state.finish = state.told = plain_reason(reason)
@@ -201,9 +203,9 @@ class NormalStream:
         """Return what of a delta is sent; its role once, with the choice's first."""
         says = any(value for key, value in delta.items() if key != "role")
         if says and state.finish is not None:
-            state.belied, state.finish = True, None
+            state.contradicted, state.finish = True, None
         if says and not reasoned:
-            state.unreasoned = True
+            state.had_text_without_reason = True
         if not state.opened:
             state.opened = True
             return {"role": "assistant", "content": "", **_unassigned(delta)}

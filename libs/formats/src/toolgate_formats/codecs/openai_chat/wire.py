@@ -1,6 +1,7 @@
-"""OpenAI's chat wire format as upstreams really speak it: typed where it is read, lenient where servers differ.
+"""OpenAI's chat wire format as upstreams speak it: typed structs, decoded by msgspec.
 
-A body with fields that are not listed here does not decode; `lenient` reads it, into the subclasses that keep them.
+A body with a field that is not listed here is refused by the typed decoder; `lenient` reads it into subclasses that
+keep unknown fields.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CARRIED_BY_ANSWERS = (
     "prompt_token_ids",
     "kv_transfer_params",
 )
-"""Fields that OpenAI or vLLM writes into every answer, null or not."""
+"""Fields that OpenAI or vLLM write into every answer, null or not. They are listed so that the fast path reads them."""
 _NO_CODES = (None, "", 0, "0", 200, "200")
 
 Content = str | list[object] | None
@@ -31,14 +32,14 @@ Content = str | list[object] | None
 
 
 class FunctionBody(Struct, forbid_unknown_fields=True):
-    """`function` of a call; `arguments` is an object where a server forgot to write it as text."""
+    """`function` of a call; `arguments` is an object where a server does not encode it as text."""
 
     name: str | None = None
     arguments: str | dict[str, object] | None = None
 
 
 class CallBody(Struct, forbid_unknown_fields=True):
-    """A call, or a delta of one. `fields`: those that nobody here knows; those of `function` stand in `function`."""
+    """A call, or a delta of one. `fields`: unknown ones; those of `function` under the key `function`."""
 
     index: int | None = None
     id: str | None = None
@@ -48,9 +49,9 @@ class CallBody(Struct, forbid_unknown_fields=True):
 
 
 class MessageBody(Struct, forbid_unknown_fields=True):
-    """`delta` of a chunk and `message` of a whole answer. `fields`: those that nobody here knows.
+    """`delta` of a chunk and `message` of a whole answer. `fields`: unknown ones.
 
-    `annotations` and `audio` are passed on like unknown ones, but cheap to read; so are the `CARRIED` ones below.
+    `annotations` and `audio` are passed on like unknown fields, but cheap to read; so are the `CARRIED` ones below.
     """
 
     role: object = None
@@ -66,7 +67,7 @@ class MessageBody(Struct, forbid_unknown_fields=True):
 
 
 class ChoiceBody(Struct, forbid_unknown_fields=True):
-    """A choice of a chunk (`delta`) or of a whole answer (`message`). `fields`: those that nobody here knows."""
+    """A choice of a chunk (`delta`) or of a whole answer (`message`). `fields`: unknown ones."""
 
     index: int | None = None
     delta: MessageBody | None = None
@@ -79,9 +80,9 @@ class ChoiceBody(Struct, forbid_unknown_fields=True):
 
 
 class AnswerBody(Struct, forbid_unknown_fields=True):
-    """A chunk or a whole answer; `error`, `detail`, `message` and `kind` (`object`) tell an error with status 200.
+    """A chunk or a whole answer; `error`, `detail`, `message` and `kind` (`object`) mark an error with status 200.
 
-    `fields`: those that nobody here knows. `obfuscation` is padding, which belongs to one connection.
+    `fields`: unknown ones. `obfuscation` is padding of one connection, and dropped.
     """
 
     id: object = None
@@ -106,17 +107,17 @@ class AnswerBody(Struct, forbid_unknown_fields=True):
         """Whether this is an error object of one of the known forms."""
         if self.error is None and self.choices:
             return False
-        return tells_error(
+        return is_error_object(
             self.error, kind=self.kind, message=self.message, detail=self.detail, answered=bool(self.choices)
         )
 
 
-def tells_error(
+def is_error_object(
     error: object, *, kind: object = None, message: object = None, detail: object = None, answered: bool
 ) -> bool:
-    """Whether an object with these fields is an error. `answered`: it holds an answer too.
+    """Whether an object with these fields is an error. `answered`: it has an answer too.
 
-    Beside an answer an error counts if it has a message or a code: some servers always send an empty one.
+    Beside an answer, an error counts if it has a message or a code: some servers always send an empty one.
     """
     if isinstance(error, dict):
         if error.get("message") or error.get("code") not in _NO_CODES:
@@ -132,7 +133,7 @@ _burst_decoder = msgspec.json.Decoder(list[AnswerBody])
 
 
 def decode_burst(chunks: Sequence[bytes]) -> list[AnswerBody]:
-    """Return the chunks of one read, decoded at once; nothing where they have to be looked at one by one."""
+    """Return the chunks of one read, decoded at once; empty where they must be decoded one by one."""
     try:
         answers = _burst_decoder.decode(b"[%b]" % b",".join(chunks))
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
@@ -141,14 +142,14 @@ def decode_burst(chunks: Sequence[bytes]) -> list[AnswerBody]:
 
 
 def content_text(content: Content) -> str:
-    """Return the text of a content: a string as it is, parts joined, their thinking left out."""
+    """Return the text of a content: a string unchanged, or its text parts joined, without thinking parts."""
     if content is None or isinstance(content, str):
         return content or ""
     return "".join(_part_text(part, "text") for part in content)
 
 
 def thinking_text(content: Content) -> str:
-    """Return the reasoning that stands as `thinking` parts inside a content (Mistral's form)."""
+    """Return the reasoning in the `thinking` parts of a content (Mistral's form)."""
     if content is None or isinstance(content, str):
         return ""
     return "".join(_part_text(part, "thinking") for part in content)
@@ -164,7 +165,7 @@ def _part_text(part: object, key: str) -> str:
 
 
 def reasoning_text(body: MessageBody) -> str:
-    """Return the reasoning under whichever name the server gives it, once."""
+    """Return the reasoning, whichever field the server uses (`reasoning`, `reasoning_content`, `thinking` parts)."""
     return content_text(body.reasoning) or content_text(body.reasoning_content) or thinking_text(body.content)
 
 
