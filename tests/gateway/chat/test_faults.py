@@ -201,7 +201,7 @@ async def test_before_it_stops_it_says_so_and_serves_on_for_the_grace() -> None:
             pass
         states = {path: (await house.http.get(f"{house.url}/{path}")).status_code for path in paths}
         late = await house.post(asked())
-        assert (probe.json(), states) == ({"status": "leaving"}, {"readyz": 503, "livez": 200})
+        assert (probe.json(), states) == ({"status": "draining"}, {"readyz": 503, "livez": 200})
         assert [(each.status_code, each.headers.get("connection")) for each in (before, late)] == [
             (200, None),
             (200, "close"),

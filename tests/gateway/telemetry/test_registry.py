@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
-from toolgate_gateway.telemetry.registry import Catalogue
+from toolgate_gateway.telemetry.registry import FastRegistry
 
 BOUNDS = (0.005, 0.01, 10.24, 163.84)
 VALUES = (0.0, 0.005, 0.0051, 10.24, 200.0)
@@ -15,7 +15,7 @@ def test_the_exposition_is_the_librarys() -> None:
     counter = Counter("toolgate_c_total", "C.", ("a", "b"), registry=theirs)
     gauge = Gauge("toolgate_g", "G.", registry=theirs)
     histogram = Histogram("toolgate_h_seconds", "H.", ("a",), buckets=BOUNDS, registry=theirs)
-    make = Catalogue(ours)
+    make = FastRegistry(ours)
     families = make.counter("c", "C.", "a", "b"), make.gauge("g", "G."), make.histogram("h_seconds", "H.", BOUNDS, "a")
     for child in (counter.labels("x", 'q"\n'), families[0].labels("x", 'q"\n')):
         child.inc()
@@ -31,7 +31,7 @@ def test_the_exposition_is_the_librarys() -> None:
 
 def test_a_source_is_asked_at_every_scrape() -> None:
     registry = CollectorRegistry()
-    child = Catalogue(registry).gauge("g", "G.").labels()
+    child = FastRegistry(registry).gauge("g", "G.").labels()
     numbers = iter((1, 2))
     child.source = lambda: next(numbers)
     assert [registry.get_sample_value("toolgate_g") for _ in range(2)] == [1, 2]

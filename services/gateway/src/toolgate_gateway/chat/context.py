@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from toolgate_gateway.http.connection import Exchange
-from toolgate_gateway.http.request_scope import Lifeline
+from toolgate_gateway.http.connection import HttpConnection
+from toolgate_gateway.http.request_scope import RequestScope
 from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.telemetry.record import Record
 
-LAST_WORDS_S = 5.0
+GRACE_PERIOD_S = 5.0
 """How long a client may take, beyond the deadline, to read the end of an answer or an error."""
 
 
-class Visit(Struct, frozen=True):
-    """One request: the gateway that it came to, its HTTP exchange, its end, and what will be said of it."""
+class RequestContext(Struct, frozen=True):
+    """One request: the gateway that it came to, its HTTP connection, its end, and what will be said of it."""
 
     gateway: Gateway
-    exchange: Exchange
-    lifeline: Lifeline
+    connection: HttpConnection
+    scope: RequestScope
     record: Record

@@ -31,24 +31,24 @@ from toolgate_runtime.logs import Log
 from toolgate_runtime.ports import ExtractionSession
 
 from toolgate_gateway.chat.steps import WEIGHED, Ended, Steps
-from toolgate_gateway.http.request_scope import DeadlineError, Lifeline
+from toolgate_gateway.http.request_scope import DeadlineError, RequestScope
 from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
-from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamCall
+from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamTimer
 from toolgate_gateway.upstreams.base import ModelAnswer
 from toolgate_gateway.upstreams.registry import Route
 
 Emitter = Callable[[tuple[AnswerEvent, ...]], Awaitable[None]]
 
 
-class Errand(Struct, frozen=True, kw_only=True):
+class RunContext(Struct, frozen=True, kw_only=True):
     """What all climbs of one request share. `headers`: those of the upstream's that the client gets, as they come."""
 
     request: ChatRequest
     route: Route
     stream: bool
     request_id: str
-    lifeline: Lifeline
+    scope: RequestScope
     deps: Deps
     metrics: GatewayMetrics
     log: Log
@@ -60,20 +60,20 @@ class Errand(Struct, frozen=True, kw_only=True):
 class Driver:
     """Drives one climb. `emit` sends events to the client."""
 
-    def __init__(self, climb: LadderRun, errand: Errand, emit: Emitter) -> None:
+    def __init__(self, climb: LadderRun, context: RunContext, emit: Emitter) -> None:
         self._climb = climb
-        self._errand = errand
+        self._context = context
         self._emit = emit
         self._answer: ModelAnswer | None = None
-        self._call: UpstreamCall | None = None
+        self._timer: UpstreamTimer | None = None
         self._session: ExtractionSession | None = None
 
     async def run(self) -> Answer | Refusal:
         """Climb to the end, or to the request's; raise `ServiceError`, `ClientGoneError`."""
         ladder = self._climb.run()
-        steps = Steps(ladder, heavy=self._errand.heavy)
+        steps = Steps(ladder, heavy=self._context.heavy)
         try:
-            with self._errand.lifeline.scope():
+            with self._context.scope.cancel_scope():
                 return await self._go(steps)
         except DeadlineError:
             return _time_is_up(ladder)
@@ -82,7 +82,7 @@ class Driver:
             await self._hang_up()
 
     async def _go(self, steps: Steps) -> Answer | Refusal:
-        act = self._act_and_tell if self._errand.log.stages else self._act
+        act = self._act_and_tell if self._context.log.stages else self._act
         try:
             effect: Effect | Ended = steps.send(None)
             while not isinstance(effect, Ended):
@@ -114,7 +114,7 @@ class Driver:
     async def _act_and_tell(self, effect: Effect) -> Reply:
         began = perf_counter()
         reply = await self._act(effect)
-        self._errand.log.stage(
+        self._context.log.stage(
             type(effect).__name__.lower(), ms=round((perf_counter() - began) * 1000, 2), **_sizes(effect, reply)
         )
         return reply
@@ -123,43 +123,45 @@ class Driver:
         # A native request is the client's own, hardly changed: a hop would cost more than the work.
         if effect.strategy is Strategy.NATIVE:
             return await offload.run(lambda: transform(effect), heavy=True) if is_large(effect) else transform(effect)
-        return await self._errand.deps.transformer.transform(effect, timeout_s=self._errand.lifeline.remaining_s)
+        return await self._context.deps.transformer.transform(effect, timeout_s=self._context.scope.remaining_s)
 
     async def _call_model(self, effect: CallModel) -> Opened | Failure:
         await self._hang_up()
-        errand = self._errand
-        body, own = effect.body, errand.request.body
-        texts = {key: text for key, text in errand.request.texts.items() if body.get(key) is own[key]}
-        if body.get("model") != errand.route.model:
-            body = {**body, "model": errand.route.model}
-        self._call = UpstreamCall(
-            errand.metrics, errand.route.upstream, str(effect.strategy.priority), errand.deps.clock
+        context = self._context
+        body, own = effect.body, context.request.body
+        texts = {key: text for key, text in context.request.texts.items() if body.get(key) is own[key]}
+        if body.get("model") != context.route.model:
+            body = {**body, "model": context.route.model}
+        self._timer = UpstreamTimer(
+            context.metrics, context.route.upstream, str(effect.strategy.priority), context.deps.clock
         )
-        answer = await errand.route.provider.call(body, stream=errand.stream, request_id=errand.request_id, texts=texts)
+        answer = await context.route.provider.call(
+            body, stream=context.stream, request_id=context.request_id, texts=texts
+        )
         if isinstance(answer, Failure):
-            self._call.failed(answer)
+            self._timer.failed(answer)
             return answer
         self._answer = answer
-        errand.headers.clear()
-        errand.headers.update(answer.headers)
+        context.headers.clear()
+        context.headers.update(answer.headers)
         return Opened()
 
     async def _read(self) -> ResponseChunk | Failure:
         assert self._answer is not None
-        assert self._call is not None
+        assert self._timer is not None
         piece = await self._answer.read()
         if isinstance(piece, Failure):
-            self._call.failed(piece)
+            self._timer.failed(piece)
         else:
-            self._call.heard()
+            self._timer.first_chunk()
             if piece.finish is not None:
-                self._call.end("200")
+                self._timer.end("200")
         return piece
 
     async def _extract(self, effect: Extract) -> tuple[Event, ...]:
-        extractor = self._errand.deps.extractor
+        extractor = self._context.deps.extractor
         tools_json = effect.request.tools_json
-        timeout_s = self._errand.lifeline.remaining_s
+        timeout_s = self._context.scope.remaining_s
         if self._session is None:
             if effect.end is not None:
                 return await extractor.extract(
@@ -178,8 +180,8 @@ class Driver:
         """Give up the upstream's answer and the extraction of it, whatever of them is still open."""
         answer, self._answer = self._answer, None
         session, self._session = self._session, None
-        if self._call is not None:
-            self._call.end(CANCELLED)
+        if self._timer is not None:
+            self._timer.end(CANCELLED)
         if answer is not None:
             await answer.close()
         if session is not None:

@@ -12,13 +12,13 @@ from toolgate_runtime import offload
 from toolgate_runtime.logs import request_id as current_request
 
 from toolgate_gateway.chat import metadata as facts
-from toolgate_gateway.chat.context import LAST_WORDS_S, Visit
+from toolgate_gateway.chat.context import GRACE_PERIOD_S, RequestContext
 from toolgate_gateway.chat.ladder_handler import Climbing
 from toolgate_gateway.http.admission import AdmissionError
-from toolgate_gateway.http.connection import Exchange, Headers, Scope, Send, request_id_of
+from toolgate_gateway.http.connection import Headers, HttpConnection, Scope, Send, request_id_of
 from toolgate_gateway.http.errors import ApiError, explain
 from toolgate_gateway.http.pages import from_page
-from toolgate_gateway.http.request_scope import ClientGoneError, Lifeline, Receive
+from toolgate_gateway.http.request_scope import ClientGoneError, Receive, RequestScope
 from toolgate_gateway.passthrough.chat import Forwarding, Head, clean, read_head
 from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.telemetry.record import Record
@@ -29,19 +29,19 @@ CLIENT_CLOSED = 499
 """What the metrics call an answer that nobody waited for."""
 
 
-def authenticate(gateway: Gateway, exchange: Exchange) -> None:
+def authenticate(gateway: Gateway, connection: HttpConnection) -> None:
     """Raise 401 unless one of the gateway's keys was sent, or it has none."""
-    if not gateway.keys.allows(exchange.header(b"authorization"), exchange.header(b"x-api-key")):
+    if not gateway.keys.allows(connection.header(b"authorization"), connection.header(b"x-api-key")):
         raise ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
 
 
-async def admit(gateway: Gateway, lifeline: Lifeline) -> None:
+async def admit(gateway: Gateway, request_scope: RequestScope) -> None:
     """Return once a request may be served, whose place has then to be released; raise `AdmissionError`."""
     if gateway.admission.take():
         return
     began = gateway.deps.clock()
     try:
-        with lifeline.scope():
+        with request_scope.cancel_scope():
             await gateway.admission.wait()
     finally:
         gateway.metrics.queue_wait.observe(gateway.deps.clock() - began)
@@ -58,52 +58,52 @@ class Chat:
         """Answer one request; `mode` is what its path says."""
         gateway = self._gateway
         headers: Headers = scope["headers"]  # type: ignore[assignment]
-        exchange = Exchange(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
-        token = current_request.set(exchange.request_id)
+        connection = HttpConnection(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
+        token = current_request.set(connection.request_id)
         record = Record(gateway.metrics, gateway.stats, gateway.log, gateway.deps.clock)
-        lifeline = Lifeline(gateway.settings.request_timeout_ms / 1000)
-        visit = Visit(gateway, exchange, lifeline, record)
-        gateway.enders.add(lifeline.shut_down)
+        request_scope = RequestScope(gateway.settings.request_timeout_ms / 1000)
+        context = RequestContext(gateway, connection, request_scope, record)
+        gateway.on_shutdown.add(request_scope.shut_down)
         try:
-            await self._answer(visit, mode)
+            await self._answer(context, mode)
         except ClientGoneError:
             record.outcome = RequestOutcome.CANCELLED
-            exchange.status = exchange.status or CLIENT_CLOSED
+            connection.status = connection.status or CLIENT_CLOSED
         except asyncio.CancelledError:
             # The server's patience with a request in flight is over: it is shutting down.
             record.outcome = RequestOutcome.CANCELLED
             if not gateway.ending:
                 raise
         except Exception as error:  # noqa: BLE001 - the boundary of a request
-            await self._fail(visit, explain(error, gateway.log))
+            await self._fail(context, explain(error, gateway.log))
         finally:
-            gateway.enders.discard(lifeline.shut_down)
-            lifeline.close()
-            exchange.release(gateway.bodies)
-            record.status = exchange.status
+            gateway.on_shutdown.discard(request_scope.shut_down)
+            request_scope.close()
+            connection.release(gateway.bodies)
+            record.status = connection.status
             record.close()
             current_request.reset(token)
 
-    async def _answer(self, visit: Visit, mode: Mode | None) -> None:
-        gateway, exchange, lifeline = self._gateway, visit.exchange, visit.lifeline
-        gateway.pages.check_host(exchange)
-        authenticate(gateway, exchange)
-        visit.record.mode = mode = mode or self._mode(exchange)
-        exchange.check_content(declared=from_page(exchange))
-        if exchange.arrived:
-            body = await exchange.read_body(gateway.settings.max_body_bytes, gateway.bodies)
+    async def _answer(self, context: RequestContext, mode: Mode | None) -> None:
+        gateway, connection, request_scope = self._gateway, context.connection, context.scope
+        gateway.pages.check_host(connection)
+        authenticate(gateway, connection)
+        context.record.mode = mode = mode or self._mode(connection)
+        connection.check_content(declared=from_page(connection))
+        if connection.arrived:
+            body = await connection.read_body(gateway.settings.max_body_bytes, gateway.bodies)
         else:
-            with lifeline.scope():
-                body = await exchange.read_body(gateway.settings.max_body_bytes, gateway.bodies)
-        lifeline.watch(exchange.receive)
-        await admit(gateway, lifeline)
+            with request_scope.cancel_scope():
+                body = await connection.read_body(gateway.settings.max_body_bytes, gateway.bodies)
+        request_scope.watch(connection.receive)
+        await admit(gateway, request_scope)
         try:
-            await self._serve(visit, mode, body)
+            await self._serve(context, mode, body)
         finally:
             gateway.admission.release()
 
-    def _mode(self, exchange: Exchange) -> Mode:
-        asked = exchange.header(_MODE_HEADER)
+    def _mode(self, connection: HttpConnection) -> Mode:
+        asked = connection.header(_MODE_HEADER)
         if asked is None:
             return self._default
         try:
@@ -112,51 +112,51 @@ class Chat:
             known = ", ".join(mode.value for mode in Mode)
             raise ApiError(400, f"The header x-toolgate-mode must be one of {known}.", code="invalid_value") from None
 
-    async def _serve(self, visit: Visit, mode: Mode, body: bytes) -> None:
-        record = visit.record
+    async def _serve(self, context: RequestContext, mode: Mode, body: bytes) -> None:
+        record = context.record
         if mode is Mode.PASSTHROUGH:
             head = read_head(body)
             record.stream = bool(head.stream)
-            route = await self._route(visit, head.model)
-            await Forwarding(visit, route, head).run(body)
-            self._keep(visit, head.model, route)
+            route = await self._route(context, head.model)
+            await Forwarding(context, route, head).run(body)
+            self._keep(context, head.model, route)
             return
-        request = await self._read_in_thread(visit, body) if is_heavy(body) else parse_request(body)
+        request = await self._read_in_thread(context, body) if is_heavy(body) else parse_request(body)
         record.stream = request.stream
         record.tool_choice = request.tool_choice.mode
-        route = await self._route(visit, request.model)
+        route = await self._route(context, request.model)
         if request.tools:
-            await Climbing(visit, request, route).run(mode)
+            await Climbing(context, request, route).run(mode)
         else:
             head = Head(request.model, request.stream)
-            await Forwarding(visit, route, head, request).run(clean(request, body))
-        self._keep(visit, request.model, route)
+            await Forwarding(context, route, head, request).run(clean(request, body))
+        self._keep(context, request.model, route)
 
-    async def _read_in_thread(self, visit: Visit, body: bytes) -> ChatRequest:
-        with visit.lifeline.scope():
+    async def _read_in_thread(self, context: RequestContext, body: bytes) -> ChatRequest:
+        with context.scope.cancel_scope():
             return await offload.run(lambda: parse_request(body), heavy=True)
 
-    def _keep(self, visit: Visit, model: str, route: Route) -> None:
-        if visit.record.outcome is RequestOutcome.SUCCESS:
+    def _keep(self, context: RequestContext, model: str, route: Route) -> None:
+        if context.record.outcome is RequestOutcome.SUCCESS:
             self._gateway.models.keep(model, route)
 
-    async def _route(self, visit: Visit, model: str) -> Route:
+    async def _route(self, context: RequestContext, model: str) -> Route:
         route = self._gateway.models.lookup(model)
         if route is None:
-            with visit.lifeline.scope():
+            with context.scope.cancel_scope():
                 route = await self._gateway.models.find(model)
-        visit.record.model = self._gateway.metrics.model(route.label)
+        context.record.model = self._gateway.metrics.model(route.label)
         return route
 
-    async def _fail(self, visit: Visit, error: ApiError) -> None:
+    async def _fail(self, context: RequestContext, error: ApiError) -> None:
         """Send an error as the answer."""
-        record = visit.record
+        record = context.record
         record.fail(error)
         if isinstance(error, AdmissionError):
             self._gateway.metrics.rejected.labels(error.reason).inc()
         told = facts.headers(record.climbs) if record.climbs else facts.NO_LADDER
         try:
-            with visit.lifeline.last_words(LAST_WORDS_S):
-                await visit.exchange.fail(error, told)
+            with context.scope.grace_period(GRACE_PERIOD_S):
+                await context.connection.send_error(error, told)
         except ClientGoneError:
             record.outcome = RequestOutcome.CANCELLED

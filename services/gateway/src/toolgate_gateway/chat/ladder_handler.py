@@ -16,8 +16,8 @@ from toolgate_core.types.vocabulary import Mode
 from toolgate_runtime import offload
 
 from toolgate_gateway.chat import metadata as facts
-from toolgate_gateway.chat.context import LAST_WORDS_S, Visit
-from toolgate_gateway.chat.driver import Driver, Errand
+from toolgate_gateway.chat.context import GRACE_PERIOD_S, RequestContext
+from toolgate_gateway.chat.driver import Driver, RunContext
 from toolgate_gateway.chat.render import (
     DONE,
     Chunks,
@@ -40,14 +40,14 @@ from toolgate_gateway.upstreams.response import as_pairs
 class Climbing:
     """One request on its way up."""
 
-    def __init__(self, visit: Visit, request: ChatRequest, route: Route) -> None:
-        self._gateway = visit.gateway
-        self._exchange = visit.exchange
-        self._lifeline = visit.lifeline
-        self._record = visit.record
+    def __init__(self, context: RequestContext, request: ChatRequest, route: Route) -> None:
+        self._gateway = context.gateway
+        self._connection = context.connection
+        self._scope = context.scope
+        self._record = context.record
         self._request = request
         self._route = route
-        deps = visit.gateway.deps
+        deps = context.gateway.deps
         self._identity = Identity(f"chatcmpl-{deps.new_id()}", int(deps.now()), request.model)
 
     async def run(self, mode: Mode) -> None:
@@ -74,33 +74,33 @@ class Climbing:
             for _ in range(request.n)
         ]
         self._record.climbs = climbs
-        errand = Errand(
+        context = RunContext(
             request=request,
             route=self._route,
             stream=request.stream,
-            request_id=self._exchange.request_id,
-            lifeline=self._lifeline,
+            request_id=self._connection.request_id,
+            scope=self._scope,
             deps=deps,
             metrics=self._gateway.metrics,
             log=self._gateway.log,
             heavy=toolset.heavy,
         )
-        await (self._stream if request.stream else self._whole)(climbs, errand)
+        await (self._stream if request.stream else self._whole)(climbs, context)
 
     async def _compiled(self) -> Toolset:
         """Compile the tools once more: they have been pushed out of memory since the request was read."""
         tools_json = self._request.tools_json
-        with self._lifeline.scope():
+        with self._scope.cancel_scope():
             return await offload.run(lambda: compiled(tools_json), heavy=is_heavy(tools_json))
 
-    async def _whole(self, climbs: Sequence[LadderRun], errand: Errand) -> None:
+    async def _whole(self, climbs: Sequence[LadderRun], context: RunContext) -> None:
         messages = [Message() for _ in climbs]
 
         def driver(choice: int) -> Driver:
             async def emit(events: tuple[AnswerEvent, ...]) -> None:
                 messages[choice].add(events)
 
-            return Driver(climbs[choice], errand, emit)
+            return Driver(climbs[choice], context, emit)
 
         results = await _all([driver(choice).run() for choice in range(len(climbs))])
         answers = _answers(results)
@@ -113,7 +113,7 @@ class Climbing:
             facts.field(climbs, answers),
             answer_fields(answers),
         )
-        await self._exchange.respond(200, body, _headers(climbs, errand))
+        await self._connection.respond(200, body, _headers(climbs, context))
 
     def _choice(self, index: int, message: Message, answer: Answer) -> JsonObject:
         return {
@@ -127,11 +127,11 @@ class Climbing:
     def _finish(self, answer: Answer) -> str:
         return finish_reason(answer, self._request, named=self._gateway.settings.named_finish_reason)
 
-    async def _stream(self, climbs: Sequence[LadderRun], errand: Errand) -> None:
-        stream = EventStream(self._exchange, lambda: _headers(climbs, errand), self._gateway.settings.keep_alive_s)
+    async def _stream(self, climbs: Sequence[LadderRun], context: RunContext) -> None:
+        stream = EventStream(self._connection, lambda: _headers(climbs, context), self._gateway.settings.keep_alive_s)
         try:
-            tail = await self._stream_choices(climbs, errand, stream)
-            with self._lifeline.last_words(LAST_WORDS_S):
+            tail = await self._stream_choices(climbs, context, stream)
+            with self._scope.grace_period(GRACE_PERIOD_S):
                 await stream.close(tail)
         except ClientGoneError:
             self._record.abort("client")
@@ -149,10 +149,10 @@ class Climbing:
         """Tell the client of a failure within the stream."""
         self._record.fail(failure)
         self._record.blocked()
-        with self._lifeline.last_words(LAST_WORDS_S):
+        with self._scope.grace_period(GRACE_PERIOD_S):
             await stream.close(error_event(failure.body(), facts.field(self._record.climbs, ())))
 
-    async def _stream_choices(self, climbs: Sequence[LadderRun], errand: Errand, stream: EventStream) -> bytes:
+    async def _stream_choices(self, climbs: Sequence[LadderRun], context: RunContext, stream: EventStream) -> bytes:
         """Stream all choices; return what ends the stream."""
         request = self._request
         chunks = Chunks(
@@ -167,7 +167,7 @@ class Climbing:
                     self._record.first_token()
                     await stream.write(data)
 
-            result = await Driver(climbs[choice], errand, emit).run()
+            result = await Driver(climbs[choice], context, emit).run()
             if isinstance(result, Answer):
                 answers[choice] = result
                 if len(answers) < len(climbs):
@@ -196,8 +196,8 @@ def call_id(fresh: str) -> str:
     return f"{fresh[-9:]:0>9}"
 
 
-def _headers(climbs: Sequence[LadderRun], errand: Errand) -> Headers:
-    return [*facts.headers(climbs), *as_pairs(errand.headers.items())]
+def _headers(climbs: Sequence[LadderRun], context: RunContext) -> Headers:
+    return [*facts.headers(climbs), *as_pairs(context.headers.items())]
 
 
 async def _all(runs: Sequence[Coroutine[None, None, Answer | Refusal]]) -> list[Answer | Refusal]:

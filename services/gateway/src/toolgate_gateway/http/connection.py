@@ -1,4 +1,4 @@
-"""One HTTP exchange, below the framework: reading the request, and writing the one answer."""
+"""One HTTP connection, below the framework: reading the request, and writing the one answer."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def _first(headers: Headers) -> dict[bytes, bytes]:
     return found if len(found) == len(headers) else dict(reversed(headers))
 
 
-class Exchange:
-    """One exchange. `status` is 0 until the answer's head has been sent."""
+class HttpConnection:
+    """One connection. `status` is 0 until the answer's head has been sent."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         self._headers = _first(scope["headers"])  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": status, "headers": head})
         self.status = status
 
-    async def relay(self, message: dict[str, object]) -> None:
+    async def forward_message(self, message: dict[str, object]) -> None:
         """Send a message of the framework's; the head of its answer gets the request's id."""
         if message["type"] == "http.response.start":
             await self.start(message["status"], message.get("headers", ()))  # type: ignore[arg-type]
@@ -135,7 +135,7 @@ class Exchange:
         await self.start(status, [(b"content-type", kind), length, *headers])
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def fail(self, error: ApiError, headers: Headers = ()) -> None:
+    async def send_error(self, error: ApiError, headers: Headers = ()) -> None:
         """Send an error as the whole answer."""
         await self.respond(error.status, error.body(), [*error.headers(), *headers])
 

@@ -13,7 +13,7 @@ import ipaddress
 import re
 import socket
 
-from toolgate_gateway.http.connection import Exchange
+from toolgate_gateway.http.connection import HttpConnection
 from toolgate_gateway.http.errors import ApiError
 from toolgate_gateway.settings import GatewaySettings
 
@@ -37,9 +37,9 @@ class PageRules:
             origins = (origin.partition("://")[2].rpartition(":")[0] for origin in settings.cors_origins)
             self._hosts = frozenset(name.lower() for name in (*own, *origins) if name)
 
-    def check_host(self, exchange: Exchange) -> None:
+    def check_host(self, connection: HttpConnection) -> None:
         """Raise 403 where the request was sent to a name that is not this machine's."""
-        host = exchange.header(b"host")
+        host = connection.header(b"host")
         if self._hosts is None or not host or host in self._accepted:
             return
         if self._is_ours(host.decode("latin-1")):
@@ -52,10 +52,10 @@ class PageRules:
                 code="host_not_allowed",
             )
 
-    def check_tools(self, exchange: Exchange) -> None:
+    def check_tools(self, connection: HttpConnection) -> None:
         """Raise 403 for a page of another origin."""
-        origin, host = exchange.header(b"origin"), exchange.header(b"host") or b""
-        foreign = exchange.header(b"sec-fetch-site") in _ELSEWHERE
+        origin, host = connection.header(b"origin"), connection.header(b"host") or b""
+        foreign = connection.header(b"sec-fetch-site") in _ELSEWHERE
         if origin is not None:
             foreign = foreign or origin.lower().partition(b"://")[2] != host.lower()
         if foreign:
@@ -71,9 +71,9 @@ class PageRules:
         return found[1] is not None or bool(known) or _is_address(name)
 
 
-def from_page(exchange: Exchange) -> bool:
+def from_page(connection: HttpConnection) -> bool:
     """Whether a browser sent the request for a page, perhaps one of another origin."""
-    return exchange.header(b"origin") is not None or exchange.header(b"sec-fetch-site") in _ELSEWHERE
+    return connection.header(b"origin") is not None or connection.header(b"sec-fetch-site") in _ELSEWHERE
 
 
 def is_loopback(host: str) -> bool:

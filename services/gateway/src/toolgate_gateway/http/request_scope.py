@@ -33,7 +33,7 @@ class Receive(Protocol):
         ...
 
 
-class Lifeline:
+class RequestScope:
     """One request's end; every scope that is open when it comes is cancelled and raises which end it was.
 
     One timer serves all scopes of a request: `asyncio.timeout` would set one up for each. It first goes off when it is
@@ -46,11 +46,11 @@ class Lifeline:
         self.loop = asyncio.get_running_loop()
         now = self.loop.time()
         self._deadline = now + seconds
-        self._timer = self.loop.call_at(now + WATCH_AFTER_S, self._ring)
+        self._timer = self.loop.call_at(now + WATCH_AFTER_S, self._on_timer)
         self._aged = False
         self._receive: Receive | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._scopes: set[LifelineScope] = set()
+        self._scopes: set[CancelScope] = set()
         self.ended: type[ClientGoneError | DeadlineError | ShutdownError] | None = None
 
     @property
@@ -58,19 +58,19 @@ class Lifeline:
         """Seconds that are left, at least one millisecond (a timeout of 0 means none to some libraries)."""
         return max(self._deadline - self.loop.time(), 0.001)
 
-    def scope(self) -> LifelineScope:
+    def cancel_scope(self) -> CancelScope:
         """Return a context that raises what ended the request (the three errors above) when that comes within it."""
-        return LifelineScope(self)
+        return CancelScope(self)
 
-    def last_words(self, seconds: float) -> LifelineScope:
+    def grace_period(self, seconds: float) -> CancelScope:
         """Return a scope in which the client can still be told that its time is up."""
         if self.ended is not ClientGoneError:
             self.ended = None
             self._deadline = self.loop.time() + max(seconds, self.remaining_s)
             if self._aged:
                 self._timer.cancel()
-                self._timer = self.loop.call_at(self._deadline, self._ring)
-        return LifelineScope(self)
+                self._timer = self.loop.call_at(self._deadline, self._on_timer)
+        return CancelScope(self)
 
     def watch(self, receive: Receive) -> None:
         """Notice when the client goes; the request's body has been read."""
@@ -88,22 +88,22 @@ class Lifeline:
         if self._watcher is not None:
             self._watcher.cancel()
 
-    def enter(self, scope: LifelineScope) -> None:
+    def enter(self, scope: CancelScope) -> None:
         """Open a scope."""
         self._scopes.add(scope)
         if self.ended is not None:
             self.loop.call_soon(scope.cancel)
 
-    def leave(self, scope: LifelineScope) -> None:
+    def leave(self, scope: CancelScope) -> None:
         """Close a scope."""
         self._scopes.discard(scope)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         if self._aged:
             self._end(DeadlineError)
             return
         self._aged = True
-        self._timer = self.loop.call_at(self._deadline, self._ring)
+        self._timer = self.loop.call_at(self._deadline, self._on_timer)
         if self._receive is not None:
             self._begin_watching()
 
@@ -122,13 +122,13 @@ class Lifeline:
             scope.cancel()
 
 
-class LifelineScope:
-    """What `Lifeline.scope` returns. It tells its own cancellation from others' as `asyncio.timeout` does."""
+class CancelScope:
+    """A part of a request that its end cancels. Other cancellations pass through it, as through `asyncio.timeout`."""
 
-    __slots__ = ("_before", "_hit", "_lifeline", "_task")
+    __slots__ = ("_before", "_hit", "_scope", "_task")
 
-    def __init__(self, lifeline: Lifeline) -> None:
-        self._lifeline = lifeline
+    def __init__(self, request_scope: RequestScope) -> None:
+        self._scope = request_scope
         self._task: asyncio.Task[object] | None = None
         self._before = 0
         self._hit = False
@@ -140,17 +140,17 @@ class LifelineScope:
             self._task.cancel()
 
     def __enter__(self) -> None:
-        self._task = asyncio.current_task(self._lifeline.loop)
+        self._task = asyncio.current_task(self._scope.loop)
         assert self._task is not None
         self._before = self._task.cancelling()
-        self._lifeline.enter(self)
+        self._scope.enter(self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._lifeline.leave(self)
+        self._scope.leave(self)
         task, self._task = self._task, None
         assert task is not None
         if self._hit and task.uncancel() <= self._before and kind is asyncio.CancelledError:
-            ended = self._lifeline.ended or DeadlineError
+            ended = self._scope.ended or DeadlineError
             raise ended("the request has ended") from error

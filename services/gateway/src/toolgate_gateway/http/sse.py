@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from toolgate_gateway.http.connection import Exchange, Headers
+from toolgate_gateway.http.connection import Headers, HttpConnection
 
 KEEP_ALIVE = b": keep-alive\n\n"
 _HEAD: Headers = (
@@ -23,8 +23,8 @@ class EventStream:
     does not end inside an event.
     """
 
-    def __init__(self, exchange: Exchange, facts: Callable[[], Headers], silence_s: float) -> None:
-        self._exchange = exchange
+    def __init__(self, connection: HttpConnection, facts: Callable[[], Headers], silence_s: float) -> None:
+        self._connection = connection
         self._facts = facts
         self._silence_s = silence_s
         self._loop = asyncio.get_running_loop()
@@ -37,7 +37,7 @@ class EventStream:
     @property
     def started(self) -> bool:
         """Whether anything was sent: from then on a failure can only be told in the stream."""
-        return self._exchange.status != 0
+        return self._connection.status != 0
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """Send `data` now; waits while the client reads slower than we write."""
@@ -62,10 +62,10 @@ class EventStream:
 
     async def _send(self, data: bytes, *, more: bool = True) -> None:
         if not self.started:
-            await self._exchange.start(200, [*_HEAD, *self._facts()])
+            await self._connection.start(200, [*_HEAD, *self._facts()])
         self._last = self._loop.time()
         self.whole_event = data.endswith((b"\n\n", b"\r\n\r\n"))
-        await self._exchange.write(data, more=more)
+        await self._connection.write(data, more=more)
 
     def _tick(self) -> None:
         """Send a comment when it is time to, and come again when the next may be due."""

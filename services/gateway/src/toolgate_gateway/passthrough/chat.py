@@ -24,7 +24,7 @@ from toolgate_formats.codecs.openai_chat.normal import AnswerFault, Identity, wh
 from toolgate_formats.codecs.openai_chat.normal_stream import NormalStream, Options, as_chunk, as_whole
 from toolgate_formats.sse import SseReader, SseTooLongError
 
-from toolgate_gateway.chat.context import LAST_WORDS_S, Visit
+from toolgate_gateway.chat.context import GRACE_PERIOD_S, RequestContext
 from toolgate_gateway.chat.metadata import NO_LADDER
 from toolgate_gateway.chat.render import error_event
 from toolgate_gateway.http.connection import Headers
@@ -32,7 +32,7 @@ from toolgate_gateway.http.errors import SERVER, ApiError, explain, from_upstrea
 from toolgate_gateway.http.request_scope import ClientGoneError
 from toolgate_gateway.http.sse import EventStream
 from toolgate_gateway.passthrough.renamed import with_model
-from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamCall
+from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamTimer
 from toolgate_gateway.upstreams.answers import USAGE_WAIT_S
 from toolgate_gateway.upstreams.base import ForwardedAnswer, UpstreamCutError
 from toolgate_gateway.upstreams.registry import Route
@@ -85,15 +85,15 @@ def options_of(request: ChatRequest) -> Options:
 class Forwarding:
     """One request on its way through. `request`: its answer is wanted in normal form."""
 
-    def __init__(self, visit: Visit, route: Route, head: Head, request: ChatRequest | None = None) -> None:
-        self._gateway = visit.gateway
-        self._exchange = visit.exchange
-        self._lifeline = visit.lifeline
-        self._record = visit.record
+    def __init__(self, context: RequestContext, route: Route, head: Head, request: ChatRequest | None = None) -> None:
+        self._gateway = context.gateway
+        self._connection = context.connection
+        self._scope = context.scope
+        self._record = context.record
         self._route = route
         self._head = head
         self._options = None if request is None else options_of(request)
-        self._call = UpstreamCall(self._gateway.metrics, route.upstream, "none", self._gateway.deps.clock)
+        self._timer = UpstreamTimer(self._gateway.metrics, route.upstream, "none", self._gateway.deps.clock)
         self._answer: ForwardedAnswer | None = None
         self._complete = False
 
@@ -105,20 +105,20 @@ class Forwarding:
             if self._head.stream:
                 await self._streamed(body)
             else:
-                with self._lifeline.scope():
+                with self._scope.cancel_scope():
                     answer = await self._open(body)
                     whole = await self._body(answer)
                 await self._whole(answer, whole)
         finally:
-            self._call.end(CANCELLED)
+            self._timer.end(CANCELLED)
             if self._answer is not None:
                 await self._answer.close(complete=self._complete)
 
     async def _open(self, body: bytes) -> ForwardedAnswer:
         stream = bool(self._head.stream)
-        opened = await self._route.provider.forward(body, stream=stream, request_id=self._exchange.request_id)
+        opened = await self._route.provider.forward(body, stream=stream, request_id=self._connection.request_id)
         if isinstance(opened, Failure):
-            self._call.failed(opened)
+            self._timer.failed(opened)
             raise from_upstream(opened)
         self._answer = opened
         return opened
@@ -132,17 +132,17 @@ class Forwarding:
             body = body if normal is told else encode(normal)
             kind = b"application/json"
         elif (failure := answer.failure(body)) is not None:
-            self._call.failed(failure)
+            self._timer.failed(failure)
             raise from_upstream(failure)
-        self._call.end("200")
-        await self._exchange.respond(200, body, self._headers(answer), kind=kind)
+        self._timer.end("200")
+        await self._connection.respond(200, body, self._headers(answer), kind=kind)
 
     async def _body(self, answer: ForwardedAnswer) -> bytes:
         parts: list[bytes] = []
         size = 0
         try:
             async for part in answer.chunks():
-                self._call.heard()
+                self._timer.first_chunk()
                 parts.append(part)
                 size += len(part)
                 if size > MAX_ANSWER_BYTES:
@@ -178,9 +178,9 @@ class Forwarding:
 
     async def _streamed(self, body: bytes) -> None:
         """Serve a request for a stream: while the upstream is silent, its client hears comments from the start."""
-        stream = EventStream(self._exchange, self._stream_headers, self._gateway.settings.keep_alive_s)
+        stream = EventStream(self._connection, self._stream_headers, self._gateway.settings.keep_alive_s)
         try:
-            with self._lifeline.scope():
+            with self._scope.cancel_scope():
                 answer = await self._open(body)
             await self._pass_on(answer, stream)
         except ClientGoneError:
@@ -200,7 +200,7 @@ class Forwarding:
                 raise _no_stream()
             else:
                 stream.release()
-                with self._lifeline.scope():
+                with self._scope.cancel_scope():
                     whole = await self._body(answer)
                 await self._whole(answer, whole)
         elif kind == "application/json":
@@ -210,19 +210,19 @@ class Forwarding:
             await self._stream(self._normalised(answer, self._options), stream)
 
     async def _stream(self, blocks: AsyncIterator[bytes], stream: EventStream) -> None:
-        with self._lifeline.scope():
+        with self._scope.cancel_scope():
             async for block in blocks:
                 self._record.first_token()
                 await stream.write(block)
-        self._call.end("200")
-        with self._lifeline.last_words(LAST_WORDS_S):
+        self._timer.end("200")
+        with self._scope.grace_period(GRACE_PERIOD_S):
             await stream.close(b"")
 
     async def _watched(self, answer: ForwardedAnswer) -> AsyncIterator[bytes]:
         """Yield an answer's events as they are, up to an error, which is raised."""
         blocks, watch = EventBlocks(), ErrorWatch()
         async for part in answer.chunks():
-            self._call.heard()
+            self._timer.first_chunk()
             if block := blocks.feed(part):
                 if sent := watch.feed(block):
                     yield sent
@@ -239,7 +239,7 @@ class Forwarding:
         parts = answer.chunks()
         try:
             while not normal.done and (part := await _next(parts, in_time=normal.may_be_over)):
-                self._call.heard()
+                self._timer.first_chunk()
                 if (block := blocks.feed(part)) and (sent := normal.feed(block)):
                     yield sent
                 if normal.fault is not None:
@@ -268,20 +268,20 @@ class Forwarding:
             case "error":
                 return self._told(answer, body)
             case "cut":
-                self._call.end("reset")
+                self._timer.end("reset")
                 return _bad_answer(fault.message)
             case _:
-                self._call.end("error")
+                self._timer.end("error")
                 return _bad_answer(fault.message)
 
     def _told(self, answer: ForwardedAnswer, body: bytes) -> ApiError:
         """Return what the client is told of an error that came with status 200."""
         failure = answer.error(body)
-        self._call.failed(failure)
+        self._timer.failed(failure)
         return from_upstream(failure)
 
     def _cut(self, error: UpstreamCutError) -> ApiError:
-        self._call.failed(error.failure)
+        self._timer.failed(error.failure)
         match error.failure.kind:
             case "cut":
                 return _cut()
@@ -303,7 +303,7 @@ class Forwarding:
         if not stream.started:
             raise failure from error
         self._record.fail(failure)
-        with self._lifeline.last_words(LAST_WORDS_S):
+        with self._scope.grace_period(GRACE_PERIOD_S):
             await stream.close(error_event(failure.body()))
 
     def _stream_headers(self) -> Headers:

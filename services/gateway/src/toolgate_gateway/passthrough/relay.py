@@ -15,21 +15,21 @@ from toolgate_core.types.errors import RequestError
 from toolgate_core.types.failures import Failure
 from toolgate_runtime.logs import request_id as current_request
 
-from toolgate_gateway.chat.context import LAST_WORDS_S
+from toolgate_gateway.chat.context import GRACE_PERIOD_S
 from toolgate_gateway.chat.handler import CLIENT_CLOSED, admit, authenticate
 from toolgate_gateway.chat.metadata import NO_LADDER
 from toolgate_gateway.http.admission import AdmissionError
-from toolgate_gateway.http.connection import Exchange, Headers, Scope, Send, request_id_of
+from toolgate_gateway.http.connection import Headers, HttpConnection, Scope, Send, request_id_of
 from toolgate_gateway.http.errors import ApiError, anthropic_body, explain, from_upstream, upstream_broke, upstream_cut
 from toolgate_gateway.http.pages import from_page
-from toolgate_gateway.http.request_scope import ClientGoneError, Lifeline, Receive
+from toolgate_gateway.http.request_scope import ClientGoneError, Receive, RequestScope
 from toolgate_gateway.http.sse import EventStream
 from toolgate_gateway.passthrough import forms
 from toolgate_gateway.passthrough.endpoints import Endpoint
 from toolgate_gateway.passthrough.relayed import WholeEvents, failure_in, is_error
 from toolgate_gateway.passthrough.renamed import with_model
 from toolgate_gateway.server.gateway import Gateway
-from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamCall
+from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamTimer
 from toolgate_gateway.upstreams.base import ForwardedAnswer, Provider, UpstreamCutError
 from toolgate_gateway.upstreams.registry import Route
 from toolgate_gateway.upstreams.response import as_pairs
@@ -69,40 +69,42 @@ class Relay:
         """Answer one request."""
         gateway = self._gateway
         headers: Headers = scope["headers"]  # type: ignore[assignment]
-        exchange = Exchange(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
-        token = current_request.set(exchange.request_id)
+        connection = HttpConnection(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
+        token = current_request.set(connection.request_id)
         began = gateway.deps.clock()
-        lifeline = Lifeline(gateway.settings.request_timeout_ms / 1000)
-        relayed = _Relayed(gateway, exchange, lifeline, endpoint)
-        gateway.enders.add(lifeline.shut_down)
+        request_scope = RequestScope(gateway.settings.request_timeout_ms / 1000)
+        relayed = _Relayed(gateway, connection, request_scope, endpoint)
+        gateway.on_shutdown.add(request_scope.shut_down)
         try:
             await relayed.run(_query(scope))
         except ClientGoneError:
-            exchange.status = exchange.status or CLIENT_CLOSED
+            connection.status = connection.status or CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 - the boundary of a request
             await relayed.fail(explain(error, gateway.log))
         finally:
-            gateway.enders.discard(lifeline.shut_down)
-            lifeline.close()
-            exchange.release(gateway.bodies)
+            gateway.on_shutdown.discard(request_scope.shut_down)
+            request_scope.close()
+            connection.release(gateway.bodies)
             seconds = gateway.deps.clock() - began
-            gateway.metrics.http_requests.labels(endpoint.label, str(exchange.status)).inc()
+            gateway.metrics.http_requests.labels(endpoint.label, str(connection.status)).inc()
             gateway.metrics.http_seconds.labels(endpoint.label, "true" if relayed.stream else "false").observe(seconds)
             if gateway.log.lines:
-                gateway.log.info("forwarded", **relayed.fields(exchange.status, seconds))
+                gateway.log.info("forwarded", **relayed.fields(connection.status, seconds))
             current_request.reset(token)
 
 
 class _Relayed:
     """One request on its way through."""
 
-    def __init__(self, gateway: Gateway, exchange: Exchange, lifeline: Lifeline, endpoint: Endpoint) -> None:
+    def __init__(
+        self, gateway: Gateway, connection: HttpConnection, request_scope: RequestScope, endpoint: Endpoint
+    ) -> None:
         self._gateway = gateway
-        self._exchange = exchange
-        self._lifeline = lifeline
+        self._connection = connection
+        self._scope = request_scope
         self._endpoint = endpoint
         self._answer: ForwardedAnswer | None = None
-        self._call: UpstreamCall | None = None
+        self._timer: UpstreamTimer | None = None
         self._upstream = ""
         self._route: tuple[str, Route] | None = None
         self._code: str | None = None
@@ -115,14 +117,14 @@ class _Relayed:
 
     async def run(self, query: str) -> None:
         """Serve the request; raise what keeps it from an answer, unless one has begun."""
-        gateway, exchange, lifeline = self._gateway, self._exchange, self._lifeline
-        gateway.pages.check_host(exchange)
-        authenticate(gateway, exchange)
+        gateway, connection, request_scope = self._gateway, self._connection, self._scope
+        gateway.pages.check_host(connection)
+        authenticate(gateway, connection)
         content_type = self._content_type()
-        with lifeline.scope():
-            body = await exchange.read_body(gateway.settings.max_body_bytes, gateway.bodies)
-        lifeline.watch(exchange.receive)
-        await admit(gateway, lifeline)
+        with request_scope.cancel_scope():
+            body = await connection.read_body(gateway.settings.max_body_bytes, gateway.bodies)
+        request_scope.watch(connection.receive)
+        await admit(gateway, request_scope)
         try:
             request = await self._request(body, content_type)
             self._upstream, self.stream = request.name, request.stream
@@ -137,12 +139,12 @@ class _Relayed:
         self._code = error.code
         if isinstance(error, AdmissionError):
             self._gateway.metrics.rejected.labels(error.reason).inc()
-        if self._exchange.status:
+        if self._connection.status:
             return  # the answer has begun: all that can be done is to break it off
         try:
-            with self._lifeline.last_words(LAST_WORDS_S):
+            with self._scope.grace_period(GRACE_PERIOD_S):
                 headers = [*error.headers(), *_FORWARDED]
-                await self._exchange.respond(error.status, self._error_body(error), headers)
+                await self._connection.respond(error.status, self._error_body(error), headers)
         except ClientGoneError:
             pass
 
@@ -151,12 +153,12 @@ class _Relayed:
 
     def _content_type(self) -> str:
         """Return the content type; raise 415 for what the endpoint does not take."""
-        exchange = self._exchange
-        sent = (exchange.header(b"content-type") or b"").decode("latin-1")
-        if self._endpoint.form and forms.boundary_of(sent) is not None and not from_page(exchange):
-            exchange.check_coding()
+        connection = self._connection
+        sent = (connection.header(b"content-type") or b"").decode("latin-1")
+        if self._endpoint.form and forms.boundary_of(sent) is not None and not from_page(connection):
+            connection.check_coding()
             return sent
-        exchange.check_content(declared=from_page(exchange))
+        connection.check_content(declared=from_page(connection))
         return _JSON
 
     async def _request(self, body: bytes, content_type: str) -> _Request:
@@ -183,20 +185,20 @@ class _Relayed:
         return _Request(route.upstream, route.provider, body, content_type, stream=False)
 
     async def _find(self, model: str) -> Route:
-        with self._lifeline.scope():
+        with self._scope.cancel_scope():
             route = await self._gateway.models.find(model)
         self._route = (model, route)
         return route
 
     async def _forward(self, request: _Request, path: str) -> None:
-        call = self._call = UpstreamCall(self._gateway.metrics, request.name, "none", self._gateway.deps.clock)
+        call = self._timer = UpstreamTimer(self._gateway.metrics, request.name, "none", self._gateway.deps.clock)
         keep_alive = self._gateway.settings.keep_alive_s
-        stream = EventStream(self._exchange, self._headers, keep_alive) if request.stream else None
+        stream = EventStream(self._connection, self._headers, keep_alive) if request.stream else None
         try:
             answer = await self._open(request, path)
             kind = answer.headers.get("content-type", _JSON).partition(";")[0].strip().lower()
             if kind == "text/event-stream":
-                await self._events(answer, stream or EventStream(self._exchange, self._headers, keep_alive))
+                await self._events(answer, stream or EventStream(self._connection, self._headers, keep_alive))
             elif stream is not None and stream.started:
                 raise upstream_broke("The upstream did not answer with the stream that it was asked for.")
             elif kind == _JSON:
@@ -219,11 +221,11 @@ class _Relayed:
                 await self._answer.close()
 
     async def _open(self, request: _Request, path: str) -> ForwardedAnswer:
-        with self._lifeline.scope():
+        with self._scope.cancel_scope():
             opened = await request.provider.forward(
                 request.body,
                 stream=request.stream,
-                request_id=self._exchange.request_id,
+                request_id=self._connection.request_id,
                 path=path,
                 content_type=request.content_type,
             )
@@ -243,20 +245,20 @@ class _Relayed:
         )
 
     async def _parts(self, answer: ForwardedAnswer) -> AsyncIterator[bytes]:
-        assert self._call is not None
+        assert self._timer is not None
         try:
             async for part in answer.chunks():
-                self._call.heard()
+                self._timer.first_chunk()
                 yield part
         except UpstreamCutError as error:
-            self._call.end("reset")
+            self._timer.end("reset")
             raise upstream_cut() from error
 
     async def _whole(self, answer: ForwardedAnswer) -> None:
         """Pass a JSON answer on in one piece, unless it tells of an error."""
         parts: list[bytes] = []
         size = 0
-        with self._lifeline.scope():
+        with self._scope.cancel_scope():
             async for part in self._parts(answer):
                 size += len(part)
                 if size > MAX_ANSWER_BYTES:
@@ -269,26 +271,26 @@ class _Relayed:
             raise from_upstream(failure)
         self._ended(None)
         kind = answer.headers.get("content-type", _JSON).encode()
-        await self._exchange.respond(200, body, self._headers(), kind=kind)
+        await self._connection.respond(200, body, self._headers(), kind=kind)
 
     async def _bytes(self, answer: ForwardedAnswer) -> None:
         """Pass on what is neither JSON nor events (speech, subtitles) as it comes."""
         kind = (b"content-type", answer.headers["content-type"].encode())
-        with self._lifeline.scope():
+        with self._scope.cancel_scope():
             async for part in self._parts(answer):
-                if not self._exchange.status:
-                    await self._exchange.start(200, [kind, *self._headers()])
-                await self._exchange.write(part)
-            if not self._exchange.status:
-                await self._exchange.start(200, [kind, *self._headers()])
-            await self._exchange.write(b"", more=False)
+                if not self._connection.status:
+                    await self._connection.start(200, [kind, *self._headers()])
+                await self._connection.write(part)
+            if not self._connection.status:
+                await self._connection.start(200, [kind, *self._headers()])
+            await self._connection.write(b"", more=False)
         self._ended(None)
 
     async def _events(self, answer: ForwardedAnswer, stream: EventStream) -> None:
         """Pass whole events on; one that tells of an error is the last, in our words."""
         events = WholeEvents()
         try:
-            with self._lifeline.scope():
+            with self._scope.cancel_scope():
                 async for part in self._parts(answer):
                     whole, error = events.feed(part)
                     if whole:
@@ -298,7 +300,7 @@ class _Relayed:
                         self._ended(failure)
                         raise from_upstream(failure)
             self._ended(None)
-            with self._lifeline.last_words(LAST_WORDS_S):
+            with self._scope.grace_period(GRACE_PERIOD_S):
                 await stream.close(events.rest)
         except ClientGoneError:
             self._gateway.metrics.aborts.labels("client", "mid").inc()
@@ -314,15 +316,15 @@ class _Relayed:
         self._code = error.code
         self._gateway.metrics.aborts.labels("upstream" if error.status >= 502 else "gateway", "mid").inc()
         name = b"event: error\n" if self._endpoint.anthropic else b""
-        with self._lifeline.last_words(LAST_WORDS_S):
+        with self._scope.grace_period(GRACE_PERIOD_S):
             await stream.close(name + b"data: " + self._error_body(error) + b"\n\n")
 
     def _ended(self, failure: Failure | None) -> None:
-        assert self._call is not None
+        assert self._timer is not None
         if failure is None:
-            self._call.end("200")
+            self._timer.end("200")
         else:
-            self._call.failed(failure)
+            self._timer.failed(failure)
 
     def _headers(self) -> Headers:
         kept = self._answer.headers.items() if self._answer is not None else ()

@@ -76,7 +76,7 @@ class Api:
         """Say whether new requests are welcome; no upstream and no service is asked, since all replicas share them."""
         if self._gateway.ready:
             return _json({"status": "ok"})
-        return _json({"status": "leaving" if self._gateway.leaving else "starting"}, status=503)
+        return _json({"status": "draining" if self._gateway.draining else "starting"}, status=503)
 
     async def stats(self) -> Response:
         """Show the counts since the start, and how each upstream's replicas are loaded now."""

@@ -11,12 +11,12 @@ from starlette.types import ASGIApp
 from toolgate_core.limits import MAX_ARGUMENTS
 from toolgate_core.types.vocabulary import Mode
 
-from toolgate_gateway.chat.context import LAST_WORDS_S
+from toolgate_gateway.chat.context import GRACE_PERIOD_S
 from toolgate_gateway.chat.handler import CLIENT_CLOSED, Chat, authenticate
-from toolgate_gateway.http.connection import Exchange, Headers, Scope, Send, request_id_of
+from toolgate_gateway.http.connection import Headers, HttpConnection, Scope, Send, request_id_of
 from toolgate_gateway.http.errors import explain
 from toolgate_gateway.http.pages import from_page
-from toolgate_gateway.http.request_scope import ClientGoneError, DeadlineError, Lifeline, Receive, ShutdownError
+from toolgate_gateway.http.request_scope import ClientGoneError, DeadlineError, Receive, RequestScope, ShutdownError
 from toolgate_gateway.passthrough.endpoints import find_endpoint
 from toolgate_gateway.passthrough.relay import Relay
 from toolgate_gateway.server import api
@@ -90,45 +90,48 @@ class App:
         gateway = self.gateway
         began = gateway.deps.clock()
         headers: Headers = scope["headers"]  # type: ignore[assignment]
-        exchange = Exchange(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
-        lifeline = Lifeline(gateway.settings.request_timeout_ms / 1000)
+        connection = HttpConnection(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
+        request_scope = RequestScope(gateway.settings.request_timeout_ms / 1000)
         route = _route(str(scope["path"]))
-        gateway.enders.add(lifeline.shut_down)
+        gateway.on_shutdown.add(request_scope.shut_down)
         try:
-            with lifeline.scope():
-                await self._framed(scope, exchange)
+            with request_scope.cancel_scope():
+                await self._framed(scope, connection)
         except ClientGoneError:
-            exchange.status = exchange.status or CLIENT_CLOSED
+            connection.status = connection.status or CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 - the boundary of a request
             # The framework raises again what it has answered.
-            if not exchange.status:
-                with suppress(ClientGoneError, DeadlineError, ShutdownError), lifeline.last_words(LAST_WORDS_S):
-                    await exchange.fail(explain(error, gateway.log))
+            if not connection.status:
+                with (
+                    suppress(ClientGoneError, DeadlineError, ShutdownError),
+                    request_scope.grace_period(GRACE_PERIOD_S),
+                ):
+                    await connection.send_error(explain(error, gateway.log))
         finally:
-            gateway.enders.discard(lifeline.shut_down)
-            lifeline.close()
-            exchange.release(gateway.bodies)
-            gateway.metrics.http_requests.labels(route, str(exchange.status)).inc()
+            gateway.on_shutdown.discard(request_scope.shut_down)
+            request_scope.close()
+            connection.release(gateway.bodies)
+            gateway.metrics.http_requests.labels(route, str(connection.status)).inc()
             gateway.metrics.http_seconds.labels(route, "false").observe(gateway.deps.clock() - began)
 
-    async def _framed(self, scope: Scope, exchange: Exchange) -> None:
+    async def _framed(self, scope: Scope, connection: HttpConnection) -> None:
         """Check who asks, read what is sent to a tool, and let the framework answer."""
         gateway, path = self.gateway, str(scope["path"])
-        receive: Receive = exchange.receive
+        receive: Receive = connection.receive
         if path not in _OPEN:
-            gateway.pages.check_host(exchange)
-            authenticate(gateway, exchange)
+            gateway.pages.check_host(connection)
+            authenticate(gateway, connection)
         if path.startswith("/tools") and scope["method"] in _SERVED:
-            gateway.pages.check_tools(exchange)
+            gateway.pages.check_tools(connection)
             if scope["method"] == "POST":
-                if from_page(exchange):
-                    exchange.check_content(declared=True)
+                if from_page(connection):
+                    connection.check_content(declared=True)
                 limit = min(gateway.settings.max_body_bytes, MAX_ARGUMENTS)
-                receive = _read(await exchange.read_body(limit, gateway.bodies))
+                receive = _read(await connection.read_body(limit, gateway.bodies))
         if scope["method"] == "HEAD":
             # The framework knows no HEAD; the server leaves the body out of its answer.
             scope = {**scope, "method": "GET"}
-        await self._framework(scope, receive, exchange.relay)  # type: ignore[arg-type]
+        await self._framework(scope, receive, connection.forward_message)  # type: ignore[arg-type]
 
 
 def _read(body: bytes) -> Receive:

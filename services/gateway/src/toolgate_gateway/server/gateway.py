@@ -29,10 +29,12 @@ _REASON_LENGTH = 300
 
 
 class Gateway:
-    """One gateway. `run` does its work in the background.
+    """The state of one gateway; `run` does its background work.
 
-    `leaving`: its end has begun, and requests are still served. `ending`: they are not. `enders` end the requests that
-    are in flight, each one.
+    Attributes:
+        draining: a shutdown has begun; requests are still served.
+        ending: the drain time is over; requests in flight are ended.
+        on_shutdown: callbacks, one per request in flight, that end it.
     """
 
     def __init__(self, settings: GatewaySettings, deps: Deps) -> None:
@@ -57,9 +59,9 @@ class Gateway:
             self._discovered = DiscoveredUpstreams(
                 self.models, self.metrics, deps.discovery.create, frozenset(deps.providers)
             )
-        self.leaving = False
+        self.draining = False
         self.ending = False
-        self.enders: set[Callable[[], object]] = set()
+        self.on_shutdown: set[Callable[[], object]] = set()
         self._unreachable: set[str] = set()
         self._news = asyncio.Event()
         self._expose()
@@ -67,12 +69,12 @@ class Gateway:
     @property
     def ready(self) -> bool:
         """Whether new requests are welcome: models are known as far as they can be, and the end has not begun."""
-        return (self._discovered is None or self._discovered.synced) and not self.leaving
+        return (self._discovered is None or self._discovered.synced) and not self.draining
 
     def end_requests(self) -> None:
         """End all requests in flight: each client gets an error, or one inside its stream."""
         self.ending = True
-        for end in tuple(self.enders):
+        for end in tuple(self.on_shutdown):
             end()
 
     def loads(self) -> JsonObject:

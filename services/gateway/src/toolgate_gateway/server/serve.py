@@ -30,7 +30,7 @@ from toolgate_gateway.settings import GatewaySettings
 _BACKLOG = 2048
 _IDLE_CONNECTION_S = 75
 """Longer than the idle time of usual clients' pools, so that it is they who close."""
-_LAST_WORDS_S = 2.0
+_GRACE_PERIOD_S = 2.0
 """How long clients may take to read the error that ends their request when the gateway ends."""
 _BREAK_OFF_S = 0.2
 _EMULATE = "/emulate"
@@ -103,7 +103,7 @@ async def serve(
             with gathered():
                 limit = min(settings.max_connections, max(_open_files() // 2, 1))
                 modes = {port: prefix for prefix, port in bound.items() if prefix}
-                end = _Ending(app, settings, shutdown or _on_signals(), modes, draining)
+                end = GracefulShutdown(app, settings, shutdown or _on_signals(), modes, draining)
                 connections = Connections(limit, app.gateway.metrics.refused_connection)
                 await _run(_Server(settings, end, connections), list(listeners.values()), found, end, ready)
 
@@ -154,7 +154,7 @@ async def _run(
     server: _Server,
     listeners: list[socket.socket],
     bound: Ports,
-    end: _Ending,
+    end: GracefulShutdown,
     ready: Callable[[Ports], Awaitable[None]] | None,
 ) -> None:
     serving = asyncio.create_task(server.serve(sockets=listeners))
@@ -185,7 +185,7 @@ def _on_signals() -> Shutdown:
     return shutdown
 
 
-class _Ending:
+class GracefulShutdown:
     """The app, and how it ends.
 
     Before connections are closed, readiness says no and each answer asks its client for a new connection, so that load
@@ -222,7 +222,7 @@ class _Ending:
     async def run(self, server: _Server) -> None:
         """Wait for the end, announce it for the grace, have the server stop, and end what takes too long."""
         await self._shutdown.asked.wait()
-        self._app.gateway.leaving = True
+        self._app.gateway.draining = True
         in_flight = server.in_flight
         Log().info("draining", in_flight=in_flight, grace_s=self._grace_s, drain_s=self._drain_s)
         if self._announce is not None and in_flight:
@@ -233,7 +233,7 @@ class _Ending:
         if server.in_flight:
             Log().warning("ending_requests", in_flight=server.in_flight)
         self._app.gateway.end_requests()
-        await asyncio.sleep(_LAST_WORDS_S)
+        await asyncio.sleep(_GRACE_PERIOD_S)
         server.abort()
         # What waited for a client to read ends by itself now that the client is gone.
         await asyncio.sleep(_BREAK_OFF_S)
@@ -251,7 +251,7 @@ class _Ending:
         """Answer as the app does."""
         if self._modes and scope["type"] == "http":
             scope = _with_mode(scope, self._modes)
-        if self._app.gateway.leaving and scope["type"] == "http":
+        if self._app.gateway.draining and scope["type"] == "http":
             return self._app(scope, receive, _closing(send))
         return self._app(scope, receive, send)
 
@@ -283,7 +283,7 @@ def _closing(send: Send) -> Send:
 class _Server(uvicorn.Server):
     """uvicorn, which says when it is up, and leaves signals alone: it would end the process by them."""
 
-    def __init__(self, settings: GatewaySettings, app: _Ending, connections: Connections) -> None:
+    def __init__(self, settings: GatewaySettings, app: GracefulShutdown, connections: Connections) -> None:
         super().__init__(
             uvicorn.Config(
                 cast("ASGIApplication", app),
@@ -296,8 +296,8 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=_IDLE_CONNECTION_S,
-                # `_Ending` ends what is in flight; this only counts where it could not.
-                timeout_graceful_shutdown=int(settings.drain_s + 2 * _LAST_WORDS_S) + 1,
+                # `GracefulShutdown` ends what is in flight; this only counts where it could not.
+                timeout_graceful_shutdown=int(settings.drain_s + 2 * _GRACE_PERIOD_S) + 1,
             )
         )
         self.up = asyncio.Event()

@@ -12,7 +12,7 @@ from toolgate_core.types.vocabulary import AttemptOutcome, Reason, RequestOutcom
 from toolgate_runtime.metrics import LATENCY_BUCKETS, RPC_BUCKETS
 
 from toolgate_gateway.passthrough.endpoints import LABELS
-from toolgate_gateway.telemetry.registry import Catalogue, Count, Spread
+from toolgate_gateway.telemetry.registry import Counter, FastRegistry, Gauge, Histogram
 from toolgate_gateway.upstreams.base import Provider
 from toolgate_gateway.upstreams.replicas import Replicas
 
@@ -31,25 +31,25 @@ End: TypeAlias = tuple[str, str, str, str, str, int, bool]
 class EndSeries(Struct, frozen=True):
     """What the end of a request adds to."""
 
-    requests: Count
-    seconds: Spread
-    http_requests: Count
-    http_seconds: Spread
+    requests: Counter
+    seconds: Histogram
+    http_requests: Counter
+    http_seconds: Histogram
 
 
 class AttemptSeries(Struct, frozen=True):
     """What the end of an attempt adds to."""
 
-    attempts: Count
-    seconds: Spread
+    attempts: Counter
+    seconds: Histogram
 
 
 class UpstreamSeries(Struct, frozen=True):
     """What a request to an upstream adds to, beside the count of how it ended."""
 
-    in_flight: Count
-    seconds: Spread
-    first_seconds: Spread
+    in_flight: Gauge
+    seconds: Histogram
+    first_seconds: Histogram
 
 
 class GatewayMetrics:
@@ -60,7 +60,7 @@ class GatewayMetrics:
         self._ends: dict[End, EndSeries] = {}
         self._attempts: dict[tuple[str, str, str, bool], AttemptSeries] = {}
         self._calls: dict[tuple[str, str], UpstreamSeries] = {}
-        make = Catalogue(registry)
+        make = FastRegistry(registry)
         self._http(make)
         self._requests(make)
         self._ladder(make)
@@ -72,7 +72,7 @@ class GatewayMetrics:
         return name if name in self._models else OTHER
 
     def refused_connection(self, status: int) -> None:
-        """Count an answer that was given before anything was known of the request."""
+        """Counter an answer that was given before anything was known of the request."""
         self.http_requests.labels(OTHER, str(status)).inc()
 
     def know(self, models: Iterable[str]) -> None:
@@ -85,7 +85,7 @@ class GatewayMetrics:
                 self._create(name)
 
     def repaired(self, dialect: str, tags: Iterable[str]) -> None:
-        """Count what was mended or coerced; a tag that nobody knows is `other`."""
+        """Counter what was mended or coerced; a tag that nobody knows is `other`."""
         for tag in tags:
             if tag in COERCIONS:
                 self.coercions.labels(tag).inc()
@@ -150,7 +150,7 @@ class GatewayMetrics:
             reasons = [reason.value for reason in Reason]
             self.fallbacks.create((model,), (str(strategy.priority),), [*later, "none"], reasons)
 
-    def _http(self, make: Catalogue) -> None:
+    def _http(self, make: FastRegistry) -> None:
         self.http_requests = make.counter("http_requests", "HTTP requests by route and status.", "route", "code")
         self.http_seconds = make.histogram(
             "http_request_duration_seconds",
@@ -161,7 +161,7 @@ class GatewayMetrics:
         )
         self.http_requests.create(ROUTES, ("200",))
 
-    def _requests(self, make: Catalogue) -> None:
+    def _requests(self, make: FastRegistry) -> None:
         self.requests = make.counter(
             "requests",
             "Chat requests by how they ended; priority is the strategy that served, none where no ladder ran or won.",
@@ -182,7 +182,7 @@ class GatewayMetrics:
         self.rejected = make.counter("admission_rejected", "Chat requests that found no place.", "reason")
         self.rejected.create(("queue_full", "queue_timeout", "bodies_full"))
 
-    def _ladder(self, make: Catalogue) -> None:
+    def _ladder(self, make: FastRegistry) -> None:
         self.attempts = make.counter(
             "attempts", "Attempts by strategy and how they ended.", "model", "priority", "outcome"
         )
@@ -214,7 +214,7 @@ class GatewayMetrics:
         )
         self.coercions.create(tuple(COERCIONS))
 
-    def _streaming(self, make: Catalogue) -> None:
+    def _streaming(self, make: FastRegistry) -> None:
         self.first_token_seconds = make.histogram(
             "time_to_first_token_seconds",
             "Time from a request's head to the first content that goes out, in streams.",
@@ -236,7 +236,7 @@ class GatewayMetrics:
         self.aborts.create(("client", "upstream", "gateway"), ("before_first", "mid"))
         self.fallback_blocked.create([reason.value for reason in Reason])
 
-    def _upstream(self, make: Catalogue) -> None:
+    def _upstream(self, make: FastRegistry) -> None:
         self.upstream_requests = make.counter(
             "upstream_requests",
             "Requests to upstreams by status or kind of failure.",

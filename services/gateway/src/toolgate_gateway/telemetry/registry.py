@@ -17,29 +17,42 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 
-class Count:
-    """A counter, or a gauge. `source`, if set, is asked instead."""
+class Counter:
+    """A value that only grows."""
 
-    __slots__ = ("source", "value")
+    __slots__ = ("value",)
 
     def __init__(self) -> None:
         self.value = 0.0
-        self.source: Callable[[], float] | None = None
 
     def inc(self, by: float = 1.0) -> None:
-        """Add."""
+        """Add `by`."""
         self.value += by
-
-    def set(self, value: float) -> None:
-        """Set a gauge."""
-        self.value = value
 
     def read(self) -> float:
         """Return the value."""
+        return self.value
+
+
+class Gauge(Counter):
+    """A value that rises and falls. A scrape calls `source` instead of reading the value, if it is set."""
+
+    __slots__ = ("source",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source: Callable[[], float] | None = None
+
+    def set(self, value: float) -> None:
+        """Replace the value."""
+        self.value = value
+
+    def read(self) -> float:
+        """Return the value, or that of `source`."""
         return self.value if self.source is None else self.source()
 
 
-class Spread:
+class Histogram:
     """A histogram."""
 
     __slots__ = ("bounds", "counts", "total")
@@ -50,7 +63,7 @@ class Spread:
         self.total = 0.0
 
     def observe(self, value: float) -> None:
-        """Count a value."""
+        """Counter a value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
@@ -60,10 +73,10 @@ class Spread:
         return [(name, float(count)) for name, count in zip(names, itertools.accumulate(self.counts), strict=True)]
 
 
-T = TypeVar("T", Count, Spread)
+T = TypeVar("T", Counter, Gauge, Histogram)
 
 
-class Family(Generic[T]):
+class MetricFamily(Generic[T]):
     """One metric: its children by the values of its labels, in the labels' order."""
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -91,16 +104,16 @@ class Family(Generic[T]):
         return list(self._children.items())
 
 
-class Catalogue(Collector):
+class FastRegistry(Collector):
     """Makes metrics, all named `toolgate_…`, and gives them to scrapes of one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._collectors: list[Callable[[], Metric]] = []
         registry.register(self)
 
-    def counter(self, name: str, meaning: str, *labels: str) -> Family[Count]:
+    def counter(self, name: str, meaning: str, *labels: str) -> MetricFamily[Counter]:
         """Make a counter; `name` without `_total`."""
-        family = Family(Count)
+        family = MetricFamily(Counter)
 
         def collect() -> Metric:
             metric = CounterMetricFamily(f"toolgate_{name}", meaning, labels=labels)
@@ -111,9 +124,9 @@ class Catalogue(Collector):
         self._collectors.append(collect)
         return family
 
-    def gauge(self, name: str, meaning: str, *labels: str) -> Family[Count]:
+    def gauge(self, name: str, meaning: str, *labels: str) -> MetricFamily[Gauge]:
         """Make a gauge."""
-        family = Family(Count)
+        family = MetricFamily(Gauge)
 
         def collect() -> Metric:
             metric = GaugeMetricFamily(f"toolgate_{name}", meaning, labels=labels)
@@ -124,10 +137,10 @@ class Catalogue(Collector):
         self._collectors.append(collect)
         return family
 
-    def histogram(self, name: str, meaning: str, buckets: Iterable[float], *labels: str) -> Family[Spread]:
+    def histogram(self, name: str, meaning: str, buckets: Iterable[float], *labels: str) -> MetricFamily[Histogram]:
         """Make a histogram with these upper bounds (ascending)."""
         bounds = tuple(buckets)
-        family = Family(lambda: Spread(bounds))
+        family = MetricFamily(lambda: Histogram(bounds))
 
         def collect() -> Metric:
             metric = HistogramMetricFamily(f"toolgate_{name}", meaning, labels=labels)

@@ -12,10 +12,10 @@ _CODES = {"unreachable": "connect_error", "timeout": "read_timeout", "cut": "res
 CANCELLED = "cancelled"
 
 
-class UpstreamCall:
+class UpstreamTimer:
     """Counts from the moment it is made until `end`, which counts once."""
 
-    __slots__ = ("_began", "_clock", "_ended", "_heard", "_metrics", "_priority", "_series", "_upstream")
+    __slots__ = ("_began", "_clock", "_ended", "_first_seen", "_metrics", "_priority", "_series", "_upstream")
 
     def __init__(self, metrics: GatewayMetrics, upstream: str, priority: str, clock: Callable[[], float]) -> None:
         self._metrics = metrics
@@ -23,15 +23,15 @@ class UpstreamCall:
         self._priority = priority
         self._clock = clock
         self._began = clock()
-        self._heard = False
+        self._first_seen = False
         self._ended = False
         self._series = metrics.call(upstream, priority)
         self._series.in_flight.inc()
 
-    def heard(self) -> None:
+    def first_chunk(self) -> None:
         """Something of the answer has come."""
-        if not self._heard:
-            self._heard = True
+        if not self._first_seen:
+            self._first_seen = True
             self._series.first_seconds.observe(self._clock() - self._began)
 
     def failed(self, failure: Failure) -> None:
