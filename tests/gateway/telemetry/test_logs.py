@@ -45,7 +45,7 @@ async def test_every_stage_is_told_in_debug_mode_and_no_content(caplog: pytest.L
         await house.post(asked(), authorization="Bearer sk-clientkey")
         await house.post({**asked(), "stream": True})
     stages = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG and fields(record)]
-    assert stages[:4] == ["transform", "callmodel", "read", "emit"]
+    assert stages[:4] == ["transform", "callmodel", "readchunk", "emit"]
     text = " ".join(f"{record.getMessage()} {fields(record)}" for record in caplog.records)
     assert not [secret for secret in SECRETS if secret in text]
 
