@@ -110,24 +110,31 @@ def summary(kind: type) -> str:
     return inspect.getdoc(kind).partition("\nAttributes:")[0].strip() if inspect.getdoc(kind) else ""
 
 
+def meanings(kind: type) -> dict[str, str]:
+    """Return what a class's docstring says of each of its attributes."""
+    _, _, attributes = (inspect.getdoc(kind) or "").partition("\nAttributes:\n")
+    found = re.findall(r"^    (\w+): (.*(?:\n {6,}.*)*)", attributes, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
 def entry(title: str, kind: type[BaseModel]) -> str:
     """Describe the objects that stand under one key of the file."""
+    explained = meanings(kind)
     lines = [
-        [f"`{name}`", shown(field.get_default(call_default_factory=True, validated_data={}))]
+        [f"`{name}`", shown(field.get_default(call_default_factory=True, validated_data={})), explained.get(name, "")]
         for name, field in kind.model_fields.items()
     ]
-    return f"### {title}\n\n{summary(kind)}\n\n{table(('key', 'default'), lines)}"
+    return f"### {title}\n\n{summary(kind)}\n\n{table(('key', 'default', 'meaning'), lines)}"
 
 
 def struct(title: str, kind: type[msgspec.Struct]) -> str:
     """Describe a struct of the core by the attributes in its docstring."""
-    _, _, attributes = inspect.getdoc(kind).partition("\nAttributes:\n")
-    meanings = dict(re.findall(r"^    (\w+): (.*(?:\n {6,}.*)*)", attributes, re.MULTILINE))
+    explained = meanings(kind)
     lines = []
     for field in msgspec.structs.fields(kind):
         default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
         plain = "" if isinstance(default, msgspec.Struct) else shown(default)
-        lines.append([f"`{field.name}`", plain, " ".join(meanings.get(field.name, "").split())])
+        lines.append([f"`{field.name}`", plain, explained.get(field.name, "")])
     return f"### {title}\n\n{summary(kind)}\n\n{table(('key', 'default', 'meaning'), lines)}"
 
 

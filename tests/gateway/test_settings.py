@@ -53,17 +53,17 @@ def test_a_policy_may_name_a_dialect_as_other_software_does(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "message"),
     [
         ("upstreams: {a: {url: 'ftp://x'}}", "must start with http"),
         ("upstreams: {a: {urls: ['http://x', 'ftp://x']}}", "must start with http"),
-        ("upstreams: {a: {url: 'http://x', urls: ['http://y']}}", "give either url or urls"),
-        ("upstreams: {a: {}}", "give either url or urls"),
+        ("upstreams: {a: {url: 'http://x', urls: ['http://y']}}", "set either url or urls"),
+        ("upstreams: {a: {}}", "set either url or urls"),
         ("upstreams: {a: {urls: ['http://x'], balance: random}}", "least_in_flight"),
-        ("discovery: kubernetes", "discovery_release: name the release"),
-        ("discovery: kubernetes\ndiscovery_release: r\nmodels: {m: {model: a}}", "m: name its upstream, others may be"),
+        ("discovery: kubernetes", "discovery_release: required with discovery"),
+        ("discovery: kubernetes\ndiscovery_release: r\nmodels: {m: {model: a}}", "m: set its upstream, discovery"),
         ("upstreams: {a: {url: 'http://x', capabilities: {nonsense: 1}}}", "nonsense"),
-        ("models: {m: {}}", "name its upstream"),
+        ("models: {m: {}}", "set its upstream"),
         ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {upstream: b}}", "unknown upstream 'b'"),
         ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {preset: nope}}", "unknown preset"),
         ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {max_attempts: many}}}", "max_attempts"),
@@ -75,18 +75,18 @@ def test_a_policy_may_name_a_dialect_as_other_software_does(name: str) -> None:
         ("upstreams: {a: {url: 'http://x'}}\nmodels: {m: {policy: {reasoning: shut}}}", "reasoning"),
     ],
 )
-def test_what_is_wrong_in_the_file_is_said_in_one_line(
-    file: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_wrong_file_gives_one_line_that_names_the_error(
+    file: str, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "toolgate.yaml").write_text(file)
     monkeypatch.setenv("TOOLGATE_CONFIG", str(tmp_path / "toolgate.yaml"))
     with pytest.raises(SettingsError) as caught:
         load(GatewaySettings)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_key_file_that_is_not_there_names_its_upstream() -> None:
+def test_a_missing_key_file_names_its_upstream() -> None:
     settings = GatewaySettings(upstreams={"a": {"url": "http://x", "api_key_file": "/nowhere"}})
     with pytest.raises(SettingsError, match="upstreams: a"):
         providers(settings)

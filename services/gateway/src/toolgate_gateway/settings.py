@@ -1,4 +1,4 @@
-"""The gateway's settings, and the models and upstreams that its YAML file describes."""
+"""The gateway's settings, and the models and upstreams of its YAML file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,19 @@ from toolgate_gateway.upstreams.table import PROVIDERS
 class UpstreamEntry(BaseModel):
     """One upstream that serves models; its name is its key under `upstreams`.
 
-    `url` is a base (with or without `/v1`) or the full path of chat completions. Where several servers serve the same
-    models, `urls` lists them instead, and `balance` says which one a request goes to: the one with the fewest requests
-    in flight (`least_in_flight`), or the one that has seen the conversation before, unless it is crowded
-    (`prefix_affinity`); servers that can't be reached are left out and tried again. The key is given as it is or as a
-    file that holds it. `read_timeout_s` is the longest silence that is borne, before and between the bytes of an
-    answer; unset: as long as the request may take. `proxy` replaces `upstream_proxy` for this upstream (empty: none).
-    `headers` go with every request. `capabilities` overrides what the
-    presets of its models assume.
+    Attributes:
+        url: a base URL (with or without `/v1`), or the full URL of chat completions.
+        urls: several servers that serve the same models, instead of `url`. Unreachable ones are ejected and retried.
+        balance: which of `urls` gets a request: the one with the fewest requests in flight (`least_in_flight`), or the
+            one that served the conversation before, unless it is overloaded (`prefix_affinity`).
+        api_key: the API key.
+        api_key_file: a file that contains the API key, instead of `api_key`.
+        provider: the wire format that the upstream speaks, a name of the provider table.
+        proxy: replaces the setting `upstream_proxy` for this upstream; empty: no proxy.
+        read_timeout_s: read timeout: maximum time without data from the upstream; unset: the request's time limit.
+        max_connections: connections to the upstream at once; 0: no limit.
+        headers: sent with every request.
+        capabilities: override what the presets of its models assume.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,7 +77,7 @@ class UpstreamEntry(BaseModel):
     @model_validator(mode="after")
     def _somewhere(self) -> UpstreamEntry:
         if bool(self.url) == bool(self.urls):
-            raise ValueError("give either url or urls")
+            raise ValueError("set either url or urls")
         return self
 
     @field_validator("capabilities")
@@ -82,17 +87,20 @@ class UpstreamEntry(BaseModel):
         return capabilities
 
     def key(self) -> str | None:
-        """Return the API key; raise OSError for a file that can't be read."""
+        """Return the API key, or None; raise OSError for an unreadable `api_key_file`."""
         if self.api_key_file is not None:
             return self.api_key_file.read_text(encoding="utf-8").strip()
         return self.api_key.get_secret_value() if self.api_key is not None else None
 
 
 class ModelEntry(BaseModel):
-    """One model's alias (its key under `models`), where it is served, and how.
+    """One model's alias (its key under `models`), the upstream that serves it, and its policy.
 
-    `upstream` may be left out where there is only one, `model` where the upstream's name is the alias. `preset` is a
-    preset's name; without it the model's name decides. `policy` overrides single fields of the preset.
+    Attributes:
+        upstream: the upstream's name; optional where only one is configured.
+        model: the model's name at the upstream; unset: the alias.
+        preset: a preset's name; unset: the model's name selects one.
+        policy: overrides single fields of the preset.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -112,110 +120,116 @@ class ModelEntry(BaseModel):
     @field_validator("policy")
     @classmethod
     def _policy(cls, policy: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        told = msgspec.convert(policy, Policy)
-        for name in (told.dialect, told.native_dialect):
+        checked = msgspec.convert(policy, Policy)
+        for name in (checked.dialect, checked.native_dialect):
             if name is not None and find_dialect(name) is None:
                 raise ValueError(f"unknown dialect {name!r}, known are {', '.join(DIALECTS)}")
         return policy
 
 
 class GatewaySettings(Settings):
-    """What the gateway can be told."""
+    """The gateway's settings."""
 
     service: ClassVar[str] = "gateway"
 
-    host: str = setting("127.0.0.1", "Address on which HTTP is served.")
-    port: int = setting(8002, "Port of HTTP; 0 takes any free one.", aliases=("PROXY_PORT",), ge=0, le=65535)
+    host: str = setting("127.0.0.1", "Address that the HTTP server listens on.")
+    port: int = setting(8002, "Port of the HTTP server; 0 selects a free one.", aliases=("PROXY_PORT",), ge=0, le=65535)
     emulate_port: int | None = setting(
         None,
-        "A further port on which the mode is `emulate` unless the path names another; unset: none, 0: any free one.",
+        "Additional port whose requests default to mode `emulate`; unset: none, 0: a free one.",
         aliases=("EMULATE_PORT",),
         ge=0,
         le=65535,
     )
     passthrough_port: int | None = setting(
-        None, "The same for the mode `passthrough`.", aliases=("PASSTHROUGH_PORT",), ge=0, le=65535
+        None,
+        "Additional port whose requests default to mode `passthrough`.",
+        aliases=("PASSTHROUGH_PORT",),
+        ge=0,
+        le=65535,
     )
     upstream_url: str = setting(
-        "", "The upstream `vllm`: a base URL, or the full path of its chat completions.", aliases=("VLLM_URL",)
+        "", "The upstream `vllm`: its base URL, or the full URL of its chat completions.", aliases=("VLLM_URL",)
     )
-    upstream_api_key: SecretStr = setting(SecretStr(""), "The key for the upstream `vllm`.")
+    upstream_api_key: SecretStr = setting(SecretStr(""), "API key of the upstream `vllm`.")
     upstream_proxy: str = setting(
         "",
-        "Proxy for requests to upstreams: its URL, or `environment` to follow HTTP_PROXY, HTTPS_PROXY and NO_PROXY,"
-        " which are not read otherwise.",
+        "Proxy for requests to upstreams: its URL, or `environment` to use HTTP_PROXY, HTTPS_PROXY and NO_PROXY,"
+        " which are ignored otherwise.",
     )
-    bifrost_url: str = setting("", "The upstream `bifrost`: a base URL.", aliases=("BIFROST_URL",))
+    bifrost_url: str = setting("", "The upstream `bifrost`: its base URL.", aliases=("BIFROST_URL",))
     bifrost_api_key: SecretStr = setting(
-        SecretStr(""), "The key for the upstream `bifrost`.", aliases=("BIFROST_API_KEY",)
+        SecretStr(""), "API key of the upstream `bifrost`.", aliases=("BIFROST_API_KEY",)
     )
     upstreams: dict[str, UpstreamEntry] = setting(dict, "Upstreams by name: url, api_key, api_key_file, capabilities.")
     models: dict[str, ModelEntry] = setting(dict, "Models by alias: upstream, model, preset, policy.")
     discovery: Literal["none", "kubernetes"] = setting(
-        "none", "Where models are found beside the file: in Kubernetes, by the labels of their Services."
+        "none", "Discovery of further upstreams: `kubernetes` finds them by the labels of their Services."
     )
-    discovery_namespace: str = setting("", "The namespace in which models are looked for; none: the pod's own.")
-    discovery_release: str = setting("", "The value of `app.kubernetes.io/instance` that a model's Service must have.")
-    discovery_api_key: SecretStr = setting(SecretStr(""), "The key for the models that are found.")
+    discovery_namespace: str = setting("", "Namespace to discover models in; empty: the pod's own.")
+    discovery_release: str = setting("", "Required value of `app.kubernetes.io/instance` on a model's Service.")
+    discovery_api_key: SecretStr = setting(SecretStr(""), "API key of discovered upstreams.")
     discovery_balance: Balance = setting(
-        "least_in_flight", "Which of a found model's pods a request goes to, as `balance` of an upstream."
+        "least_in_flight", "Load balancing over the pods of a discovered model, as `balance` of an upstream."
     )
     transformer: str = setting("127.0.0.1:50051", "Address of the prompt-transformer.")
     extractor: str = setting("127.0.0.1:50052", "Address of the extractor.")
     executor: str = setting("127.0.0.1:50053", "Address of the tool-executor.")
     mode: Literal["auto", "emulate", "passthrough"] = setting(
-        "auto", "The mode of a request that names none, by path or header."
+        "auto", "Mode of requests whose path and headers name none."
     )
-    max_in_flight: int = setting(1000, "Chat requests that are served at once.", unit="requests", ge=1)
-    max_queue: int = setting(100, "Chat requests that may wait for a place.", unit="requests", ge=0)
+    max_in_flight: int = setting(1000, "Maximum number of requests served at once.", unit="requests", ge=1)
+    max_queue: int = setting(100, "Maximum number of requests in the admission queue.", unit="requests", ge=0)
     queue_wait_s: float = setting(
-        2.0, "How long a chat request waits for a place.", unit="seconds", ge=0, plausible=(0, 300)
+        2.0, "Maximum time that a request waits in the admission queue.", unit="seconds", ge=0, plausible=(0, 300)
     )
     request_timeout_ms: int = setting(
-        300_000, "A chat request's time limit.", unit="milliseconds", aliases=("REQUEST_TIMEOUT",), ge=100
+        300_000, "Time limit of a request.", unit="milliseconds", aliases=("REQUEST_TIMEOUT",), ge=100
     )
     keep_alive_s: float = setting(
-        10.0, "Silence after which a stream's client is sent a comment.", unit="seconds", ge=0.05, plausible=(0.5, 300)
+        10.0, "Interval of SSE keep-alive comments on idle streams.", unit="seconds", ge=0.05, plausible=(0.5, 300)
     )
-    max_body_bytes: int = setting(limits.MAX_BODY_BYTES, "The largest request body.", unit="bytes", ge=1024)
+    max_body_bytes: int = setting(limits.MAX_BODY_BYTES, "Maximum size of a request body.", unit="bytes", ge=1024)
     max_bodies_bytes: int = setting(
-        limits.MAX_BODIES_BYTES, "The bodies of all requests that are read or served at once.", unit="bytes", ge=65536
+        limits.MAX_BODIES_BYTES, "Maximum total size of the bodies of all requests in progress.", unit="bytes", ge=65536
     )
     max_connections: int = setting(
         limits.MAX_CONNECTIONS,
-        "Connections of clients at once; never more than half of what the process may open.",
+        "Maximum number of client connections; capped at half of the process's file limit.",
         unit="connections",
         ge=1,
     )
-    models_refresh_s: float = setting(60.0, "How often the upstreams are asked for their models.", unit="seconds", ge=1)
+    models_refresh_s: float = setting(60.0, "Interval at which the upstreams' models are listed.", unit="seconds", ge=1)
     api_keys: list[SecretStr] = setting(
         list,
-        "Accepted client API keys, in `Authorization: Bearer` or `x-api-key`; none: no key is asked for.",
+        "Accepted client API keys (`Authorization: Bearer` or `x-api-key`); empty disables authentication.",
         never_empty=True,
     )
     api_keys_file: Path | None = setting(
         None,
-        "A file with one such key a line; `#` begins a comment line. It is read again when it changes.",
+        "File with further client API keys, one per line; `#` starts a comment line. It is reloaded when it changes.",
         never_empty=True,
     )
     allowed_hosts: list[str] = setting(
         list,
-        "Host names for which requests are served beside this machine's, where `host` is a loopback address.",
+        "Additional host names accepted in the Host header while `host` is a loopback address.",
     )
-    cors_origins: list[str] = setting(list, "Origins that browsers may call from; `*` is any. Never on /tools.")
+    cors_origins: list[str] = setting(
+        list, "Origins that browsers may call from; `*` allows any. Never applies to /tools."
+    )
     named_finish_reason: Literal["stop", "tool_calls"] = setting(
-        "stop", "The finish reason after a named tool choice; OpenAI says `stop`."
+        "stop", "Finish reason after a named tool choice; OpenAI uses `stop`."
     )
 
     @model_validator(mode="after")
     def _different_ports(self) -> GatewaySettings:
-        """Refuse two listeners on one port: one of them would silently get the other's requests."""
+        """Reject two listeners on one port: one of them would silently get the other's requests."""
         names = ("port", "emulate_port", "passthrough_port", *(("metrics_port",) if self.metrics else ()))
         taken: dict[int, str] = {}
         for name in names:
             port, variable = getattr(self, name), PREFIX + name.upper()
             if port and port in taken:
-                raise ValueError(f"{taken[port]} and {variable} are both {port}: each needs its own port")
+                raise ValueError(f"{taken[port]} and {variable} are both {port}: set different ports")
             if port:
                 taken[port] = variable
         return self
@@ -225,11 +239,11 @@ class GatewaySettings(Settings):
         configs = self.upstream_configs()
         found_later = self.discovery != "none"
         if found_later and not self.discovery_release:
-            raise ValueError("discovery_release: name the release whose models are looked for")
+            raise ValueError("discovery_release: required with discovery; set it to the release whose models are used")
         for alias, model in self.models.items():
             if model.upstream is None and (found_later or len(configs) != 1):
-                count = "others may be found" if found_later else f"there are {len(configs)}"
-                raise ValueError(f"models: {alias}: name its upstream, {count}")
+                count = "discovery may add more" if found_later else f"there are {len(configs)}"
+                raise ValueError(f"models: {alias}: set its upstream, {count}")
             if model.upstream is not None and model.upstream not in configs and not found_later:
                 raise ValueError(f"models: {alias}: unknown upstream {model.upstream!r}")
         return self
@@ -251,7 +265,7 @@ class GatewaySettings(Settings):
         return proxy if proxy == PROXY_FROM_ENVIRONMENT else _checked_proxy(proxy)
 
     def upstream_configs(self) -> dict[str, UpstreamEntry]:
-        """Return all upstreams: those of the file, and those that single settings name."""
+        """Return the configuration of every upstream: those of single settings and those of the file."""
         single = {
             "vllm": (self.upstream_url, self.upstream_api_key),
             "bifrost": (self.bifrost_url, self.bifrost_api_key),
@@ -260,7 +274,7 @@ class GatewaySettings(Settings):
         return {**named, **self.upstreams}
 
     def client_keys(self) -> tuple[str, ...]:
-        """Return the keys of clients that are settings themselves; those of the file may change."""
+        """Return the client API keys of the setting `api_keys`; those of the file are read by `ClientKeys`."""
         return tuple(key.get_secret_value() for key in self.api_keys)
 
 
@@ -272,7 +286,7 @@ def _checked_url(url: str) -> str:
 
 def _checked_proxy(proxy: str) -> str:
     if proxy and not proxy.startswith("http://"):
-        raise ValueError("must start with http://; proxies are reached without TLS")
+        raise ValueError("must start with http://; TLS to the proxy is not supported")
     return proxy
 
 
