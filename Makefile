@@ -119,7 +119,7 @@ lint: $(PYTHON_READY) $(NODE_READY) ## Formatting, ruff, buf
 	PATH="$(CURDIR)/$(BIN):$$PATH" tests/node/node_modules/.bin/buf lint protos
 
 .PHONY: types
-types: $(PYTHON_READY) ## mypy --strict over all packages
+types: $(PYTHON_READY) ## mypy --strict over all packages, tests, scripts and benchmarks
 	$(BIN)/mypy
 
 .PHONY: arch

@@ -194,8 +194,8 @@ def main() -> int:
             file.write_text(text, encoding="utf-8")
         return 0
     stale = [str(file) for file, text in wanted.items() if not file.exists() or file.read_text("utf-8") != text]
-    for file in stale:
-        print(f"{file} is not what the chart says: run `make chart-docs`", file=sys.stderr)
+    for path in stale:
+        print(f"{path} is not what the chart says: run `make chart-docs`", file=sys.stderr)
     return int(bool(stale))
 
 

@@ -107,7 +107,7 @@ def settings_table() -> str:
 
 def summary(kind: type) -> str:
     """Return a class's docstring as one paragraph each, without its list of attributes."""
-    return inspect.getdoc(kind).partition("\nAttributes:")[0].strip() if inspect.getdoc(kind) else ""
+    return (inspect.getdoc(kind) or "").partition("\nAttributes:")[0].strip()
 
 
 def meanings(kind: type) -> dict[str, str]:

@@ -121,7 +121,7 @@ class Sampler:
         fitting = [n for n in NUMBERS if (low is None or n >= low) and (high is None or n <= high)]
         if fitting:
             return self._random.choice(fitting)
-        return int(low if low is not None else high)
+        return int(low if low is not None else high or 0)
 
     def _number(self, schema: dict[str, Any]) -> float | int:
         if "minimum" in schema or "maximum" in schema or self._random.random() < 0.5:

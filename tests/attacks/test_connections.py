@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.attacks.driver import Attacked, attacked, shown
-from tests.support.upstream import Request, answer, completion
+from tests.support.upstream import Reply, Request, answer, completion
 
 LIVEZ_S = 1.0
 """Generous: the machine may be busy. The figures say what it was."""
@@ -21,7 +21,7 @@ GET = b"GET /livez HTTP/1.1\r\nhost: x\r\n"
 POST = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 
 
-def served(request: Request) -> object:
+def served(request: Request) -> Reply:
     if request.path.endswith("/models"):
         return answer({"data": [{"id": "m"}]})
     return answer(completion({"content": "Hi."}))

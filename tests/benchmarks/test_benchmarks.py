@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
-from toolgate_gateway.upstreams.table import UpstreamConfig, create_provider
+from toolgate_gateway.upstreams.config import UpstreamConfig
+from toolgate_gateway.upstreams.table import create_provider
 
 from benchmarks import scripts
 from benchmarks.__main__ import CALLED, CHAT, STREAMED, main

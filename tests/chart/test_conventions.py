@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -142,7 +142,7 @@ def test_every_variable_of_ours_is_a_setting_that_somebody_reads(name: str) -> N
 def test_the_gateways_file_is_one_that_it_reads(name: str) -> None:
     (text,) = (each["data"]["gateway.yaml"] for each in objects(name) if "gateway.yaml" in each.get("data", {}))
     elsewhere = name in ("external-models", "running-vllm")
-    found = "none" if elsewhere else "kubernetes"
+    found: Literal["none", "kubernetes"] = "none" if elsewhere else "kubernetes"
     settings = GatewaySettings(discovery=found, discovery_release="tg", **yaml.safe_load(text))
     assert set(settings.upstreams) == ({"gpu"} if elsewhere else set())
 

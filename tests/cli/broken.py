@@ -65,7 +65,7 @@ def _chat(spec: Mapping[str, Any], *, streamed: bool, kind: str | None) -> Reply
     finish = spec.get("finish", "tool_calls" if calls else "stop")
     if not streamed:
         made = completion({**message, **({"tool_calls": calls} if "calls" in spec else {})}, finish)
-        return answer(made, **({"content_type": kind} if kind else {}))
+        return answer(made, content_type=kind) if kind else answer(made)
     deltas = [{"role": "assistant", **message}, *({"tool_calls": [{"index": i, **c}]} for i, c in enumerate(calls))]
     events = [event(chunk(delta)) for delta in deltas] + [event(chunk({}, finish)), event("[DONE]")]
     made_stream = stream(*events)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,8 +42,11 @@ def restarted(marker: str) -> dict[str, Any]:
 
 
 def settled(release: Release) -> None:
+    def two_are_ready(component: str) -> Callable[[], bool]:
+        return lambda: len(release.ready(component)) >= 2
+
     for component in COMPONENTS:
-        until(lambda each=component: len(release.ready(each)) >= 2, 120, f"two pods of {component} are ready")
+        until(two_are_ready(component), 120, f"two pods of {component} are ready")
 
 
 async def test_an_upgrade_that_restarts_every_pod_loses_no_request(release: Release, record_property: Any) -> None:

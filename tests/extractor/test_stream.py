@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import grpc
 import msgspec
@@ -88,7 +89,7 @@ async def test_messages_in_another_order_are_refused(
     async with serving(service(), DESCRIPTOR) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await answers(channel, *requests)
-    status, info = rpc_status.from_call(caught.value), ErrorInfo()
+    status, info = rpc_status.from_call(cast("grpc.Call", caught.value)), ErrorInfo()
     assert status is not None
     assert status.details[0].Unpack(info)
     assert (caught.value.code(), info.reason) == (code, reason)
@@ -143,7 +144,7 @@ async def test_a_session_that_is_abandoned_between_feeds_ends_its_rpc() -> None:
     ended = asyncio.Event()
 
     class Told(ExtractorService):
-        async def StreamExtract(self, request_iterator, context):  # type: ignore[no-untyped-def, override] # noqa: N802
+        async def StreamExtract(self, request_iterator, context):  # noqa: N802
             try:
                 async for response in super().StreamExtract(request_iterator, context):
                     yield response

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from toolgate_core.dialects import dialect_names
@@ -58,7 +59,7 @@ def test_the_laws_hold_for_a_call_between_texts() -> None:
         [CallStart(0, "ping"), CallStart(1, "ping")],
     ],
 )
-def test_calls_that_are_not_whole_are_told(events: list) -> None:
+def test_calls_that_are_not_whole_are_told(events: list[Any]) -> None:
     with pytest.raises(LawError):
         calls_are_whole(events)
 

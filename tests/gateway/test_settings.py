@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from toolgate_gateway.server.compose import providers
-from toolgate_gateway.settings import GatewaySettings, ModelEntry
+from toolgate_gateway.settings import GatewaySettings, ModelEntry, UpstreamEntry
 from toolgate_runtime.settings import SettingsError, load, rows
 
 
@@ -87,7 +87,7 @@ def test_a_wrong_file_gives_one_line_that_names_the_error(
 
 
 def test_a_missing_key_file_names_its_upstream() -> None:
-    settings = GatewaySettings(upstreams={"a": {"url": "http://x", "api_key_file": "/nowhere"}})
+    settings = GatewaySettings(upstreams={"a": UpstreamEntry(url="http://x", api_key_file=Path("/nowhere"))})
     with pytest.raises(SettingsError, match="upstreams: a"):
         providers(settings)
 

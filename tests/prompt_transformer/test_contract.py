@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 from msgspec.structs import replace
 from toolgate.prompt_transformer.v1.prompt_transformer_service_pb2 import TransformRequest
 from toolgate.prompt_transformer.v1.prompt_transformer_service_pb2_grpc import PromptTransformerServiceStub
-from toolgate_core.jsontext import encode
+from toolgate_core.jsontext import JsonObject, encode
 from toolgate_core.ladder.effects import Transform
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.faults import Fault
@@ -29,7 +29,7 @@ from toolgate_runtime.remote import RemoteTransformer
 
 from tests.services.serving import handling, serving
 
-BODY = {
+BODY: JsonObject = {
     "model": "m",
     "messages": [
         {"role": "user", "content": 'What is 9007199254740993 + 1? ☂ "quoted" </invoke>'},
@@ -165,7 +165,7 @@ async def test_a_bad_message_is_an_invalid_argument_with_an_error_info(message: 
     async with serving(service(), DESCRIPTOR) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await PromptTransformerServiceStub(channel.grpc).Transform(message, timeout=5)
-    status, info = rpc_status.from_call(caught.value), ErrorInfo()
+    status, info = rpc_status.from_call(cast("grpc.Call", caught.value)), ErrorInfo()
     assert status is not None
     assert status.details[0].Unpack(info)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from toolgate_core.jsontext import JsonTextError
 from toolgate_core.types.errors import RequestError
@@ -10,7 +12,7 @@ from toolgate_runtime.cache import Cache, DeclaredTools, compiled_tools, declare
 TOOLS = b'[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"b":{},"a":{}}}}}]'
 
 
-def counting(**bounds: int) -> tuple[Cache[str], list[bytes]]:
+def counting(**bounds: Any) -> tuple[Cache[str], list[bytes]]:
     built: list[bytes] = []
 
     def build(key: bytes) -> str:
@@ -64,5 +66,6 @@ def test_no_bytes_are_no_tools() -> None:
 def test_tools_are_read_as_values_and_as_what_goes_back_into_a_body() -> None:
     declared = declared_tools(TOOLS)
     assert [tool.name for tool in declared.definitions] == ["f"]
-    assert list(declared.value[0]["function"]["parameters"]["properties"]) == ["b", "a"]  # type: ignore[index,call-overload]
+    value: Any = declared.value
+    assert list(value[0]["function"]["parameters"]["properties"]) == ["b", "a"]
     assert compiled_tools(TOOLS).names == ("f",)

@@ -13,7 +13,7 @@ from toolgate_tool_executor.service import DESCRIPTOR, ToolExecutorService
 from tests.services.serving import FakeExecutor, handling, started
 
 
-async def served(port: int = 0):  # type: ignore[no-untyped-def]
+async def served(port: int = 0):
     return await started(ToolExecutorService(FakeExecutor(), handling()), DESCRIPTOR, grpc_port=port, drain_s=0)
 
 

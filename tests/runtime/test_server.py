@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import grpc
 import pytest
@@ -162,7 +163,7 @@ async def test_every_failure_carries_an_error_info() -> None:
         stub = ToolExecutorServiceStub(channel.grpc)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.ExecuteTool(ExecuteToolRequest(name="break"), timeout=5)
-    status = rpc_status.from_call(caught.value)
+    status = rpc_status.from_call(cast("grpc.Call", caught.value))
     info = ErrorInfo()
     assert status is not None
     assert status.details[0].Unpack(info)
@@ -189,7 +190,7 @@ async def test_debug_mode_shows_each_call(caplog: pytest.LogCaptureFixture) -> N
     caplog.set_level("DEBUG", logger="toolgate")
     async with serving_executor(FakeExecutor()) as channel:
         await RemoteExecutor(channel).execute("echo", b'"private"', timeout_s=5)
-    (fields,) = (record.fields for record in caplog.records if record.getMessage() == "call")
+    (fields,) = (vars(record)["fields"] for record in caplog.records if record.getMessage() == "call")
     assert fields.pop("ms") > 0
     assert fields == {"method": "ExecuteTool", "code": "OK", "reason": ""}
 
@@ -198,7 +199,7 @@ async def test_the_request_id_travels_with_the_call() -> None:
     seen = []
 
     class Noticing(FakeExecutor):
-        async def execute(self, name: str, arguments_json: bytes, *, timeout_s: float):  # type: ignore[no-untyped-def]
+        async def execute(self, name: str, arguments_json: bytes, *, timeout_s: float):
             seen.append(request_id.get())
             return await super().execute(name, arguments_json, timeout_s=timeout_s)
 

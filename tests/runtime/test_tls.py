@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -105,7 +106,8 @@ async def test_probes_reach_health_and_nothing_else_without_a_certificate(tmp_pa
     folder = issue(tmp_path / "tls", trustme.CA())
     async with secured(folder, health_port=port), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as plain:
         asked = health_pb2.HealthCheckRequest(service=DESCRIPTOR.full_name)
-        answer = await health_pb2_grpc.HealthStub(plain).Check(asked)
+        stub: Any = health_pb2_grpc.HealthStub(plain)
+        answer = await stub.Check(asked)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await ToolExecutorServiceStub(plain).ExecuteTool(ExecuteToolRequest(name="echo"))
     assert answer.status == health_pb2.HealthCheckResponse.SERVING

@@ -13,7 +13,7 @@ from toolgate.chat.v1 import chat_pb2
 from toolgate.extractor.v1 import extractor_pb2, extractor_service_pb2
 from toolgate.prompt_transformer.v1 import prompt_transformer_service_pb2 as transformer_pb2
 from toolgate.tool.v1 import tool_pb2
-from toolgate_core.jsontext import JsonTextError, decode, encode
+from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, ReasoningDelta, TextDelta
 from toolgate_core.types.faults import Fault
@@ -26,7 +26,7 @@ from toolgate_runtime.cache import declared_tools
 from toolgate_runtime.errors import WireError
 from toolgate_runtime.ports import ToolFailure, ToolInfo, ToolOutcome
 
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 names = st.from_regex(r"[a-zA-Z0-9_-]{1,12}", fullmatch=True)
 integers = st.one_of(st.integers(-(2**80), 2**80), st.sampled_from([2**53 + 1, 2**63, 2**64 + 1]))
 numbers = st.one_of(integers, st.floats(allow_nan=False, allow_infinity=False))
@@ -70,13 +70,13 @@ events = st.one_of(
 
 @st.composite
 def requests(draw: st.DrawFn) -> ChatRequest:
-    tools = [
+    tools: list[JsonValue] = [
         {"type": "function", "function": {"name": name, "parameters": {"type": "object", "x-note": draw(values)}}}
         for name in draw(st.lists(names, max_size=3, unique=True))
     ]
     present = {key: value for key, value in draw(objects).items() if value is not None}
-    before = {"messages": draw(st.lists(objects, max_size=3)), **present}
-    body = {**before, "tools": tools, "seed": draw(integers)} if tools else before
+    before: JsonObject = {"messages": [*draw(st.lists(objects, max_size=3))], **present}
+    body: JsonObject = {**before, "tools": tools, "seed": draw(integers)} if tools else before
     return ChatRequest(
         body=body,
         model=draw(texts),
@@ -200,8 +200,8 @@ def test_words_of_the_core_and_of_the_protos_are_the_same(table: Any, enum: Any,
 
 
 def test_the_tools_cross_once() -> None:
-    tools = [{"type": "function", "function": {"name": "f" * 50, "parameters": {"type": "object"}}}]
-    body = {"model": "m", "tools": tools, "messages": []}
+    tools: list[JsonValue] = [{"type": "function", "function": {"name": "f" * 50, "parameters": {"type": "object"}}}]
+    body: JsonObject = {"model": "m", "tools": tools, "messages": []}
     request = ChatRequest(body=body, model="m", tools_json=encode(tools))
     message = wire.request_to_proto(request)
     assert decode(message.body_json) == {"model": "m", "tools": None, "messages": []}
@@ -218,7 +218,7 @@ def changed(**fields: Any) -> transformer_pb2.TransformRequest:
     message.CopyFrom(GOOD)
     for path, value in fields.items():
         *parents, last = path.split("__")
-        target = message
+        target: Any = message
         for parent in parents:
             target = getattr(target, parent)
         target.ClearField(last) if value is None else setattr(target, last, value)

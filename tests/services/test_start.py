@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -51,7 +52,8 @@ def test_a_service_serves_health_and_metrics_and_ends_by_sigterm_with_status_0(m
         assert (line["level"], line["msg"], line["service"]) == ("info", "serving", module[9:].replace("_", "-"))
         with grpc.insecure_channel(line["grpc"]) as channel:
             request = health_pb2.HealthCheckRequest(service=MODULES[module])
-            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=10)
+            stub: Any = health_pb2_grpc.HealthStub(channel)
+            answer = stub.Check(request, timeout=10)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
         with urllib.request.urlopen(f"http://{line['metrics']}/metrics", timeout=10) as response:
             text = response.read().decode()

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from jsonschema_rs import validator_for
@@ -8,8 +9,8 @@ from tests.simulator.house import CALCULATOR, TEXT, TOOLS, WEATHER, ask, constra
 TWO_CITIES = "What's the weather in Tokyo and Paris?"
 
 
-def decided(question: str, schema: dict, **more) -> dict:
-    value = json.loads(ask(question, response_format=constrained(schema), **more).text or "")
+def decided(question: str, schema: dict[str, Any], **more) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(ask(question, response_format=constrained(schema), **more).text or "")
     assert validator_for(schema).is_valid(value)
     return value
 

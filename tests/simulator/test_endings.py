@@ -1,6 +1,7 @@
 """An agent that ends by a call comes to its end: the model calls what it needs, then the tool that is the answer."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,10 @@ def test_small_talk_ends_at_once_where_the_end_is_a_call():
 
 
 def test_a_lone_answer_tool_is_filled_from_the_question():
-    asked = {"tools": [REPORT], "tool_choice": {"type": "function", "function": {"name": "WeatherReport"}}}
+    asked: dict[str, Any] = {
+        "tools": [REPORT],
+        "tool_choice": {"type": "function", "function": {"name": "WeatherReport"}},
+    }
     [(_, arguments)] = made("It is 18 degrees in Oslo, city=Oslo", **asked)
     assert (arguments["city"], arguments["degrees"]) == ("Oslo", 18)
 
@@ -95,7 +99,7 @@ def test_a_handoff_is_called_for_what_the_other_agent_does():
 
 
 def test_after_a_handoff_the_other_agent_does_the_work():
-    moved = ("transfer_to_weather_agent", {}, '{"assistant": "Weather agent"}')
+    moved: tuple[str, dict[str, Any], str] = ("transfer_to_weather_agent", {}, '{"assistant": "Weather agent"}')
     assert made(QUESTION, messages=after(moved), tools=[WEATHER]) == [("get_weather", {"city": "Paris"})]
     draft = ask("", messages=after(moved, FORECAST), tools=[WEATHER])
     assert (draft.calls, draft.text) == ((), f"Here is what I found: {SUNNY}")

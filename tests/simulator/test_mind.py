@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.simulator.house import CALCULATOR, CLOCK, SYSTEM, TEXT, TOOLS, WEATHER, WHOLE, ask, called, tool, user
@@ -113,7 +115,7 @@ def test_required_arguments_that_nobody_told_are_made_up_by_type():
     assert arguments == {"title": "Please hurry", "level": 3, "urgent": False, "kind": "bug", "tags": ["Please hurry"]}
 
 
-def after(question: str, *results: str) -> list[dict]:
+def after(question: str, *results: str) -> list[dict[str, Any]]:
     calls = [
         {
             "id": f"call_{place}",

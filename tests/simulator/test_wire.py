@@ -3,6 +3,7 @@ import json
 import signal
 import subprocess
 import sys
+from typing import Any, cast
 
 import httpx
 import openai
@@ -18,11 +19,12 @@ JSON = {"content-type": "application/json"}
 CITIES = user("What's the weather in Tokyo and Paris?")
 
 
-def client(url: str) -> openai.AsyncOpenAI:
+def client(url: str) -> Any:
+    """The official client, untyped: the requests here are plain JSON, and some are wrong on purpose."""
     return openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0)
 
 
-async def raw_stream(url: str, **body) -> list[dict]:
+async def raw_stream(url: str, **body) -> list[dict[str, Any]]:
     async with httpx.AsyncClient() as http:
         answer = await http.post(f"{url}/chat/completions", json={"stream": True, **body})
     lines = [line.removeprefix("data: ") for line in answer.text.split("\n\n") if line]
@@ -82,7 +84,7 @@ async def test_a_stream_says_what_the_whole_answer_says(persona):
             async with api.chat.completions.stream(**asked) as stream:
                 joined = (await stream.get_final_completion()).choices[0]
 
-            def told(choice) -> tuple:
+            def told(choice) -> tuple[Any, ...]:
                 calls = [(call.function.name, call.function.arguments) for call in choice.message.tool_calls or []]
                 return choice.message.content or None, calls, choice.finish_reason
 
@@ -281,7 +283,8 @@ def test_the_synchronous_client_works_against_the_command():
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())
         with openai.OpenAI(base_url=said["url"], api_key="none") as api:
-            answer = api.chat.completions.create(model="mine", messages=CITIES, tools=TOOLS)
+            messages, tools = cast("Any", CITIES), cast("Any", TOOLS)
+            answer = api.chat.completions.create(model="mine", messages=messages, tools=tools)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert (said["service"], len(answer.choices[0].message.tool_calls or [])) == ("simulator", 2)

@@ -88,7 +88,8 @@ async def test_tool_publishes_a_plain_bounded_schema(tool: type[Tool[Any]], exec
     assert info.parameters["additionalProperties"] is False
     assert "title" not in info.parameters
     assert "$defs" not in info.parameters
-    for field in info.parameters["properties"].values():  # type: ignore[union-attr]
+    properties: Any = info.parameters["properties"]
+    for field in properties.values():
         assert field["description"]
         assert field["examples"]
         assert {"maxLength", "enum", "maxItems", "maximum"} & field.keys(), "no bound"
@@ -96,7 +97,7 @@ async def test_tool_publishes_a_plain_bounded_schema(tool: type[Tool[Any]], exec
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 async def test_tool_runs_on_the_examples_of_its_schema(tool: type[Tool[Any]], executor: Executor) -> None:
-    arguments = {name: field.examples[0] for name, field in tool.arguments.model_fields.items()}
+    arguments = {name: (field.examples or [None])[0] for name, field in tool.arguments.model_fields.items()}
     outcome = await executor.execute(tool.name, json.dumps(arguments).encode(), timeout_s=10)
     assert outcome.error is None
     text = isinstance(outcome.structured, str)  # which is its own content
@@ -107,7 +108,7 @@ async def test_tool_runs_on_the_examples_of_its_schema(tool: type[Tool[Any]], ex
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 async def test_tool_that_gets_no_time_says_so(tool: type[Tool[Any]], executor: Executor) -> None:
-    arguments = {name: field.examples[0] for name, field in tool.arguments.model_fields.items()}
+    arguments = {name: (field.examples or [None])[0] for name, field in tool.arguments.model_fields.items()}
     outcome = await executor.execute(tool.name, json.dumps(arguments).encode(), timeout_s=0)
     assert failure(outcome).code == "timeout"
 

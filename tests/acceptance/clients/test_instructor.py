@@ -32,7 +32,7 @@ WANTED = Forecast(city="Paris", days=3)
 def test_a_response_model_is_filled(name: str, mode: instructor.Mode, gateway: str, turns: Turns) -> None:
     with OpenAI(base_url=f"{gateway}/v1", api_key="none", max_retries=0) as http:
         client = instructor.from_openai(http, mode=mode)
-        found = client.chat.completions.create(model=name, response_model=Forecast, messages=MESSAGES, max_retries=0)  # type: ignore[call-overload]
+        found = client.chat.completions.create(model=name, response_model=Forecast, messages=MESSAGES, max_retries=0)
     assert found.model_dump() == WANTED.model_dump()
     turns.check(1)
 
@@ -41,8 +41,6 @@ def test_a_response_model_is_filled(name: str, mode: instructor.Mode, gateway: s
 def test_a_streamed_response_model_grows_to_the_same(name: str, gateway: str, turns: Turns) -> None:
     with OpenAI(base_url=f"{gateway}/v1", api_key="none", max_retries=0) as http:
         client = instructor.from_openai(http)
-        parts = list(
-            client.chat.completions.create_partial(model=name, response_model=Forecast, messages=MESSAGES)  # type: ignore[arg-type]
-        )
+        parts = list(client.chat.completions.create_partial(model=name, response_model=Forecast, messages=MESSAGES))
     assert parts[-1].model_dump() == WANTED.model_dump()
     turns.check(1)

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.extraction import Extraction
 from toolgate_core.schema import Toolset, parse_tools
 from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 from toolgate_core.types.plan import Plan, ScannerState
-from toolgate_core.types.vocabulary import Strategy
+from toolgate_core.types.vocabulary import AnswerForm, Strategy, TextEnd
 
 START = ScannerState()
 CASES = Path(__file__).parent / "cases"
@@ -28,16 +29,16 @@ class Case:
     dialect: str
     name: str
     text: str
-    finish: str
-    calls: list
+    finish: TextEnd
+    calls: list[Any]
     content: str
     reasoning: str = ""
-    repairs: list | None = None
+    repairs: list[str] | None = None
     reasoning_open: bool = False
     broken: int = 0
     drops: bool = False
     source: str = ""
-    tools: tuple = ()
+    tools: tuple[str, ...] = ()
 
     @property
     def toolset(self) -> Toolset:
@@ -55,12 +56,12 @@ class Case:
 class Read:
     """Events put together; `calls` are the complete ones, `unfinished` counts the others."""
 
-    calls: list = field(default_factory=list)
+    calls: list[Any] = field(default_factory=list)
     content: str = ""
     reasoning: str = ""
-    repairs: list = field(default_factory=list)
+    repairs: list[str] = field(default_factory=list)
     unfinished: int = 0
-    drops: list = field(default_factory=list)
+    drops: list[Drop] = field(default_factory=list)
 
 
 def cases() -> list[Case]:
@@ -73,7 +74,7 @@ def cases() -> list[Case]:
 
 
 def plan(dialect: str, *, reasoning_open: bool = False) -> Plan:
-    form = "decision" if dialect == "decision" else "native" if dialect == "auto" else "dialect"
+    form: AnswerForm = "decision" if dialect == "decision" else "native" if dialect == "auto" else "dialect"
     return Plan(strategy=Strategy.BRIDGE, form=form, dialect=dialect, reasoning_open=reasoning_open)
 
 
@@ -82,7 +83,7 @@ def pieces(text: str, size: int) -> list[str]:
 
 
 def events(
-    plan: Plan, parts: Iterable[str], finish: str, toolset: Toolset = TOOLSET, state: ScannerState = START
+    plan: Plan, parts: Iterable[str], finish: TextEnd, toolset: Toolset = TOOLSET, state: ScannerState = START
 ) -> list[Event]:
     extraction = Extraction(plan, toolset, state)
     found = [event for part in parts for event in extraction.feed(part)]
@@ -94,13 +95,13 @@ def joined(found: Iterable[Event]) -> list[Event]:
     result: list[Event] = []
     for event in found:
         last = result[-1] if result else None
-        if type(event) is not type(last):
-            result.append(event)
-        elif isinstance(event, TextDelta | ReasoningDelta):
-            result[-1] = type(event)(last.text + event.text)
-        elif isinstance(event, ArgumentsDelta) and event.index == last.index:
+        if isinstance(event, TextDelta) and isinstance(last, TextDelta):
+            result[-1] = TextDelta(last.text + event.text)
+        elif isinstance(event, ReasoningDelta) and isinstance(last, ReasoningDelta):
+            result[-1] = ReasoningDelta(last.text + event.text)
+        elif isinstance(event, ArgumentsDelta) and isinstance(last, ArgumentsDelta) and event.index == last.index:
             result[-1] = ArgumentsDelta(event.index, last.json + event.json)
-        elif isinstance(event, Drop) and event.kind == last.kind:
+        elif isinstance(event, Drop) and isinstance(last, Drop) and event.kind == last.kind:
             result[-1] = Drop(event.kind, last.raw + event.raw)
         else:
             result.append(event)

@@ -11,6 +11,7 @@ from toolgate_core.dialects.table import active
 from toolgate_core.extraction import Extraction, MarkerScanner
 from toolgate_core.extraction.notes import Notes
 from toolgate_core.extraction.triggers import triggers
+from toolgate_core.jsontext import JsonObject
 from toolgate_core.schema import Toolset
 from toolgate_core.types.events import ReasoningDelta, TextDelta
 from toolgate_core.types.plan import ScannerState
@@ -120,7 +121,7 @@ def test_a_scanner_agrees_with_an_extraction_on_any_text(text, end, size):
 
 
 @FUZZ
-@given(st.text(alphabet=st.characters(blacklist_characters="<`~{=[>:|/(助", blacklist_categories=("Cs",))))
+@given(st.text(alphabet=st.characters(exclude_characters="<`~{=[>:|/(助", exclude_categories=["Cs"])))
 def test_text_without_a_marker_is_the_content(text):
     assert scanned(text, 3, "stop").content == text
     for dialect in dialect_names():
@@ -129,7 +130,7 @@ def test_text_without_a_marker_is_the_content(text):
 
 
 STRINGS = st.one_of(
-    st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=12),
+    st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=12),
     st.lists(st.sampled_from(MARKERS), max_size=4).map("".join),
 )
 VALUES = st.recursive(
@@ -171,7 +172,7 @@ def test_calls_that_are_written_are_read_back(dialect, arguments, size):
     assert (got.content, got.reasoning, dropped, got.unfinished) == ("", "", [], 0)
 
 
-PARTICULAR = (
+PARTICULAR: tuple[JsonObject, ...] = (
     {"rows": ["a", ["b", "c"]], "more": {"k": "v", "l": ["x"]}},
     {"text": "one\n\nthree", "other": " \nx\n ", "third": "a: b\n- c"},
     {"text": "x\n \ny"},

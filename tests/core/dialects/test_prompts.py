@@ -59,7 +59,9 @@ def test_the_example_of_a_real_tool_is_a_valid_call_to_it(name, first):
     example = text.split(f"For example, a call to {first.name}:\n")[1].split("\n\n")[0]
     [[called, arguments]] = calls_in(name, example, toolset)
     assert called == first.name
-    assert toolset.get(first.name).violations(arguments) == []
+    tool = toolset.get(first.name)
+    assert tool is not None
+    assert tool.violations(arguments) == []
     declared = [call for call in calls_in(name, text, toolset) if toolset.get(call[0])]
     assert declared in ([], [[called, arguments]])
 

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import WrittenCall
 from toolgate_core.dialects.table import AROUND
+from toolgate_core.jsontext import JsonValue
 from toolgate_core.schema import Toolset
 from toolgate_core.types.requests import ToolDefinition
+from toolgate_core.types.vocabulary import TextEnd
 
 from tests.core.dialects.reading import Read, events, pieces, plan, read
 
-STRING = {"type": "string"}
+STRING: JsonValue = {"type": "string"}
 KEYS = ("title", "body", "lang")
 TOOLS = Toolset.compile(
     (
@@ -94,7 +96,7 @@ def closer(form: str, key: str) -> str:
     return argument(form, key, "\0").split("\0")[1]
 
 
-def got(form: str, text: str, size: int = 1000, end: str = "stop") -> Read:
+def got(form: str, text: str, size: int = 1000, end: TextEnd = "stop") -> Read:
     return read(events(plan(form), pieces(text, size), end, TOOLS))
 
 

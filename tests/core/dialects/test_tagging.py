@@ -5,6 +5,7 @@ import json
 import pytest
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import WrittenCall
+from toolgate_core.jsontext import JsonObject
 from toolgate_core.schema import Toolset
 from toolgate_core.types.requests import ToolDefinition
 
@@ -39,7 +40,7 @@ def written(dialect, arguments):
 
 
 def reread(dialect, arguments):
-    kinds = {key: {"type": KINDS[type(value)]} for key, value in arguments.items()}
+    kinds: JsonObject = {key: {"type": KINDS[type(value)]} for key, value in arguments.items()}
     toolset = Toolset.compile((ToolDefinition("save", "", {"type": "object", "properties": kinds}),))
     return read(events(plan(dialect), [written(dialect, arguments)], "stop", toolset)).calls
 

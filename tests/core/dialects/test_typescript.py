@@ -3,9 +3,10 @@
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.catalog.gemma4 import definitions
 from toolgate_core.dialects.typescript import namespace
+from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.requests import ToolDefinition
 
-PLACE = {"type": "object", "properties": {"lat": {"type": "number"}, "next": {"$ref": "#/$defs/place"}}}
+PLACE: JsonObject = {"type": "object", "properties": {"lat": {"type": "number"}, "next": {"$ref": "#/$defs/place"}}}
 ROUTE = ToolDefinition(
     "route",
     "Find a way.\nSlowly.",

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from toolgate_core.extraction import Extraction, MarkerScanner
 from toolgate_core.types.events import CallEnd, Drop, TextDelta
 from toolgate_core.types.plan import Plan
-from toolgate_core.types.vocabulary import Strategy
+from toolgate_core.types.vocabulary import Strategy, TextEnd
 
 from tests.core.dialects.reading import START, TOOLSET, Read, events, joined, pieces, plan, read
 
@@ -16,7 +16,7 @@ MARK = "]<]minimax[>["
 PING = '<tool_call>{"name": "ping", "arguments": {}}</tool_call>'
 
 
-def of(dialect: str, text: str, finish: str = "stop", size: int = 65_536) -> Read:
+def of(dialect: str, text: str, finish: TextEnd = "stop", size: int = 65_536) -> Read:
     return read(events(plan(dialect), pieces(text, size), finish))
 
 

@@ -6,12 +6,13 @@ import json
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from toolgate_core.jsontext import JsonObject
 from toolgate_core.schema import Toolset
 from toolgate_core.types.requests import ToolDefinition
 
 from tests.core.dialects.reading import events, joined, pieces, plan, read
 
-PROPERTIES = {"cmd": {"type": "string"}, "dir": {"type": "string"}, "argv": {"type": "array"}}
+PROPERTIES: JsonObject = {"cmd": {"type": "string"}, "dir": {"type": "string"}, "argv": {"type": "array"}}
 TOOLSET = Toolset.compile((ToolDefinition("run", "", {"type": "object", "properties": PROPERTIES}),))
 FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 MARKS = st.sampled_from([*"QQQQxy ,()[]{}-.;|1", "Qx", "xQ", "(Q", "Q)", "Q}", ", Q", "Q, ", " Q", "Q "])
@@ -134,7 +135,7 @@ def test_a_python_string_that_may_end_in_two_places_is_not_read(dialect, code):
 
 
 def test_strings_without_names_are_the_required_arguments():
-    schema = {"type": "object", "properties": PROPERTIES, "required": ["cmd", "dir"]}
+    schema: JsonObject = {"type": "object", "properties": PROPERTIES, "required": ["cmd", "dir"]}
     toolset = Toolset.compile((ToolDefinition("run", "", schema),))
     got = read(events(plan("pythonic"), pieces("[run('a('b')', '/srv')]", 1), "stop", toolset))
     assert got.calls == [["run", {"cmd": "a('b')", "dir": "/srv"}]]

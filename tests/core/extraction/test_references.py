@@ -1,12 +1,13 @@
 """Schemas that refer to their own parts say the types of values, too."""
 
+from toolgate_core.jsontext import JsonObject
 from toolgate_core.schema import Toolset
 from toolgate_core.types.requests import ToolDefinition
 
 from tests.core.dialects.reading import events, plan, read
 
 MARK = "]<]minimax[>["
-PARAMETERS = {
+PARAMETERS: JsonObject = {
     "type": "object",
     "properties": {"where": {"$ref": "#/$defs/place"}},
     "$defs": {"place": {"type": "object", "properties": {"lat": {"type": "integer"}}}},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from toolgate_core.extraction import Extraction
-from toolgate_core.jsontext import decode, encode
+from toolgate_core.jsontext import JsonObject, decode, encode
 from toolgate_core.ladder import Answer, DeadlineExceeded, LadderMemory, LadderRun, Refusal
 from toolgate_core.ladder.effects import (
     CallModel,
@@ -175,7 +175,10 @@ def called(*calls: tuple[str, str], text: str = "", finish: Any = "tool_calls") 
 
 def decided(*calls: tuple[str, Any]) -> list[ResponseChunk | Failure]:
     """A whole answer that is the decision to call."""
-    decision = {"action": "call", "calls": [{"name": name, "arguments": arguments} for name, arguments in calls]}
+    decision: JsonObject = {
+        "action": "call",
+        "calls": [{"name": name, "arguments": arguments} for name, arguments in calls],
+    }
     return said(encode(decision).decode())
 
 

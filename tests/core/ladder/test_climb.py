@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from toolgate_core.ladder import Answer, Refusal
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
@@ -419,7 +421,10 @@ def test_a_stream_that_is_cut_after_text_was_sent_ends_with_an_error() -> None:
 
 
 def test_a_cut_before_anything_was_sent_is_retried_with_the_next_strategy() -> None:
-    pieces = [ResponseChunk(calls=(CallDelta(0, "a", "ping", ""),)), Failure(kind="cut", message="It was cut.")]
+    pieces: list[ResponseChunk | Failure] = [
+        ResponseChunk(calls=(CallDelta(0, "a", "ping", ""),)),
+        Failure(kind="cut", message="It was cut."),
+    ]
     world = World([pieces, decided(("ping", {}))], policy=ALL, stream=True)
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:upstream_error,guided:ok"
@@ -875,7 +880,7 @@ def test_a_declared_tool_may_have_any_name() -> None:
 
 
 @pytest.mark.parametrize(("more", "shown"), [({"stop": ["all>"]}, "Hi"), ({}, "Hi <tool_c")])
-def test_a_marker_that_a_clients_stop_string_cuts_is_not_shown(more: dict[str, list[str]], shown: str) -> None:
+def test_a_marker_that_a_clients_stop_string_cuts_is_not_shown(more: dict[str, Any], shown: str) -> None:
     world = World([said("Hi <tool_c")], **more)
     assert isinstance(world.run(), Answer)
     assert world.text.rstrip() == shown

@@ -148,7 +148,7 @@ def test_a_request_that_is_refused_in_every_form_proves_nothing(kind: str) -> No
 
 @pytest.mark.parametrize("kind", ["unsupported", "schema"])
 def test_a_refusal_inside_an_answer_says_nothing_about_the_next_one(kind: Any) -> None:
-    inside = [ResponseChunk(), Failure(kind=kind, message="No.", status=400)]
+    inside: list[ResponseChunk | Failure] = [ResponseChunk(), Failure(kind=kind, message="No.", status=400)]
     world = World([inside, decided(("ping", {}))], policy=ALL)
     assert isinstance(world.run(), Answer)
     assert world.climb.attempts[0].outcome is AttemptOutcome.UNSUPPORTED
@@ -254,7 +254,8 @@ def test_a_simple_history_stays_as_it_is() -> None:
 
 
 def test_a_result_of_a_call_that_nobody_knows_keeps_its_id() -> None:
-    request = parse_request(encode({"model": "m", "messages": TALK[:5], "tools": [WEATHER]}))  # type: ignore[arg-type]
+    body: dict[str, Any] = {"model": "m", "messages": TALK[:5], "tools": [WEATHER]}
+    request = parse_request(encode(body))
     messages: list[Any] = request.body["messages"]  # type: ignore[assignment]
     messages[4] = {**messages[4], "tool_call_id": "other"}
     assert simplified(request).messages[-1]["tool_call_id"] == "other"

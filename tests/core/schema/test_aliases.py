@@ -171,7 +171,8 @@ def test_the_parameters_of_a_type_are_left_out(written: str, meant: str) -> None
 
 @pytest.mark.parametrize("char", ["[", "<", "]", "[]", "[<", "int", "İ"])
 def test_an_endless_type_is_refused_at_once(char: str) -> None:
-    for kind in (char * 100_000, [char * 100_000]):
+    kinds: tuple[JsonValue, ...] = (char * 100_000, [char * 100_000])
+    for kind in kinds:
         with pytest.raises(SchemaError, match="not a valid JSON Schema at 'properties/a/type'"):
             valid({"type": kind}, 5)
     with pytest.raises(SchemaError, match=f"a list of more than {MAX_TYPES} types"):

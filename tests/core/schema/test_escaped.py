@@ -15,7 +15,7 @@ ARRAY: JsonObject = {"type": "array"}
 OBJECT: JsonObject = {"type": "object"}
 STRINGS: JsonObject = {"type": "array", "items": {"type": "string"}}
 
-LEAVES = st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 VALUES = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('ab\\"\n', max_size=3), inner, max_size=3),

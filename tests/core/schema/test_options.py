@@ -49,8 +49,10 @@ def test_const_is_the_only_option() -> None:
 def test_the_options_hold_a_value_as_json_schema_compares() -> None:
     options = Options([1, "a", None, [1], {"a": True}])
     assert len(options) == 5
-    assert [options.hold(value) for value in (1, 1.0, "a", None, [1], {"a": True})] == [True] * 6
-    assert [options.hold(value) for value in (True, "A", False, [2], {"a": 2})] == [False] * 5
+    held: list[JsonValue] = [1, 1.0, "a", None, [1], {"a": True}]
+    others: list[JsonValue] = [True, "A", False, [2], {"a": 2}]
+    assert [options.hold(value) for value in held] == [True] * 6
+    assert [options.hold(value) for value in others] == [False] * 5
     assert not Options([]).hold(1)
 
 

@@ -85,7 +85,7 @@ def keywords(inner: st.SearchStrategy[JsonValue]) -> dict[str, st.SearchStrategy
 def node(inner: st.SearchStrategy[JsonValue]) -> st.SearchStrategy[JsonValue]:
     words = keywords(inner)
     some = st.lists(st.sampled_from(sorted(words)), max_size=4, unique=True)
-    return some.flatmap(lambda chosen: st.fixed_dictionaries({word: words[word] for word in chosen}))  # type: ignore[return-value]
+    return some.flatmap(lambda chosen: st.fixed_dictionaries({word: words[word] for word in chosen}))
 
 
 SCHEMAS = st.recursive(st.one_of(st.booleans(), node(st.booleans())), node, max_leaves=6)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
@@ -25,7 +26,7 @@ def named(*names: str) -> Toolset:
     return Toolset.compile(tuple(ToolDefinition(name, "", NO_PARAMETERS) for name in names))
 
 
-def obj(properties: JsonValue, **more: JsonValue) -> JsonObject:
+def obj(properties: JsonValue, **more: Any) -> JsonObject:
     return {"type": "object", "properties": properties, **more}
 
 

@@ -180,7 +180,7 @@ async def test_a_gateway_that_everybody_reaches_and_asks_for_no_key_warns_once(
         sys.executable, "-m", "toolgate_gateway", env=environment, cwd=tmp_path, stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None
-    lines = []
+    lines: list[bytes] = []
     while b'"serving"' not in b"".join(lines):
         lines.append(await process.stderr.readline())
     process.terminate()

@@ -1,5 +1,7 @@
 """Web pages: what a page that a user looks at can have the gateway do, and what it can not."""
 
+from typing import Any
+
 import pytest
 
 from tests.gateway.running import MODEL, QUESTION, gateway, text_answer
@@ -116,7 +118,7 @@ async def test_names_of_this_machine_addresses_and_configured_names_are_served(h
     ("settings", "headers"), [({"host": "0.0.0.0"}, {}), ({"api_keys": ["k"]}, {"x-api-key": "k"})]
 )
 async def test_any_name_will_do_where_others_reach_the_gateway_or_a_key_is_asked_for(
-    settings: dict[str, object], headers: dict[str, str]
+    settings: dict[str, Any], headers: dict[str, str]
 ) -> None:
     async with gateway(text_answer("Hi."), **settings) as house:
         answer = await house.http.get(f"{house.url}/v1/models", headers={"host": "gw.example", **headers})

@@ -31,7 +31,7 @@ class Client:
 
     async def answers(self) -> list[tuple[int, dict[str, str], bytes]]:
         """All answers until the gateway closes the connection."""
-        found = []
+        found: list[tuple[int, dict[str, str], bytes]] = []
         while True:
             answer = await self.answer()
             if answer is None:

@@ -1,5 +1,7 @@
 """What an upstream says about trying again reaches the official clients, which obey it."""
 
+from typing import Any, cast
+
 import openai
 import pytest
 
@@ -12,9 +14,9 @@ from tests.support.upstream import answer
 async def test_an_upstream_that_forbids_another_try_is_asked_once(path: str, stream: bool) -> None:
     broken = answer({"error": {"message": "boom", "code": 7}}, status=500, x_should_retry="false", retry_after_ms="20")
     async with gateway(broken) as house:
-        client = house.openai(path, max_retries=2)
+        client, messages = house.openai(path, max_retries=2), cast("Any", QUESTION)
         with pytest.raises(openai.InternalServerError) as caught:
-            await client.chat.completions.create(model=MODEL, messages=QUESTION, stream=stream)  # type: ignore[call-overload]
+            await client.chat.completions.create(model=MODEL, messages=messages, stream=stream)
         assert caught.value.response.headers["x-should-retry"] == "false"
         assert caught.value.response.headers["retry-after-ms"] == "20"
         assert caught.value.code == "upstream_error"

@@ -14,7 +14,7 @@ from tests.gateway.running import MODEL, gateway
 from tests.support.upstream import Reply, Request, answer, event, scripted, stream
 
 JSON_PATHS = [endpoint.path for endpoint in ENDPOINTS]
-ALIAS = {"models": {"small": {"model": "org/real"}}}
+ALIAS: dict[str, Any] = {"models": {"small": {"model": "org/real"}}}
 
 
 def echo(request: Request) -> Reply:

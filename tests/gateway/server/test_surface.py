@@ -49,7 +49,7 @@ async def test_a_missing_or_wrong_key_is_401_before_the_body_is_looked_at(key: s
         assert (await house.http.get(f"{house.url}/livez", headers=headers)).status_code == 200
 
 
-async def test_a_right_key_is_let_in_from_settings_and_from_a_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
+async def test_a_right_key_is_let_in_from_settings_and_from_a_file(tmp_path) -> None:
     (tmp_path / "keys").write_text("one\ntwo\n")
     async with gateway(text_answer("Hi."), api_keys=["zero"], api_keys_file=tmp_path / "keys") as house:
         for key in ("zero", "one", "two"):
@@ -93,7 +93,7 @@ async def test_bodies_that_are_no_json_too_large_or_of_another_type_are_refused(
         assert (await house.post(b" " * 4096)).status_code == 413
         assert house.chats() == []
 
-        async def parts():  # type: ignore[no-untyped-def]
+        async def parts():
             for _ in range(5):
                 yield b" " * 1000
 

@@ -11,7 +11,8 @@ from toolgate_core.merging import FieldMerger
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.failures import Failure
 from toolgate_gateway.upstreams.base import ModelAnswer, Provider
-from toolgate_gateway.upstreams.table import UpstreamConfig, create_provider
+from toolgate_gateway.upstreams.config import UpstreamConfig
+from toolgate_gateway.upstreams.table import create_provider
 
 from tests.support.upstream import Script, ScriptedUpstream, scripted
 

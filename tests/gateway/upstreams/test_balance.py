@@ -5,6 +5,7 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
+from toolgate_core.jsontext import JsonValue
 from toolgate_gateway.upstreams.balance import MAX_LOAD_FACTOR, Load, key_of, key_of_text, pick
 
 LOADS = st.lists(
@@ -62,9 +63,9 @@ def test_keys_are_spread_over_all_replicas() -> None:
     assert min(counts.values()) > 50
 
 
-SYSTEM = {"role": "system", "content": "Help."}
-FIRST = {"role": "user", "content": "What is the weather in Oslo?"}
-LATER = [{"role": "assistant", "content": "Rain."}, {"role": "user", "content": "And in Rome?"}]
+SYSTEM: JsonValue = {"role": "system", "content": "Help."}
+FIRST: JsonValue = {"role": "user", "content": "What is the weather in Oslo?"}
+LATER: list[JsonValue] = [{"role": "assistant", "content": "Rain."}, {"role": "user", "content": "And in Rome?"}]
 
 
 def test_all_turns_of_a_conversation_have_one_key_and_another_conversation_has_another() -> None:

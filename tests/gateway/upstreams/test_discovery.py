@@ -106,7 +106,12 @@ async def test_readiness_waits_for_the_first_look_and_liveness_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
-    settings = {"discovery": "kubernetes", "discovery_namespace": "apps", "discovery_release": "prod", "upstreams": {}}
+    settings: dict[str, Any] = {
+        "discovery": "kubernetes",
+        "discovery_namespace": "apps",
+        "discovery_release": "prod",
+        "upstreams": {},
+    }
     async with gateway(**settings) as house:
         states = {path: (await house.http.get(f"{house.url}/{path}")).status_code for path in ("livez", "readyz")}
         assert states == {"livez": 200, "readyz": 503}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from toolgate_core.types.failures import Failure
 from toolgate_gateway.server.compose import providers
-from toolgate_gateway.settings import GatewaySettings
+from toolgate_gateway.settings import GatewaySettings, UpstreamEntry
 from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.table import create_provider
 
@@ -66,6 +66,6 @@ async def test_a_proxy_that_is_gone_is_an_upstream_that_cannot_be_reached() -> N
     [("http://p:1", None, "http://p:1"), ("http://p:1", "", None), ("", "http://q:2", "http://q:2"), ("", None, None)],
 )
 async def test_an_upstreams_own_proxy_counts_more(everywhere: str, here: str | None, used: str | None) -> None:
-    entry = {"url": FAR} if here is None else {"url": FAR, "proxy": here}
+    entry = UpstreamEntry.model_validate({"url": FAR} | ({} if here is None else {"proxy": here}))
     [provider] = providers(GatewaySettings(upstream_proxy=everywhere, upstreams={"up": entry})).values()
     assert provider._config.proxy_url == used  # type: ignore[attr-defined]

@@ -31,10 +31,10 @@ class Listing:
         await asyncio.sleep(0)
         return self.failure or self.cards
 
-    async def call(self, body: JsonObject, *, stream: bool, request_id: str) -> Any:
+    async def call(self, *args: Any, **more: Any) -> Any:
         raise NotImplementedError
 
-    async def forward(self, body: bytes, *, stream: bool, request_id: str) -> Any:
+    async def forward(self, *args: Any, **more: Any) -> Any:
         raise NotImplementedError
 
     async def aclose(self) -> None:

@@ -10,8 +10,9 @@ from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.failures import Failure
 from toolgate_gateway.upstreams.balance import Load
 from toolgate_gateway.upstreams.base import ForwardedAnswer, ModelAnswer
+from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.replicas import FIRST_PAUSE_S, Replicas
-from toolgate_gateway.upstreams.table import UpstreamConfig, create_provider
+from toolgate_gateway.upstreams.table import create_provider
 
 from tests.support.upstream import (
     Reply,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from toolgate_core.types.failures import Failure
 from toolgate_gateway.upstreams.base import UpstreamCutError
-from toolgate_gateway.upstreams.table import UpstreamConfig, create_provider
+from toolgate_gateway.upstreams.config import UpstreamConfig
+from toolgate_gateway.upstreams.table import create_provider
 
 from tests.gateway.upstreams.reading import QUESTION, read_pieces, talking
 from tests.support.upstream import Reply, Request, answer, chunk, completion, event, scripted, stream

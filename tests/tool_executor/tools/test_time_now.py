@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import available_timezones
 
 import pytest
@@ -17,7 +18,7 @@ def clock() -> datetime:
     return MOMENT
 
 
-async def tell(**arguments: object) -> object:
+async def tell(**arguments: Any) -> object:
     return (await run(TimeNow(clock), **arguments)).structured
 
 
