@@ -1,16 +1,19 @@
-"""One attempt under way, and the verdict on the answer that it brought."""
+"""One attempt under way: what it asked for, who reads its answer, and what is recorded of it in the end."""
 
 from __future__ import annotations
 
 from toolgate_core.ladder.outcome import Attempt
-from toolgate_core.ladder.reading import Reading
+from toolgate_core.ladder.reader import ResponseReader
 from toolgate_core.types.faults import Fault
-from toolgate_core.types.requests import ChatRequest, Usage
+from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import AttemptOutcome, Reason, Strategy
 
 
 class AttemptState:
-    """An attempt from its transform to its end; `record` makes the `Attempt` that stays of it."""
+    """An attempt from its transform to its end; `record` makes the `Attempt` that remains of it.
+
+    `first_usage`: the tokens of a first pass. `weaker`: it was refused, and the same strategy has a weaker form left.
+    """
 
     def __init__(self, strategy: Strategy, *, constrained: bool, retry: int, now: float) -> None:
         self.strategy = strategy
@@ -18,7 +21,7 @@ class AttemptState:
         self.retry = retry
         self.began = now
         self.ended = now
-        self.reading: Reading | None = None
+        self.reader: ResponseReader | None = None
         self.dialect = "none"
         self.first_usage: Usage | None = None
         self.reason: Reason | None = None
@@ -27,8 +30,11 @@ class AttemptState:
 
     @property
     def usage(self) -> Usage | None:
-        """The tokens it cost: of two passes the first prompt (which the second repeats) and both completions."""
-        second = self.reading.usage if self.reading is not None else None
+        """The tokens that a client counts with: of two passes the first prompt, and both completions.
+
+        The second prompt repeats the first one, so a client that adds it up would overestimate its conversation.
+        """
+        second = self.reader.verdict.usage if self.reader is not None else None
         first = self.first_usage
         if first is None or second is None:
             return second or first
@@ -42,15 +48,15 @@ class AttemptState:
 
     @property
     def spent(self) -> Usage | None:
-        """All tokens it cost: both prompts of two passes."""
-        second = self.reading.usage if self.reading is not None else None
+        """All tokens that it cost: both prompts of two passes."""
+        second = self.reader.verdict.usage if self.reader is not None else None
         first = self.first_usage
         return second or first if first is None or second is None else first + second
 
     def record(self, outcome: AttemptOutcome, detail: str, *, now: float) -> Attempt:
-        """Return what is kept of this attempt."""
+        """Return what remains of this attempt."""
         self.ended = now
-        reading = self.reading
+        reader = self.reader
         return Attempt(
             strategy=self.strategy,
             outcome=outcome,
@@ -59,46 +65,7 @@ class AttemptState:
             duration_s=now - self.began,
             usage=self.usage,
             spent=self.spent,
-            repairs=reading.repairs if reading is not None else (),
+            repairs=reader.verdict.repairs if reader is not None else (),
             dialect=self.dialect,
-            held_s=reading.held_s if reading is not None else 0.0,
+            held_s=reader.delivery.held_s if reader is not None else 0.0,
         )
-
-
-def judge(reading: Reading, request: ChatRequest) -> tuple[AttemptOutcome, str]:
-    """Return how an attempt ended whose answer was read to the end, and one sentence about a failure."""
-    if reading.calls:
-        return AttemptOutcome.SUCCESS_TOOL, ""
-    if reading.fault is not None:
-        return AttemptOutcome(reading.fault.reason), reading.fault.detail
-    if reading.finish == "content_filter":
-        return AttemptOutcome.SUCCESS_TEXT, ""
-    if reading.finish == "length" and (reading.unfinished or request.tool_choice.forced or not reading.text):
-        return AttemptOutcome.TRUNCATED, "The answer was cut by the token limit before a call was complete."
-    if reading.undecided:
-        return AttemptOutcome.PARSE_ERROR, "The answer had to be one JSON object, a decision, and was not."
-    return _judge_text(reading, request)
-
-
-def _judge_text(reading: Reading, request: ChatRequest) -> tuple[AttemptOutcome, str]:
-    """Return what text without a call is worth."""
-    if reading.refuses and not request.tool_choice.forced:
-        return AttemptOutcome.SUCCESS_TEXT, ""
-    if not reading.text.strip():
-        return AttemptOutcome.NO_TOOL_CALL, _emptiness(reading, request)
-    if request.tool_choice.forced:
-        return AttemptOutcome.NO_TOOL_CALL, "The answer had to be a tool call and was text."
-    if reading.disguised is not None:
-        return AttemptOutcome(reading.disguised.reason), reading.disguised.detail
-    if misfit := reading.misfit:
-        return AttemptOutcome.SCHEMA_INVALID, misfit
-    return AttemptOutcome.SUCCESS_TEXT, ""
-
-
-def _emptiness(reading: Reading, request: ChatRequest) -> str:
-    """Return why an answer without text and calls is none."""
-    if request.tool_choice.mode == "none" and "call_under_none" in reading.repairs:
-        return "The answer had to be text and was a tool call."
-    if reading.reasoning.strip():
-        return "The answer was empty: all of it stood in the reasoning."
-    return "The answer was empty."

@@ -34,11 +34,14 @@ _MAX_LEVELS = 4
 
 
 class Screen:
-    """Holds the start of a native answer until it can't be a call in disguise."""
+    """Holds the start of a native answer until it can't be a call in disguise.
 
-    def __init__(self) -> None:
+    `holds` False: nothing needs to be held here, since the text waits elsewhere; everything passes.
+    """
+
+    def __init__(self, *, holds: bool = True) -> None:
         self._held = ""
-        self._passing = False
+        self._passing = not holds
 
     def feed(self, text: str) -> str:
         """Return the text that may go on."""

@@ -1,12 +1,14 @@
-"""The climb: strategy after strategy, until an answer is good. A generator of effects; it does no I/O.
+"""The ladder: strategy after strategy, until an answer is good. A generator of effects; it does no I/O.
 
 Theory of operation. `LadderRun.run` tries the strategies that policy, mode and request allow. Each attempt is
-transformed, sent, and read by a `Reading`, and ends with an outcome. A success ends the run. A failure is retried
-within its strategy as often as policy says, quoting the fault, and then falls to the next strategy; what the upstream
-refuses is asked for in a weaker form first (`Refusals`). What the client has been sent is kept in the `Outbox`: from
-the first byte on, later attempts may only append a call. When the strategies are used up the client gets, in this
-order: under `auto` and with nothing sent the best clean text, marked degraded; the first refusal or the last error of
-an upstream that never answered; an error that says what was wrong with the model's answer.
+transformed, sent, and read by a `ResponseReader`, and ends with an outcome. A success ends the run. A failure is
+retried within its strategy as often as policy says, quoting the fault, and then falls to the next strategy; what the
+upstream refuses is asked for in a weaker form first (`Refusals`). The `Outbox` knows what the client has been sent:
+from the first byte on, later attempts may only append a call.
+
+When no strategy is left the client gets, in this order: under `auto` and with nothing sent the best clean text, marked
+degraded; the first refusal or the last error of an upstream that never answered; an error that says what was wrong with
+the model's answer.
 
 Time, ids and the memory of what an upstream cannot do are arguments.
 """
@@ -18,16 +20,17 @@ from collections.abc import Callable, Generator
 from msgspec.structs import replace
 
 from toolgate_core.dialects.families import UNASKED
-from toolgate_core.ladder.attempt import AttemptState, judge
+from toolgate_core.ladder.attempt import AttemptState
+from toolgate_core.ladder.delivery import DeliveryPolicy, delivery_policy
 from toolgate_core.ladder.effects import CallModel, Effect, Emit, Reply, Transform, Transformed
 from toolgate_core.ladder.endings import no_strategy, timed_out, unavailable
+from toolgate_core.ladder.judge import judge
 from toolgate_core.ladder.memory import LadderMemory
 from toolgate_core.ladder.outbox import Outbox
 from toolgate_core.ladder.outcome import SUCCESSES, Answer, Attempt, DeadlineExceeded, Refusal, refusal_of
-from toolgate_core.ladder.reading import Reading
+from toolgate_core.ladder.reader import ResponseReader
 from toolgate_core.ladder.refusals import REFUSED, Refusals, is_terminal
 from toolgate_core.schema import Toolset
-from toolgate_core.schema.answer import answer_schema
 from toolgate_core.strategies.selection import strategies_for
 from toolgate_core.types.events import TextDelta
 from toolgate_core.types.failures import Failure
@@ -71,12 +74,12 @@ class LadderRun:
         self._began = clock()
         self._refusals = Refusals(request, policy, self._strategies, memory, self._began)
         self._outbox = Outbox(new_id, set() if ids is None else ids)
-        self._try: AttemptState | None = None
+        self._current: AttemptState | None = None
         self._attempts: list[Attempt] = []
         self._best: tuple[Attempt, str] | None = None
         self._best_is_call = False
-        self._why = ""
-        self._checked: AttemptState | None = None
+        self._last_detail = ""
+        self._unconfirmed: AttemptState | None = None
         self._failure: Failure | None = None
         self._served: Strategy | None = None
 
@@ -88,22 +91,22 @@ class LadderRun:
     @property
     def priority(self) -> Strategy | None:
         """The strategy that serves: known from the first event on, final at the end."""
-        if self._served is None and self._try is not None and self._outbox.sent:
-            return self._try.strategy
+        if self._served is None and self._current is not None and self._outbox.sent:
+            return self._current.strategy
         return self._served
 
     @property
     def summary(self) -> str:
         """The attempts as the `x-toolgate-attempts` header writes them; one under way is `pending`."""
         words = [attempt.word for attempt in self._attempts]
-        if self._try is not None:
-            words.append(f"{self._try.strategy}:pending")
+        if self._current is not None:
+            words.append(f"{self._current.strategy}:pending")
         return ",".join(words)
 
     def run(self) -> Generator[Effect, Reply, Answer | Refusal]:
-        """Climb; return how it ended. On `DeadlineExceeded`, thrown in by the driver, a refusal with status 504."""
+        """Run; return how it ended. On `DeadlineExceeded`, thrown in by the driver, a refusal with status 504."""
         try:
-            return (yield from self._climb())
+            return (yield from self._try_all())
         except DeadlineExceeded:
             self._abandon(AttemptOutcome.TIMEOUT)
             return timed_out()
@@ -112,20 +115,20 @@ class LadderRun:
             raise
 
     def _abandon(self, outcome: AttemptOutcome) -> None:
-        if self._try is not None:
-            self._attempts.append(self._try.record(outcome, "", now=self._clock()))
-            self._try = None
+        if self._current is not None:
+            self._attempts.append(self._current.record(outcome, "", now=self._clock()))
+            self._current = None
 
-    def _climb(self) -> Generator[Effect, Reply, Answer | Refusal]:
+    def _try_all(self) -> Generator[Effect, Reply, Answer | Refusal]:
         if not self._strategies:
             return no_strategy(self._request)
         for strategy in self._strategies:
-            if self._checked is not None and strategy is Strategy.GUIDED:
+            if self._unconfirmed is not None and strategy is Strategy.GUIDED:
                 continue  # the check is the bridge's routing decision
             ended = yield from self._strategy(strategy)
             if ended is not None:
                 return ended
-            if self._spent():
+            if self._budget_exhausted():
                 break
         return (yield from self._exhausted())
 
@@ -134,11 +137,11 @@ class LadderRun:
         fault: Fault | None = None
         retries = self._policy.retries.get(strategy, 0)
         retry = 0
-        while not self._spent():
+        while not self._budget_exhausted():
             constrained = self._refusals.form(strategy, self._clock())
             if constrained is None:
                 return None
-            attempt = self._try = AttemptState(strategy, constrained=constrained, retry=retry, now=self._clock())
+            attempt = self._current = AttemptState(strategy, constrained=constrained, retry=retry, now=self._clock())
             ended = yield from self._attempt(attempt, fault)
             if ended is not None:
                 return ended
@@ -156,9 +159,9 @@ class LadderRun:
             failure = yield from self._ask(attempt, fault, None)
             if failure is not None:
                 return self._upstream_failed(attempt, failure)
-            assert attempt.reading is not None
-            draft = attempt.reading.text or attempt.reading.reasoning
-            attempt.first_usage, attempt.reading = attempt.reading.usage, None
+            assert attempt.reader is not None
+            draft = attempt.reader.content.text or attempt.reader.content.reasoning
+            attempt.first_usage, attempt.reader = attempt.reader.verdict.usage, None
         failure = yield from self._ask(attempt, fault, draft)
         if failure is not None:
             return self._upstream_failed(attempt, failure)
@@ -182,9 +185,9 @@ class LadderRun:
         opened = yield CallModel(body=transformed.body, strategy=attempt.strategy)
         if isinstance(opened, Failure):
             return opened
-        attempt.reading = self._reading(attempt, transformed.plan)
+        attempt.reader = self._reader(attempt, transformed.plan)
         attempt.dialect = transformed.plan.dialect
-        return (yield from attempt.reading.run())
+        return (yield from attempt.reader.run())
 
     def _capabilities(self, attempt: AttemptState) -> Capabilities:
         """Return what the upstream can do, without what it has refused, and what would meet the decision's grammar."""
@@ -199,28 +202,24 @@ class LadderRun:
             return policy.native_dialect or policy.dialect or "auto"
         return policy.dialect or UNASKED
 
-    def _reading(self, attempt: AttemptState, plan: Plan) -> Reading:
-        checking = attempt.strategy is Strategy.NATIVE and self._checks()
-        return Reading(
+    def _reader(self, attempt: AttemptState, plan: Plan) -> ResponseReader:
+        policy = delivery_policy(
+            self._request,
+            plan,
+            call_only=self._outbox.text_sent or self._unconfirmed is not None,
+            unconfirmed=attempt.strategy is Strategy.NATIVE and self._confirms(),
+        )
+        return ResponseReader(
             self._request,
             plan,
             self._toolset,
             self._outbox,
-            hold=self._holds(plan) or checking,
-            mute=self._outbox.text_sent or self._checked is not None,
-            early=self._policy.arguments == "early" and self._request.stream,
+            policy,
             clock=self._clock,
+            stream_arguments=self._policy.arguments == "early" and self._request.stream,
         )
 
-    def _holds(self, plan: Plan) -> bool:
-        """Whether text waits for the end of the answer, or for a call."""
-        request = self._request
-        # Without a stream nobody sees the text before the end, so a failed attempt's text need not stand. Text that no
-        # grammar holds to the client's format has to be checked against it first.
-        unchecked = answer_schema(request) is not None and not plan.constrained
-        return request.tool_choice.forced or not request.stream or unchecked
-
-    def _checks(self) -> bool:
+    def _confirms(self) -> bool:
         """Whether plain text has to be agreed to by the bridge."""
         auto = self._request.tool_choice.mode == "auto"
         return auto and self._policy.plain_text == "check" and Strategy.BRIDGE in self._strategies
@@ -228,11 +227,11 @@ class LadderRun:
     def _upstream_failed(self, attempt: AttemptState, failure: Failure) -> Refusal | None:
         """Record the failure; return how the climb ends, where no other attempt can help."""
         kind = failure.kind
-        begun = attempt.reading is not None and self._outbox.sent
+        begun = attempt.reader is not None and self._outbox.sent
         if kind in REFUSED and not is_terminal(failure) and not begun:
             attempt.reason = Reason.UNSUPPORTED
             attempt.weaker = self._refusals.refuse(
-                failure, attempt.strategy, constrained=attempt.constrained, inside=attempt.reading is not None
+                failure, attempt.strategy, constrained=attempt.constrained, inside=attempt.reader is not None
             )
             self._record(attempt, AttemptOutcome.UNSUPPORTED, failure.message)
             return None
@@ -249,35 +248,41 @@ class LadderRun:
         return refusal_of(failure) if self._outbox.sent or kind in REFUSED or kind in _TERMINAL else None
 
     def _evaluate(self, attempt: AttemptState) -> Generator[Effect, Reply, Answer | Refusal | None]:
-        reading = attempt.reading
-        assert reading is not None
+        reader = attempt.reader
+        assert reader is not None
         self._refusals.accept(attempt.strategy, self._clock(), constrained=attempt.constrained)
-        outcome, detail = judge(reading, self._request)
-        if outcome is AttemptOutcome.SUCCESS_TEXT and reading.muted and self._checked is None:
+        outcome, detail = judge(reader.content, reader.verdict, self._request)
+        if (
+            outcome is AttemptOutcome.SUCCESS_TEXT
+            and reader.delivery.policy is DeliveryPolicy.CALL_ONLY
+            and self._unconfirmed is None
+        ):
             outcome, detail = AttemptOutcome.NO_TOOL_CALL, "Only a call could follow the text that has been sent."
         attempt.reason = None if outcome in SUCCESSES else Reason(outcome)
-        attempt.fault = reading.fault or (Fault(attempt.reason, detail, reading.text) if attempt.reason else None)
-        if outcome is AttemptOutcome.SUCCESS_TEXT and attempt.strategy is Strategy.NATIVE and self._checks():
-            self._checked = attempt
+        attempt.fault = reader.verdict.fault or (
+            Fault(attempt.reason, detail, reader.content.text) if attempt.reason else None
+        )
+        if outcome is AttemptOutcome.SUCCESS_TEXT and attempt.strategy is Strategy.NATIVE and self._confirms():
+            self._unconfirmed = attempt
             attempt.reason, outcome = Reason.NO_TOOL_CALL, AttemptOutcome.NO_TOOL_CALL
-        elif outcome is AttemptOutcome.SUCCESS_TEXT and self._checked is not None:
-            return (yield from self._released(attempt))
+        elif outcome is AttemptOutcome.SUCCESS_TEXT and self._unconfirmed is not None:
+            return (yield from self._release_confirmed(attempt))
         record = self._record(attempt, outcome, detail)
-        self._why = detail or self._why
+        self._last_detail = detail or self._last_detail
         cut = outcome is AttemptOutcome.TRUNCATED and not self._request.tool_choice.forced
         if record.succeeded or cut or (outcome is AttemptOutcome.TRUNCATED and self._outbox.call_sent):
             return (yield from self._answer(attempt))
-        if self._outbox.call_sent or (self._outbox.text_sent and reading.misfit):
+        if self._outbox.call_sent or (self._outbox.text_sent and reader.content.schema_error):
             # What has gone out can't be taken back: the beginning of a call, or an answer in the wrong form.
             return self._unavailable()
-        text = reading.text or reading.stray
+        text = reader.content.text or reader.content.unstructured_text
         if text.strip() and (self._best is None or self._best_is_call):
-            self._best, self._best_is_call = (record, text), bool(reading.disguised)
+            self._best, self._best_is_call = (record, text), bool(reader.verdict.disguised_call)
         return None
 
-    def _released(self, attempt: AttemptState) -> Generator[Effect, Reply, Answer | Refusal]:
+    def _release_confirmed(self, attempt: AttemptState) -> Generator[Effect, Reply, Answer | Refusal]:
         """Let the held native text go: the bridge's decision agrees that no call is due."""
-        native = self._checked
+        native = self._unconfirmed
         assert native is not None
         self._record(attempt, AttemptOutcome.SUCCESS_TEXT, "")
         for index, record in enumerate(self._attempts):
@@ -286,14 +291,14 @@ class LadderRun:
         return (yield from self._answer(native))
 
     def _answer(self, attempt: AttemptState) -> Generator[Effect, Reply, Answer]:
-        reading = attempt.reading
-        assert reading is not None
+        reader = attempt.reader
+        assert reader is not None
         self._served = attempt.strategy
-        if not reading.calls:
-            reading.release()
+        if not reader.verdict.calls:
+            reader.delivery.release()
         if self._outbox.pending:
             yield Emit(self._outbox.take())
-        finish = reading.finish or "stop"
+        finish = reader.verdict.finish or "stop"
         if finish in ("stop", "tool_calls"):
             finish = "tool_calls" if self._outbox.call_sent and self._request.tool_choice.mode != "named" else "stop"
         return Answer(
@@ -301,10 +306,10 @@ class LadderRun:
             strategy=attempt.strategy,
             usage=attempt.usage,
             total_usage=self._total(),
-            repairs=reading.repairs,
-            logprobs=tuple(reading.logprobs),
-            choice_fields=reading.choice_fields,
-            answer_fields=reading.answer_fields,
+            repairs=reader.verdict.repairs,
+            logprobs=tuple(reader.logprobs),
+            choice_fields=reader.choice_fields,
+            answer_fields=reader.answer_fields,
         )
 
     def _exhausted(self) -> Generator[Effect, Reply, Answer | Refusal]:
@@ -329,7 +334,7 @@ class LadderRun:
         return self._unavailable()
 
     def _unavailable(self) -> Refusal:
-        return unavailable(self._request, self.summary, self._why)
+        return unavailable(self._request, self.summary, self._last_detail)
 
     def _ended(self, finish: str, served: Attempt) -> Answer:
         return Answer(
@@ -343,10 +348,10 @@ class LadderRun:
     def _record(self, attempt: AttemptState, outcome: AttemptOutcome, detail: str) -> Attempt:
         record = attempt.record(outcome, detail, now=self._clock())
         self._attempts.append(record)
-        self._try = None
+        self._current = None
         return record
 
-    def _spent(self) -> bool:
+    def _budget_exhausted(self) -> bool:
         """Whether the budget of attempts, seconds or tokens is used up."""
         policy = self._policy
         total = self._total()
