@@ -17,7 +17,7 @@ from toolgate_core.ladder.effects import Transform
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.policy import Capabilities
-from toolgate_core.types.vocabulary import Reason, Strategy
+from toolgate_core.types.vocabulary import AttemptOutcome, Strategy
 from toolgate_formats.api.openai_chat import parse_request
 from toolgate_prompt_transformer.service import DESCRIPTOR, PromptTransformerService
 from toolgate_runtime import wire
@@ -100,7 +100,7 @@ async def test_the_answer_is_what_the_core_says(
 
 async def test_a_fault_and_a_draft_arrive(transformer: TransformerPort) -> None:
     for asked in (
-        effect(fault=Fault(Reason.SCHEMA_INVALID, "a: must be an integer", '{"a":"x"}')),
+        effect(fault=Fault(AttemptOutcome.SCHEMA_INVALID, "a: must be an integer", '{"a":"x"}')),
         effect(strategy=Strategy.TWO_PASS, constrained=True, draft="I would add them."),
     ):
         assert await transformer.transform(asked, timeout_s=5) == transform(asked)

@@ -20,7 +20,7 @@ from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.requests import ChatRequest, ToolChoice
-from toolgate_core.types.vocabulary import Reason, Strategy
+from toolgate_core.types.vocabulary import FALLBACK_REASONS, Strategy
 from toolgate_runtime import wire
 from toolgate_runtime.cache import declared_tools
 from toolgate_runtime.errors import WireError
@@ -55,7 +55,7 @@ plans = st.builds(
     parallel=st.booleans(),
     constrained=st.booleans(),
 )
-faults = st.builds(Fault, reason=st.sampled_from(Reason), detail=texts, raw=texts)
+faults = st.builds(Fault, reason=st.sampled_from(FALLBACK_REASONS), detail=texts, raw=texts)
 capabilities = st.builds(Capabilities, **{name: st.booleans() for name in Capabilities.__struct_fields__})
 states = st.builds(ScannerState, fence=texts, ticks=indexes, line=texts, started=st.booleans())
 events = st.one_of(

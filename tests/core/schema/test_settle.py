@@ -7,7 +7,7 @@ from toolgate_core.schema import Toolset
 from toolgate_core.schema.settle import Settled, settle
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.requests import ToolChoice, ToolDefinition
-from toolgate_core.types.vocabulary import Reason
+from toolgate_core.types.vocabulary import AttemptOutcome
 
 WEATHER: JsonObject = {
     "type": "object",
@@ -62,7 +62,7 @@ def test_a_tool_that_requires_nothing_may_be_called_with_nothing(text: str) -> N
 
 
 def test_empty_arguments_name_what_is_missing() -> None:
-    assert settled("") == Fault(Reason.SCHEMA_INVALID, "get_weather: city is required and missing.", "{}")
+    assert settled("") == Fault(AttemptOutcome.SCHEMA_INVALID, "get_weather: city is required and missing.", "{}")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_empty_arguments_name_what_is_missing() -> None:
     ],
 )
 def test_what_can_not_be_read_is_a_parse_error(text: str, detail: str) -> None:
-    assert settled(text) == Fault(Reason.PARSE_ERROR, detail, text[:4000])
+    assert settled(text) == Fault(AttemptOutcome.PARSE_ERROR, detail, text[:4000])
 
 
 def test_brackets_in_strings_are_no_nesting() -> None:
@@ -99,7 +99,10 @@ def test_a_string_that_holds_too_deep_an_object_is_refused() -> None:
     inner = '{"city":"x","free":' + "[" * 300 + "]" * 300 + "}"
     fault = settled(encode_str(inner))
     assert isinstance(fault, Fault)
-    assert (fault.reason, fault.detail) == (Reason.PARSE_ERROR, "get_weather: the arguments must be one JSON object.")
+    assert (fault.reason, fault.detail) == (
+        AttemptOutcome.PARSE_ERROR,
+        "get_weather: the arguments must be one JSON object.",
+    )
 
 
 def test_a_schema_in_the_words_of_other_languages_is_settled_as_it_is_meant() -> None:
@@ -149,7 +152,7 @@ def test_missing_brackets_are_closed_only_when_the_model_ended_by_itself() -> No
 def test_a_fault_quotes_path_and_rule() -> None:
     text = '{"city":"a","days":"three","tags":[null]}'
     assert settled(text) == Fault(
-        Reason.SCHEMA_INVALID,
+        AttemptOutcome.SCHEMA_INVALID,
         'get_weather: days must be an integer, got "three"; tags[0] must be a string, got null.',
         text,
     )
@@ -157,7 +160,7 @@ def test_a_fault_quotes_path_and_rule() -> None:
 
 def test_an_unknown_tool_is_a_fault_that_lists_the_tools() -> None:
     assert settled("{}", "search") == Fault(
-        Reason.UNKNOWN_TOOL, 'There is no tool named "search". The tools are: get_weather, ping.', "{}"
+        AttemptOutcome.UNKNOWN_TOOL, 'There is no tool named "search". The tools are: get_weather, ping.', "{}"
     )
 
 
@@ -173,7 +176,7 @@ def test_a_long_list_of_tools_is_cut() -> None:
 )
 def test_a_tool_that_the_client_did_not_permit_is_no_call(choice: ToolChoice) -> None:
     assert settle("get_weather", '{"city":"a"}', TOOLS, choice) == Fault(
-        Reason.NO_TOOL_CALL, "get_weather may not be called in this turn.", '{"city":"a"}'
+        AttemptOutcome.NO_TOOL_CALL, "get_weather may not be called in this turn.", '{"city":"a"}'
     )
 
 

@@ -16,11 +16,11 @@ from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.requests import ChatRequest
-from toolgate_core.types.vocabulary import Reason, Strategy
+from toolgate_core.types.vocabulary import AttemptOutcome, Strategy
 from toolgate_formats.api.openai_chat import parse_request
 from typing_extensions import Unpack
 
-FAULT = Fault(Reason.SCHEMA_INVALID, "f: city is required and missing.", '{"days":1}')
+FAULT = Fault(AttemptOutcome.SCHEMA_INVALID, "f: city is required and missing.", '{"days":1}')
 RETRY = (
     "That answer could not be used: f: city is required and missing. Give the whole answer again, with this corrected."
 )
@@ -185,12 +185,12 @@ def test_a_retry_quotes_the_answer_and_its_fault() -> None:
     request = request_of(user("hi"))
     asked = [user("hi"), {"role": "assistant", "content": '{"days":1}'}, user(RETRY)]
     assert messages_of(shaped(request, Strategy.NATIVE, fault=FAULT)) == asked
-    long = Fault(Reason.PARSE_ERROR, "bad.", "x" * 9_000)
+    long = Fault(AttemptOutcome.PARSE_ERROR, "bad.", "x" * 9_000)
     assert messages_of(shaped(request, Strategy.NATIVE, fault=long))[1]["content"] == "x" * MAX_QUOTED
 
 
 def test_a_fault_without_an_answer_is_told_in_the_last_user_message() -> None:
-    silent = Fault(Reason.NO_TOOL_CALL, "No tool was called.")
+    silent = Fault(AttemptOutcome.NO_TOOL_CALL, "No tool was called.")
     told = messages_of(shaped(request_of(user("hi")), Strategy.NATIVE, fault=silent))
     assert told == [
         user(
@@ -506,7 +506,7 @@ def test_text_begins_inside_reasoning_where_the_upstream_opens_it_and_no_grammar
 
 
 def test_bridge_quotes_a_fault_after_a_result_in_the_same_turn() -> None:
-    silent = Fault(Reason.NO_TOOL_CALL, "No tool was called.")
+    silent = Fault(AttemptOutcome.NO_TOOL_CALL, "No tool was called.")
     done = shaped(request_of(user("hi"), calling("{}"), result("ok")), Strategy.BRIDGE, fault=silent)
     assert [message["role"] for message in messages_of(done)] == ["system", "user", "assistant", "user"]
     assert "That answer could not be used: No tool was called." in str(messages_of(done)[-1]["content"])

@@ -23,7 +23,7 @@ from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.requests import ChatRequest, ToolChoice, ToolChoiceMode
-from toolgate_core.types.vocabulary import AnswerForm, Reason, Strategy, TextEnd
+from toolgate_core.types.vocabulary import AnswerForm, AttemptOutcome, Strategy, TextEnd
 
 from toolgate_runtime.cache import DeclaredTools
 from toolgate_runtime.errors import WireError
@@ -39,14 +39,14 @@ STRATEGIES = {
     Strategy.TWO_PASS: chat.STRATEGY_TWO_PASS,
 }
 REASONS = {
-    Reason.NO_TOOL_CALL: chat.REASON_NO_TOOL_CALL,
-    Reason.PARSE_ERROR: chat.REASON_PARSE_ERROR,
-    Reason.SCHEMA_INVALID: chat.REASON_SCHEMA_INVALID,
-    Reason.UNKNOWN_TOOL: chat.REASON_UNKNOWN_TOOL,
-    Reason.TRUNCATED: chat.REASON_TRUNCATED,
-    Reason.UNSUPPORTED: chat.REASON_UNSUPPORTED,
-    Reason.UPSTREAM_ERROR: chat.REASON_UPSTREAM_ERROR,
-    Reason.TIMEOUT: chat.REASON_TIMEOUT,
+    AttemptOutcome.NO_TOOL_CALL: chat.REASON_NO_TOOL_CALL,
+    AttemptOutcome.PARSE_ERROR: chat.REASON_PARSE_ERROR,
+    AttemptOutcome.SCHEMA_INVALID: chat.REASON_SCHEMA_INVALID,
+    AttemptOutcome.UNKNOWN_TOOL: chat.REASON_UNKNOWN_TOOL,
+    AttemptOutcome.TRUNCATED: chat.REASON_TRUNCATED,
+    AttemptOutcome.UNSUPPORTED: chat.REASON_UNSUPPORTED,
+    AttemptOutcome.UPSTREAM_ERROR: chat.REASON_UPSTREAM_ERROR,
+    AttemptOutcome.TIMEOUT: chat.REASON_TIMEOUT,
 }
 FORMS: dict[AnswerForm, chat.AnswerForm.ValueType] = {
     "native": chat.ANSWER_FORM_NATIVE,

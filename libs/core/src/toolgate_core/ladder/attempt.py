@@ -6,7 +6,7 @@ from toolgate_core.ladder.outcome import Attempt
 from toolgate_core.ladder.reader import ResponseReader
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.requests import Usage
-from toolgate_core.types.vocabulary import AttemptOutcome, Reason, Strategy
+from toolgate_core.types.vocabulary import AttemptOutcome, Strategy
 
 
 class AttemptState:
@@ -24,7 +24,7 @@ class AttemptState:
         self.reader: ResponseReader | None = None
         self.dialect = "none"
         self.first_usage: Usage | None = None
-        self.reason: Reason | None = None
+        self.reason: AttemptOutcome | None = None
         self.fault: Fault | None = None
         self.weaker = False
 

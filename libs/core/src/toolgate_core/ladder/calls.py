@@ -21,7 +21,7 @@ from toolgate_core.types.chunks import CallDelta
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest
-from toolgate_core.types.vocabulary import Reason, TextEnd
+from toolgate_core.types.vocabulary import AttemptOutcome, TextEnd
 
 
 class OpenCall:
@@ -120,7 +120,9 @@ class CallCollector:
         if not complete:
             self._verdict.truncated_call = True
             if self._verdict.finish != "length":
-                self._verdict.fail(Reason.PARSE_ERROR, f"The arguments of the call to {call.name} could not be read.")
+                self._verdict.fail(
+                    AttemptOutcome.PARSE_ERROR, f"The arguments of the call to {call.name} could not be read."
+                )
             return
         if ignored := self._ignored_reason(call.name):
             self._verdict.tag(ignored)
@@ -165,7 +167,7 @@ class CallCollector:
             self._verdict.calls += 1
         else:
             self._verdict.fail(
-                Reason.SCHEMA_INVALID, f"The arguments of the call to {call.name} do not fit its schema."
+                AttemptOutcome.SCHEMA_INVALID, f"The arguments of the call to {call.name} do not fit its schema."
             )
 
     def run_away(self, detail: str) -> None:

@@ -18,7 +18,7 @@ from toolgate_core.schema.answer import answer_check, answer_schema
 from toolgate_core.types.events import MessageFields, ReasoningDelta, RefusalDelta, TextDelta
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest
-from toolgate_core.types.vocabulary import Reason
+from toolgate_core.types.vocabulary import AttemptOutcome
 
 
 class AnswerContent:
@@ -104,7 +104,7 @@ class AnswerContent:
         """Fail an answer that can't fit the client's format before any of it is sent."""
         # Native text may still be followed by a call, which needs no format.
         if self._check is not None and self._decision and self._check.object_only and text.lstrip()[0] != "{":
-            self._verdict.fail(Reason.SCHEMA_INVALID, "The answer must be a JSON object.")
+            self._verdict.fail(AttemptOutcome.SCHEMA_INVALID, "The answer must be a JSON object.")
 
     def _send_text(self, text: str) -> None:
         if text and self._verdict.fault is None:

@@ -18,7 +18,7 @@ from toolgate_core.limits import MAX_SCREENED
 from toolgate_core.schema import Toolset
 from toolgate_core.schema.relaxed import relax
 from toolgate_core.types.faults import Fault
-from toolgate_core.types.vocabulary import Reason
+from toolgate_core.types.vocabulary import AttemptOutcome
 
 _TAGS = ("<tool_response>", "<tool_responses>", "<tool_call>", "<tools>", "<function_call>", "<function_response>")
 _TAG = re.compile(r"\s*</?(?:tool_responses?|tool_calls?|tools?|function_calls?|function_response)>\s*")
@@ -93,10 +93,10 @@ def disguised(text: str, toolset: Toolset) -> Fault | None:
     if unknown is not None:
         names = ", ".join(toolset.names[:20])
         detail = f'There is no tool named "{unknown[:80]}". The tools are: {names}.'
-        return Fault(Reason.UNKNOWN_TOOL, detail, text)
+        return Fault(AttemptOutcome.UNKNOWN_TOOL, detail, text)
     if calls:
-        return Fault(Reason.PARSE_ERROR, "A tool call was written as the text of the answer.", text)
-    return Fault(Reason.PARSE_ERROR, "The result of a tool was made up.", text) if tagged else None
+        return Fault(AttemptOutcome.PARSE_ERROR, "A tool call was written as the text of the answer.", text)
+    return Fault(AttemptOutcome.PARSE_ERROR, "The result of a tool was made up.", text) if tagged else None
 
 
 def last_paragraph(text: str) -> str:

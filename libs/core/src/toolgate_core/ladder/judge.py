@@ -19,7 +19,7 @@ def judge(content: AnswerContent, verdict: Verdict, request: ChatRequest) -> tup
     if verdict.calls:
         return AttemptOutcome.SUCCESS_TOOL, ""
     if verdict.fault is not None:
-        return AttemptOutcome(verdict.fault.reason), verdict.fault.detail
+        return verdict.fault.reason, verdict.fault.detail
     if verdict.finish == "content_filter":
         return AttemptOutcome.SUCCESS_TEXT, ""
     if verdict.finish == "length" and (verdict.truncated_call or forced or not content.has_text):
@@ -38,7 +38,7 @@ def _judge_text(content: AnswerContent, verdict: Verdict, request: ChatRequest) 
     if request.tool_choice.forced:
         return AttemptOutcome.NO_TOOL_CALL, "The answer had to be a tool call and was text."
     if verdict.disguised_call is not None:
-        return AttemptOutcome(verdict.disguised_call.reason), verdict.disguised_call.detail
+        return verdict.disguised_call.reason, verdict.disguised_call.detail
     if schema_error := content.schema_error:
         return AttemptOutcome.SCHEMA_INVALID, schema_error
     return AttemptOutcome.SUCCESS_TEXT, ""

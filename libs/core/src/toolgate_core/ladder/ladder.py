@@ -27,7 +27,7 @@ from toolgate_core.ladder.endings import no_strategy, timed_out, unavailable
 from toolgate_core.ladder.judge import judge
 from toolgate_core.ladder.memory import LadderMemory
 from toolgate_core.ladder.outbox import Outbox
-from toolgate_core.ladder.outcome import SUCCESSES, Answer, Attempt, DeadlineExceeded, Refusal, refusal_of
+from toolgate_core.ladder.outcome import Answer, Attempt, DeadlineExceeded, Refusal, refusal_of
 from toolgate_core.ladder.reader import ResponseReader
 from toolgate_core.ladder.refusals import REFUSED, Refusals, is_terminal
 from toolgate_core.schema import Toolset
@@ -38,13 +38,19 @@ from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.requests import ChatRequest, Usage
-from toolgate_core.types.vocabulary import AttemptOutcome, Mode, Reason, Strategy
+from toolgate_core.types.vocabulary import SUCCESSES, AttemptOutcome, Mode, Strategy
 
 # Failures of the upstream itself that no other strategy would fare better with.
 _TERMINAL = frozenset({"credential", "limited", "overloaded", "unreachable"})
 # What a model did wrong and may do right when it is told so.
 _RETRYABLE = frozenset(
-    {Reason.NO_TOOL_CALL, Reason.PARSE_ERROR, Reason.SCHEMA_INVALID, Reason.UNKNOWN_TOOL, Reason.UPSTREAM_ERROR}
+    {
+        AttemptOutcome.NO_TOOL_CALL,
+        AttemptOutcome.PARSE_ERROR,
+        AttemptOutcome.SCHEMA_INVALID,
+        AttemptOutcome.UNKNOWN_TOOL,
+        AttemptOutcome.UPSTREAM_ERROR,
+    }
 )
 
 
@@ -229,7 +235,7 @@ class LadderRun:
         kind = failure.kind
         begun = attempt.reader is not None and self._outbox.sent
         if kind in REFUSED and not is_terminal(failure) and not begun:
-            attempt.reason = Reason.UNSUPPORTED
+            attempt.reason = AttemptOutcome.UNSUPPORTED
             attempt.weaker = self._refusals.refuse(
                 failure, attempt.strategy, constrained=attempt.constrained, inside=attempt.reader is not None
             )
@@ -238,10 +244,10 @@ class LadderRun:
         if kind in REFUSED and self._attempts and not self._outbox.sent:
             # Another attempt has been refused or has failed before: that one says more than what ours was too long for.
             self._refusals.end(failure)
-            attempt.reason = Reason.UPSTREAM_ERROR
+            attempt.reason = AttemptOutcome.UPSTREAM_ERROR
             self._record(attempt, AttemptOutcome.UPSTREAM_ERROR, failure.message)
             return None
-        attempt.reason = Reason.TIMEOUT if kind == "timeout" else Reason.UPSTREAM_ERROR
+        attempt.reason = AttemptOutcome.TIMEOUT if kind == "timeout" else AttemptOutcome.UPSTREAM_ERROR
         self._refusals.fail(failure, attempt.strategy, constrained=attempt.constrained)
         self._record(attempt, AttemptOutcome(attempt.reason), failure.message)
         self._failure = failure
@@ -258,13 +264,13 @@ class LadderRun:
             and self._unconfirmed is None
         ):
             outcome, detail = AttemptOutcome.NO_TOOL_CALL, "Only a call could follow the text that has been sent."
-        attempt.reason = None if outcome in SUCCESSES else Reason(outcome)
+        attempt.reason = None if outcome in SUCCESSES else outcome
         attempt.fault = reader.verdict.fault or (
             Fault(attempt.reason, detail, reader.content.text) if attempt.reason else None
         )
         if outcome is AttemptOutcome.SUCCESS_TEXT and attempt.strategy is Strategy.NATIVE and self._confirms():
             self._unconfirmed = attempt
-            attempt.reason, outcome = Reason.NO_TOOL_CALL, AttemptOutcome.NO_TOOL_CALL
+            attempt.reason, outcome = AttemptOutcome.NO_TOOL_CALL, AttemptOutcome.NO_TOOL_CALL
         elif outcome is AttemptOutcome.SUCCESS_TEXT and self._unconfirmed is not None:
             return (yield from self._release_confirmed(attempt))
         record = self._record(attempt, outcome, detail)

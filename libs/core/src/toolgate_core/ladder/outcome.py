@@ -10,9 +10,7 @@ from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.errors import ToolgateError
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import Usage
-from toolgate_core.types.vocabulary import AttemptOutcome, FinishReason, RequestOutcome, Strategy
-
-SUCCESSES = frozenset({AttemptOutcome.SUCCESS_TOOL, AttemptOutcome.SUCCESS_TEXT})
+from toolgate_core.types.vocabulary import SUCCESSES, AttemptOutcome, FinishReason, RequestOutcome, Strategy
 
 
 class DeadlineExceeded(ToolgateError):  # noqa: N818 - the field's name for it (gRPC: DEADLINE_EXCEEDED)

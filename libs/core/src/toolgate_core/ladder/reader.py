@@ -39,7 +39,7 @@ from toolgate_core.types.events import (
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest
-from toolgate_core.types.vocabulary import FinishReason, Reason, TextEnd
+from toolgate_core.types.vocabulary import AttemptOutcome, FinishReason, TextEnd
 
 
 class ResponseReader:
@@ -195,4 +195,4 @@ class ResponseReader:
                 # The answer's text has gone out and only its envelope is broken: an error would say less.
                 self.verdict.tag("unclosed")
             case kind:
-                self.verdict.fail(Reason.PARSE_ERROR, f"The answer could not be read as a tool call ({kind}).")
+                self.verdict.fail(AttemptOutcome.PARSE_ERROR, f"The answer could not be read as a tool call ({kind}).")

@@ -15,7 +15,7 @@ from toolgate_core.strategies.envelope import ENVELOPE_TOKENS
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest, Usage
-from toolgate_core.types.vocabulary import FinishReason, Reason
+from toolgate_core.types.vocabulary import AttemptOutcome, FinishReason
 
 RAW_LIMIT = 2000
 """Characters of a bad answer that a fault keeps, so that a retry can show the model its own words."""
@@ -59,7 +59,7 @@ class Verdict:
         if self._native:
             self._raw.append(f"{name}({arguments})")
 
-    def fail(self, reason: Reason, detail: str) -> None:
+    def fail(self, reason: AttemptOutcome, detail: str) -> None:
         """Note a fault: the first one counts, and none once a call is good. Under `tool_choice: none` text is text."""
         if self.calls:
             self.tag("bad_call_dropped")
@@ -77,7 +77,7 @@ class Verdict:
         if text_sent and not self.calls:
             self.finish = "length"
         else:
-            self.fail(Reason.PARSE_ERROR, detail)
+            self.fail(AttemptOutcome.PARSE_ERROR, detail)
 
     @property
     def model_stopped(self) -> bool:

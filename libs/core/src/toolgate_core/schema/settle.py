@@ -12,7 +12,7 @@ from toolgate_core.schema.relaxed import MAX_DEPTH, relax
 from toolgate_core.schema.toolset import Tool, Toolset
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.requests import ToolChoice
-from toolgate_core.types.vocabulary import Reason
+from toolgate_core.types.vocabulary import AttemptOutcome
 
 _MAX_RAW = 4_000
 _MAX_NAMES = 20
@@ -43,7 +43,7 @@ def settle(
         return _unknown(name, arguments_text, toolset)
     if not choice.permits(tool.definition.name):
         detail = f"{tool.definition.name} may not be called in this turn."
-        return Fault(Reason.NO_TOOL_CALL, detail, arguments_text[:_MAX_RAW])
+        return Fault(AttemptOutcome.NO_TOOL_CALL, detail, arguments_text[:_MAX_RAW])
     text = arguments_text.strip()
     if text in ("", "null"):
         text = "{}"
@@ -71,7 +71,7 @@ def _mended(tool: Tool, text: str, value: JsonValue, mended: tuple[str, ...], ta
     violations = tool.violations(coerced)
     if violations:
         rules = "; ".join(violation.message for violation in violations)
-        return Fault(Reason.SCHEMA_INVALID, f"{tool.definition.name}: {rules}.", text[:_MAX_RAW])
+        return Fault(AttemptOutcome.SCHEMA_INVALID, f"{tool.definition.name}: {rules}.", text[:_MAX_RAW])
     arguments = encode_str(coerced)
     return _limits(tool, arguments) or Settled(tool.definition.name, arguments, (*tags, *mended, *unwrapped, *changes))
 
@@ -96,11 +96,11 @@ def _limits(tool: Tool, text: str) -> Fault | None:
 
 
 def _unreadable(tool: Tool, text: str, what: str) -> Fault:
-    return Fault(Reason.PARSE_ERROR, f"{tool.definition.name}: {what}.", text[:_MAX_RAW])
+    return Fault(AttemptOutcome.PARSE_ERROR, f"{tool.definition.name}: {what}.", text[:_MAX_RAW])
 
 
 def _unknown(name: str, text: str, toolset: Toolset) -> Fault:
     names = ", ".join(toolset.names[:_MAX_NAMES]) or "none"
     more = ", …" if len(toolset.names) > _MAX_NAMES else ""
     detail = f'There is no tool named "{name[:_MAX_NAME]}". The tools are: {names}{more}.'
-    return Fault(Reason.UNKNOWN_TOOL, detail, text[:_MAX_RAW])
+    return Fault(AttemptOutcome.UNKNOWN_TOOL, detail, text[:_MAX_RAW])

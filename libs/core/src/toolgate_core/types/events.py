@@ -1,7 +1,8 @@
-"""What an extraction says about a model's text, in the order of the text.
+"""Events: what an extraction finds in a model's text, in the order of the text, and what reaches the client.
 
-Events are append-only: nothing is ever taken back. `CallStart` comes once per call, `ArgumentsDelta` pieces of it
-concatenate to one JSON object, `CallEnd` closes it. Indexes are dense from 0 for one extraction.
+Events are append-only, nothing is taken back: a client that has seen one can't forget it. Each call has one
+`CallStart`, then `ArgumentsDelta`s that concatenate to one JSON object, then one `CallEnd`. Indexes of calls are dense
+from 0.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ class TextDelta(Struct, frozen=True):
 
 
 class ReasoningDelta(Struct, frozen=True):
-    """Text that the model meant for itself."""
+    """Reasoning: text that the model meant for itself."""
 
     text: str
 
 
 class CallStart(Struct, frozen=True):
-    """A call has begun and its name is complete; `id` is the one that the text gives, if it gives one.
+    """The start of a call: its name is complete. `id`: the one in the text, if there is one.
 
-    `fields` are what an upstream says of a call beyond OpenAI's contract; a client sends them back in its history.
+    `fields`: the upstream's own fields of a call, beyond OpenAI's contract; a client sends them back in its history.
     """
 
     index: int
@@ -38,16 +39,16 @@ class CallStart(Struct, frozen=True):
 
 
 class ArgumentsDelta(Struct, frozen=True):
-    """The next piece of the arguments' JSON text."""
+    """The next fragment of the arguments, as JSON text."""
 
     index: int
     json: str
 
 
 class CallEnd(Struct, frozen=True):
-    """A call has ended. Not `complete`: it was cut or could not be read, and must never be delivered.
+    """The end of a call. Not `complete`: it was cut or could not be read, and must never be delivered.
 
-    `repairs` are the tags of what was mended on the way, such as `missing_close`.
+    `repairs`: tags of the repairs that reading it took, such as `missing_close`.
     """
 
     index: int
@@ -56,9 +57,9 @@ class CallEnd(Struct, frozen=True):
 
 
 class Drop(Struct, frozen=True):
-    """Text that is neither for the user nor a call: markup, or a call that could not be read.
+    """Text that is left out: markup around calls, or a call that could not be read.
 
-    `kind` is `markup` for what merely wraps, otherwise what was wrong, such as `bad_json` or `cut`.
+    `kind`: `markup` for what merely wraps a call, otherwise what was wrong, such as `bad_json` or `cut`.
     """
 
     kind: str
@@ -66,19 +67,19 @@ class Drop(Struct, frozen=True):
 
 
 class RefusalDelta(Struct, frozen=True):
-    """Text in which the model refuses, where the upstream tells it from other text."""
+    """Text in which the model refuses, where the upstream marks it as such."""
 
     text: str
 
 
 class MessageFields(Struct, frozen=True):
-    """Fields of a message that nobody here knows; those of one message are merged by `merge_fields`."""
+    """Fields of a message that the gateway does not know; `merge_fields` merges those of one message."""
 
     fields: JsonObject
 
 
 Event: TypeAlias = TextDelta | ReasoningDelta | CallStart | ArgumentsDelta | CallEnd | Drop
-"""What an extraction says."""
+"""Events of an extraction."""
 
 AnswerEvent: TypeAlias = Event | RefusalDelta | MessageFields
-"""What an answer is made of: extracted, or told by the upstream."""
+"""Events of an answer: extracted from its text, or reported by the upstream."""

@@ -1,4 +1,8 @@
-"""The plan: what whoever reads an answer must know about how it was asked for. Nothing is guessed twice."""
+"""The plan: how to read the answer to one upstream request. It is made with the request and travels with it.
+
+Whatever reads the answer (the ladder, the extractor in another process) uses the plan and guesses nothing again: two
+guesses about the same text would disagree sooner or later.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,11 @@ from toolgate_core.types.vocabulary import AnswerForm, Strategy
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """How one attempt's answer is to be read.
+    """How to read the answer of one attempt.
 
     Attributes:
-        strategy: the strategy that asked.
-        form: what the answer is.
+        strategy: the strategy that made the request.
+        form: the form of the answer.
         dialect: the dialect to extract with: a name of the table, `auto` (leaked markup of any text dialect that
             cannot occur in prose), or `decision`.
         reasoning_open: the answer begins inside reasoning (the prompt ends with an opened think block).
@@ -33,12 +37,12 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class ScannerState(Struct, frozen=True):
-    """Where a scanner stood when it hit a marker, so that an extraction can go on as if it had read from the start.
+    """The state of a scanner at its first marker: an extraction that begins there reads as if from the start.
 
     Attributes:
         fence: the open code fence (for instance three backticks), empty outside of one.
         ticks: the length of the open inline code span's run of backticks, 0 outside of one.
-        line: the current line up to the held text (at most its first 256 characters), which tells a fence from ticks.
+        line: the current line up to the held text, at most 256 characters: what makes a run of ticks a fence or not.
         started: text other than white space has passed.
     """
 

@@ -1,7 +1,7 @@
-"""The closed sets of words that code, protos, metrics, values and docs share.
+"""The closed sets of words that code, protos, metrics, chart values and docs share.
 
-A name that stands here stands everywhere: the members' values are the labels of metrics, the words of the
-`x-toolgate-attempts` header, and the suffixes of the enums in the protos.
+Each member's value is the label in metrics, the word in the `x-toolgate-attempts` header and the suffix of the enum in
+the protos, so that one idea has one word wherever a user meets it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Strategy(StrEnum):
     TWO_PASS = ("two_pass", 4)
 
     def __new__(cls, word: str, priority: int = 0) -> Self:
-        """Make a member of its word and its priority; by its word alone one is looked up."""
+        """Make a member from its word and its priority; `Strategy(word)` looks one up."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.priority = priority
@@ -29,28 +29,18 @@ class Strategy(StrEnum):
 
 
 class Mode(StrEnum):
-    """How a request is served: the ladder, the ladder without the upstream's own tool calling, or untouched."""
+    """How a request is served: by the ladder, by the ladder without native tool calling, or untouched."""
 
     AUTO = "auto"
     EMULATE = "emulate"
     PASSTHROUGH = "passthrough"
 
 
-class Reason(StrEnum):
-    """Why an attempt failed, and so why a fallback or a retry happened."""
-
-    NO_TOOL_CALL = "no_tool_call"
-    PARSE_ERROR = "parse_error"
-    SCHEMA_INVALID = "schema_invalid"
-    UNKNOWN_TOOL = "unknown_tool"
-    TRUNCATED = "truncated"
-    UNSUPPORTED = "unsupported"
-    UPSTREAM_ERROR = "upstream_error"
-    TIMEOUT = "timeout"
-
-
 class AttemptOutcome(StrEnum):
-    """How one attempt ended: a success, one of the reasons, or neither."""
+    """How one attempt ended: a success, a failure, or neither (`cancelled`).
+
+    A failure is also the *reason* of the fallback or retry that follows it (`FALLBACK_REASONS`).
+    """
 
     SUCCESS_TOOL = "success_tool"
     SUCCESS_TEXT = "success_text"
@@ -63,6 +53,22 @@ class AttemptOutcome(StrEnum):
     UPSTREAM_ERROR = "upstream_error"
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
+
+
+SUCCESSES = (AttemptOutcome.SUCCESS_TOOL, AttemptOutcome.SUCCESS_TEXT)
+"""Outcomes of attempts that serve the request."""
+
+FALLBACK_REASONS = (
+    AttemptOutcome.NO_TOOL_CALL,
+    AttemptOutcome.PARSE_ERROR,
+    AttemptOutcome.SCHEMA_INVALID,
+    AttemptOutcome.UNKNOWN_TOOL,
+    AttemptOutcome.TRUNCATED,
+    AttemptOutcome.UNSUPPORTED,
+    AttemptOutcome.UPSTREAM_ERROR,
+    AttemptOutcome.TIMEOUT,
+)
+"""Outcomes of attempts that another attempt may follow."""
 
 
 class RequestOutcome(StrEnum):
@@ -82,7 +88,7 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 """How a choice ended, in OpenAI's words (api: chat completions, `finish_reason`)."""
 
 TextEnd = Literal["stop", "length", "cut"]
-"""How a model's text ended: by itself, by the token limit, or by a dropped connection."""
+"""How a model's text ended: the model stopped, the token limit cut it, or the connection dropped."""
 
 AnswerForm = Literal["native", "dialect", "decision", "text"]
-"""What an attempt's answer is: native calls and text, text in a dialect, the decision JSON, or text alone."""
+"""The form of an answer: native calls and text, text in a dialect, the decision as JSON, or text alone."""

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from toolgate_core.types.repairs import COERCIONS, REPAIRS
-from toolgate_core.types.vocabulary import AttemptOutcome, Reason, RequestOutcome, Strategy
+from toolgate_core.types.vocabulary import FALLBACK_REASONS, AttemptOutcome, RequestOutcome, Strategy
 from toolgate_runtime.metrics import LATENCY_BUCKETS, RPC_BUCKETS
 
 from toolgate_gateway.passthrough.endpoints import LABELS
@@ -147,7 +147,7 @@ class GatewayMetrics:
         self.attempts.create((model,), PRIORITIES, [outcome.value for outcome in AttemptOutcome])
         for at, strategy in enumerate(Strategy):
             later = [str(other.priority) for other in list(Strategy)[at + 1 :]]
-            reasons = [reason.value for reason in Reason]
+            reasons = [reason.value for reason in FALLBACK_REASONS]
             self.fallbacks.create((model,), (str(strategy.priority),), [*later, "none"], reasons)
 
     def _http(self, make: FastRegistry) -> None:
@@ -234,7 +234,7 @@ class GatewayMetrics:
             "reason",
         )
         self.aborts.create(("client", "upstream", "gateway"), ("before_first", "mid"))
-        self.fallback_blocked.create([reason.value for reason in Reason])
+        self.fallback_blocked.create([reason.value for reason in FALLBACK_REASONS])
 
     def _upstream(self, make: FastRegistry) -> None:
         self.upstream_requests = make.counter(

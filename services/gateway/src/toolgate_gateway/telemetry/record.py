@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.ladder import Answer, Attempt, LadderRun
 from toolgate_core.types.requests import Usage
-from toolgate_core.types.vocabulary import AttemptOutcome, Mode, Reason, RequestOutcome, Strategy
+from toolgate_core.types.vocabulary import FALLBACK_REASONS, AttemptOutcome, Mode, RequestOutcome, Strategy
 from toolgate_runtime.logs import Log
 
 from toolgate_gateway.http.errors import ApiError
 from toolgate_gateway.telemetry.metrics import OTHER, GatewayMetrics
 from toolgate_gateway.telemetry.stats import Stats
 
-_REASONS = frozenset(reason.value for reason in Reason)
 _DIRECTIONS = ("input", "output", "cached_input", "reasoning")
 _PRIORITIES: dict[Strategy | None, str] = {None: "none", **{strategy: str(strategy.priority) for strategy in Strategy}}
 
@@ -76,7 +75,7 @@ class Record:
         """Note that the ladder could not begin anew because something had been sent."""
         for climb in self.climbs:
             last = climb.attempts[-1] if climb.attempts else None
-            if last is not None and last.outcome in _REASONS:
+            if last is not None and last.outcome in FALLBACK_REASONS:
                 self._metrics.fallback_blocked.labels(last.outcome.value).inc()
 
     def answered(self, answers: Sequence[Answer]) -> None:
@@ -117,7 +116,7 @@ class Record:
             if index:
                 self._count_step(attempts[index - 1], attempt)
         last = attempts[-1]
-        if self.outcome in (RequestOutcome.EXHAUSTED, RequestOutcome.DEGRADED) and last.outcome in _REASONS:
+        if self.outcome in (RequestOutcome.EXHAUSTED, RequestOutcome.DEGRADED) and last.outcome in FALLBACK_REASONS:
             self._fallback(last, "none")
 
     def _count_attempt(self, attempt: Attempt) -> None:
@@ -143,7 +142,7 @@ class Record:
 
     def _count_step(self, before: Attempt, after: Attempt) -> None:
         """Count the way from one attempt to the next: a retry within a strategy, or a fall to another."""
-        if before.outcome not in _REASONS:
+        if before.outcome not in FALLBACK_REASONS:
             return
         if before.strategy is after.strategy:
             priority = _PRIORITIES[after.strategy]
