@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from toolgate_core.dialects import DIALECTS
-from toolgate_core.dialects.table import active
+from toolgate_core.dialects.table import active_grammars
 from toolgate_core.extraction import MarkerScanner
-from toolgate_core.extraction.triggers import triggers
+from toolgate_core.extraction.marker_index import marker_index
 from toolgate_core.types.events import Drop, TextDelta
 
 from benchmarks.engine import (
@@ -148,7 +148,7 @@ def _reparse_s(dialect: str, size: int) -> float:
 
 def plain(dialect: str, text: str, runs: int) -> Iterator[Plain]:
     """Measure ordinary text; raise `WrongError` where it does not come out as it is."""
-    markers = tuple(triggers(active(dialect)).table)
+    markers = tuple(marker_index(active_grammars(dialect)).table)
     for name, size in SIZES.items():
         pieces = cut(text, size)
         jobs: dict[str, Callable[[], object]] = {"Extraction": partial(read, dialect, pieces)}

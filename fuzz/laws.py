@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NoReturn
 
 from msgspec import Struct
-from toolgate_core.dialects.table import active
+from toolgate_core.dialects.table import active_grammars
 from toolgate_core.extraction import Extraction, MarkerScanner
 from toolgate_core.extraction.notes import Notes
 from toolgate_core.jsontext import JsonValue
@@ -204,7 +204,7 @@ def _same(sample: Sample, whole: Sequence[Event], sizes: tuple[int, ...]) -> Non
 
 def broken(sample: Sample) -> Broken | None:
     """Return the first law that a sample breaks; none if all hold."""
-    active(sample.dialect)  # what is compiled once is no defect of this text
+    active_grammars(sample.dialect)  # what is compiled once is no defect of this text
     notes = Notes()
     whole: list[Event] = []
     laws: dict[str, Callable[[], None]] = {

@@ -16,8 +16,8 @@ from pathlib import Path
 from msgspec import Struct
 from toolgate_core.dialects import DIALECTS, dialect_names
 from toolgate_core.dialects.base import WrittenCall
-from toolgate_core.dialects.table import active
-from toolgate_core.extraction.triggers import triggers
+from toolgate_core.dialects.table import active_grammars
+from toolgate_core.extraction.marker_index import marker_index
 from toolgate_core.types.vocabulary import TextEnd
 
 from fuzz.laws import Sample
@@ -68,18 +68,18 @@ class Vocabulary(Struct, frozen=True):
 @cache
 def vocabulary(dialect: str) -> Vocabulary:
     """Return the words of a dialect."""
-    form, looked_for = DIALECTS[dialect], active(dialect)
+    form, looked_for = DIALECTS[dialect], active_grammars(dialect)
     own: list[str] = []
     for grammar in form.grammars:
         own += [*(f"<{tag}>" for tag in grammar.tags), *grammar.tokens]
         own += [*(f"</{tag}>" for tag in grammar.close_tags), *grammar.close_tokens]
     for reasoning in form.reasoning:
         own += [reasoning.open, reasoning.close]
-    own += [*form.wraps, *form.ends]
+    own += [*form.wrappers, *form.ends]
     for name, arguments in _CALLS:
         text = form.render_calls([WrittenCall(name, arguments)])
         own += [text, *_WORD.findall(text)]
-    markers = [marker + close for marker in triggers(looked_for).table for close in ("", ">")]
+    markers = [marker + close for marker in marker_index(looked_for).table for close in ("", ">")]
     rest = [*markers, *map(chr, range(0x20, 0x7F)), "\n", "ß", "助手："]
     numbers: dict[str, int] = {}
     for first, words in ((REST, rest), (COMMON, _COMMON), (0, own)):

@@ -100,7 +100,7 @@ KINDS: dict[type[Grammar], Kind] = {
 # What the attributes of a grammar change; where several are set, the first counts.
 EARLY = {
     "echo": "nothing: it is no call",
-    "alone": "nothing: the text must have ended",
+    "nothing_after": "nothing: the text must have ended",
     "bare": "nothing before the block has ended",
 }
 MENDED = {

@@ -47,14 +47,14 @@ from msgspec.structs import replace
 
 from toolgate_core.dialects.base import EnvelopeGrammar, Writer
 from toolgate_core.dialects.catalog.hermes import HERMES, render_result, render_tools
-from toolgate_core.dialects.writing import envelope
+from toolgate_core.dialects.writing import json_call
 
 GRAMMAR = EnvelopeGrammar(tags=("angle_call",), close_tags=("angle_call",))
 
 
 def render_calls(calls):
     """Return one block per call."""
-    return "\\n".join(f"<angle_call>\\n{envelope(call)}\\n</angle_call>" for call in calls)
+    return "\\n".join(f"<angle_call>\\n{json_call(call)}\\n</angle_call>" for call in calls)
 
 
 def tools(tools, choice, parallel):

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toolgate_core.dialects import DIALECTS, dialect_names
 from toolgate_core.dialects.base import WrittenCall
-from toolgate_core.dialects.table import active
+from toolgate_core.dialects.table import active_grammars
 from toolgate_core.extraction import Extraction, MarkerScanner
+from toolgate_core.extraction.marker_index import marker_index
 from toolgate_core.extraction.notes import Notes
-from toolgate_core.extraction.triggers import triggers
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.schema import Toolset
 from toolgate_core.types.events import ReasoningDelta, TextDelta
@@ -30,7 +30,9 @@ PIECES = (
     "name: ping", "Action Input:", ">>>", "<ping>", "</ping>", "<save>", "<html>", "</html>", "｜tool▁sep｜", "\u2581",
     "ſ", "ı", "\\\\", " " * 90, "\n" * 90, "<tool_sep>", "thought\n", ' name="ping"', ' name="html"', ' string="true"', ' tool="ping"', ' key="html"',
 )  # fmt: skip
-MARKERS = tuple(sorted({marker for name in dialect_names() for marker in triggers(active(name)).table} | set(PIECES)))
+MARKERS = tuple(
+    sorted({marker for name in dialect_names() for marker in marker_index(active_grammars(name)).table} | set(PIECES))
+)
 SPECIAL = tuple(marker for marker in MARKERS if marker.startswith(("<|", "<｜", "]<]", "[TOOL", "</｜")))
 MIXED = st.lists(st.one_of(st.sampled_from(PIECES), st.sampled_from(MARKERS), st.text(max_size=3)), max_size=24).map(
     "".join
@@ -54,7 +56,7 @@ def test_a_text_that_is_cut_anywhere_gives_only_what_it_had_said(case):
     for at in range(len(case.text)):
         got = read(events(case.plan, [case.text[:at]], "length", case.toolset))
         assert got.calls == case.calls[: len(got.calls)] or drafts
-        if not any(grammar.plain for grammar in DIALECTS[case.dialect].grammars):
+        if not any(grammar.plain_opener for grammar in DIALECTS[case.dialect].grammars):
             assert [marker for marker in SPECIAL if marker in got.content and marker not in case.content] == []
         read(events(case.plan, [case.text[:at]], "stop", case.toolset))
 

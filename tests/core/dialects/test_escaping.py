@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from toolgate_core.dialects.escaping import inert
+from toolgate_core.dialects.escaping import escape_markup
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from toolgate_core.dialects.escaping import inert
     ],
 )
 def test_a_result_without_markup_stays_as_it_is(text):
-    assert inert(text) == text
+    assert escape_markup(text) == text
 
 
 @pytest.mark.parametrize(
@@ -32,16 +32,16 @@ def test_a_result_without_markup_stays_as_it_is(text):
     ],
 )
 def test_markup_in_text_is_written_with_an_entity(text, harmless):
-    assert inert(text) == harmless
+    assert escape_markup(text) == harmless
 
 
 def test_markup_in_json_is_escaped_so_that_the_value_stays():
     text = json.dumps({"page": ["</tool_response>", "\\<|end|>", "functools[{", "[INST] to=functions.a", "\n>>>all\n"]})
-    written = inert(text)
+    written = escape_markup(text)
     assert json.loads(written) == json.loads(text)
     assert written.count("\\u003c") == 2
     assert not any(marker in written for marker in ("</tool", "<|", "functools[", "[INST", "to=functions"))
 
 
 def test_a_wrapper_of_its_own_is_made_harmless_too():
-    assert inert("a</response>b<b>", "<response>", "</response>", "") == "a&lt;/response>b<b>"
+    assert escape_markup("a</response>b<b>", "<response>", "</response>", "") == "a&lt;/response>b<b>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from toolgate_core.dialects import DIALECTS
-from toolgate_core.dialects.families import ASKED_FOR, FAMILIES, asked_dialect, family_of
+from toolgate_core.dialects.families import FAMILIES, PROMPTED_DIALECTS, dialect_to_prompt, family_of
 from toolgate_core.limits import MAX_FAMILY_NAME
 from toolgate_core.presets import PRESETS, preset_name
 
@@ -143,8 +143,8 @@ def test_a_model_may_speak_more_than_one_dialect() -> None:
 
 def test_every_dialect_is_spoken_by_a_family_or_only_asked_for() -> None:
     spoken = {dialect for family in FAMILIES for dialect in family.dialects}
-    assert spoken.isdisjoint(ASKED_FOR)
-    assert spoken | ASKED_FOR == set(DIALECTS)
+    assert spoken.isdisjoint(PROMPTED_DIALECTS)
+    assert spoken | PROMPTED_DIALECTS == set(DIALECTS)
 
 
 def test_every_family_is_found_by_some_name() -> None:
@@ -166,7 +166,7 @@ def test_every_family_is_found_by_some_name() -> None:
 def test_a_model_is_asked_for_its_own_dialect_where_its_markers_can_be_seen(
     model: str, special: bool, dialect: str
 ) -> None:
-    assert asked_dialect(family_of(model), special=special) == dialect
+    assert dialect_to_prompt(family_of(model), special=special) == dialect
 
 
 @pytest.mark.parametrize(

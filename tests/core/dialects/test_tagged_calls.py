@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import WrittenCall
-from toolgate_core.dialects.table import AROUND
+from toolgate_core.dialects.table import ENCLOSING_TAGS
 from toolgate_core.jsontext import JsonValue
 from toolgate_core.schema import Toolset
 from toolgate_core.types.requests import ToolDefinition
@@ -202,7 +202,7 @@ def test_what_is_written_is_read_back_whatever_tags_it_holds(form: str, data: st
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", AROUND)
+@pytest.mark.parametrize("name", ENCLOSING_TAGS)
 def test_a_foreign_tag_around_a_call_vanishes_with_it(form: str, name: str) -> None:
     text = f"One.\n<{name}>\n{call(form, [argument(form, 'body', 'b')])}\n</{name}>"
     for size in (1, 7, 1000):
@@ -210,7 +210,7 @@ def test_a_foreign_tag_around_a_call_vanishes_with_it(form: str, name: str) -> N
         assert (read_back.calls, read_back.content) == ([["put_doc", {"body": "b"}]], "One.")
 
 
-@pytest.mark.parametrize("name", AROUND)
+@pytest.mark.parametrize("name", ENCLOSING_TAGS)
 @pytest.mark.parametrize("rest", ["", " wraps calls.", "<b>bold</b>", "<x", "\n\n", "><"])
 def test_such_a_tag_without_a_call_is_text(name: str, rest: str) -> None:
     text = f"The <{name}>{rest}"

@@ -2,7 +2,7 @@
 
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.catalog.gemma4 import definitions
-from toolgate_core.dialects.typescript import namespace
+from toolgate_core.dialects.typescript import functions_namespace
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.requests import ToolDefinition
 
@@ -34,7 +34,7 @@ DEEP = ToolDefinition("deep", "", {"properties": {"place": {"$ref": "#/$defs/pla
 
 def test_a_schema_is_declared_as_a_type() -> None:
     assert (
-        namespace([ROUTE, ToolDefinition("now", "", {"type": "object"})])
+        functions_namespace([ROUTE, ToolDefinition("now", "", {"type": "object"})])
         == """\
 namespace functions {
 
@@ -67,8 +67,8 @@ type now = () => any;
 
 
 def test_a_schema_that_refers_to_itself_ends() -> None:
-    assert namespace([DEEP]).count("lat?: number") < 9
-    assert "next?: any" in namespace([DEEP])
+    assert functions_namespace([DEEP]).count("lat?: number") < 9
+    assert "next?: any" in functions_namespace([DEEP])
 
 
 def test_gemma_declares_types_in_capitals_and_last() -> None:

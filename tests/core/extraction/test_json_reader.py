@@ -4,7 +4,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from toolgate_core.extraction.json_reader import JsonScan, continuation, unescape
+from toolgate_core.extraction.json_reader import JsonScanner, continuation, unescape
 from toolgate_core.jsontext import encode_str
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
@@ -17,7 +17,7 @@ VALUES = st.recursive(
 @given(st.dictionaries(TEXT, VALUES), st.data())
 def test_what_was_let_out_can_always_be_continued(value, data):
     text = json.dumps(value, ensure_ascii=data.draw(st.booleans()), indent=data.draw(st.sampled_from((None, 1))))
-    scan = JsonScan()
+    scan = JsonScanner()
     scan.read(text[: data.draw(st.integers(0, len(text)))], 0, ended=False)
     written = "".join(scan.out)
     assert not scan.bad

@@ -28,7 +28,7 @@ class Grammar(Struct, frozen=True, kw_only=True):
         begins: a pattern of how a block without an opener begins; it counts only where a text begins.
         auto: the openers cannot be ordinary prose, so that they are looked for even where nobody asked for the dialect.
         after: what becomes of text behind a block: it is text, or it is dropped because the block ends the turn.
-        plain: the openers are ordinary characters, so that text which the end cuts behind one stays text.
+        plain_opener: the openers are ordinary characters, so that text which the end cuts behind one stays text.
     """
 
     tags: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Grammar(Struct, frozen=True, kw_only=True):
     begins: str = ""
     auto: bool = True
     after: Literal["emit", "drop"] = "emit"
-    plain: bool = False
+    plain_opener: bool = False
 
 
 class EnvelopeGrammar(Grammar, frozen=True, kw_only=True):
@@ -71,18 +71,18 @@ class NamedGrammar(Grammar, frozen=True, kw_only=True):
         call: a pattern of all that stands before the object, opener included; group `name`, perhaps group `id`.
         close: a pattern of what closes the call.
         empty: a pattern of a block without a call.
-        declared: only the names of declared tools open a call.
-        counted: a number may stand in the place of the name; then the arguments tell the tool.
-        alone: a pattern of the opener and the name of a declared tool that gets no arguments, where the text ends or
-            what closes a call, or opens one, follows.
+        declared_only: only the names of declared tools open a call.
+        numbered: a number may stand in the place of the name; then the arguments tell the tool.
+        no_arguments: a pattern of the opener and the name of a declared tool that takes no arguments; it counts where
+            the text ends, or where a closer or an opener of a call follows.
     """
 
     call: str
     close: str
     empty: str = ""
-    declared: bool = False
-    counted: bool = False
-    alone: str = ""
+    declared_only: bool = False
+    numbered: bool = False
+    no_arguments: str = ""
 
 
 class TaggedGrammar(Grammar, frozen=True, kw_only=True):
@@ -104,8 +104,8 @@ class TaggedGrammar(Grammar, frozen=True, kw_only=True):
         trim: the white space around a value that is layout: none, one line break on each side (`line`), the same where
             the value begins with one (`layout`), all (`strip`).
         property_tags: a tag named after a declared parameter opens that parameter.
-        declared: only the names of declared tools open a call, and only where arguments follow; with `property_tags`,
-            any element in such a call is an argument.
+        declared_only: only the names of declared tools open a call, and only where arguments follow; with
+            `property_tags`, any element in such a call is an argument.
         bare_name: the name is plain text behind the opener, so that without arguments only a declared one counts.
         yaml: the arguments may be a YAML mapping.
     """
@@ -122,7 +122,7 @@ class TaggedGrammar(Grammar, frozen=True, kw_only=True):
     entities: Literal["never", "unless_markup", "always"] = "never"
     trim: Literal["none", "line", "layout", "strip"] = "none"
     property_tags: bool = False
-    declared: bool = False
+    declared_only: bool = False
     bare_name: bool = False
     yaml: bool = False
 
@@ -131,12 +131,12 @@ class ElementsGrammar(Grammar, frozen=True, kw_only=True):
     """One element per call; the arguments are nested elements named after their keys.
 
     Attributes:
-        lead: what stands before the `<` of every structural tag.
+        tag_prefix: what stands before the `<` of every structural tag.
         section: the name of the tag around the calls; it may be missing.
         call: the name of the tag around a call; its attribute `name` is the tool's.
     """
 
-    lead: str
+    tag_prefix: str
     section: str
     call: str
 
@@ -148,21 +148,21 @@ class PythonGrammar(Grammar, frozen=True, kw_only=True):
         open: a pattern of what stands before the first call or its bracket; may match nothing.
         close: a pattern of what closes the block; empty: nothing does.
         bare: there are no markers, so that only declared names count, and only once the block is complete.
-        alone: nothing may stand behind the block.
+        nothing_after: nothing may stand behind the block.
         keywords: arguments must be named.
-        method: a call is the method `call` of the tool.
+        call_method: a call is the method `call` of the tool.
         echo: the block, if it is closed, repeats the one before it, which some models do; it is markup.
-        code: the calls are statements, printed or assigned to a variable.
+        statements: the calls are statements, printed or assigned to a variable.
     """
 
     open: str = ""
     close: str = ""
     bare: bool = False
-    alone: bool = False
+    nothing_after: bool = False
     keywords: bool = False
-    method: bool = False
+    call_method: bool = False
     echo: bool = False
-    code: bool = False
+    statements: bool = False
 
 
 class BraceGrammar(Grammar, frozen=True, kw_only=True):
@@ -173,14 +173,14 @@ class BraceGrammar(Grammar, frozen=True, kw_only=True):
         close: a pattern of what closes the call.
         another: a pattern of all that stands before the brace of a call right behind one in the same block.
         quote: the delimiter of strings.
-        declared: only the names of declared tools open a call.
+        declared_only: only the names of declared tools open a call.
     """
 
     call: str
     close: str
     quote: str
     another: str = ""
-    declared: bool = False
+    declared_only: bool = False
 
 
 class MessageGrammar(Grammar, frozen=True, kw_only=True):
@@ -240,7 +240,7 @@ class Reasoning(Struct, frozen=True, kw_only=True):
     Attributes:
         open: the marker that begins them.
         close: the marker that ends them.
-        lead: a pattern of what follows the opening marker and belongs to it.
+        header: a pattern of what follows the opening marker and belongs to it.
         answer: a pattern of what follows the opening marker where it begins the answer.
         special: the markers are special tokens: they count in code, too, but not in the middle of a sentence.
         auto: the markers cannot be ordinary prose, so that they count even where nobody asked for the dialect.
@@ -248,7 +248,7 @@ class Reasoning(Struct, frozen=True, kw_only=True):
 
     open: str
     close: str
-    lead: str = ""
+    header: str = ""
     answer: str = ""
     special: bool = False
     auto: bool = False
@@ -288,10 +288,10 @@ class Dialect(Struct, frozen=True, kw_only=True):
         grammars: how its calls are read, the likeliest first.
         writer: how prompts and histories are written in it.
         reasoning: how its models mark their thoughts, beyond `<think>`.
-        wraps: markers around ordinary text; they vanish where a text or a line begins, beside other markers, at the
+        wrappers: markers around ordinary text; they vanish where a text or a line begins, beside other markers, at the
             end of a text, and anywhere once one has.
         ends: tokens that end a turn, which vanish at the end of a text and behind a call.
-        heads: patterns of what vanishes where a text begins.
+        start_patterns: patterns of what vanishes where a text begins.
         aliases: other names of it, such as those of vLLM's and SGLang's parsers.
         no_call: names that its models call to say that no tool fits, unless a tool of that name is declared.
     """
@@ -301,9 +301,9 @@ class Dialect(Struct, frozen=True, kw_only=True):
     grammars: tuple[AnyGrammar, ...]
     writer: Writer
     reasoning: tuple[Reasoning, ...] = ()
-    wraps: tuple[str, ...] = ()
+    wrappers: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()
-    heads: tuple[str, ...] = ()
+    start_patterns: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     no_call: tuple[str, ...] = ()
 

@@ -34,7 +34,7 @@ def _pattern(others: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join((_MARKUP, *own)))
 
 
-def inert(text: str, *others: str) -> str:
+def escape_markup(text: str, *others: str) -> str:
     """Return `text` with nothing in it that a model or a server could take for markup, or for one of `others`."""
     pattern = _pattern(others)
     if pattern.search(text) is None:

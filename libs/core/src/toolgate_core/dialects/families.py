@@ -16,17 +16,17 @@ from toolgate_core.dialects.base import Dialect, WrittenCall
 from toolgate_core.dialects.table import DIALECTS
 from toolgate_core.limits import MAX_FAMILY_NAME
 
-Thoughts: TypeAlias = Literal["none", "think", "own", "channel"]
+ReasoningStyle: TypeAlias = Literal["none", "think", "own", "channel"]
 """How a family writes its thoughts: not at all, in `<think>`, between its dialect's markers, in messages of its own."""
 
-ASKED_FOR = frozenset({"function_calls", "decision", "auto", "generic", "morph_xml", "yaml_xml", "react"})
+PROMPTED_DIALECTS = frozenset({"function_calls", "decision", "auto", "generic", "morph_xml", "yaml_xml", "react"})
 """Dialects that no family speaks of its own accord: a prompt asks for them."""
 
-UNASKED = "function_calls"
+FALLBACK_DIALECT = "function_calls"
 """What any model is asked for whose own dialect is unknown or cannot be seen."""
 
 
-class Family(Struct, frozen=True):
+class ModelFamily(Struct, frozen=True):
     """Models that speak alike.
 
     Attributes:
@@ -39,84 +39,84 @@ class Family(Struct, frozen=True):
 
     pattern: re.Pattern[str]
     dialects: tuple[str, ...]
-    thoughts: Thoughts = "none"
+    thoughts: ReasoningStyle = "none"
     opened: bool = False
     consumed: bool = False
 
 
-FAMILIES: tuple[Family, ...] = (
+FAMILIES: tuple[ModelFamily, ...] = (
     # Fine-tunes and models that carry another family's name.
-    Family(re.compile(r"gpt-?oss"), ("harmony",), "channel", consumed=True),
-    Family(re.compile(r"hermes"), ("hermes",), "think"),
-    Family(re.compile(r"xlam"), ("xlam",)),
-    Family(re.compile(r"toolace"), ("pythonic",)),
-    Family(re.compile(r"functionary.*3[._-]?1"), ("functionary31",)),
-    Family(re.compile(r"functionary"), ("functionary32",)),
-    Family(re.compile(r"firefunction"), ("firefunction_v2",)),
-    Family(re.compile(r"apriel"), ("apriel",), "own", opened=True),
-    Family(re.compile(r"nemotron-?3(?![\d.])"), ("qwen3_coder",), "think", opened=True),
-    Family(re.compile(r"llama.*nemotron-70b"), ("llama3_json",)),
-    Family(re.compile(r"nemotron"), ("nemotron_v2",), "think", opened=True),
+    ModelFamily(re.compile(r"gpt-?oss"), ("harmony",), "channel", consumed=True),
+    ModelFamily(re.compile(r"hermes"), ("hermes",), "think"),
+    ModelFamily(re.compile(r"xlam"), ("xlam",)),
+    ModelFamily(re.compile(r"toolace"), ("pythonic",)),
+    ModelFamily(re.compile(r"functionary.*3[._-]?1"), ("functionary31",)),
+    ModelFamily(re.compile(r"functionary"), ("functionary32",)),
+    ModelFamily(re.compile(r"firefunction"), ("firefunction_v2",)),
+    ModelFamily(re.compile(r"apriel"), ("apriel",), "own", opened=True),
+    ModelFamily(re.compile(r"nemotron-?3(?![\d.])"), ("qwen3_coder",), "think", opened=True),
+    ModelFamily(re.compile(r"llama.*nemotron-70b"), ("llama3_json",)),
+    ModelFamily(re.compile(r"nemotron"), ("nemotron_v2",), "think", opened=True),
     # DeepSeek: V3.2-Exp still speaks as V3.1 did, distilled models keep the template of R1.
-    Family(re.compile(r"deepseek-?v4|deepseek-?v3[.p]2(?!-?exp)"), ("dsml",), "think", opened=True),
-    Family(re.compile(r"deepseek-?v3[.p][12]"), ("deepseek_v31",), "think", opened=True),
-    Family(re.compile(r"deepseek-?r1"), ("deepseek_v3",), "think", opened=True),
-    Family(re.compile(r"deepseek-?v(2[.p]5|3)"), ("deepseek_v3", "deepseek_v31")),
-    Family(re.compile(r"^deepseek-(chat|reasoner)"), ("dsml", "deepseek_v31"), "think"),
+    ModelFamily(re.compile(r"deepseek-?v4|deepseek-?v3[.p]2(?!-?exp)"), ("dsml",), "think", opened=True),
+    ModelFamily(re.compile(r"deepseek-?v3[.p][12]"), ("deepseek_v31",), "think", opened=True),
+    ModelFamily(re.compile(r"deepseek-?r1"), ("deepseek_v3",), "think", opened=True),
+    ModelFamily(re.compile(r"deepseek-?v(2[.p]5|3)"), ("deepseek_v3", "deepseek_v31")),
+    ModelFamily(re.compile(r"^deepseek-(chat|reasoner)"), ("dsml", "deepseek_v31"), "think"),
     # Qwen and those who write as it does.
-    Family(re.compile(r"qwen-?3.*coder"), ("qwen3_coder",)),
-    Family(re.compile(r"qwen-?3[.p]\d"), ("qwen3_coder", "hermes"), "think", opened=True),
-    Family(re.compile(r"qwen.*thinking|qwq"), ("hermes",), "think", opened=True),
-    Family(re.compile(r"qwen-?2[._p]?5"), ("qwen25", "qwen3_coder")),
-    Family(re.compile(r"qwen"), ("hermes", "qwen3_coder"), "think"),
-    Family(re.compile(r"ui-?tars"), ("qwen3_coder",)),
-    Family(re.compile(r"k-exaone-?2(?!\d)"), ("qwen3_coder",), "think", opened=True),
-    Family(re.compile(r"exaone"), ("hermes",), "think"),
-    Family(re.compile(r"mimo-?v2"), ("mimo", "qwen3_coder"), "think", opened=True),
-    Family(re.compile(r"mimo"), ("hermes", "mimo"), "think"),
-    Family(re.compile(r"step-?3[.p]\d"), ("qwen3_coder",), "think", opened=True),
-    Family(re.compile(r"step-?3"), ("step3",), "think", opened=True),
-    Family(re.compile(r"trinity"), ("hermes",), "think"),
-    Family(re.compile(r"longcat"), ("longcat",), "own", opened=True),
-    Family(re.compile(r"seed-?oss"), ("seed_oss",), "own"),
+    ModelFamily(re.compile(r"qwen-?3.*coder"), ("qwen3_coder",)),
+    ModelFamily(re.compile(r"qwen-?3[.p]\d"), ("qwen3_coder", "hermes"), "think", opened=True),
+    ModelFamily(re.compile(r"qwen.*thinking|qwq"), ("hermes",), "think", opened=True),
+    ModelFamily(re.compile(r"qwen-?2[._p]?5"), ("qwen25", "qwen3_coder")),
+    ModelFamily(re.compile(r"qwen"), ("hermes", "qwen3_coder"), "think"),
+    ModelFamily(re.compile(r"ui-?tars"), ("qwen3_coder",)),
+    ModelFamily(re.compile(r"k-exaone-?2(?!\d)"), ("qwen3_coder",), "think", opened=True),
+    ModelFamily(re.compile(r"exaone"), ("hermes",), "think"),
+    ModelFamily(re.compile(r"mimo-?v2"), ("mimo", "qwen3_coder"), "think", opened=True),
+    ModelFamily(re.compile(r"mimo"), ("hermes", "mimo"), "think"),
+    ModelFamily(re.compile(r"step-?3[.p]\d"), ("qwen3_coder",), "think", opened=True),
+    ModelFamily(re.compile(r"step-?3"), ("step3",), "think", opened=True),
+    ModelFamily(re.compile(r"trinity"), ("hermes",), "think"),
+    ModelFamily(re.compile(r"longcat"), ("longcat",), "own", opened=True),
+    ModelFamily(re.compile(r"seed-?oss"), ("seed_oss",), "own"),
     # Other houses, each with a form of its own.
-    Family(re.compile(r"glm-?(4[.p]?[5-9]|[5-9])(?![\db])|laguna"), ("glm",), "think", opened=True),
-    Family(re.compile(r"kimi-?k3"), ("kimi_k3",), "own", opened=True),
-    Family(re.compile(r"kimi"), ("kimi_k2",), "think"),
-    Family(re.compile(r"minimax-?m3"), ("minimax_m3",), "own", opened=True),
-    Family(re.compile(r"minimax-?m2"), ("minimax_m2",), "think", opened=True),
-    Family(re.compile(r"mistral|mixtral|ministral|magistral|devstral|codestral|pixtral"), ("mistral",), "own"),
-    Family(re.compile(r"functiongemma"), ("functiongemma",)),
-    Family(re.compile(r"gemma-?4"), ("gemma4",), "channel"),
-    Family(re.compile(r"gemma-?3"), ("gemma3", "pythonic")),
-    Family(re.compile(r"llama-?4"), ("llama4_pythonic", "llama3_json")),
-    Family(re.compile(r"llama-?v?3[._p]2"), ("llama3_json", "pythonic")),
-    Family(re.compile(r"llama-?v?3[._p][13]"), ("llama3_json", "functionary31")),
-    Family(re.compile(r"granite-20b-func"), ("granite_20b_fc",)),
-    Family(re.compile(r"granite-?4(?![\db])"), ("granite4",)),
-    Family(re.compile(r"granite-?3(?![\db])"), ("granite3",), "think"),
-    Family(re.compile(r"command-?(r|a|4)|^north"), ("cohere",), "own"),
-    Family(re.compile(r"lfm-?2"), ("lfm2",), "think"),
-    Family(re.compile(r"^hy-?4|hunyuan-?4(?![\d.]*b)"), ("hy_v4",), "own", opened=True),
-    Family(re.compile(r"^hy-?3|hunyuan-?3(?![\d.]*b)"), ("hy_v3",), "own", opened=True),
-    Family(re.compile(r"hunyuan"), ("hunyuan_a13b",), "think"),
-    Family(re.compile(r"intern-?s1"), ("internlm2",), "think"),
-    Family(re.compile(r"internlm-?[23]"), ("internlm2",)),
-    Family(re.compile(r"phi-?4-mini"), ("phi4mini",)),
-    Family(re.compile(r"olmo-?3.*think"), ("olmo3",), "think", opened=True),
-    Family(re.compile(r"olmo-?3"), ("olmo3",)),
-    Family(re.compile(r"apertus"), ("apertus",), "own"),
-    Family(re.compile(r"jamba"), ("jamba",)),
-    Family(re.compile(r"ernie-?4[.p]5"), ("ernie45",), "think", opened=True),
-    Family(re.compile(r"gigachat-?3"), ("gigachat3",), "think", opened=True),
-    Family(re.compile(r"solar-?(open-?2|pro-?4)"), ("solar_open2",), "own"),
-    Family(re.compile(r"minicpm-?5"), ("minicpm5",), "think", opened=True),
-    Family(re.compile(r"inkling"), ("inkling",), "channel"),
-    Family(re.compile(r"^muse|glimmer"), ("muse",), "channel"),
+    ModelFamily(re.compile(r"glm-?(4[.p]?[5-9]|[5-9])(?![\db])|laguna"), ("glm",), "think", opened=True),
+    ModelFamily(re.compile(r"kimi-?k3"), ("kimi_k3",), "own", opened=True),
+    ModelFamily(re.compile(r"kimi"), ("kimi_k2",), "think"),
+    ModelFamily(re.compile(r"minimax-?m3"), ("minimax_m3",), "own", opened=True),
+    ModelFamily(re.compile(r"minimax-?m2"), ("minimax_m2",), "think", opened=True),
+    ModelFamily(re.compile(r"mistral|mixtral|ministral|magistral|devstral|codestral|pixtral"), ("mistral",), "own"),
+    ModelFamily(re.compile(r"functiongemma"), ("functiongemma",)),
+    ModelFamily(re.compile(r"gemma-?4"), ("gemma4",), "channel"),
+    ModelFamily(re.compile(r"gemma-?3"), ("gemma3", "pythonic")),
+    ModelFamily(re.compile(r"llama-?4"), ("llama4_pythonic", "llama3_json")),
+    ModelFamily(re.compile(r"llama-?v?3[._p]2"), ("llama3_json", "pythonic")),
+    ModelFamily(re.compile(r"llama-?v?3[._p][13]"), ("llama3_json", "functionary31")),
+    ModelFamily(re.compile(r"granite-20b-func"), ("granite_20b_fc",)),
+    ModelFamily(re.compile(r"granite-?4(?![\db])"), ("granite4",)),
+    ModelFamily(re.compile(r"granite-?3(?![\db])"), ("granite3",), "think"),
+    ModelFamily(re.compile(r"command-?(r|a|4)|^north"), ("cohere",), "own"),
+    ModelFamily(re.compile(r"lfm-?2"), ("lfm2",), "think"),
+    ModelFamily(re.compile(r"^hy-?4|hunyuan-?4(?![\d.]*b)"), ("hy_v4",), "own", opened=True),
+    ModelFamily(re.compile(r"^hy-?3|hunyuan-?3(?![\d.]*b)"), ("hy_v3",), "own", opened=True),
+    ModelFamily(re.compile(r"hunyuan"), ("hunyuan_a13b",), "think"),
+    ModelFamily(re.compile(r"intern-?s1"), ("internlm2",), "think"),
+    ModelFamily(re.compile(r"internlm-?[23]"), ("internlm2",)),
+    ModelFamily(re.compile(r"phi-?4-mini"), ("phi4mini",)),
+    ModelFamily(re.compile(r"olmo-?3.*think"), ("olmo3",), "think", opened=True),
+    ModelFamily(re.compile(r"olmo-?3"), ("olmo3",)),
+    ModelFamily(re.compile(r"apertus"), ("apertus",), "own"),
+    ModelFamily(re.compile(r"jamba"), ("jamba",)),
+    ModelFamily(re.compile(r"ernie-?4[.p]5"), ("ernie45",), "think", opened=True),
+    ModelFamily(re.compile(r"gigachat-?3"), ("gigachat3",), "think", opened=True),
+    ModelFamily(re.compile(r"solar-?(open-?2|pro-?4)"), ("solar_open2",), "own"),
+    ModelFamily(re.compile(r"minicpm-?5"), ("minicpm5",), "think", opened=True),
+    ModelFamily(re.compile(r"inkling"), ("inkling",), "channel"),
+    ModelFamily(re.compile(r"^muse|glimmer"), ("muse",), "channel"),
 )
 
 
-def family_of(model: str) -> Family | None:
+def family_of(model: str) -> ModelFamily | None:
     """Return the family of a model, by its name; none where nobody here knows it.
 
     The patterns may be quadratic in a name, so that only its start is looked at where it is long.
@@ -125,15 +125,15 @@ def family_of(model: str) -> Family | None:
     return next((family for family in FAMILIES if family.pattern.search(name)), None)
 
 
-def asked_dialect(family: Family | None, *, special: bool) -> str:
+def dialect_to_prompt(family: ModelFamily | None, *, special: bool) -> str:
     """Return the dialect that a prompt asks a model of `family` for: its own, if what it writes can be seen.
 
     `special`: the upstream keeps special tokens in the text.
     """
     if family is None or family.consumed:
-        return UNASKED
+        return FALLBACK_DIALECT
     name = family.dialects[0]
-    return name if special or not _special(DIALECTS[name]) else UNASKED
+    return name if special or not _special(DIALECTS[name]) else FALLBACK_DIALECT
 
 
 def _special(dialect: Dialect) -> bool:

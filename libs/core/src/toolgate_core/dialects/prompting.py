@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toolgate_core.dialects.escaping import inert
+from toolgate_core.dialects.escaping import escape_markup
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
 from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
@@ -14,18 +14,20 @@ def permitted(tools: Sequence[ToolDefinition], choice: ToolChoice) -> list[ToolD
     return [tool for tool in tools if choice.permits(tool.name)]
 
 
-def definition(tool: ToolDefinition) -> str:
+def definition_json(tool: ToolDefinition) -> str:
     """Return a tool's definition as one line of compact JSON, in which markup is harmless."""
-    return inert(encode_str({"name": tool.name, "description": tool.description, "parameters": tool.parameters}))
+    return escape_markup(
+        encode_str({"name": tool.name, "description": tool.description, "parameters": tool.parameters})
+    )
 
 
-def rest(schema: JsonObject, said: frozenset[str]) -> str:
+def remaining_keywords(schema: JsonObject, said: frozenset[str]) -> str:
     """Return what a schema says besides the keys in `said`, as one line of JSON; empty where that is nothing."""
     left = {key: value for key, value in schema.items() if key not in said}
     return encode_str(left) if left else ""
 
 
-def rules(choice: ToolChoice, *, parallel: bool) -> str:
+def calling_rules(choice: ToolChoice, *, parallel: bool) -> str:
     """Return when to call, when not, and how many calls may be made."""
     lines = []
     if choice.mode == "named":

@@ -136,7 +136,7 @@ AUTO = replace(FUNCTION_CALLS, name="auto", models="any", grammars=(), aliases=(
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (*_TEXT, DECISION, AUTO)}
 
-AROUND = (
+ENCLOSING_TAGS = (
     *("tool_calls", "tool_call", "toolcalls", "toolcall", "tool_use", "tool_uses", "tools", "tool", "calls", "call"),
     *("function_calls", "function_call", "functioncalls", "functioncall", "functions", "invocations", "invocation"),
     *("actions", "action", "longcat_tool_call", "minimax:tool_call", "seed:tool_call"),
@@ -147,24 +147,24 @@ AROUND = (
 THINK = Reasoning(open="<think>", close="</think>")
 
 
-class Active(Struct, frozen=True, eq=False):
+class ActiveGrammars(Struct, frozen=True, eq=False):
     """What is looked for in a text.
 
     Attributes:
         grammars: those of the dialect that was asked for, then all that cannot be prose.
         reasoning: how thoughts are marked.
-        wraps: markers that vanish.
+        wrappers: markers that vanish.
         ends: tokens that end a turn.
-        heads: patterns of what vanishes where a text begins.
-        around: names of tags that vanish with a call that stands inside them.
+        start_patterns: patterns of what vanishes where a text begins.
+        enclosing_tags: names of tags that vanish with a call that stands inside them.
     """
 
     grammars: tuple[AnyGrammar, ...]
     reasoning: tuple[Reasoning, ...]
-    wraps: tuple[str, ...]
+    wrappers: tuple[str, ...]
     ends: tuple[str, ...]
-    heads: tuple[str, ...] = ()
-    around: tuple[str, ...] = ()
+    start_patterns: tuple[str, ...] = ()
+    enclosing_tags: tuple[str, ...] = ()
 
 
 def dialect_names() -> tuple[str, ...]:
@@ -190,7 +190,7 @@ def _bare(dialect: Dialect) -> bool:
 
 
 @cache
-def active(name: str) -> Active:
+def active_grammars(name: str) -> ActiveGrammars:
     """Return what to look for when the dialect `name` was asked for: its own forms first, then all that can't be prose.
 
     A model that was asked for one dialect may fall back to the one it was trained on.
@@ -204,20 +204,20 @@ def active(name: str) -> Active:
         if grammar.auto and not (isinstance(grammar, PayloadGrammar) and (ends_a_text or _bare(dialect)))
     )
     forms = (form for other in _TEXT for form in other.reasoning if form.auto)
-    wraps = (token for other in _TEXT for token in other.wraps if _BARS & set(token))
+    wraps = (token for other in _TEXT for token in other.wrappers if _BARS & set(token))
     ends = (token for other in _TEXT for token in other.ends if _BARS & set(token))
-    heads = (pattern for other in _TEXT for pattern in other.heads if _BARS & set(pattern) and "<" in pattern)
-    return Active(
+    heads = (pattern for other in _TEXT for pattern in other.start_patterns if _BARS & set(pattern) and "<" in pattern)
+    return ActiveGrammars(
         grammars=tuple(dict.fromkeys((*dialect.grammars, *safe))),
         reasoning=tuple(dict.fromkeys((THINK, *dialect.reasoning, *forms))),
-        wraps=tuple(dict.fromkeys((*dialect.wraps, *wraps))),
+        wrappers=tuple(dict.fromkeys((*dialect.wrappers, *wraps))),
         ends=tuple(dict.fromkeys((*dialect.ends, *ends))),
-        heads=tuple(dict.fromkeys((*dialect.heads, *heads))),
-        around=AROUND,
+        start_patterns=tuple(dict.fromkeys((*dialect.start_patterns, *heads))),
+        enclosing_tags=ENCLOSING_TAGS,
     )
 
 
-TEXT_ONLY = Active((), (THINK,), (), ())
+TEXT_ONLY = ActiveGrammars((), (THINK,), (), ())
 """Nothing but thoughts."""
 
 

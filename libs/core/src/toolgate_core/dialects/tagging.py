@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from toolgate_core.dialects.base import TaggedGrammar, WrittenCall
 from toolgate_core.dialects.patterns import ungrouped
-from toolgate_core.dialects.writing import harmless, members
+from toolgate_core.dialects.writing import argument_items, escape_lt
 from toolgate_core.jsontext import JsonValue, encode_str
 
 KEY = re.compile(r"[\w.$@:-]{1,200}")
@@ -24,14 +24,14 @@ _MEANS_MORE = re.compile(r"<[|｜]\w|</?(?:\w{1,16}[:_])?think\b", re.IGNORECASE
 """What servers take for a token, or templates for the end of thoughts, wherever it stands in a history."""
 
 
-def said(value: JsonValue) -> str:
+def as_text(value: JsonValue) -> str:
     """Return a string as it is, anything else as JSON that can't hold a tag."""
-    return value if isinstance(value, str) else harmless(encode_str(value))
+    return value if isinstance(value, str) else escape_lt(encode_str(value))
 
 
-def worded(value: JsonValue) -> str:
+def as_python_text(value: JsonValue) -> str:
     """Return the same, but Python's words for true, false and null."""
-    return repr(value) if value is None or isinstance(value, bool) else said(value)
+    return repr(value) if value is None or isinstance(value, bool) else as_text(value)
 
 
 def lines(text: str) -> str:
@@ -39,7 +39,7 @@ def lines(text: str) -> str:
     return f"\n{text}\r\n" if text.endswith("\r") else f"\n{text}\n"
 
 
-def guarded(text: str) -> str:
+def keep_newlines(text: str) -> str:
     """Return a text, in lines of its own if a line break at an edge of it would be taken for layout."""
     return lines(text) if _EDGE.search(text) else text
 
@@ -49,13 +49,13 @@ def tagged(
     grammar: TaggedGrammar,
     element: Callable[[str, str], str],
     *,
-    say: Callable[[JsonValue], str] = said,
+    say: Callable[[JsonValue], str] = as_text,
 ) -> str | None:
     """Return the arguments of a call, each written by `element` from its key and its text.
 
     None where a key can't stand in a tag, or where a text holds what would be read as a tag.
     """
-    found = [(key, say(value)) for key, value in members(call.arguments)]
+    found = [(key, say(value)) for key, value in argument_items(call.arguments)]
     keys = frozenset(key for key, _ in found)
     if all(KEY.fullmatch(key) and _sayable(text, grammar, keys) for key, text in found):
         return "".join(element(key, text) for key, text in found)
@@ -67,14 +67,14 @@ def tagged_or_json(
     grammar: TaggedGrammar,
     element: Callable[[str, str], str],
     *,
-    say: Callable[[JsonValue], str] = said,
+    say: Callable[[JsonValue], str] = as_text,
 ) -> str:
     """Return the same, or one JSON object in the place of all elements, which the frame of tagged calls reads, too."""
     found = tagged(call, grammar, element, say=say)
-    return f"{harmless(call.arguments)}\n" if found is None else found
+    return f"{escape_lt(call.arguments)}\n" if found is None else found
 
 
-def innocent(text: str) -> bool:
+def is_safe(text: str) -> bool:
     """Whether a text may stand in a history as it is, whatever reads it besides the frames of dialects."""
     return _MEANS_MORE.search(text) is None
 
@@ -103,7 +103,7 @@ class _Tags(Struct, frozen=True):
 
 def _sayable(text: str, grammar: TaggedGrammar, keys: frozenset[str]) -> bool:
     """Whether a text between tags is read as it is."""
-    if not innocent(text) or _LONG_SPACE.search(text) or (grammar.trim == "strip" and text != text.strip()):
+    if not is_safe(text) or _LONG_SPACE.search(text) or (grammar.trim == "strip" and text != text.strip()):
         return False
     tags = _tags(grammar)
     if tags.breaks.search(text) or not _balanced(text, tags):

@@ -24,14 +24,14 @@ _SAID = frozenset(
 """What the types say, or what nobody needs to know."""
 
 
-def types(tools: Sequence[ToolDefinition]) -> str:
+def function_types(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions as types of functions."""
     return "\n\n".join(map(_function, tools))
 
 
-def namespace(tools: Sequence[ToolDefinition]) -> str:
+def functions_namespace(tools: Sequence[ToolDefinition]) -> str:
     """Return the same in `namespace functions { … }`."""
-    return f"namespace functions {{\n\n{types(tools)}\n\n}} // namespace functions"
+    return f"namespace functions {{\n\n{function_types(tools)}\n\n}} // namespace functions"
 
 
 def _function(tool: ToolDefinition) -> str:

@@ -14,15 +14,15 @@ import re
 from typing import Literal as OneOf
 
 from toolgate_core.dialects.base import AnyGrammar, MessageGrammar
-from toolgate_core.dialects.table import TEXT_ONLY, active, find_dialect
-from toolgate_core.extraction.calls import Reading
+from toolgate_core.dialects.table import TEXT_ONLY, active_grammars, find_dialect
+from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.cursor import Cursor, Steps
-from toolgate_core.extraction.frames.message import Turn
+from toolgate_core.extraction.frames.message import MessageStart
 from toolgate_core.extraction.frames.table import read_block
+from toolgate_core.extraction.marker_index import Marker, answer, lead
 from toolgate_core.extraction.notes import NotedSink, Notes, WatchedScan
 from toolgate_core.extraction.scanner import Scan
-from toolgate_core.extraction.sink import Sink
-from toolgate_core.extraction.triggers import Entry, answer, lead
+from toolgate_core.extraction.sink import EventSink
 from toolgate_core.schema import Toolset
 from toolgate_core.types.events import Event
 from toolgate_core.types.plan import Plan, ScannerState
@@ -57,13 +57,13 @@ class Extraction:
         if dialect is None:
             raise ValueError(f"unknown dialect: {name}")
         self._cursor = Cursor()
-        looked = active(dialect.name) if plan.form != "text" else TEXT_ONLY
+        looked = active_grammars(dialect.name) if plan.form != "text" else TEXT_ONLY
         if notes is None:
-            self._sink, self._scan = Sink(started=state.started), Scan(looked, state)
+            self._sink, self._scan = EventSink(started=state.started), Scan(looked, state)
         else:
             self._sink = NotedSink(notes, self._cursor, started=state.started)
             self._scan = WatchedScan(looked, state, notes, self._cursor)
-        self._reading = Reading(self._cursor, self._sink, toolset, plan.names)
+        self._reader = BlockReader(self._cursor, self._sink, toolset, plan.names)
         self._notes = notes
         self._mode: Mode = "content"
         self._decides = dialect.name == "decision"
@@ -151,14 +151,14 @@ class Extraction:
     def _turn(self, mode: Mode, *, quoted: bool = False) -> None:
         """Text is of another kind from here on. `quoted`: calls in it are quotations."""
         self._mode = mode
-        self._reading.parking = mode in ("think", "reasoning")
+        self._reader.parking = mode in ("think", "reasoning")
         self._scan.thinking = mode == "think"
         self._scan.thought |= mode == "think"
         self._scan.quoted = quoted
         self._scan.block()
         self._sink.boundary()
 
-    def _marker(self, entry: Entry) -> Steps[None]:
+    def _marker(self, entry: Marker) -> Steps[None]:
         inside = entry.around and not entry.other
         self._refused = ""
         if entry.calls and (yield from self._block(entry.calls, last=not entry.other and not inside)):
@@ -201,7 +201,7 @@ class Extraction:
         self._cursor.stop(tape)
         return tape.getvalue()
 
-    def _other(self, entry: Entry) -> Steps[None]:
+    def _other(self, entry: Marker) -> Steps[None]:
         """A marker that begins no call."""
         cursor, kind = self._cursor, entry.other
         began = cursor.place
@@ -212,7 +212,7 @@ class Extraction:
             if (yield from cursor.expect(answer(entry.reasoning), window=64)) is not None:
                 self._turn("content")
             else:
-                if entry.reasoning.lead:
+                if entry.reasoning.header:
                     yield from cursor.expect(lead(entry.reasoning), window=64)
                 self._turn("think")
         elif (kind == "unthink" and (self._mode == "think" or not entry.special)) or (
@@ -239,38 +239,38 @@ class Extraction:
         cursor.starved = False
         for grammar in grammars:
             tape = cursor.record()
-            self._reading.begin(tape, plain=grammar.plain)
+            self._reader.begin(tape, plain=grammar.plain_opener)
             if isinstance(grammar, MessageGrammar) and self._mode == "reasoning":
-                self._reading.parking = False  # a new header says itself what its message is
-            read = yield from read_block(self._reading, grammar)
+                self._reader.parking = False  # a new header says itself what its message is
+            read = yield from read_block(self._reader, grammar)
             cursor.stop(tape)
             if read is not False:
                 self._accept(grammar, read, tape.getvalue())
-                self._note(began, "call" if self._reading.found else "markup", grammar)
+                self._note(began, "call" if self._reader.has_call else "markup", grammar)
                 return True
             self._sink.discard()
-            self._reading.parking = self._mode in ("think", "reasoning")
+            self._reader.parking = self._mode in ("think", "reasoning")
             raw = tape.getvalue()
-            self._note(began, "unread" if self._reading.found else "refused", grammar)
+            self._note(began, "unread" if self._reader.has_call else "refused", grammar)
             if grammar is not grammars[-1]:
                 cursor.unread(raw)
         return self._refuse(raw, last=last)
 
-    def _accept(self, grammar: AnyGrammar, read: bool | Turn, raw: str) -> None:
+    def _accept(self, grammar: AnyGrammar, read: bool | MessageStart, raw: str) -> None:
         """A block has been read."""
         sink = self._sink
         self._scan.closes = True
         self._last = grammar
         if sink.holding:
-            sink.park(raw) if self._reading.parking else sink.commit()
-        if isinstance(read, Turn):
+            sink.park(raw) if self._reader.parking else sink.commit()
+        if isinstance(read, MessageStart):
             self._turn(read.kind, quoted=read.quoted)
         elif isinstance(grammar, MessageGrammar):
             self._turn("content")
         else:
             self._scan.block()
             sink.boundary()
-            if grammar.after == "drop" and self._mode == "content" and self._reading.found:
+            if grammar.after == "drop" and self._mode == "content" and self._reader.has_call:
                 self._mode = "after"
 
     def _refuse(self, raw: str, *, last: bool) -> bool:
@@ -279,7 +279,7 @@ class Extraction:
         Return whether that is all there is to the marker.
         """
         cursor = self._cursor
-        if cursor.end in ("length", "cut") and cursor.starved and not self._reading.plain:
+        if cursor.end in ("length", "cut") and cursor.starved and not self._reader.plain:
             self._sink.boundary()
             self._sink.drop("cut", raw + cursor.take(cursor.left))
             return True

@@ -1,9 +1,9 @@
 """JSON read as it comes: strictly, without looking back, with an explicit stack.
 
-`JsonScan` checks one JSON value and passes its text on as it stands. It lets out only what can still be continued once
-the text turns out to be broken: a closing quote, and all brackets, commas and keys behind it, wait until a value or a
-colon confirms them; those at the very end, `tail`, are for whoever knows what follows the value. So a mended value can
-go on where the broken text stopped: `continuation`.
+`JsonScanner` checks one JSON value and passes its text on as it stands. It lets out only what can still be continued
+once the text turns out to be broken: a closing quote, and all brackets, commas and keys behind it, wait until a value
+or a colon confirms them; those at the very end, `tail`, are for whoever knows what follows the value. So a repaired
+value can go on where the broken text stopped: `continuation`.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]:,]|[^\s{}\[\]:,"]+', 
 VALUE, FIRST_ITEM, STRING, FIRST_KEY, KEY, KEY_BODY, COLON, AFTER = range(8)
 
 
-class BadBodyError(Exception):
+class MalformedBlockError(Exception):
     """The text breaks the grammar of the block that is being read, or ends inside of it. Never leaves the engine."""
 
 
-class CutBodyError(BadBodyError):
-    """The text ends inside of the block, before its time: there is nothing to be mended."""
+class TruncatedBlockError(MalformedBlockError):
+    """The text ends inside of the block, before its time: there is nothing to be repaired."""
 
 
-class TooLargeError(BadBodyError):
+class TooLargeError(MalformedBlockError):
     """The call is larger than any call may be."""
 
 
-class JsonScan:
+class JsonScanner:
     """Checks one JSON value that comes in pieces.
 
     Attributes:
@@ -217,9 +217,9 @@ def read_string(cursor: Cursor, put: Callable[[str], None]) -> Steps[None]:
                 cursor.take(1)
                 return
             if not _HALF_ESCAPE.match(cursor.text, cursor.pos):
-                raise BadBodyError
+                raise MalformedBlockError
         if not (yield from cursor.more()):
-            raise BadBodyError
+            raise MalformedBlockError
 
 
 def _ends_in_high_half(body: str) -> bool:

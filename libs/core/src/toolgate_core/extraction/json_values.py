@@ -4,30 +4,37 @@ from __future__ import annotations
 
 from io import StringIO
 
-from toolgate_core.extraction.calls import MAX_NAME, Call, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import MAX_NAME, CallWriter
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import BadBodyError, CutBodyError, JsonScan, TooLargeError, read_string
-from toolgate_core.extraction.mend import MAX_BODY
+from toolgate_core.extraction.json_reader import (
+    JsonScanner,
+    MalformedBlockError,
+    TooLargeError,
+    TruncatedBlockError,
+    read_string,
+)
+from toolgate_core.extraction.repair import MAX_BODY
 
 MAX_BLOCK = 16 * MAX_BODY
 
 
-def short_string(reading: Reading) -> Steps[str]:
+def short_string(reader: BlockReader) -> Steps[str]:
     """Read a JSON string of at most 256 characters."""
     pieces: list[str] = []
 
     def put(piece: str) -> None:
         pieces.append(piece)
         if sum(map(len, pieces)) > MAX_NAME:
-            raise BadBodyError
+            raise MalformedBlockError
 
-    yield from read_string(reading.cursor, put)
+    yield from read_string(reader.cursor, put)
     return "".join(pieces)
 
 
-def read_arguments(reading: Reading, call: Call, tape: StringIO) -> Steps[None]:
+def read_arguments(reader: BlockReader, call: CallWriter, tape: StringIO) -> Steps[None]:
     """Read the arguments: an object, the JSON text of one inside a string, or null."""
-    char = yield from reading.cursor.peek()
+    char = yield from reader.cursor.peek()
     if char == '"':
         pieces: list[str] = []
         size = 0
@@ -39,21 +46,21 @@ def read_arguments(reading: Reading, call: Call, tape: StringIO) -> Steps[None]:
             if size > MAX_BODY:
                 raise TooLargeError
 
-        yield from read_string(reading.cursor, put)
+        yield from read_string(reader.cursor, put)
         if not call.write_text("".join(pieces)):
-            raise BadBodyError
+            raise MalformedBlockError
     elif char == "{":
-        yield from scan_value(reading, tape, call)
+        yield from scan_value(reader, tape, call)
     else:
-        scan = yield from scan_value(reading, tape, None)
+        scan = yield from scan_value(reader, tape, None)
         if scan != "null":
-            raise BadBodyError
+            raise MalformedBlockError
         call.write("{}")
 
 
-def scan_value(reading: Reading, tape: StringIO, call: Call | None) -> Steps[str]:
+def scan_value(reader: BlockReader, tape: StringIO, call: CallWriter | None) -> Steps[str]:
     """Read one JSON value into `call`; without one, return its first characters."""
-    cursor, scan, head, start = reading.cursor, JsonScan(), "", tape.tell()
+    cursor, scan, head, start = reader.cursor, JsonScanner(), "", tape.tell()
     while True:
         stop = scan.read(cursor.text, cursor.pos, ended=cursor.end is not None)
         cursor.take(stop - cursor.pos)
@@ -71,6 +78,6 @@ def scan_value(reading: Reading, tape: StringIO, call: Call | None) -> Steps[str
                 call.hold(scan.tail())
             return head
         if scan.bad:
-            raise BadBodyError
+            raise MalformedBlockError
         if not (yield from cursor.more()):
-            raise BadBodyError if reading.stopped else CutBodyError
+            raise MalformedBlockError if reader.stopped else TruncatedBlockError

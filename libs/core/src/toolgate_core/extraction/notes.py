@@ -9,11 +9,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 from toolgate_core.dialects.base import AnyGrammar
-from toolgate_core.dialects.table import Active, owner
+from toolgate_core.dialects.table import ActiveGrammars, owner
 from toolgate_core.extraction.cursor import Cursor
+from toolgate_core.extraction.marker_index import Marker
 from toolgate_core.extraction.scanner import Scan
-from toolgate_core.extraction.sink import Sink
-from toolgate_core.extraction.triggers import Entry
+from toolgate_core.extraction.sink import EventSink
 from toolgate_core.types.plan import ScannerState
 
 
@@ -60,13 +60,13 @@ class WatchedScan(Scan):
 
     __slots__ = ("_cursor", "_notes", "_told")
 
-    def __init__(self, active: Active, state: ScannerState, notes: Notes, cursor: Cursor) -> None:
+    def __init__(self, active: ActiveGrammars, state: ScannerState, notes: Notes, cursor: Cursor) -> None:
         super().__init__(active, state)
         self._notes = notes
         self._cursor = cursor
         self._told = -1
 
-    def _live(self, entry: Entry, text: str, span: tuple[int, int, int], *, ended: bool) -> tuple[Entry, int | None]:
+    def _live(self, entry: Marker, text: str, span: tuple[int, int, int], *, ended: bool) -> tuple[Marker, int | None]:
         live, skip = super()._live(entry, text, span, ended=ended)
         _, start, stop = span
         place = self._cursor.place + start - self._cursor.pos
@@ -75,7 +75,7 @@ class WatchedScan(Scan):
             self._notes.add(place, place + stop - start, "inert", self._why(live))
         return live, skip
 
-    def _why(self, live: Entry) -> str:
+    def _why(self, live: Marker) -> str:
         """Return why a marker is ordinary text; `live` is what it could still have been."""
         if not live.calls and self.quoted and not live.special:
             return "in a message that is not for a tool"
@@ -88,7 +88,7 @@ class WatchedScan(Scan):
         return "not where it counts: at the start of a line or of the text"
 
 
-class NotedSink(Sink):
+class NotedSink(EventSink):
     """A sink that notes what is dropped, where calls begin, and what becomes of calls in reasoning."""
 
     def __init__(self, notes: Notes, cursor: Cursor, *, started: bool) -> None:
@@ -99,31 +99,31 @@ class NotedSink(Sink):
         self._blocks: list[tuple[int, int, list[int]]] = []
 
     def drop(self, kind: str, raw: str) -> None:
-        """See `Sink`; what is dropped has just been read."""
+        """See `EventSink`; what is dropped has just been read."""
         super().drop(kind, raw)
         if raw:
             place = self._cursor.place
             self._notes.add(max(0, place - len(raw)), place, "dropped", kind)
 
     def start(self, name: str, call_id: str | None) -> None:
-        """See `Sink`."""
+        """See `EventSink`."""
         super().start(name, call_id)
         self._notes.calls.append(self._cursor.place)
 
     def hold(self) -> None:
-        """See `Sink`."""
+        """See `EventSink`."""
         super().hold()
         self._known = (len(self._notes.all), len(self._notes.calls))
 
     def discard(self) -> None:
-        """See `Sink`: what was noted in the meantime never was, either."""
+        """See `EventSink`: what was noted in the meantime never was, either."""
         if self.holding:
             notes, calls = self._known
             del self._notes.all[notes:], self._notes.calls[calls:]
         super().discard()
 
     def park(self, raw: str) -> None:
-        """See `Sink`."""
+        """See `EventSink`."""
         place, known = self._cursor.place, self._known[1]
         calls = self._notes.calls[known:]
         del self._notes.calls[known:]
@@ -133,7 +133,7 @@ class NotedSink(Sink):
             self._blocks.append((place - len(raw), place, calls))
 
     def finish(self, *, promote: bool) -> None:
-        """See `Sink`: now it is known what calls in reasoning are."""
+        """See `EventSink`: now it is known what calls in reasoning are."""
         real = promote and not self.calls
         why = "the text was cut" if not promote else f"{'a' if self.calls else 'no'} call came outside of the reasoning"
         noted = list(self._notes.all)

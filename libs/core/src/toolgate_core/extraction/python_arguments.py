@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import regex
 
-from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import BadBodyError
-from toolgate_core.extraction.python_quotes import Following
-from toolgate_core.extraction.python_values import Literals
+from toolgate_core.extraction.json_reader import MalformedBlockError
+from toolgate_core.extraction.python_quotes import QuoteContext
+from toolgate_core.extraction.python_values import PythonValues
 from toolgate_core.jsontext import JsonObject, encode_str
 
 _KEYWORD = regex.compile(r"""(?:["'])?(?P<key>[A-Za-z_][\w\-]{0,255})(?:["'])?\s{0,16}[=:]""")
 
 
-def read_arguments(reading: Reading, call: Call, following: Following, *, named: bool = False) -> Steps[bool]:
+def read_arguments(
+    reader: BlockReader, call: CallWriter, following: QuoteContext, *, named: bool = False
+) -> Steps[bool]:
     """Read arguments up to the closing parenthesis; false where one of them is no value that JSON has.
 
     `named`: each one must say its name.
     """
-    cursor, literals = reading.cursor, Literals(reading, following)
+    cursor, literals = reader.cursor, PythonValues(reader, following)
     places = [] if named else _places(call)
     seen: set[str] = set()
     while True:
@@ -27,29 +30,29 @@ def read_arguments(reading: Reading, call: Call, following: Following, *, named:
         if char == ")":
             cursor.take(1)
             break
-        if not char and reading.stopped and not literals.unsure:
-            call.repaired("missing_close")
+        if not char and reader.stopped and not literals.unsure:
+            call.add_repairs("missing_close")
             break
         if seen:
             if char != ",":
-                raise BadBodyError
+                raise MalformedBlockError
             cursor.take(1)
             if (yield from cursor.space()) == ")":
                 continue
-        yield from _argument(reading, call, literals, places, seen)
+        yield from _argument(reader, call, literals, places, seen)
     if not call.empty:
         call.write("}")
-    call.repaired(*literals.repairs)
+    call.add_repairs(*literals.repairs)
     return not literals.foreign
 
 
-def properties_of(call: Call) -> JsonObject:
+def properties_of(call: CallWriter) -> JsonObject:
     """Return the declared parameters of the call's tool, by name."""
     properties = call.tool.parameters.get("properties") if call.tool else None
     return properties if isinstance(properties, dict) else {}
 
 
-def _places(call: Call) -> list[str]:
+def _places(call: CallWriter) -> list[str]:
     """Return the arguments that may stand without their names: the required ones, where they are declared first."""
     properties = properties_of(call)
     required = call.tool.parameters.get("required") if call.tool else None
@@ -59,22 +62,24 @@ def _places(call: Call) -> list[str]:
     return names if set(names) == set(map(str, required)) else []
 
 
-def _argument(reading: Reading, call: Call, literals: Literals, places: list[str], seen: set[str]) -> Steps[None]:
-    cursor, kind = reading.cursor, "a"
+def _argument(
+    reader: BlockReader, call: CallWriter, literals: PythonValues, places: list[str], seen: set[str]
+) -> Steps[None]:
+    cursor, kind = reader.cursor, "a"
     match = yield from cursor.expect(_KEYWORD, window=300)
     if match is not None:
         key = match["key"]
         if (yield from cursor.peek()) == "=":
-            raise BadBodyError  # a comparison
+            raise MalformedBlockError  # a comparison
     elif len(seen) < len(places):
         key = places[len(seen)]
         kind = "p" if len(seen) + 1 < len(places) else "a"
-        call.repaired("positional")
+        call.add_repairs("positional")
     else:
-        raise BadBodyError
+        raise MalformedBlockError
     text = yield from literals.value(kind)
     if key in seen:
-        call.repaired("duplicate_key")
+        call.add_repairs("duplicate_key")
         return
     seen.add(key)
     call.write(f"{'{' if call.empty else ','}{encode_str(key)}:{text}")

@@ -36,13 +36,13 @@ def call_end(grammar: PythonGrammar, *, listed: bool) -> tuple[regex.Pattern[str
         goes_on = rf"\s*+(?:(?P<list>\])|[,;]\s*+(?:(?P<list>\])|{_CALL})|{_GLUED}|{close})"
         ends = rf"\s*+(?:\]?+\s*+{close}|\]{line})"
         return regex.compile(goes_on, regex.IGNORECASE), regex.compile(ends, regex.IGNORECASE)
-    printed = r"(?:[ \t]*+\))?+" if grammar.code else ""
+    printed = r"(?:[ \t]*+\))?+" if grammar.statements else ""
     goes_on = rf"{printed}[ \t]*+(?:\r?\n|[,;]\s*+{_CALL}|{_GLUED}|<\||`|(?P<list>(?!)))|\s*+{close}"
     ends = rf"{printed}[ \t]*+[,;]?+\s*+{close}"
     return regex.compile(goes_on, regex.IGNORECASE), regex.compile(ends, regex.IGNORECASE)
 
 
-class Following:
+class QuoteContext:
     """Tells what follows a quote in the arguments of one call.
 
     `parameters` are the names of the call's parameters, none where its tool declares none; `tools` those of all tools.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from toolgate_core.extraction.calls import MAX_ARGUMENTS, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import MAX_ARGUMENTS
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import MAX_DEPTH, BadBodyError, TooLargeError
-from toolgate_core.extraction.python_quotes import Following
+from toolgate_core.extraction.json_reader import MAX_DEPTH, MalformedBlockError, TooLargeError
+from toolgate_core.extraction.python_quotes import QuoteContext
 from toolgate_core.jsontext import encode_str
 from toolgate_core.schema.quotes import InnerQuotes
 from toolgate_core.schema.relaxed import number
@@ -27,31 +28,31 @@ _HEX = {"x": 2, "u": 4, "U": 8}
 _CLOSERS = {"[": "]", "(": ")", "{": "}"}
 
 
-class Literals:
+class PythonValues:
     """Reads values one after another; `following` tells where their strings end.
 
     Attributes:
-        repairs: tags of what was mended.
+        repairs: tags of what was repaired.
         foreign: a value was of a type that JSON has not (bytes, a formatted string).
         unsure: the last value may have been cut by the end of the text.
     """
 
-    def __init__(self, reading: Reading, following: Following | None = None) -> None:
+    def __init__(self, reader: BlockReader, following: QuoteContext | None = None) -> None:
         self._following = following
-        self._reading = reading
-        self._cursor = reading.cursor
-        self._began = reading.cursor.place
+        self._reader = reader
+        self._cursor = reader.cursor
+        self._began = reader.cursor.place
         self.repairs: list[str] = []
         self.foreign = False
         self.unsure = False
 
     def value(self, stack: str = "a") -> Steps[str]:
-        """Read one value; return its JSON text. Raises `BadBodyError` where it is none.
+        """Read one value; return its JSON text. Raises `MalformedBlockError` where it is none.
 
         `stack` are the brackets around it, as in `python_quotes`.
         """
         if len(stack) > MAX_DEPTH + 1:
-            raise BadBodyError
+            raise MalformedBlockError
         if self._cursor.place - self._began > MAX_ARGUMENTS:
             raise TooLargeError
         self.unsure = False
@@ -69,12 +70,12 @@ class Literals:
             if match is not None and (match.end() < len(cursor.text) or match.end() - match.start() >= 512):
                 break
             if match is None and cursor.left:
-                raise BadBodyError
+                raise MalformedBlockError
             if not (yield from cursor.more()):
                 self.unsure = True
                 break
         if match is None:
-            raise BadBodyError
+            raise MalformedBlockError
         word = cursor.take(match.end() - cursor.pos)
         if cursor.left and cursor.text[cursor.pos] in "\"'" and _PREFIX.match(word):
             text = yield from self._string(cursor.text[cursor.pos], stack, raw=bool(set(word) & set("rR")))
@@ -88,7 +89,7 @@ class Literals:
         if known is not None:
             return known
         if not _IDENTIFIER.match(word):
-            raise BadBodyError
+            raise MalformedBlockError
         self.foreign = True  # a variable has no value here
         return "null"
 
@@ -136,7 +137,7 @@ class Literals:
 
     def _closed_by_the_end(self, char: str) -> bool:
         """Whether the model ended its text here, so that a bracket may be closed for it."""
-        closed = not char and self._reading.stopped and not self.unsure
+        closed = not char and self._reader.stopped and not self.unsure
         if closed:
             self.repairs.append("missing_close")
         return closed
@@ -144,7 +145,7 @@ class Literals:
     def _goes_on(self, char: str, closer: str) -> Steps[bool]:
         """Read the comma between items; whether another item follows it."""
         if char != ",":
-            raise BadBodyError
+            raise MalformedBlockError
         self._cursor.take(1)
         return (yield from self._cursor.space()) != closer
 
@@ -153,7 +154,7 @@ class Literals:
         cursor = self._cursor
         if (yield from cursor.space()) != ":":
             if not first:
-                raise BadBodyError
+                raise MalformedBlockError
             return False, key
         cursor.take(1)
         value = yield from self.value(stack + "v")
@@ -169,7 +170,7 @@ class Literals:
         while True:
             char = yield from cursor.peek()
             if not char:
-                raise BadBodyError
+                raise MalformedBlockError
             match = _RUNS[quote].match(cursor.text, cursor.pos)
             if match is not None:
                 pieces.append(cursor.take(match.end() - cursor.pos))
@@ -179,7 +180,7 @@ class Literals:
                 return "".join(pieces)
             elif not triple and (yield from self._closes(inside, pieces[-1][-1:], stack)):
                 cursor.take(1)
-                self._mended(inside)
+                self._repaired(inside)
                 return "".join(pieces)
             else:
                 pieces.append(cursor.take(1))
@@ -209,18 +210,18 @@ class Literals:
         follows = yield from self._following.look(stack, 1, inner=inside)
         return inside.ends(before, self._cursor.text[self._cursor.pos + 1 : self._cursor.pos + 2], follows)
 
-    def _mended(self, inside: InnerQuotes) -> None:
-        """Raise where the quotes inside of a string allow another reading."""
+    def _repaired(self, inside: InnerQuotes) -> None:
+        """Raise where the quotes inside of a string allow another reader."""
         if inside.any:
             self.repairs.append("unescaped_quote")
             if not inside.clear(alone=True):
-                raise BadBodyError
+                raise MalformedBlockError
 
     def _escape(self, *, raw: bool) -> Steps[str]:
         cursor = self._cursor
         while cursor.left < 2:
             if not (yield from cursor.more()):
-                raise BadBodyError
+                raise MalformedBlockError
         char = cursor.text[cursor.pos + 1]
         if raw:
             return cursor.take(2)
@@ -252,9 +253,9 @@ class Literals:
         cursor = self._cursor
         while cursor.left < digits + 2:
             if not (yield from cursor.more()):
-                raise BadBodyError
+                raise MalformedBlockError
         text = cursor.text[cursor.pos + 2 : cursor.pos + 2 + digits]
         if not re.fullmatch(r"[0-9a-fA-F]+", text):
-            raise BadBodyError
+            raise MalformedBlockError
         cursor.take(digits + 2)
         return int(text, 16)

@@ -12,10 +12,10 @@ import regex
 from msgspec.structs import replace
 
 from toolgate_core.dialects.base import AnyGrammar, MessageGrammar
-from toolgate_core.dialects.table import Active
+from toolgate_core.dialects.table import ActiveGrammars
+from toolgate_core.extraction.code_spans import MAX_LINE, CodeSpans
 from toolgate_core.extraction.cursor import WHITE
-from toolgate_core.extraction.literal import MAX_LINE, Literal
-from toolgate_core.extraction.triggers import Entry, behind, triggers
+from toolgate_core.extraction.marker_index import Marker, behind, marker_index
 from toolgate_core.types.plan import ScannerState
 
 NOWHERE = 1 << 62
@@ -49,9 +49,9 @@ class Scan:
         "thought", "wrapped",
     )  # fmt: skip
 
-    def __init__(self, active: Active, state: ScannerState) -> None:
-        self._triggers = triggers(active)
-        self.literal = Literal(state)
+    def __init__(self, active: ActiveGrammars, state: ScannerState) -> None:
+        self._triggers = marker_index(active)
+        self.literal = CodeSpans(state)
         self.started = state.started
         self.head = not state.started
         self.closes = False
@@ -98,7 +98,7 @@ class Scan:
         """Whether a marker may have begun, before its lead, at the end of `text`."""
         return text[-self._triggers.longest :].lower().endswith(self._triggers.loose)
 
-    def run(self, text: str, pos: int, *, ended: bool) -> tuple[int, Entry | None]:
+    def run(self, text: str, pos: int, *, ended: bool) -> tuple[int, Marker | None]:
         """Return up to where `text` is ordinary from `pos` on, and the marker that stands there.
 
         Without a marker, what lies beyond may become one when more text comes.
@@ -131,7 +131,7 @@ class Scan:
             hold = len(text)
         if ended and hold < len(text):
             self.size = len(text) - hold
-            return self._clean(text, pos, base, hold), Entry(other="close", special=True)
+            return self._clean(text, pos, base, hold), Marker(other="close", special=True)
         return self._clean(text, pos, base, hold), None
 
     def _next(self, text: str, at: int, next_at: dict[str, int]) -> int:
@@ -145,12 +145,12 @@ class Scan:
             nearest = min(nearest, place)
         return nearest
 
-    def _found(self, text: str, place: int, pos: int) -> tuple[Entry | None, int, int] | None:
+    def _found(self, text: str, place: int, pos: int) -> tuple[Marker | None, int, int] | None:
         """Return what stands at a lead (see `_read`); none if nothing does."""
         match = self._triggers.leads[text[place]].match(text, place)
         return None if match is None else self._read(match, pos)
 
-    def _read(self, match: re.Match[str], pos: int) -> tuple[Entry | None, int, int]:
+    def _read(self, match: re.Match[str], pos: int) -> tuple[Marker | None, int, int]:
         """Return what was found (nothing: a run of backticks or tildes) and where it stands.
 
         A marker whose beginning has been read already, before `pos`, is not there any more.
@@ -175,14 +175,14 @@ class Scan:
         entry = table.get(key) or table.get(key.rstrip(_CLOSE_SPACE))
         if entry is None and (suffixed := _SUFFIX.match(key)):
             entry = table.get(suffixed[1])
-        return entry or Entry(), start, stop
+        return entry or Marker(), start, stop
 
     def _may_become(self, text: str, start: int) -> bool:
         rest = text[start : start + self._triggers.longest].lower()
         known = self._triggers.prefixes.get(rest[-1])
         return start != self.mute and known is not None and rest in known[1]
 
-    def _at_head(self, text: str, pos: int, *, ended: bool) -> tuple[int, Entry | None] | None:
+    def _at_head(self, text: str, pos: int, *, ended: bool) -> tuple[int, Marker | None] | None:
         """Some blocks without a marker count where a text begins; the place after white space is the block's."""
         waits = False
         for pattern, entry in self._triggers.heads:
@@ -204,7 +204,7 @@ class Scan:
             self.started = True
         return upto
 
-    def _live(self, entry: Entry, text: str, span: tuple[int, int, int], *, ended: bool) -> tuple[Entry, int | None]:
+    def _live(self, entry: Marker, text: str, span: tuple[int, int, int], *, ended: bool) -> tuple[Marker, int | None]:
         """Return what counts of the marker here, and where to go on if nothing does.
 
         0 if the marker is live, none if more text must tell.
@@ -242,7 +242,7 @@ class Scan:
             return False
         return True if ended else None  # at the end of a text it is another marker that was cut
 
-    def _inert(self, entry: Entry, text: str, span: tuple[int, int, int], *, ended: bool) -> int | None:
+    def _inert(self, entry: Marker, text: str, span: tuple[int, int, int], *, ended: bool) -> int | None:
         """Return where to go on if the marker means nothing there; 0 if it is live, none if more must tell."""
         base, at, _ = span
         if not entry.calls:
@@ -259,7 +259,7 @@ class Scan:
         self.literal.fence = fence
         return inside
 
-    def _beside_calls(self, entry: Entry, text: str, span: tuple[int, int, int], *, ended: bool) -> int | None:
+    def _beside_calls(self, entry: Marker, text: str, span: tuple[int, int, int], *, ended: bool) -> int | None:
         """Return what `_inert` does, for a marker that opens no call; 0 also where its place in code decides."""
         base, at, stop = span
         if entry.special and entry.other in ("wrap", "unthink"):
@@ -277,7 +277,7 @@ class Scan:
             return self._special_thought(entry, text, base, at, ended=ended)
         return 0
 
-    def _closes(self, entry: Entry, text: str, at: int, *, ended: bool, known: bool) -> int | None:
+    def _closes(self, entry: Marker, text: str, at: int, *, ended: bool, known: bool) -> int | None:
         """A closing marker counts behind a call, inside thoughts if it is special, and else at the ends of a text.
 
         One that is `known` to none of the grammars, and whose opener has not vanished, only right behind a call.
@@ -311,7 +311,7 @@ class Scan:
         self.wrapped = self.wrapped or blank or glued or not self.literal.prefix(text, base, at).strip(WHITE)
         return self.wrapped
 
-    def _special_thought(self, entry: Entry, text: str, base: int, at: int, *, ended: bool) -> int | None:
+    def _special_thought(self, entry: Marker, text: str, base: int, at: int, *, ended: bool) -> int | None:
         """Return what `_inert` returns, for a special think marker.
 
         Somebody may write about such tokens: so they count where a text or a line begins, or with what belongs to them.
@@ -323,7 +323,7 @@ class Scan:
             known = self.thinking or self.thought or self.wrapped
             return 0 if known else self._at_end(text, at, ended=ended)
         assert entry.reasoning is not None  # think markers have one
-        if not entry.reasoning.lead:
+        if not entry.reasoning.header:
             return at + 1
         match = behind(entry.reasoning).match(text, at + len(entry.reasoning.open), partial=not ended)
         if match is not None and match.partial:

@@ -19,7 +19,7 @@ MAX_RAW = 4096
 MAX_PIECES = 1024
 
 
-class Flow:
+class TextChannel:
     """One channel of text; decides which white space is part of it."""
 
     __slots__ = ("_fresh", "_gap", "_joint", "_visible")
@@ -60,25 +60,25 @@ class Flow:
         return rest
 
 
-class Parked(Struct):
+class ParkedCall(Struct):
     """A call that stood inside reasoning, with its text."""
 
     events: list[Event]
     raw: str
 
 
-class Sink:
+class EventSink:
     """Collects the events of an extraction."""
 
     def __init__(self, *, started: bool) -> None:
         self.calls = 0
-        self._content = Flow(visible=started)
-        self._reasoning = Flow(fresh=True)
+        self._content = TextChannel(visible=started)
+        self._reasoning = TextChannel(fresh=True)
         self._out: list[Event] = []
         self._kind = ""
         self._pieces: list[str] = []
         self._held: list[Event] | None = None
-        self._parked: list[Parked] = []
+        self._parked: list[ParkedCall] = []
         self._parked_size = 0
         self._muted = False
 
@@ -160,7 +160,7 @@ class Sink:
         if self._parked_size > MAX_PARKED:
             self.drop("markup", raw)
         else:
-            self._parked.append(Parked(held, raw))
+            self._parked.append(ParkedCall(held, raw))
 
     def finish(self, *, promote: bool) -> None:
         """The text has ended. `promote`: parked calls are real if none came outside of reasoning."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator
 
 from msgspec.structs import replace
 
-from toolgate_core.dialects.families import UNASKED
+from toolgate_core.dialects.families import FALLBACK_DIALECT
 from toolgate_core.ladder.attempt import AttemptState
 from toolgate_core.ladder.delivery import DeliveryPolicy, delivery_policy
 from toolgate_core.ladder.effects import CallModel, Effect, Emit, Reply, Transform, Transformed
@@ -206,7 +206,7 @@ class LadderRun:
         policy = self._policy
         if strategy is Strategy.NATIVE:
             return policy.native_dialect or policy.dialect or "auto"
-        return policy.dialect or UNASKED
+        return policy.dialect or FALLBACK_DIALECT
 
     def _reader(self, attempt: AttemptState, plan: Plan) -> ResponseReader:
         policy = delivery_policy(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 import msgspec
-from toolgate_core.dialects.families import asked_dialect, family_of
+from toolgate_core.dialects.families import dialect_to_prompt, family_of
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder import LadderMemory
 from toolgate_core.limits import MAX_MODEL_NAME, MAX_REMEMBERED_MODELS
@@ -251,7 +251,7 @@ class ModelRegistry:
         # vLLM lists what a model of any name was loaded from, and what an adapter belongs to.
         names = (model, *(str(card[key]) for key in ("root", "parent") if card.get(key)))
         family = next(filter(None, map(family_of, names)), None)
-        dialect = policy.dialect or asked_dialect(family, special=policy.capabilities.skip_special_tokens)
+        dialect = policy.dialect or dialect_to_prompt(family, special=policy.capabilities.skip_special_tokens)
         native = policy.native_dialect or (family.dialects[0] if family else policy.dialect or "auto")
         return msgspec.structs.replace(policy, dialect=dialect, native_dialect=native)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Reasoning, WrittenCall
-from toolgate_core.dialects.typescript import types
-from toolgate_core.dialects.writing import harmless, writer
+from toolgate_core.dialects.typescript import function_types
+from toolgate_core.dialects.writing import escape_lt, standard_writer
 from toolgate_core.jsontext import encode_str
 
 GRAMMAR = EnvelopeGrammar(tokens=("<|tools_prefix|>",), close_tokens=("<|tools_suffix|>",), special=True, keyed=True)
@@ -19,7 +19,7 @@ GRAMMAR = EnvelopeGrammar(tokens=("<|tools_prefix|>",), close_tokens=("<|tools_s
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one array."""
-    items = ", ".join(f"{{{encode_str(call.name)}: {harmless(call.arguments)}}}" for call in calls)
+    items = ", ".join(f"{{{encode_str(call.name)}: {escape_lt(call.arguments)}}}" for call in calls)
     return f"<|tools_prefix|>[{items}]<|tools_suffix|>"
 
 
@@ -27,7 +27,7 @@ APERTUS = Dialect(
     name="apertus",
     models="Apertus",
     grammars=(GRAMMAR,),
-    writer=writer(render_calls, intro="Tool Capabilities:", definitions=types),
+    writer=standard_writer(render_calls, intro="Tool Capabilities:", definitions=function_types),
     reasoning=(Reasoning(open="<|inner_prefix|>", close="<|inner_suffix|>", special=True, auto=True),),
     ends=("<|assistant_end|>",),
     aliases=("apertus2509",),

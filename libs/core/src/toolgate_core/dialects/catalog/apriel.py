@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, NamedGrammar, Reasoning, WrittenCall
 from toolgate_core.dialects.catalog import hermes, jamba
-from toolgate_core.dialects.writing import harmless, whole, writer
+from toolgate_core.dialects.writing import escape_lt, openai_definition, standard_writer
 from toolgate_core.jsontext import encode_str
 from toolgate_core.types.requests import ToolDefinition
 
@@ -33,11 +33,11 @@ INTRO = (
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions, a line of JSON each."""
-    return "\n".join(("<available_tools>", *map(whole, tools), "</available_tools>"))
+    return "\n".join(("<available_tools>", *map(openai_definition, tools), "</available_tools>"))
 
 
 def _call(call: WrittenCall) -> str:
-    text = f'"name": {encode_str(call.name)}, "arguments": {harmless(call.arguments)}'
+    text = f'"name": {encode_str(call.name)}, "arguments": {escape_lt(call.arguments)}'
     return f'{{{text}, "id": {encode_str(call.id)}}}' if call.id else f"{{{text}}}"
 
 
@@ -50,13 +50,13 @@ APRIEL = Dialect(
     name="apriel",
     models="Apriel 1.5 and 1.6",
     grammars=(jamba.GRAMMAR, NAMED, hermes.GRAMMAR),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=INTRO,
         definitions=definitions,
         form="Return all function calls as one list of JSON objects, each with the function's name and arguments:",
     ),
     reasoning=(Reasoning(open="Here are my reasoning steps:", close="[BEGIN FINAL RESPONSE]", special=True),),
-    wraps=("[END FINAL RESPONSE]",),
+    wrappers=("[END FINAL RESPONSE]",),
     ends=("<|end|>",),
 )

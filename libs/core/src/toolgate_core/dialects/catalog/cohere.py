@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects import prompting as prompt
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, NamedGrammar, Reasoning, WrittenCall
-from toolgate_core.dialects.escaping import inert
-from toolgate_core.dialects.writing import harmless, writer
+from toolgate_core.dialects.escaping import escape_markup
+from toolgate_core.dialects.writing import escape_lt, standard_writer
 from toolgate_core.jsontext import encode_str
 from toolgate_core.types.requests import ToolDefinition
 
@@ -47,14 +47,14 @@ NOTE = (
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions as one JSON array in a code fence, a line for each."""
-    lines = ",\n".join(f"    {prompt.definition(tool)}" for tool in tools)
+    lines = ",\n".join(f"    {prompt.definition_json(tool)}" for tool in tools)
     return f"```json\n[\n{lines}\n]\n```"
 
 
 def _call(call: WrittenCall) -> str:
     return (
         f'    {{"tool_call_id": "{call.index}", "tool_name": {encode_str(call.name)}, '
-        f'"parameters": {harmless(call.arguments)}}}'
+        f'"parameters": {escape_lt(call.arguments)}}}'
     )
 
 
@@ -72,14 +72,14 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 def render_result(_name: str, call_id: str, content: str) -> str:
     """Return a result as JSON, in which markup is harmless."""
     body = f'{{"tool_call_id": {encode_str(call_id)}, "results": {{"0": {encode_str(content)}}}, "is_error": null}}'
-    return f"<|START_TOOL_RESULT|>[\n    {inert(harmless(body))}\n]<|END_TOOL_RESULT|>"
+    return f"<|START_TOOL_RESULT|>[\n    {escape_markup(escape_lt(body))}\n]<|END_TOOL_RESULT|>"
 
 
 COHERE = Dialect(
     name="cohere",
     models="Command R7B, Command A, Command A Reasoning and later",
     grammars=(GRAMMAR, EMPTY),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=INTRO,
         definitions=definitions,
@@ -89,7 +89,7 @@ COHERE = Dialect(
         call_id=call_id,
     ),
     reasoning=(Reasoning(open="<|START_THINKING|>", close="<|END_THINKING|>", special=True, auto=True),),
-    wraps=("<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|END_TEXT|>"),
+    wrappers=("<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|END_TEXT|>"),
     ends=("<|END_OF_TURN_TOKEN|>",),
     aliases=("cohere_command3", "cohere_command4", "command_r", "command_a"),
 )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects import prompting as prompt
 from toolgate_core.dialects.base import DecisionGrammar, Dialect, EnvelopeGrammar, Writer, WrittenCall
-from toolgate_core.dialects.writing import envelope, result_object, schemas, worked
+from toolgate_core.dialects.writing import definition_lines, json_call, result_object, worked_example
 from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 GRAMMAR = DecisionGrammar(
@@ -25,7 +25,7 @@ GRAMMAR = DecisionGrammar(
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return the decision to make these calls."""
-    items = ", ".join(map(envelope, calls))
+    items = ", ".join(map(json_call, calls))
     return f'{{"action": "call", "calls": [{items}]}}'
 
 
@@ -37,7 +37,7 @@ def render_result(name: str, call_id: str, content: str) -> str:
 def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: bool) -> str:
     """Return the system block."""
     allowed = prompt.permitted(tools, choice)
-    example, real = worked(render_calls, allowed or tools)
+    example, real = worked_example(render_calls, allowed or tools)
     answer = (
         ""
         if choice.forced
@@ -49,7 +49,7 @@ To answer without a tool:
     return f"""You decide what happens next: call tools, or answer.
 You have these tools, with JSON Schemas of their parameters:
 <tools>
-{schemas(allowed)}
+{definition_lines(allowed)}
 </tools>
 
 Write exactly one JSON object and nothing else: no text before or after it, no code fence.
@@ -63,7 +63,7 @@ For example, a call to {example or "a tool"}:
 Results of calls come back in <tool_result> blocks.
 
 Rules:
-{prompt.rules(choice, parallel=parallel).replace("answer in plain text without a call", "answer")}"""
+{prompt.calling_rules(choice, parallel=parallel).replace("answer in plain text without a call", "answer")}"""
 
 
 DECISION = Dialect(

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, NamedGrammar, WrittenCall
-from toolgate_core.dialects.writing import SIGNATURES, harmless, wrapped, writer
+from toolgate_core.dialects.writing import SIGNATURES, escape_lt, result_between, standard_writer
 
 _BAR, _GAP = r"[｜|]?", r"[▁_ ]"
 SECTION = rf"<{_BAR}tool{_GAP}calls{_GAP}begin{_BAR}>"
@@ -58,7 +58,7 @@ NOTE = (
 
 
 def _call(call: WrittenCall) -> str:
-    fence = f"```json\n{harmless(call.arguments)}\n```"
+    fence = f"```json\n{escape_lt(call.arguments)}\n```"
     return f"<｜tool▁call▁begin｜>function<｜tool▁sep｜>{call.name}\n{fence}<｜tool▁call▁end｜>"
 
 
@@ -71,16 +71,16 @@ DEEPSEEK_V3 = Dialect(
     name="deepseek_v3",
     models="DeepSeek V3, R1-0528",
     grammars=(GRAMMAR,),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=f"# Tools\n\n{SIGNATURES}",
         form=FORM,
         note=NOTE,
-        result=wrapped(
+        result=result_between(
             "<｜tool▁outputs▁begin｜><｜tool▁output▁begin｜>", "<｜tool▁output▁end｜><｜tool▁outputs▁end｜>"
         ),
     ),
-    wraps=OUTPUTS,
+    wrappers=OUTPUTS,
     ends=("<｜end▁of▁sentence｜>",),
     aliases=("deepseekv3", "deepseek_r1"),
 )

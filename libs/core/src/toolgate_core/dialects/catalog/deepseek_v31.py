@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from toolgate_core.dialects.base import Dialect, NamedGrammar, WrittenCall
 from toolgate_core.dialects.catalog import deepseek_v3
 from toolgate_core.dialects.catalog.deepseek_v3 import CALL, CALL_CLOSE, OUTPUTS, SECTION, SECTION_CLOSE, SEPARATOR
-from toolgate_core.dialects.writing import harmless, wrapped, writer
+from toolgate_core.dialects.writing import escape_lt, result_between, standard_writer
 from toolgate_core.jsontext import encode_str
 from toolgate_core.types.requests import ToolDefinition
 
@@ -46,7 +46,7 @@ def definitions(tools: Sequence[ToolDefinition]) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    return f"<｜tool▁call▁begin｜>{call.name}<｜tool▁sep｜>{harmless(call.arguments)}<｜tool▁call▁end｜>"
+    return f"<｜tool▁call▁begin｜>{call.name}<｜tool▁sep｜>{escape_lt(call.arguments)}<｜tool▁call▁end｜>"
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
@@ -58,15 +58,15 @@ DEEPSEEK_V31 = Dialect(
     name="deepseek_v31",
     models="DeepSeek V3.1",
     grammars=(deepseek_v3.GRAMMAR, GRAMMAR),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=INTRO,
         definitions=definitions,
         form=FORM,
         note=NOTE,
-        result=wrapped("<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>"),
+        result=result_between("<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>"),
     ),
-    wraps=OUTPUTS,
+    wrappers=OUTPUTS,
     ends=("<｜end▁of▁sentence｜>",),
     aliases=("deepseekv31",),
 )

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.patterns import ATTRIBUTES
 from toolgate_core.dialects.tagging import tagged_or_json
-from toolgate_core.dialects.writing import members, schemas, wrapped, writer
+from toolgate_core.dialects.writing import argument_items, definition_lines, result_between, standard_writer
 
 TOKEN = "｜DSML｜"
 MARK = r"(?:[｜|‖]{1,2}\s?DSML\s?[｜|‖]{1,2}\s?)"
@@ -64,7 +64,7 @@ NOTE = (
 
 
 def _call(call: WrittenCall) -> str:
-    strings = {key for key, value in members(call.arguments) if isinstance(value, str)}
+    strings = {key for key, value in argument_items(call.arguments) if isinstance(value, str)}
 
     def element(key: str, text: str) -> str:
         raw = "true" if key in strings else "false"
@@ -83,13 +83,13 @@ DSML = Dialect(
     name="dsml",
     models="DeepSeek V3.2, V4 and V4.1",
     grammars=(GRAMMAR,),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=INTRO,
-        definitions=schemas,
+        definitions=definition_lines,
         form=FORM,
         note=NOTE,
-        result=wrapped("<tool_result>", "</tool_result>"),
+        result=result_between("<tool_result>", "</tool_result>"),
     ),
     ends=("<｜end▁of▁sentence｜>",),
     aliases=("deepseek_v32", "deepseek_v4", "deepseek_v41", "deepseekv32", "deepseekv4", "deepseekv41"),

@@ -27,6 +27,6 @@ ERNIE45 = Dialect(
     models="ERNIE 4.5 Thinking",
     grammars=(BYTES, hermes.GRAMMAR),
     writer=granite4.GRANITE4.writer,
-    wraps=("<response>", "</response>", "<0x0A>"),
+    wrappers=("<response>", "</response>", "<0x0A>"),
     ends=("</s>", "<|im_end|>"),
 )

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects import prompting as prompt
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, Writer, WrittenCall
-from toolgate_core.dialects.escaping import inert
+from toolgate_core.dialects.escaping import escape_markup
 from toolgate_core.dialects.patterns import bare_tag, close_tag, open_tag
-from toolgate_core.dialects.writing import plain, worked
+from toolgate_core.dialects.writing import string_or_json, worked_example
 from toolgate_core.jsontext import JsonValue, decode
 from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
@@ -56,7 +56,7 @@ def escape(text: str) -> str:
 
 
 def _value(value: JsonValue) -> str:
-    text = plain(value)
+    text = string_or_json(value)
     if _EDGE_SPACE.search(text):  # a line break at an edge would be taken for layout
         return "<![CDATA[" + text.replace("]]>", "]]]]><![CDATA[>") + "]]>"
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -76,7 +76,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 def render_result(name: str, call_id: str, content: str) -> str:
     """Return a result; markup in it is escaped, so that it can't end its wrapper."""
-    output = inert(content.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    output = escape_markup(content.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
     return (
         f"<function_results>\n<result>\n<tool_name>{escape(name)}</tool_name>\n<call_id>{escape(call_id)}</call_id>\n"
         f"<output>{output}</output>\n"
@@ -87,8 +87,8 @@ def render_result(name: str, call_id: str, content: str) -> str:
 def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: bool) -> str:
     """Return the system block."""
     allowed = prompt.permitted(tools, choice)
-    definitions = "\n".join(f"<function>{prompt.definition(tool)}</function>" for tool in allowed)
-    example, real = worked(render_calls, allowed or tools)
+    definitions = "\n".join(f"<function>{prompt.definition_json(tool)}</function>" for tool in allowed)
+    example, real = worked_example(render_calls, allowed or tools)
     return f"""In this environment you have access to a set of tools.
 Here they are, with JSON Schemas of their parameters:
 <functions>
@@ -109,7 +109,7 @@ String and number values stand as they are, without quotes; lists and objects ar
 <invoke> elements. Results come back in <function_results> blocks.
 
 Rules:
-{prompt.rules(choice, parallel=parallel)}"""
+{prompt.calling_rules(choice, parallel=parallel)}"""
 
 
 FUNCTION_CALLS = Dialect(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects import prompting as prompt
 from toolgate_core.dialects.base import Dialect, NamedGrammar, WrittenCall
-from toolgate_core.dialects.writing import harmless, writer
+from toolgate_core.dialects.writing import escape_lt, standard_writer
 from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = NamedGrammar(
@@ -34,7 +34,7 @@ NOTE = (
 
 
 def _definition(tool: ToolDefinition) -> str:
-    return f"Use the function '{tool.name}' to '{tool.description}'\n{prompt.definition(tool)}\n"
+    return f"Use the function '{tool.name}' to '{tool.description}'\n{prompt.definition_json(tool)}\n"
 
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
@@ -44,14 +44,14 @@ def definitions(tools: Sequence[ToolDefinition]) -> str:
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one tag per call."""
-    return "".join(f"<function={call.name}>{harmless(call.arguments)}</function>" for call in calls)
+    return "".join(f"<function={call.name}>{escape_lt(call.arguments)}</function>" for call in calls)
 
 
 FUNCTIONARY31 = Dialect(
     name="functionary31",
     models="Functionary 3.1, Llama 3.1 in its custom form",
     grammars=(GRAMMAR,),
-    writer=writer(render_calls, intro=INTRO, definitions=definitions, form=FORM, note=NOTE),
+    writer=standard_writer(render_calls, intro=INTRO, definitions=definitions, form=FORM, note=NOTE),
     ends=("<|eom_id|>", "<|eot_id|>"),
     aliases=("functionary_v3_1", "functionary_3_1"),
 )

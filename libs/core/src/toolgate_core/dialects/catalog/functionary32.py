@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, NamedGrammar, WrittenCall
-from toolgate_core.dialects.typescript import namespace
-from toolgate_core.dialects.writing import harmless, writer
+from toolgate_core.dialects.typescript import functions_namespace
+from toolgate_core.dialects.writing import escape_lt, standard_writer
 
 GRAMMAR = NamedGrammar(
     tokens=(">>>",),
     auto=False,
-    declared=True,
+    declared_only=True,
     begins=r"(?!all\n)[A-Za-z_][\w.-]{0,255}\n\s{0,16}\{",
     call=r"(?:>>>)?(?P<name>[A-Za-z_][\w.-]{0,255})[ \t]{0,4}\n\s{0,16}",
     close=r"(?=>>>)",
@@ -42,16 +42,16 @@ NOTE = (
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one segment per call."""
-    return "".join(f">>>{call.name}\n{harmless(call.arguments)}" for call in calls)
+    return "".join(f">>>{call.name}\n{escape_lt(call.arguments)}" for call in calls)
 
 
 FUNCTIONARY32 = Dialect(
     name="functionary32",
     models="Functionary 3.2",
     grammars=(GRAMMAR,),
-    writer=writer(render_calls, intro=INTRO, definitions=namespace, note=NOTE),
-    wraps=(">>>all\n",),
-    heads=("all\n",),
+    writer=standard_writer(render_calls, intro=INTRO, definitions=functions_namespace, note=NOTE),
+    wrappers=(">>>all\n",),
+    start_patterns=("all\n",),
     ends=("<|eot_id|>",),
     aliases=("functionary_v3_2", "functionary_3_2"),
 )

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import BraceGrammar, Dialect, WrittenCall
 from toolgate_core.dialects.catalog.gemma4 import TOOL_CODE, arguments, braces, declaration
-from toolgate_core.dialects.escaping import inert
-from toolgate_core.dialects.writing import writer
+from toolgate_core.dialects.escaping import escape_markup
+from toolgate_core.dialects.writing import standard_writer
 from toolgate_core.types.requests import ToolDefinition
 
 QUOTE = "<escape>"
@@ -53,14 +53,14 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 def render_result(name: str, _call_id: str, content: str) -> str:
     """Return a result under the function's name."""
-    body = braces({"value": inert(content)}, QUOTE)
-    return f"<start_function_response>response:{inert(name)}{body}<end_function_response>"
+    body = braces({"value": escape_markup(content)}, QUOTE)
+    return f"<start_function_response>response:{escape_markup(name)}{body}<end_function_response>"
 
 
 FUNCTIONGEMMA = Dialect(
     name="functiongemma",
     models="FunctionGemma",
     grammars=(GRAMMAR, TOOL_CODE),
-    writer=writer(render_calls, intro=INTRO, definitions=definitions, note=NOTE, result=render_result),
+    writer=standard_writer(render_calls, intro=INTRO, definitions=definitions, note=NOTE, result=render_result),
     ends=("<end_of_turn>", "<start_function_response>", "<eos>"),
 )

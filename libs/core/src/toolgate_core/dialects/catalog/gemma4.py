@@ -13,8 +13,8 @@ import re
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import BraceGrammar, Dialect, PythonGrammar, Reasoning, WrittenCall
-from toolgate_core.dialects.escaping import inert
-from toolgate_core.dialects.writing import harmless, members, writer
+from toolgate_core.dialects.escaping import escape_markup
+from toolgate_core.dialects.writing import argument_items, escape_lt, standard_writer
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
 from toolgate_core.types.requests import ToolDefinition
 
@@ -34,24 +34,29 @@ BARE = BraceGrammar(
     tokens=("call:", "<call>"),
     where="line",
     auto=False,
-    declared=True,
-    plain=True,
+    declared_only=True,
+    plain_opener=True,
     call=rf"(?:call:|<call>)\s{{0,4}}{_NAME}\s{{0,4}}(?=[{{(])",
     close=r"<tool_call\|>|<turn\|>|</call>",
     quote=QUOTE,
 )
 ALONE = BraceGrammar(
-    begins=rf"call:{_NAME}\{{", declared=True, plain=True, call=rf"\s*+call:{_NAME}", close=BARE.close, quote=QUOTE
+    begins=rf"call:{_NAME}\{{",
+    declared_only=True,
+    plain_opener=True,
+    call=rf"\s*+call:{_NAME}",
+    close=BARE.close,
+    quote=QUOTE,
 )
 TOOL_CODE = PythonGrammar(
     tokens=("```tool_code",),
     where="line",
     auto=False,
-    plain=True,
+    plain_opener=True,
     open=r"```tool_code[ \t]*\r?\n",
     close=r"```",
     bare=True,
-    code=True,
+    statements=True,
 )
 
 
@@ -76,16 +81,16 @@ def braces(value: JsonValue, quote: str) -> str:
         return "[" + ",".join(braces(item, quote) for item in value) + "]"
     if isinstance(value, str) and not _TOKEN.search(value):
         return f"{quote}{value}{quote}"
-    return harmless(encode_str(value))
+    return escape_lt(encode_str(value))
 
 
 def _key(key: str) -> str:
-    return key if _PLAIN_KEY.fullmatch(key) else harmless(encode_str(key))
+    return key if _PLAIN_KEY.fullmatch(key) else escape_lt(encode_str(key))
 
 
 def arguments(call: WrittenCall, quote: str) -> str:
     """Return the arguments of a call, sorted by their keys."""
-    return braces(_ordered(dict(members(call.arguments))), quote)
+    return braces(_ordered(dict(argument_items(call.arguments))), quote)
 
 
 def _ordered(value: JsonValue) -> JsonValue:
@@ -148,26 +153,27 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 def render_result(name: str, _call_id: str, content: str) -> str:
     """Return a result under the tool's name."""
-    return f"<|tool_response>response:{inert(name)}{braces({'value': inert(content)}, QUOTE)}<tool_response|>"
+    body = braces({"value": escape_markup(content)}, QUOTE)
+    return f"<|tool_response>response:{escape_markup(name)}{body}<tool_response|>"
 
 
 GEMMA4 = Dialect(
     name="gemma4",
     models="Gemma 4",
     grammars=(GRAMMAR, ALONE, BARE, TOOL_CODE),
-    writer=writer(
+    writer=standard_writer(
         render_calls, intro="You may call these tools:", definitions=definitions, note=NOTE, result=render_result
     ),
     reasoning=(
         Reasoning(
             open="<|channel>",
             close="<channel|>",
-            lead=r"(?:thought|analysis)(?:[ \t]{0,8}\n|(?=<))",
+            header=r"(?:thought|analysis)(?:[ \t]{0,8}\n|(?=<))",
             answer=r"(?!thought|analysis)[a-z][a-z_]{1,31}(?:[ \t]{0,8}\n|(?=<))",
             special=True,
             auto=True,
         ),
     ),
-    heads=(r"(?:thought|analysis)[ \t]{0,8}\n\s{0,16}(?=<channel\|>)",),
+    start_patterns=(r"(?:thought|analysis)[ \t]{0,8}\n\s{0,16}(?=<channel\|>)",),
     ends=("<turn|>", "<|tool_response>", "<eos>"),
 )

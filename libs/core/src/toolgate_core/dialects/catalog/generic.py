@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, PayloadGrammar, PythonGrammar, WrittenCall
-from toolgate_core.dialects.writing import array, envelope, writer
+from toolgate_core.dialects.writing import json_call, json_call_list, standard_writer
 
 NAME_KEYS = ("name", "function", "function_name", "tool", "tool_name")
 ARGUMENT_KEYS = ("arguments", "args", "parameters", "params", "input")
@@ -25,11 +25,13 @@ FENCE = (
 OBJECT = r"(?:\[\s{0,64})?\{\s{0,64}"
 BEGINS = rf"""{OBJECT}["']?(?:{"|".join((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPERS, *_OTHERS))})["']?\s{{0,16}}:"""
 
-ALONE = PayloadGrammar(begins=BEGINS, plain=True)
-PAYLOAD = PayloadGrammar(tokens=("{", "["), where="line", auto=False, plain=True, fenced=True, arguments_only=True)
-FENCED = PayloadGrammar(begins=rf"{FENCE}{BEGINS}", auto=False, plain=True, settled=True)
+ALONE = PayloadGrammar(begins=BEGINS, plain_opener=True)
+PAYLOAD = PayloadGrammar(
+    tokens=("{", "["), where="line", auto=False, plain_opener=True, fenced=True, arguments_only=True
+)
+FENCED = PayloadGrammar(begins=rf"{FENCE}{BEGINS}", auto=False, plain_opener=True, settled=True)
 EXPRESSION = PythonGrammar(
-    begins=r"[A-Za-z_][\w.-]{0,255}\(", auto=False, plain=True, bare=True, alone=True, keywords=True
+    begins=r"[A-Za-z_][\w.-]{0,255}\(", auto=False, plain_opener=True, bare=True, nothing_after=True, keywords=True
 )
 
 
@@ -40,13 +42,13 @@ NOTE = "Several calls are one JSON array of such objects. Results come back in <
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one envelope, or an array of them."""
-    return envelope(calls[0]) if len(calls) == 1 else array(calls)
+    return json_call(calls[0]) if len(calls) == 1 else json_call_list(calls)
 
 
 GENERIC = Dialect(
     name="generic",
     models="any model that writes JSON of its own accord",
     grammars=(PAYLOAD, ALONE, EXPRESSION),
-    writer=writer(render_calls, intro=INTRO, form=FORM, note=NOTE),
+    writer=standard_writer(render_calls, intro=INTRO, form=FORM, note=NOTE),
     aliases=("json",),
 )

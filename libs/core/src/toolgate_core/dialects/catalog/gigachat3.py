@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, WrittenCall
 from toolgate_core.dialects.catalog.dsml import tagged
-from toolgate_core.dialects.escaping import inert
-from toolgate_core.dialects.typescript import namespace
-from toolgate_core.dialects.writing import envelope, writer
+from toolgate_core.dialects.escaping import escape_markup
+from toolgate_core.dialects.typescript import functions_namespace
+from toolgate_core.dialects.writing import json_call, standard_writer
 
 GRAMMAR = EnvelopeGrammar(
     tokens=("function call<|role_sep|>", "<|function_call|>", "<|message_sep|>"),
@@ -35,20 +35,24 @@ NOTE = (
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one token per call."""
-    return "".join(f"<|function_call|>{envelope(call)}" for call in calls)
+    return "".join(f"<|function_call|>{json_call(call)}" for call in calls)
 
 
 def render_result(name: str, _call_id: str, content: str) -> str:
     """Return a result under the function's name."""
-    return f'<function_response name="{inert(name)}">{inert(content)}</function_response>'
+    return f'<function_response name="{escape_markup(name)}">{escape_markup(content)}</function_response>'
 
 
 GIGACHAT3 = Dialect(
     name="gigachat3",
     models="GigaChat 3, 3.1 and 3.5",
     grammars=(GRAMMAR, GCML),
-    writer=writer(
-        render_calls, intro="You may call these functions:\n", definitions=namespace, note=NOTE, result=render_result
+    writer=standard_writer(
+        render_calls,
+        intro="You may call these functions:\n",
+        definitions=functions_namespace,
+        note=NOTE,
+        result=render_result,
     ),
     ends=("<|message_sep|>", "</s>"),
     aliases=("gigachat35", "gigachat"),

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.catalog import hermes
 from toolgate_core.dialects.patterns import ANY_ATTRIBUTES
-from toolgate_core.dialects.tagging import guarded, tagged
-from toolgate_core.dialects.writing import SIGNATURES, wrapped, writer
+from toolgate_core.dialects.tagging import keep_newlines, tagged
+from toolgate_core.dialects.writing import SIGNATURES, result_between, standard_writer
 
 _OPEN = rf"<tool_call{ANY_ATTRIBUTES}>\s{{0,16}}"
 GRAMMAR = TaggedGrammar(
@@ -40,7 +40,7 @@ LINE = TaggedGrammar(
     parameter_close="",
     trim="layout",
     property_tags=True,
-    declared=True,
+    declared_only=True,
 )
 """The name on a line, then an element for each argument."""
 
@@ -52,7 +52,7 @@ NOTE = (
 
 
 def _element(key: str, text: str) -> str:
-    return f"<arg_key>{key}</arg_key>\n<arg_value>{guarded(text)}</arg_value>\n"
+    return f"<arg_key>{key}</arg_key>\n<arg_value>{keep_newlines(text)}</arg_value>\n"
 
 
 def _call(call: WrittenCall) -> str:
@@ -71,14 +71,14 @@ GLM = Dialect(
     name="glm",
     models="GLM 4.5, 4.6, 4.7 and 5, poolside Laguna",
     grammars=(GRAMMAR, LINE),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=f"# Tools\n\n{SIGNATURES}",
         form=FORM,
         note=NOTE,
-        result=wrapped("<tool_response>\n", "\n</tool_response>"),
+        result=result_between("<tool_response>\n", "\n</tool_response>"),
     ),
-    wraps=("<|begin_of_box|>", "<|end_of_box|>"),
+    wrappers=("<|begin_of_box|>", "<|end_of_box|>"),
     ends=("<|user|>", "<|observation|>", "<|endoftext|>"),
     aliases=("glm45", "glm47", "glm4", "glm5", "poolside_v1"),
 )

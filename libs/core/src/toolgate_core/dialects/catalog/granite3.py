@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, PayloadGrammar, WrittenCall
 from toolgate_core.dialects.catalog.generic import BEGINS
-from toolgate_core.dialects.writing import array, json_list, writer
+from toolgate_core.dialects.writing import definition_list, json_call_list, standard_writer
 
 GRAMMAR = EnvelopeGrammar(
     tokens=("<|tool_call|>",),
@@ -29,25 +29,25 @@ TAGGED = EnvelopeGrammar(
     name_keys=("name", "function"),
     auto=False,
 )
-BARE = PayloadGrammar(begins=BEGINS, auto=False, plain=True)
+BARE = PayloadGrammar(begins=BEGINS, auto=False, plain_opener=True)
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one array."""
-    return f"<|tool_call|>{array(calls)}"
+    return f"<|tool_call|>{json_call_list(calls)}"
 
 
 GRANITE3 = Dialect(
     name="granite3",
     models="Granite 3",
     grammars=(BOTH, GRAMMAR, TAGGED, BARE),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro="You are a helpful assistant with access to the following tools:",
-        definitions=json_list,
+        definitions=definition_list,
         form="When a tool is needed to answer, respond only with a JSON list of calls behind its token:",
     ),
-    wraps=("<response>", "</response>"),
+    wrappers=("<response>", "</response>"),
     ends=("<|end_of_text|>",),
     aliases=("granite",),
 )

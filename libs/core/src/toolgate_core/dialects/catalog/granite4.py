@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from toolgate_core.dialects.base import Dialect
 from toolgate_core.dialects.catalog import hermes
-from toolgate_core.dialects.writing import SIGNATURES, wrapped, writer
+from toolgate_core.dialects.writing import SIGNATURES, result_between, standard_writer
 
 INTRO = f"You are a helpful assistant with access to the following tools. {SIGNATURES}"
 FORM = "For each function call, return a JSON object with the function's name and its arguments within XML tags:"
@@ -21,12 +21,12 @@ GRANITE4 = Dialect(
     name="granite4",
     models="Granite 4",
     grammars=(hermes.GRAMMAR,),
-    writer=writer(
+    writer=standard_writer(
         hermes.render_calls,
         intro=INTRO,
         form=FORM,
         note=NOTE,
-        result=wrapped("<tool_response>\n", "\n</tool_response>"),
+        result=result_between("<tool_response>\n", "\n</tool_response>"),
     ),
     ends=("<|end_of_text|>",),
 )

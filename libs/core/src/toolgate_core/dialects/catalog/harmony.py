@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from toolgate_core.dialects.base import Dialect, MessageGrammar, WrittenCall
-from toolgate_core.dialects.typescript import namespace
-from toolgate_core.dialects.writing import harmless, writer
+from toolgate_core.dialects.typescript import functions_namespace
+from toolgate_core.dialects.writing import escape_lt, standard_writer
 
 GRAMMAR = MessageGrammar(
     tokens=("<|channel|>", "<|start|>", "assistant<|channel|>", " to=functions.", "\nto=functions."),
@@ -42,7 +42,7 @@ NOTE = "The arguments are JSON. Several calls are several messages. Results come
 
 def _call(call: WrittenCall) -> str:
     header = f"<|channel|>commentary to=functions.{call.name} <|constrain|>json"
-    return f"{header}<|message|>{harmless(call.arguments)}<|call|>"
+    return f"{header}<|message|>{escape_lt(call.arguments)}<|call|>"
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
@@ -54,6 +54,6 @@ HARMONY = Dialect(
     name="harmony",
     models="gpt-oss",
     grammars=(GRAMMAR, GLUED),
-    writer=writer(render_calls, intro=INTRO, definitions=namespace, form=FORM, note=NOTE),
+    writer=standard_writer(render_calls, intro=INTRO, definitions=functions_namespace, form=FORM, note=NOTE),
     aliases=("openai", "gpt_oss"),
 )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects import prompting as prompt
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Writer, WrittenCall
-from toolgate_core.dialects.writing import envelope, json_lines, result_object, worked
+from toolgate_core.dialects.writing import definitions_in_tools_tag, json_call, result_object, worked_example
 from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 GRAMMAR = EnvelopeGrammar(tags=("tool_call",), close_tags=("tool_call",), yaml=True)
@@ -21,7 +21,7 @@ GRAMMAR = EnvelopeGrammar(tags=("tool_call",), close_tags=("tool_call",), yaml=T
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one block per call."""
-    return "\n".join(f"<tool_call>\n{envelope(call)}\n</tool_call>" for call in calls)
+    return "\n".join(f"<tool_call>\n{json_call(call)}\n</tool_call>" for call in calls)
 
 
 def render_result(name: str, call_id: str, content: str) -> str:
@@ -32,10 +32,10 @@ def render_result(name: str, call_id: str, content: str) -> str:
 def render_tools(tools: Sequence[ToolDefinition], choice: ToolChoice, parallel: bool) -> str:
     """Return the system block."""
     allowed = prompt.permitted(tools, choice)
-    example, real = worked(render_calls, allowed or tools)
+    example, real = worked_example(render_calls, allowed or tools)
     return f"""You are a function calling AI model.
 You are provided with function signatures within <tools></tools> XML tags:
-{json_lines(allowed)}
+{definitions_in_tools_tag(allowed)}
 
 For each function call, return a JSON object with the function's name and its arguments within <tool_call></tool_call>
 XML tags:
@@ -49,7 +49,7 @@ For example, a call to {example or "a function"}:
 Write one <tool_call> block per call. Results come back in <tool_response></tool_response> XML tags.
 
 Rules:
-{prompt.rules(choice, parallel=parallel)}"""
+{prompt.calling_rules(choice, parallel=parallel)}"""
 
 
 HERMES = Dialect(

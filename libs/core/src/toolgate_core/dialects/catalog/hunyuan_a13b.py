@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from toolgate_core.dialects.base import Dialect, NamedGrammar
 from toolgate_core.dialects.catalog import jamba
-from toolgate_core.dialects.writing import json_list, wrapped, writer
+from toolgate_core.dialects.writing import definition_list, result_between, standard_writer
 
 DENSE = NamedGrammar(
     tags=("tool_calls", "tool_call"),
@@ -30,14 +30,14 @@ HUNYUAN_A13B = Dialect(
     name="hunyuan_a13b",
     models="Hunyuan A13B, Hunyuan dense models",
     grammars=(jamba.GRAMMAR, DENSE),
-    writer=writer(
+    writer=standard_writer(
         jamba.render_array,
         intro=INTRO,
-        definitions=json_list,
+        definitions=definition_list,
         form="如果你决定调用任何函数，你必须将其格式化为:",
-        result=wrapped("<tool_response>", "</tool_response>"),
+        result=result_between("<tool_response>", "</tool_response>"),
     ),
-    wraps=("<answer>", "</answer>"),
-    heads=("助手：",),
+    wrappers=("<answer>", "</answer>"),
+    start_patterns=("助手：",),
     ends=("<|eos|>", "<|extra_0|>"),
 )

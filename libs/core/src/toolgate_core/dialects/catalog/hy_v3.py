@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, NamedGrammar, Reasoning, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.patterns import ANY_ATTRIBUTES
-from toolgate_core.dialects.tagging import guarded, tagged_or_json
-from toolgate_core.dialects.writing import SIGNATURES, wrapped, writer
+from toolgate_core.dialects.tagging import keep_newlines, tagged_or_json
+from toolgate_core.dialects.writing import SIGNATURES, result_between, standard_writer
 
 SUFFIX = r"(?::[\w-]{1,32})?"
 _OPEN = SUFFIX + ANY_ATTRIBUTES
@@ -54,7 +54,7 @@ NOTE = (
 
 
 def _element(key: str, text: str) -> str:
-    return f"<arg_key>{key}</arg_key>\n<arg_value>{guarded(text)}</arg_value>\n"
+    return f"<arg_key>{key}</arg_key>\n<arg_value>{keep_newlines(text)}</arg_value>\n"
 
 
 def _call(call: WrittenCall) -> str:
@@ -70,12 +70,12 @@ HY_V3 = Dialect(
     name="hy_v3",
     models="Tencent Hy3",
     grammars=(GRAMMAR, JSON_BODY),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=INTRO,
         form=FORM,
         note=NOTE,
-        result=wrapped("<tool_responses>\n<tool_response>\n", "\n</tool_response>\n</tool_responses>"),
+        result=result_between("<tool_responses>\n<tool_response>\n", "\n</tool_response>\n</tool_responses>"),
     ),
     reasoning=(Reasoning(open="<think:opensource>", close="</think:opensource>", auto=True),),
     ends=("<｜hy_eos｜>", "<｜hy_eos:opensource｜>"),

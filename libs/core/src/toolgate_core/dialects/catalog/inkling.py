@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Reasoning, WrittenCall
-from toolgate_core.dialects.writing import envelope, writer
+from toolgate_core.dialects.writing import json_call, standard_writer
 from toolgate_core.jsontext import encode_str
 from toolgate_core.types.requests import ToolDefinition
 
@@ -41,26 +41,26 @@ def definitions(tools: Sequence[ToolDefinition]) -> str:
 
 
 HEADED = replace(
-    GRAMMAR, tokens=(), auto=False, plain=True, begins=r"[A-Za-z_][\w.-]{0,255}<\|content_invoke_tool_json\|>"
+    GRAMMAR, tokens=(), auto=False, plain_opener=True, begins=r"[A-Za-z_][\w.-]{0,255}<\|content_invoke_tool_json\|>"
 )
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one block per call, as it stands inside a message; the headers of messages are the server's."""
-    return "".join(f"<|content_invoke_tool_json|>{envelope(call, arguments='args')}" for call in calls)
+    return "".join(f"<|content_invoke_tool_json|>{json_call(call, arguments='args')}" for call in calls)
 
 
 INKLING = Dialect(
     name="inkling",
     models="Inkling",
     grammars=(GRAMMAR, HEADED),
-    writer=writer(render_calls, intro=INTRO, definitions=definitions, note=NOTE),
+    writer=standard_writer(render_calls, intro=INTRO, definitions=definitions, note=NOTE),
     reasoning=tuple(
         # A call in words is meant for a tool of the model's own: it is no answer.
         Reasoning(open=kind, close="<|end_message|>", special=True, auto=True)
         for kind in ("<|content_thinking|>", "<|content_invoke_tool_text|>")
     ),
-    wraps=(
+    wrappers=(
         "<|message_model|>",
         "<|content_text|>",
         "<|content_tool_error|>",

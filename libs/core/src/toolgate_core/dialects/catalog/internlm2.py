@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, WrittenCall
-from toolgate_core.dialects.writing import envelope, json_list, writer
+from toolgate_core.dialects.writing import definition_list, json_call, standard_writer
 
 GRAMMAR = EnvelopeGrammar(
     tokens=("<|action_start|>",),
@@ -24,7 +24,7 @@ GRAMMAR = EnvelopeGrammar(
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one block per call."""
     return "".join(
-        f"<|action_start|><|plugin|>\n{envelope(call, arguments='parameters')}<|action_end|>" for call in calls
+        f"<|action_start|><|plugin|>\n{json_call(call, arguments='parameters')}<|action_end|>" for call in calls
     )
 
 
@@ -32,7 +32,7 @@ INTERNLM2 = Dialect(
     name="internlm2",
     models="InternLM 2, 2.5 and 3, Intern-S1",
     grammars=(GRAMMAR,),
-    writer=writer(render_calls, definitions=json_list),
+    writer=standard_writer(render_calls, definitions=definition_list),
     ends=("<|im_end|>",),
     aliases=("internlm", "intern_s1", "interns1"),
 )

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, NamedGrammar, WrittenCall
-from toolgate_core.dialects.escaping import inert
-from toolgate_core.dialects.writing import harmless, whole, writer
+from toolgate_core.dialects.escaping import escape_markup
+from toolgate_core.dialects.writing import escape_lt, openai_definition, standard_writer
 from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = NamedGrammar(
@@ -24,7 +24,7 @@ GRAMMAR = NamedGrammar(
     r"(?P<id>(?:functions\.)?(?P<name>[^\s<>{}:]{1,256})(?::\d{1,6})?)\s{0,16}"
     r"<\|tool(?:_call)?_arguments?_begin\|>",
     close=r"<\|tool_call_end\|>",
-    counted=True,
+    numbered=True,
     empty=r"<\|tool_calls?_section_begin\|>\s{0,64}<\|tool_calls?_section_end\|>",
 )
 
@@ -37,11 +37,11 @@ NOTE = (
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions as one JSON array."""
-    return "[" + ",".join(map(whole, tools)) + "]"
+    return "[" + ",".join(map(openai_definition, tools)) + "]"
 
 
 def _call(call: WrittenCall) -> str:
-    return f"<|tool_call_begin|>{call_id(call)}<|tool_call_argument_begin|>{harmless(call.arguments)}<|tool_call_end|>"
+    return f"<|tool_call_begin|>{call_id(call)}<|tool_call_argument_begin|>{escape_lt(call.arguments)}<|tool_call_end|>"
 
 
 def call_id(call: WrittenCall) -> str:
@@ -56,14 +56,14 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 def render_result(_name: str, call_id: str, content: str) -> str:
     """Return a result under a heading with the call's id."""
-    return f"## Return of {inert(' '.join(call_id.split()))}\n{inert(content)}"
+    return f"## Return of {escape_markup(' '.join(call_id.split()))}\n{escape_markup(content)}"
 
 
 KIMI_K2 = Dialect(
     name="kimi_k2",
     models="Kimi K2, K2 Thinking, K2.5 and later",
     grammars=(GRAMMAR,),
-    writer=writer(
+    writer=standard_writer(
         render_calls, intro="# Tools\n", definitions=definitions, note=NOTE, result=render_result, call_id=call_id
     ),
     ends=("<|im_end|>",),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, NamedGrammar, Reasoning, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.tagging import tagged
-from toolgate_core.dialects.writing import harmless, members, whole, writer
+from toolgate_core.dialects.writing import argument_items, escape_lt, openai_definition, standard_writer
 from toolgate_core.jsontext import JsonValue
 from toolgate_core.schema.kinds import kind
 from toolgate_core.types.requests import ToolDefinition
@@ -63,7 +63,7 @@ NOTE = (
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions as one JSON array in a code fence."""
-    return f"```json\n[{','.join(map(whole, tools))}]\n```"
+    return f"```json\n[{','.join(map(openai_definition, tools))}]\n```"
 
 
 def _type(value: JsonValue) -> str:
@@ -75,7 +75,7 @@ def _escaped(text: str) -> str:
 
 
 def _elements(call: WrittenCall) -> str | None:
-    types = {key: _type(value) for key, value in members(call.arguments)}
+    types = {key: _type(value) for key, value in argument_items(call.arguments)}
 
     def element(key: str, text: str) -> str:
         return f'<|open|>argument key="{key}" type="{types[key]}"<|sep|>{text}<|close|>argument<|sep|>'
@@ -84,7 +84,7 @@ def _elements(call: WrittenCall) -> str | None:
 
 
 def _json(call: WrittenCall) -> str:
-    return f'<|open|>json type="object"<|sep|>{harmless(call.arguments)}<|close|>json<|sep|>'
+    return f'<|open|>json type="object"<|sep|>{escape_lt(call.arguments)}<|close|>json<|sep|>'
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
@@ -105,8 +105,8 @@ KIMI_K3 = Dialect(
     name="kimi_k3",
     models="Kimi K3",
     grammars=(JSON_BODY, GRAMMAR),
-    writer=writer(render_calls, intro=INTRO, definitions=definitions, note=NOTE),
+    writer=standard_writer(render_calls, intro=INTRO, definitions=definitions, note=NOTE),
     reasoning=(Reasoning(open="<|open|>think<|sep|>", close="<|close|>think<|sep|>", special=True, auto=True),),
-    wraps=(*spaced("open", "response"), *spaced("close", "response", "message")),
+    wrappers=(*spaced("open", "response"), *spaced("close", "response", "message")),
     ends=("<|end_of_msg|>",),
 )

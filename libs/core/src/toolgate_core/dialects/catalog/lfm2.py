@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, PythonGrammar, WrittenCall
 from toolgate_core.dialects.catalog import pythonic
-from toolgate_core.dialects.writing import array, json_list, wrapped, writer
+from toolgate_core.dialects.writing import definition_list, json_call_list, result_between, standard_writer
 
 GRAMMAR = PythonGrammar(
     tokens=("<|tool_call_start|>",),
@@ -23,13 +23,13 @@ GRAMMAR = PythonGrammar(
 )
 JSON_FORM = EnvelopeGrammar(tokens=("<|tool_call_start|>",), close_tokens=("<|tool_call_end|>",), special=True)
 
-_RESULT = wrapped("<|tool_response_start|>", "<|tool_response_end|>")
+_RESULT = result_between("<|tool_response_start|>", "<|tool_response_end|>")
 _LIST = re.compile(r"^([ \t]*)\[(?=[A-Za-z_][\w.-]{0,255}\()", re.MULTILINE)
 
 ECHO = PythonGrammar(
     begins=r"\[[A-Za-z_][\w.-]{0,255}\(",
     auto=False,
-    plain=True,
+    plain_opener=True,
     close=r"<\|tool_call_end\|>",
     bare=True,
     echo=True,
@@ -38,7 +38,7 @@ ECHO = PythonGrammar(
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one list; what Python's syntax can't say is JSON, as older checkpoints write it."""
-    body = pythonic.list_text(calls) if all(map(pythonic.sayable, calls)) else array(calls)
+    body = pythonic.list_text(calls) if all(map(pythonic.sayable, calls)) else json_call_list(calls)
     return f"<|tool_call_start|>{body}<|tool_call_end|>"
 
 
@@ -51,10 +51,10 @@ LFM2 = Dialect(
     name="lfm2",
     models="LFM2, LFM2.5",
     grammars=(JSON_FORM, GRAMMAR, ECHO, pythonic.GRAMMAR),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro="List of tools:",
-        definitions=json_list,
+        definitions=definition_list,
         note="Results come back between <|tool_response_start|> and <|tool_response_end|>.",
         result=render_result,
     ),

@@ -14,14 +14,14 @@ import msgspec
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, PythonGrammar, WrittenCall
 from toolgate_core.dialects.catalog import pythonic
-from toolgate_core.dialects.escaping import inert
-from toolgate_core.dialects.writing import envelope, harmless, whole, writer
+from toolgate_core.dialects.escaping import escape_markup
+from toolgate_core.dialects.writing import escape_lt, json_call, openai_definition, standard_writer
 from toolgate_core.jsontext import encode_str
 from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = EnvelopeGrammar(tokens=("<|python_tag|>",), special=True, after="drop")
 BARE = EnvelopeGrammar(tokens=("{",), where="line", auto=False, after="drop", open=r"(?=\{)", bare=True)
-CALL = PythonGrammar(tokens=("<|python_tag|>",), special=True, after="drop", open=r"<\|python_tag\|>", method=True)
+CALL = PythonGrammar(tokens=("<|python_tag|>",), special=True, after="drop", open=r"<\|python_tag\|>", call_method=True)
 
 
 INTRO = (
@@ -37,24 +37,26 @@ NOTE = 'For several calls, put "; " between the objects. Results come back as {"
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions as indented JSON."""
-    return "\n\n".join(msgspec.json.format(whole(tool), indent=4) for tool in tools)
+    return "\n\n".join(msgspec.json.format(openai_definition(tool), indent=4) for tool in tools)
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return the envelopes, behind each other."""
-    return "; ".join(envelope(call, arguments="parameters") for call in calls)
+    return "; ".join(json_call(call, arguments="parameters") for call in calls)
 
 
 def render_result(_name: str, _call_id: str, content: str) -> str:
     """Return a result as JSON, in which markup is harmless."""
-    return inert(f'{{"output": {harmless(encode_str(content))}}}')
+    return escape_markup(f'{{"output": {escape_lt(encode_str(content))}}}')
 
 
 LLAMA3_JSON = Dialect(
     name="llama3_json",
     models="Llama 3.1, 3.2, 3.3 and 4",
     grammars=(GRAMMAR, CALL, BARE, pythonic.GRAMMAR),
-    writer=writer(render_calls, intro=INTRO, definitions=definitions, form=FORM, note=NOTE, result=render_result),
+    writer=standard_writer(
+        render_calls, intro=INTRO, definitions=definitions, form=FORM, note=NOTE, result=render_result
+    ),
     ends=("<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|eot|>", "<|eom|>"),
     aliases=("llama4_json", "llama3", "llama4"),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from toolgate_core.dialects.base import Dialect, PythonGrammar
 from toolgate_core.dialects.catalog import pythonic
-from toolgate_core.dialects.writing import json_list, writer
+from toolgate_core.dialects.writing import definition_list, standard_writer
 
 GRAMMAR = PythonGrammar(
     tokens=("<|python_start|>",),
@@ -23,10 +23,10 @@ LLAMA4_PYTHONIC = Dialect(
     name="llama4_pythonic",
     models="Llama 4",
     grammars=(GRAMMAR, pythonic.FIRST, pythonic.GRAMMAR),
-    writer=writer(
+    writer=standard_writer(
         pythonic.render_calls,
         intro="Here is a list of functions in JSON format that you can invoke:",
-        definitions=json_list,
+        definitions=definition_list,
         form="Use this exact format:",
         note=pythonic.NOTE,
     ),

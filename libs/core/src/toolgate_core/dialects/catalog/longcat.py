@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, Reasoning, TaggedGrammar, WrittenCall
-from toolgate_core.dialects.escaping import inert
-from toolgate_core.dialects.writing import envelope, wrapped, writer
+from toolgate_core.dialects.escaping import escape_markup
+from toolgate_core.dialects.writing import json_call, result_between, standard_writer
 from toolgate_core.jsontext import encode_str
 from toolgate_core.types.requests import ToolDefinition
 
@@ -35,8 +35,8 @@ TAGGED_FORM = TaggedGrammar(
 
 
 def _definition(tool: ToolDefinition) -> str:
-    schema = inert(encode_str(tool.parameters))
-    return f"#### Tool name: {tool.name}\n\nDescription: {inert(tool.description)}\n\nInputSchema:\n{schema}"
+    schema = escape_markup(encode_str(tool.parameters))
+    return f"#### Tool name: {tool.name}\n\nDescription: {escape_markup(tool.description)}\n\nInputSchema:\n{schema}"
 
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
@@ -46,20 +46,20 @@ def definitions(tools: Sequence[ToolDefinition]) -> str:
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one block per call."""
-    return "".join(f"<longcat_tool_call>\n{envelope(call)}\n</longcat_tool_call>" for call in calls)
+    return "".join(f"<longcat_tool_call>\n{json_call(call)}\n</longcat_tool_call>" for call in calls)
 
 
 LONGCAT = Dialect(
     name="longcat",
     models="LongCat Flash, LongCat 2",
     grammars=(JSON_FORM, TAGGED_FORM),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro="## Tools\nYou have access to the following tools:\n",
         definitions=definitions,
         form="**Note**: For each function call, return a JSON object with the function's name and arguments in tags:",
         note="Each of several calls stands in tags of its own. Results come back in <longcat_tool_response> blocks.",
-        result=wrapped("<longcat_tool_response>\n", "\n</longcat_tool_response>"),
+        result=result_between("<longcat_tool_response>\n", "\n</longcat_tool_response>"),
     ),
     reasoning=(Reasoning(open="<longcat_think>", close="</longcat_think>", auto=True),),
     ends=("</longcat_s>",),

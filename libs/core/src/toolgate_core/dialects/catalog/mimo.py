@@ -18,8 +18,8 @@ from msgspec.structs import replace
 
 from toolgate_core.dialects.base import Dialect, NamedGrammar, WrittenCall
 from toolgate_core.dialects.catalog import qwen3_coder
-from toolgate_core.dialects.tagging import tagged_or_json, worded
-from toolgate_core.dialects.writing import SIGNATURES, wrapped, writer
+from toolgate_core.dialects.tagging import as_python_text, tagged_or_json
+from toolgate_core.dialects.writing import SIGNATURES, result_between, standard_writer
 
 ASSIGNED = NamedGrammar(
     tags=("tool_call",),
@@ -35,7 +35,7 @@ def _element(key: str, text: str) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    arguments = tagged_or_json(call, COMPACT, _element, say=worded)
+    arguments = tagged_or_json(call, COMPACT, _element, say=as_python_text)
     return f"<tool_call>\n<function={call.name}>\n{arguments}</function>\n</tool_call>"
 
 
@@ -48,12 +48,12 @@ MIMO = Dialect(
     name="mimo",
     models="MiMo V2 (compact form), MiMo 7B as others describe it",
     grammars=(ASSIGNED, COMPACT),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=f"# Tools\n\n{SIGNATURES}",
         form="For each function call, output the function name and arguments in the following format:",
         note=qwen3_coder.NOTE,
-        result=wrapped("<tool_response>\n", "\n</tool_response>"),
+        result=result_between("<tool_response>\n", "\n</tool_response>"),
     ),
     ends=("<|im_end|>",),
 )

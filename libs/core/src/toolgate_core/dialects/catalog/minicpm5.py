@@ -13,8 +13,15 @@ from msgspec.structs import replace
 
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.patterns import close_tag
-from toolgate_core.dialects.tagging import KEY, innocent
-from toolgate_core.dialects.writing import SIGNATURES, harmless, members, plain, wrapped, writer
+from toolgate_core.dialects.tagging import KEY, is_safe
+from toolgate_core.dialects.writing import (
+    SIGNATURES,
+    argument_items,
+    escape_lt,
+    result_between,
+    standard_writer,
+    string_or_json,
+)
 
 _INSIDE = r"""(?:[^<>"']|"[^"]*"|'[^']*')*"""
 
@@ -46,9 +53,9 @@ def _element(key: str, text: str) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    found = [(key, plain(value)) for key, value in members(call.arguments)]
-    sayable = all(KEY.fullmatch(key) and innocent(text) for key, text in found)
-    body = "".join(_element(key, text) for key, text in found) if sayable else harmless(call.arguments)
+    found = [(key, string_or_json(value)) for key, value in argument_items(call.arguments)]
+    sayable = all(KEY.fullmatch(key) and is_safe(text) for key, text in found)
+    body = "".join(_element(key, text) for key, text in found) if sayable else escape_lt(call.arguments)
     return f'<function name="{call.name}">{body}</function>'
 
 
@@ -61,12 +68,12 @@ MINICPM5 = Dialect(
     name="minicpm5",
     models="MiniCPM 5",
     grammars=(GRAMMAR, EMPTY),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=f"# Tools\n\n{SIGNATURES}",
         form="When calling a function, return an XML element:",
         note=NOTE,
-        result=wrapped("<tool_response>\n", "\n</tool_response>"),
+        result=result_between("<tool_response>\n", "\n</tool_response>"),
     ),
     ends=("<|im_end|>",),
 )

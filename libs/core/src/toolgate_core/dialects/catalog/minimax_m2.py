@@ -18,7 +18,7 @@ from toolgate_core.dialects import prompting as prompt
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.patterns import bare_tag, close_tag, open_tag
 from toolgate_core.dialects.tagging import tagged_or_json
-from toolgate_core.dialects.writing import wrapped, writer
+from toolgate_core.dialects.writing import result_between, standard_writer
 from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = TaggedGrammar(
@@ -47,7 +47,7 @@ NOTE = (
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions as one element of JSON each."""
-    lines = "".join(f"<tool>{prompt.definition(tool)}</tool>\n" for tool in tools)
+    lines = "".join(f"<tool>{prompt.definition_json(tool)}</tool>\n" for tool in tools)
     return f"<tools>\n{lines}</tools>"
 
 
@@ -68,13 +68,13 @@ MINIMAX_M2 = Dialect(
     name="minimax_m2",
     models="MiniMax M2, M2.1, M2.5, M2.7",
     grammars=(GRAMMAR,),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=INTRO,
         definitions=definitions,
         form=FORM,
         note=NOTE,
-        result=wrapped("<response>", "</response>"),
+        result=result_between("<response>", "</response>"),
     ),
     ends=("[e~[",),
     aliases=("minimax",),

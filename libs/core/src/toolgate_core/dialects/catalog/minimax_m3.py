@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from toolgate_core.dialects.base import Dialect, ElementsGrammar, Reasoning, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.catalog.minimax_m2 import INTRO, definitions
 from toolgate_core.dialects.patterns import bare_tag, close_tag, open_tag
-from toolgate_core.dialects.tagging import said
-from toolgate_core.dialects.writing import harmless, members, wrapped, writer
+from toolgate_core.dialects.tagging import as_text
+from toolgate_core.dialects.writing import argument_items, escape_lt, result_between, standard_writer
 from toolgate_core.jsontext import JsonValue
 
 MARK = "]<]minimax[>["
@@ -28,7 +28,7 @@ GRAMMAR = ElementsGrammar(
     close_tokens=(f"{MARK}</tool_call>", f"{MARK}</invoke>", f"{MARK} </tool_call>", f"{MARK} </invoke>"),
     special=True,
     after="drop",
-    lead=MARK,
+    tag_prefix=MARK,
     section="tool_call",
     call="invoke",
 )
@@ -76,7 +76,7 @@ def _text(value: JsonValue) -> str:
         return "".join(_element(key, _text(member)) for key, member in value.items())
     if isinstance(value, list):
         return "".join(_element("item", _text(item)) for item in value)
-    return said(value)
+    return as_text(value)
 
 
 def _element(key: str, text: str) -> str:
@@ -86,11 +86,11 @@ def _element(key: str, text: str) -> str:
 def _call(call: WrittenCall) -> str | None:
     """Return a call as elements; none where a key or a text can't stand between tags."""
     parts: list[str] = []
-    for key, value in members(call.arguments):
+    for key, value in argument_items(call.arguments):
         sayable = _sayable(key, value)
         if not _KEY.fullmatch(key) or (isinstance(value, str) and not sayable):
             return None
-        parts.append(_element(key, _text(value) if sayable else said(value)))
+        parts.append(_element(key, _text(value) if sayable else as_text(value)))
     return f'{MARK}<invoke name="{call.name}">{"".join(parts)}{MARK}</invoke>\n'
 
 
@@ -103,7 +103,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
     parts = [part for part in map(_call, calls) if part is not None]
     if len(parts) == len(calls):
         return f"{MARK}<tool_call>\n{''.join(parts)}{MARK}</tool_call>"
-    lines = "".join(f'<invoke name="{call.name}">{harmless(call.arguments)}</invoke>\n' for call in calls)
+    lines = "".join(f'<invoke name="{call.name}">{escape_lt(call.arguments)}</invoke>\n' for call in calls)
     return f"<tool_call>\n{lines}</tool_call>"
 
 
@@ -111,13 +111,13 @@ MINIMAX_M3 = Dialect(
     name="minimax_m3",
     models="MiniMax M3",
     grammars=(GRAMMAR, WRAPPED, PLAIN),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=INTRO,
         definitions=definitions,
         form=FORM,
         note=NOTE,
-        result=wrapped("<response>", "</response>"),
+        result=result_between("<response>", "</response>"),
     ),
     reasoning=(Reasoning(open="<mm:think>", close="</mm:think>", special=True, auto=True),),
     ends=("[e~[",),

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, NamedGrammar, Reasoning, WrittenCall
-from toolgate_core.dialects.writing import harmless, whole, wrapped, writer
+from toolgate_core.dialects.writing import escape_lt, openai_definition, result_between, standard_writer
 from toolgate_core.types.requests import ToolDefinition
 
 ARRAY = EnvelopeGrammar(tokens=("[TOOL_CALLS]", "[TOOLCALLS]"), close_tokens=("[/TOOL_CALLS]",), special=True)
@@ -24,7 +24,7 @@ NAMED = NamedGrammar(
     call=r"\[TOOL_?CALLS\]\s{0,16}(?P<name>[^\s\[\]{}<>\"']{1,256})\s{0,16}"
     r"(?:\[CALL_ID\]\s{0,4}(?P<id>[\w-]{1,64})\s{0,4})?(?:\[ARGS\]\s{0,16}|(?=\{))",
     close=r"\[/TOOL_CALLS\]|(?=\[TOOL_?CALLS\]|</s>)",
-    alone=r"\[TOOL_?CALLS\]\s{0,16}(?P<name>[^\s\[\]{}<>\"']{1,256})\s{0,16}"
+    no_arguments=r"\[TOOL_?CALLS\]\s{0,16}(?P<name>[^\s\[\]{}<>\"']{1,256})\s{0,16}"
     r"(?:\[ARGS\]\s{0,16})?+",
 )
 _PLAIN = re.compile(r"[^0-9a-zA-Z]")
@@ -44,24 +44,24 @@ NOTE = (
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions as one JSON array between the tokens."""
-    return f"[AVAILABLE_TOOLS][{', '.join(map(whole, tools))}][/AVAILABLE_TOOLS]"
+    return f"[AVAILABLE_TOOLS][{', '.join(map(openai_definition, tools))}][/AVAILABLE_TOOLS]"
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one token, name and object per call."""
-    return "".join(f"[TOOL_CALLS]{call.name}[ARGS]{harmless(call.arguments)}" for call in calls)
+    return "".join(f"[TOOL_CALLS]{call.name}[ARGS]{escape_lt(call.arguments)}" for call in calls)
 
 
 MISTRAL = Dialect(
     name="mistral",
     models="Mistral, Mixtral, Ministral, Magistral, Devstral, Codestral",
     grammars=(ARRAY, NAMED),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=INTRO,
         definitions=definitions,
         note=NOTE,
-        result=wrapped("[TOOL_RESULTS]", "[/TOOL_RESULTS]"),
+        result=result_between("[TOOL_RESULTS]", "[/TOOL_RESULTS]"),
         call_id=call_id,
     ),
     reasoning=(Reasoning(open="[THINK]", close="[/THINK]", special=True, auto=True),),

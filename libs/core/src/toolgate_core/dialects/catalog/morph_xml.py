@@ -16,17 +16,17 @@ import re
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
-from toolgate_core.dialects.escaping import inert
+from toolgate_core.dialects.escaping import escape_markup
 from toolgate_core.dialects.patterns import ATTRIBUTES
-from toolgate_core.dialects.tagging import said
-from toolgate_core.dialects.writing import harmless, members, writer
+from toolgate_core.dialects.tagging import as_text
+from toolgate_core.dialects.writing import argument_items, escape_lt, standard_writer
 from toolgate_core.jsontext import JsonValue, encode_str
 from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = TaggedGrammar(
     tokens=("<",),
     auto=False,
-    plain=True,
+    plain_opener=True,
     call=rf"<(?P<name>[A-Za-z_][\w.\-]{{0,255}}){ATTRIBUTES}>",
     call_close=r"</\s{0,4}{name}\s{0,4}>",
     parameter="",
@@ -34,7 +34,7 @@ GRAMMAR = TaggedGrammar(
     entities="unless_markup",
     trim="strip",
     property_tags=True,
-    declared=True,
+    declared_only=True,
 )
 
 
@@ -55,11 +55,11 @@ def _sayable(key: str, value: JsonValue) -> bool:
 
 
 def _call(call: WrittenCall) -> str:
-    found = members(call.arguments)
+    found = argument_items(call.arguments)
     if all(_sayable(key, value) for key, value in found):
-        body = "".join(f"<{key}>{said(value)}</{key}>\n" for key, value in found)
+        body = "".join(f"<{key}>{as_text(value)}</{key}>\n" for key, value in found)
     else:
-        body = f"{harmless(call.arguments)}\n"
+        body = f"{escape_lt(call.arguments)}\n"
     return f"<{call.name}>\n{body}</{call.name}>"
 
 
@@ -92,7 +92,7 @@ def _definition(tool: ToolDefinition) -> str:
 def render_result(name: str, _call_id: str, content: str) -> str:
     """Return a result as elements, in which markup is harmless."""
     safe = content.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    lines = (f"  <tool_name>{inert(name)}</tool_name>", f"  <result>{inert(safe)}</result>")
+    lines = (f"  <tool_name>{escape_markup(name)}</tool_name>", f"  <result>{escape_markup(safe)}</result>")
     return "\n".join(("<tool_response>", *lines, "</tool_response>"))
 
 
@@ -100,6 +100,8 @@ MORPH_XML = Dialect(
     name="morph_xml",
     models="any model that is asked for it in the prompt",
     grammars=(GRAMMAR,),
-    writer=writer(render_calls, intro=INTRO, definitions=definitions, form=FORM, note=NOTE, result=render_result),
+    writer=standard_writer(
+        render_calls, intro=INTRO, definitions=definitions, form=FORM, note=NOTE, result=render_result
+    ),
     aliases=("morph", "sijawara"),
 )

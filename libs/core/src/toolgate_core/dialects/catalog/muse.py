@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, MessageGrammar, TaggedGrammar, WrittenCall
-from toolgate_core.dialects.escaping import inert
+from toolgate_core.dialects.escaping import escape_markup
 from toolgate_core.dialects.patterns import bare_tag, close_tag, open_tag
 from toolgate_core.dialects.tagging import tagged_or_json
-from toolgate_core.dialects.writing import schemas, writer
+from toolgate_core.dialects.writing import definition_lines, standard_writer
 
 MESSAGES = MessageGrammar(
     tokens=("<|start|>",),
@@ -72,14 +72,16 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 def render_result(name: str, _call_id: str, content: str) -> str:
     """Return a result under the tool's name."""
-    return f'<tool_output name="{inert(name)}">\n{inert(content, "</tool_output>")}\n</tool_output>'
+    return f'<tool_output name="{escape_markup(name)}">\n{escape_markup(content, "</tool_output>")}\n</tool_output>'
 
 
 MUSE = Dialect(
     name="muse",
     models="Muse Glimmer",
     grammars=(MESSAGES, CALLS),
-    writer=writer(render_calls, intro=INTRO, definitions=schemas, form=FORM, note=NOTE, result=render_result),
+    writer=standard_writer(
+        render_calls, intro=INTRO, definitions=definition_lines, form=FORM, note=NOTE, result=render_result
+    ),
     ends=("<|eot|>",),
     aliases=("muse_glimmer", "atem"),
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, NamedGrammar, WrittenCall
-from toolgate_core.dialects.writing import array, as_json, json_list, writer
+from toolgate_core.dialects.writing import definition_list, json_call_list, result_as_json, standard_writer
 from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = EnvelopeGrammar(tags=("TOOLCALL",), close_tags=("TOOLCALL",))
@@ -23,24 +23,24 @@ NAMED = NamedGrammar(
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions of the functions as one array."""
-    return f"<AVAILABLE_TOOLS>{json_list(tools)}</AVAILABLE_TOOLS>"
+    return f"<AVAILABLE_TOOLS>{definition_list(tools)}</AVAILABLE_TOOLS>"
 
 
 def render_result(_name: str, _call_id: str, content: str) -> str:
     """Return a result as the only item of an array."""
-    return f"<TOOL_RESPONSE>[{as_json(content)}]</TOOL_RESPONSE>"
+    return f"<TOOL_RESPONSE>[{result_as_json(content)}]</TOOL_RESPONSE>"
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one array."""
-    return f"<TOOLCALL>{array(calls)}</TOOLCALL>"
+    return f"<TOOLCALL>{json_call_list(calls)}</TOOLCALL>"
 
 
 NEMOTRON_V2 = Dialect(
     name="nemotron_v2",
     models="Nemotron Nano 9B v2, Nemotron-H",
     grammars=(GRAMMAR, NAMED),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro="You can use the following tools to assist the user if required:",
         definitions=definitions,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, PythonGrammar, WrittenCall
 from toolgate_core.dialects.catalog import function_calls, pythonic
-from toolgate_core.dialects.writing import harmless, json_list, members, writer
+from toolgate_core.dialects.writing import argument_items, definition_list, escape_lt, standard_writer
 from toolgate_core.jsontext import encode_str
 from toolgate_core.types.requests import ToolDefinition
 
@@ -36,11 +36,12 @@ NOTE = "Values are JSON, behind the names of their arguments. Results come back 
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions of the functions as one array."""
-    return f"<functions>{json_list(tools)}</functions>"
+    return f"<functions>{definition_list(tools)}</functions>"
 
 
 def _call(call: WrittenCall) -> str:
-    return f"{call.name}({', '.join(f'{key}={harmless(encode_str(value))}' for key, value in members(call.arguments))})"
+    items = (f"{key}={escape_lt(encode_str(value))}" for key, value in argument_items(call.arguments))
+    return f"{call.name}({', '.join(items)})"
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
@@ -54,7 +55,7 @@ OLMO3 = Dialect(
     name="olmo3",
     models="Olmo 3 and 3.1",
     grammars=(GRAMMAR,),
-    writer=writer(render_calls, intro=INTRO, definitions=definitions, form=FORM, note=NOTE),
+    writer=standard_writer(render_calls, intro=INTRO, definitions=definitions, form=FORM, note=NOTE),
     ends=("<|im_end|>", "<|endoftext|>"),
     aliases=("olmo",),
 )

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, PythonGrammar, WrittenCall
 from toolgate_core.dialects.catalog import hermes
-from toolgate_core.dialects.writing import harmless, json_list, members, writer
+from toolgate_core.dialects.writing import argument_items, definition_list, escape_lt, standard_writer
 from toolgate_core.jsontext import JsonValue, encode_str
 
-GRAMMAR = PythonGrammar(tokens=("[",), where="word", auto=False, plain=True, bare=True)
-FIRST = PythonGrammar(begins=r"\[[A-Za-z_][\w.-]{0,255}\(", auto=False, plain=True, bare=True)
+GRAMMAR = PythonGrammar(tokens=("[",), where="word", auto=False, plain_opener=True, bare=True)
+FIRST = PythonGrammar(begins=r"\[[A-Za-z_][\w.-]{0,255}\(", auto=False, plain_opener=True, bare=True)
 """The same at the beginning of a text, where it is no link even if it is one call without arguments."""
 TAGGED = PythonGrammar(tags=("tool_call",), close_tags=("tool_call",), open=r"<tool_call>", close=r"</tool_call>")
 _WORDS = {"true": "True", "false": "False", "null": "None"}
@@ -42,12 +42,12 @@ def literal(value: JsonValue) -> str:
 
 def sayable(call: WrittenCall) -> bool:
     """Whether a call can be said in this syntax: its name and the names of its arguments are names in it."""
-    return bool(_NAME.fullmatch(call.name)) and all(_KEY.fullmatch(key) for key, _ in members(call.arguments))
+    return bool(_NAME.fullmatch(call.name)) and all(_KEY.fullmatch(key) for key, _ in argument_items(call.arguments))
 
 
 def call_text(call: WrittenCall) -> str:
     """Return one call."""
-    arguments = ", ".join(f"{key}={harmless(literal(value))}" for key, value in members(call.arguments))
+    arguments = ", ".join(f"{key}={escape_lt(literal(value))}" for key, value in argument_items(call.arguments))
     return f"{call.name}({arguments})"
 
 
@@ -65,7 +65,7 @@ PYTHONIC = Dialect(
     name="pythonic",
     models="Llama 3.2 1B and 3B, ToolACE",
     grammars=(FIRST, GRAMMAR, TAGGED),
-    writer=writer(render_calls, intro=INTRO, definitions=json_list, note=NOTE),
+    writer=standard_writer(render_calls, intro=INTRO, definitions=definition_list, note=NOTE),
     ends=("<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"),
     aliases=("toolace",),
 )

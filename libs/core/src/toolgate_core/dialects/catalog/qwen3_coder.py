@@ -20,8 +20,8 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.patterns import ANY_ATTRIBUTES, ATTRIBUTES, bare_tag, close_tag
-from toolgate_core.dialects.tagging import lines, tagged_or_json, worded
-from toolgate_core.dialects.writing import wrapped, writer
+from toolgate_core.dialects.tagging import as_python_text, lines, tagged_or_json
+from toolgate_core.dialects.writing import result_between, standard_writer
 
 _ASSIGNED = r"""\s{0,8}(?:=\s{0,8}(?:parameter=|function=)?|\sname\s{0,8}=\s{0,8})["']?\s{0,8}"""
 _END = rf"""\s{{0,8}}["']?\s{{0,8}}{ATTRIBUTES}>"""
@@ -83,7 +83,7 @@ def _element(key: str, text: str) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    arguments = tagged_or_json(call, GRAMMAR, _element, say=worded)
+    arguments = tagged_or_json(call, GRAMMAR, _element, say=as_python_text)
     return f"<tool_call>\n<function={call.name}>\n{arguments}</function>\n</tool_call>"
 
 
@@ -96,12 +96,12 @@ QWEN3_CODER = Dialect(
     name="qwen3_coder",
     models="Qwen3-Coder, Qwen 3.5 and later, Step 3.5 and 3.7, Nemotron 3, MiMo V2, K-EXAONE 2, UI-TARS",
     grammars=(GRAMMAR, LOOSE),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=INTRO,
         form=FORM,
         note=NOTE,
-        result=wrapped("<tool_response>\n", "\n</tool_response>"),
+        result=result_between("<tool_response>\n", "\n</tool_response>"),
     ),
     ends=("<|im_end|>", "<|endoftext|>"),
     aliases=("qwen3_xml", "step3p5", "nemotron_v3", "k_exaone", "ui_tars", "mimo_v2"),

@@ -14,8 +14,8 @@ import re
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, EnvelopeGrammar, NamedGrammar, WrittenCall
-from toolgate_core.dialects.escaping import inert
-from toolgate_core.dialects.writing import harmless, writer
+from toolgate_core.dialects.escaping import escape_markup
+from toolgate_core.dialects.writing import escape_lt, standard_writer
 from toolgate_core.jsontext import encode_str
 from toolgate_core.types.requests import ToolDefinition
 
@@ -59,7 +59,7 @@ def definitions(tools: Sequence[ToolDefinition]) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    return f"Action: {call.name}\nAction Input: {harmless(call.arguments)}"
+    return f"Action: {call.name}\nAction Input: {escape_lt(call.arguments)}"
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
@@ -69,12 +69,14 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 def render_result(_name: str, _call_id: str, content: str) -> str:
     """Return a result as an observation; no line of it begins like one of the loop's own."""
-    return "Observation: " + _LABEL.sub(r"\1&#58;", inert(content))
+    return "Observation: " + _LABEL.sub(r"\1&#58;", escape_markup(content))
 
 
 REACT = Dialect(
     name="react",
     models="any model that is prompted so",
     grammars=(GRAMMAR, FENCED),
-    writer=writer(render_calls, intro=INTRO, definitions=definitions, form=FORM, note=NOTE, result=render_result),
+    writer=standard_writer(
+        render_calls, intro=INTRO, definitions=definitions, form=FORM, note=NOTE, result=render_result
+    ),
 )

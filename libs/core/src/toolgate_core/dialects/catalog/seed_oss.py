@@ -20,10 +20,10 @@ from toolgate_core.dialects import prompting as prompt
 from toolgate_core.dialects.base import Dialect, NamedGrammar, Reasoning, WrittenCall
 from toolgate_core.dialects.catalog import qwen3_coder
 from toolgate_core.dialects.catalog.pythonic import literal
-from toolgate_core.dialects.escaping import inert
+from toolgate_core.dialects.escaping import escape_markup
 from toolgate_core.dialects.patterns import bare_tag, close_tag
-from toolgate_core.dialects.tagging import guarded, tagged_or_json
-from toolgate_core.dialects.writing import harmless, writer
+from toolgate_core.dialects.tagging import keep_newlines, tagged_or_json
+from toolgate_core.dialects.writing import escape_lt, standard_writer
 from toolgate_core.jsontext import JsonValue
 from toolgate_core.types.requests import ToolDefinition
 
@@ -54,8 +54,8 @@ def _type(schema: JsonValue) -> str:
 
 def _argument(key: str, schema: JsonValue, *, needed: bool) -> str:
     about = schema if isinstance(schema, dict) else {}
-    said = _SAID if _type(schema) != "Any" else frozenset(("description",))
-    text = " ".join(filter(None, (str(about.get("description") or ""), prompt.rest(about, said))))
+    shown = _SAID if _type(schema) != "Any" else frozenset(("description",))
+    text = " ".join(filter(None, (str(about.get("description") or ""), prompt.remaining_keywords(about, shown))))
     return f"    - {key} ({_type(schema)}) [{'必填' if needed else '选填'}]: {text}".rstrip()
 
 
@@ -72,15 +72,15 @@ def _signature(tool: ToolDefinition) -> str:
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions as signatures in Python; what types can't say stands in their comments as JSON Schema."""
-    return inert("\n\n".join(map(_signature, tools)))
+    return escape_markup("\n\n".join(map(_signature, tools)))
 
 
 def _say(value: JsonValue) -> str:
-    return value if isinstance(value, str) else harmless(literal(value))
+    return value if isinstance(value, str) else escape_lt(literal(value))
 
 
 def _element(key: str, text: str) -> str:
-    return f"<parameter={key}>{guarded(text)}</parameter>\n"
+    return f"<parameter={key}>{keep_newlines(text)}</parameter>\n"
 
 
 def _call(call: WrittenCall) -> str:
@@ -97,7 +97,7 @@ SEED_OSS = Dialect(
     name="seed_oss",
     models="Seed-OSS",
     grammars=(GRAMMAR, qwen3_coder.loose("seed:tool_call"), NAMED),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro="You may call one or more functions to assist with the user query.\n",
         definitions=definitions,

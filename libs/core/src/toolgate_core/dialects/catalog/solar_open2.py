@@ -15,7 +15,7 @@ from toolgate_core.dialects import prompting as prompt
 from toolgate_core.dialects.base import Dialect, Reasoning, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.catalog import hermes
 from toolgate_core.dialects.tagging import tagged
-from toolgate_core.dialects.writing import wrapped, writer
+from toolgate_core.dialects.writing import result_between, standard_writer
 from toolgate_core.types.requests import ToolDefinition
 
 GRAMMAR = TaggedGrammar(
@@ -41,7 +41,7 @@ NOTE = (
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions, a line each, between tokens."""
-    return "\n".join(f"<|tool:start|>{prompt.definition(tool)}<|tool:end|>" for tool in tools)
+    return "\n".join(f"<|tool:start|>{prompt.definition_json(tool)}<|tool:end|>" for tool in tools)
 
 
 def _element(key: str, text: str) -> str:
@@ -64,13 +64,13 @@ SOLAR_OPEN2 = Dialect(
     name="solar_open2",
     models="Solar Open 2, Solar Pro 4",
     grammars=(GRAMMAR,),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=INTRO,
         definitions=definitions,
         form=FORM,
         note=NOTE,
-        result=wrapped("<|tool_response:start|>", "<|tool_response:end|>"),
+        result=result_between("<|tool_response:start|>", "<|tool_response:end|>"),
     ),
     reasoning=(Reasoning(open="<|think:start|>", close="<|think:end|>", special=True, auto=True),),
     ends=("<|im:end|>",),

@@ -15,7 +15,7 @@ from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.catalog.deepseek_v3 import CALL, CALL_CLOSE, SECTION, SECTION_CLOSE, SEPARATOR
 from toolgate_core.dialects.patterns import close_tag, open_tag
 from toolgate_core.dialects.tagging import tagged_or_json
-from toolgate_core.dialects.writing import writer
+from toolgate_core.dialects.writing import standard_writer
 
 GRAMMAR = TaggedGrammar(
     tags=("steptml:invoke",),
@@ -61,5 +61,5 @@ STEP3 = Dialect(
     name="step3",
     models="Step-3",
     grammars=(GRAMMAR,),
-    writer=writer(render_calls, form=FORM, note=NOTE),
+    writer=standard_writer(render_calls, form=FORM, note=NOTE),
 )

@@ -14,24 +14,24 @@ from msgspec.structs import replace
 from toolgate_core.dialects.base import Dialect, PayloadGrammar, WrittenCall
 from toolgate_core.dialects.catalog import hermes, mistral
 from toolgate_core.dialects.catalog.generic import PAYLOAD
-from toolgate_core.dialects.writing import array, json_list, writer
+from toolgate_core.dialects.writing import definition_list, json_call_list, standard_writer
 
 GRAMMAR: PayloadGrammar = replace(PAYLOAD, arguments_only=False)
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one array."""
-    return array(calls)
+    return json_call_list(calls)
 
 
 XLAM = Dialect(
     name="xlam",
     models="xLAM",
     grammars=(GRAMMAR, mistral.ARRAY, hermes.GRAMMAR),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro="You have access to a set of tools. The available tools are:",
-        definitions=json_list,
+        definitions=definition_list,
         form="When using tools, make calls in a single JSON array:",
     ),
     ends=("<|im_end|>", "<|eot_id|>"),

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from toolgate_core.dialects.base import Dialect, WrittenCall
 from toolgate_core.dialects.catalog import morph_xml
-from toolgate_core.dialects.writing import harmless, json_list, members, writer
+from toolgate_core.dialects.writing import argument_items, definition_list, escape_lt, standard_writer
 from toolgate_core.jsontext import JsonValue, encode_str
 from toolgate_core.types.requests import ToolDefinition
 
@@ -41,11 +41,11 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
     """Return the definitions as one JSON array."""
-    return f"<tools>{json_list(tools)}</tools>"
+    return f"<tools>{definition_list(tools)}</tools>"
 
 
 def _quoted(value: JsonValue) -> str:
-    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", harmless(encode_str(value)))
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", escape_lt(encode_str(value)))
 
 
 def _text(value: str) -> str:
@@ -70,10 +70,10 @@ def _value(value: JsonValue) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    found = members(call.arguments)
+    found = argument_items(call.arguments)
     body = "".join(f"{key if _PLAIN_KEY.fullmatch(key) else _quoted(key)}: {_value(value)}\n" for key, value in found)
     if len(body) > _MAX or any(len(key) > 128 for key, _ in found):
-        body = f"{harmless(call.arguments)}\n"
+        body = f"{escape_lt(call.arguments)}\n"
     return f"<{call.name}>\n{body}</{call.name}>"
 
 
@@ -90,7 +90,7 @@ YAML_XML = Dialect(
     name="yaml_xml",
     models="any model that is asked for it in the prompt",
     grammars=(GRAMMAR,),
-    writer=writer(
+    writer=standard_writer(
         render_calls,
         intro=INTRO,
         definitions=definitions,

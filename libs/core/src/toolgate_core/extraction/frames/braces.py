@@ -15,11 +15,12 @@ from msgspec import Struct
 
 from toolgate_core.dialects.base import BraceGrammar
 from toolgate_core.dialects.patterns import ungrouped
-from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import MAX_ARGUMENTS, CallWriter
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import MAX_DEPTH, BadBodyError, TooLargeError, read_string
-from toolgate_core.extraction.mend import skip
-from toolgate_core.extraction.python_values import Literals
+from toolgate_core.extraction.json_reader import MAX_DEPTH, MalformedBlockError, TooLargeError, read_string
+from toolgate_core.extraction.python_values import PythonValues
+from toolgate_core.extraction.repair import skip_to_edge
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
 from toolgate_core.schema.kinds import possible
 
@@ -28,7 +29,7 @@ _CLOSERS = {"{": "}", "(": ")"}
 _BARE = re.compile(r"[^,}\]\[{<)\n\"']+")
 
 
-class BraceMarks(Struct, frozen=True):
+class BracePatterns(Struct, frozen=True):
     """A grammar's patterns, compiled; `edges` is where a call that can't be read ends at the latest."""
 
     call: regex.Pattern[str]
@@ -39,11 +40,11 @@ class BraceMarks(Struct, frozen=True):
 
 
 @cache
-def brace_marks(grammar: BraceGrammar) -> BraceMarks:
+def brace_patterns(grammar: BraceGrammar) -> BracePatterns:
     """Return the patterns of a grammar."""
     opens = "|".join(map(regex.escape, grammar.tokens)) or "(?!)"
     another = grammar.another or "(?!)"
-    return BraceMarks(
+    return BracePatterns(
         call=regex.compile(grammar.call, regex.IGNORECASE),
         another=regex.compile(another, regex.IGNORECASE),
         empty=regex.compile(rf"(?:(?:{opens})\s{{0,64}})+(?:{grammar.close})", regex.IGNORECASE),
@@ -52,40 +53,40 @@ def brace_marks(grammar: BraceGrammar) -> BraceMarks:
     )
 
 
-def read_braces(reading: Reading, grammar: BraceGrammar) -> Steps[bool]:
+def read_braces(reader: BlockReader, grammar: BraceGrammar) -> Steps[bool]:
     """Read one call; false where it is none."""
-    cursor, mark = reading.cursor, brace_marks(grammar)
-    match = yield from cursor.expect(mark.call, window=512)
-    if match is None and grammar.special and (yield from cursor.expect(mark.empty, window=512)) is not None:
+    cursor, patterns = reader.cursor, brace_patterns(grammar)
+    match = yield from cursor.expect(patterns.call, window=512)
+    if match is None and grammar.special and (yield from cursor.expect(patterns.empty, window=512)) is not None:
         return True
-    if match is None or (grammar.declared and reading.toolset.get(match["name"]) is None):
+    if match is None or (grammar.declared_only and reader.toolset.get(match["name"]) is None):
         return False
-    reading.tentative = grammar.declared
+    reader.tentative = grammar.declared_only
     while match is not None:
-        if not (yield from _one_call(reading, grammar, mark, match["name"])):
+        if not (yield from _one_call(reader, grammar, patterns, match["name"])):
             return False
-        match = yield from cursor.expect(mark.another, window=300)
-    yield from cursor.closes(mark.close)
+        match = yield from cursor.expect(patterns.another, window=300)
+    yield from cursor.closes(patterns.close)
     return True
 
 
-def _one_call(reading: Reading, grammar: BraceGrammar, mark: BraceMarks, name: str) -> Steps[bool]:
+def _one_call(reader: BlockReader, grammar: BraceGrammar, patterns: BracePatterns, name: str) -> Steps[bool]:
     """Read one call behind its name; false where it is none."""
-    cursor, call = reading.cursor, Call(reading)
+    cursor, call = reader.cursor, CallWriter(reader)
     call.begin(name)
     try:
-        yield from Braces(reading, grammar, mark, call).arguments()
+        yield from Braces(reader, grammar, patterns, call).arguments()
         complete = True
-    except BadBodyError:
-        if call.tool is None or (reading.tentative and cursor.end not in ("length", "cut")):
+    except MalformedBlockError:
+        if call.tool is None or (reader.tentative and cursor.end not in ("length", "cut")):
             return False
-        call.repaired("cut" if cursor.end in ("length", "cut") else "bad_literal")
+        call.add_repairs("cut" if cursor.end in ("length", "cut") else "bad_literal")
         complete = False
-        yield from skip(cursor, mark.edges)
+        yield from skip_to_edge(cursor, patterns.edges)
     call.end(complete=complete)
     yield from cursor.space()
     while (char := (yield from cursor.peek())) and char in "})":
-        reading.sink.drop("markup", cursor.take(1))
+        reader.sink.drop("markup", cursor.take(1))
         yield from cursor.space()
     return True
 
@@ -93,23 +94,23 @@ def _one_call(reading: Reading, grammar: BraceGrammar, mark: BraceMarks, name: s
 class Braces:
     """Reads the arguments of one call."""
 
-    def __init__(self, reading: Reading, grammar: BraceGrammar, mark: BraceMarks, call: Call) -> None:
-        self._reading = reading
-        self._cursor = reading.cursor
+    def __init__(self, reader: BlockReader, grammar: BraceGrammar, patterns: BracePatterns, call: CallWriter) -> None:
+        self._reader = reader
+        self._cursor = reader.cursor
         self._quote = grammar.quote
-        self._mark = mark
+        self._patterns = patterns
         self._call = call
         self._root: JsonObject = call.tool.parameters if call.tool else {}
-        self._literals = Literals(reading)
+        self._literals = PythonValues(reader)
         self._unsure = False
-        self._began = reading.cursor.place
+        self._began = reader.cursor.place
 
     def arguments(self) -> Steps[None]:
-        """Read the object of the arguments into the call; raises `BadBodyError`."""
+        """Read the object of the arguments into the call; raises `MalformedBlockError`."""
         opener = yield from self._cursor.space()
         if opener not in _CLOSERS:
-            if (yield from self._cursor.comes(self._mark.close)) is None:
-                raise BadBodyError
+            if (yield from self._cursor.comes(self._patterns.close)) is None:
+                raise MalformedBlockError
             return
         properties = self._root.get("properties")
         schemas = properties if isinstance(properties, dict) else {}
@@ -119,13 +120,13 @@ class Braces:
             key = yield from self._key()
             text = yield from self._value(1, schemas.get(key, {}))
             if key in seen:
-                self._call.repaired("duplicate_key")
+                self._call.add_repairs("duplicate_key")
                 continue
             seen.add(key)
             self._call.write(f"{'{' if self._call.empty else ','}{encode_str(key)}:{text}")
         if not self._call.empty:
             self._call.write("}")
-        self._call.repaired(*self._literals.repairs)
+        self._call.add_repairs(*self._literals.repairs)
 
     def _ended(self, closer: str, *, first: bool) -> Steps[bool]:
         """Read what stands between members; whether the container has ended."""
@@ -137,13 +138,13 @@ class Braces:
         if char == closer:
             cursor.take(1)
             return True
-        if (yield from cursor.comes(self._mark.close)) is not None:
-            self._call.repaired("missing_close")
+        if (yield from cursor.comes(self._patterns.close)) is not None:
+            self._call.add_repairs("missing_close")
             return True
         if not char:
-            if not self._reading.stopped or self._unsure:
-                raise BadBodyError
-            self._call.repaired("missing_close")
+            if not self._reader.stopped or self._unsure:
+                raise MalformedBlockError
+            self._call.add_repairs("missing_close")
             return True
         return False
 
@@ -170,19 +171,19 @@ class Braces:
                 if match is None or match.end() < len(cursor.text):
                     break
                 if match.end() - cursor.pos > 256 or not (yield from cursor.more()):
-                    raise BadBodyError
+                    raise MalformedBlockError
             if match is None:
-                raise BadBodyError
+                raise MalformedBlockError
             key = cursor.take(match.end() - cursor.pos)
         if (yield from cursor.space()) not in (":", "="):
-            raise BadBodyError
+            raise MalformedBlockError
         cursor.take(1)
         return key
 
     def _value(self, depth: int, schema: JsonValue) -> Steps[str]:
         """Read one value; return its JSON text. Where the schema allows it a string may stand without delimiters."""
         if depth > MAX_DEPTH:
-            raise BadBodyError
+            raise MalformedBlockError
         if self._cursor.place - self._began > MAX_ARGUMENTS:
             raise TooLargeError
         char = yield from self._cursor.space()
@@ -227,24 +228,24 @@ class Braces:
                 self._unsure = True
                 break
         if match is None:
-            raise BadBodyError
+            raise MalformedBlockError
         word = cursor.take(match.end() - cursor.pos).strip()
         if types == ("string",) and not self._unsure:
-            self._call.repaired("unquoted_string")
+            self._call.add_repairs("unquoted_string")
             return encode_str(word)
         known = self._literals.known(word)
         if known is None:
             if self._unsure or (types and "string" not in types):
-                raise BadBodyError
-            self._call.repaired("unquoted_string")
+                raise MalformedBlockError
+            self._call.add_repairs("unquoted_string")
             known = encode_str(word)
         return known
 
     def _nothing(self, char: str, types: tuple[str, ...]) -> str:
         """Return the value that no text says: the empty string, where the schema wants a string."""
         if char not in ",}" or "string" not in types:
-            raise BadBodyError
-        self._call.repaired("unquoted_string")
+            raise MalformedBlockError
+        self._call.add_repairs("unquoted_string")
         return '""'
 
     def _json_string(self) -> Steps[str]:
@@ -273,4 +274,4 @@ class Braces:
             if size > MAX_ARGUMENTS:
                 raise TooLargeError
             if not (yield from cursor.more()):
-                raise BadBodyError
+                raise MalformedBlockError

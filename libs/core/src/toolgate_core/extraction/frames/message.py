@@ -17,9 +17,10 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import MessageGrammar
-from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.objects import read_object
+from toolgate_core.extraction.object_arguments import read_object
 
 MAX_HEADER = 512
 
@@ -38,7 +39,7 @@ _GLUED = regex.compile(
 _BLOCK = regex.compile(r"\s{0,64}<[a-z]+:")
 
 
-class Turn(Struct, frozen=True):
+class MessageStart(Struct, frozen=True):
     """What kind of text follows a header; `quoted`: calls in it are quotations."""
 
     kind: Literal["content", "reasoning", "skip"]
@@ -51,39 +52,41 @@ def _closers(grammar: MessageGrammar) -> tuple[regex.Pattern[str], regex.Pattern
     return regex.compile(ends), regex.compile(rf"{ends}|(?P<other><\|(?:start|channel)\|>)")
 
 
-def read_message(reading: Reading, grammar: MessageGrammar) -> Steps[bool | Turn]:
+def read_message(reader: BlockReader, grammar: MessageGrammar) -> Steps[bool | MessageStart]:
     """Read a header, and a call if it is one; return the channel's kind where ordinary text follows, false for text."""
-    match = yield from reading.cursor.expect(_GLUED if grammar.glued else _HEADER, window=MAX_HEADER)
+    match = yield from reader.cursor.expect(_GLUED if grammar.glued else _HEADER, window=MAX_HEADER)
     if match is None:
         return False
     found = match.groupdict()
     role, to = found.get("role") or "", found.get("to") or ""
     channel = (found.get("channel") or "").lower()
     if grammar.body == "block":
-        return False if channel else (yield from _addressed(reading, grammar, to))
+        return False if channel else (yield from _addressed(reader, grammar, to))
     if to and to != "assistant" and not role.startswith("functions"):
-        if not to.startswith("functions.") and reading.tool(to) is None:
-            return Turn("skip")  # a tool of the model's own, which nobody runs here
-        return (yield from _call(reading, grammar, to.removeprefix("functions.")))
+        if not to.startswith("functions.") and reader.tool(to) is None:
+            return MessageStart("skip")  # a tool of the model's own, which nobody runs here
+        return (yield from _call(reader, grammar, to.removeprefix("functions.")))
     if role.startswith("functions") or channel not in grammar.reasoning | grammar.content:
-        return Turn("content") if role in ("", "assistant") and not channel else Turn("skip")
-    return Turn("reasoning" if channel in grammar.reasoning else "content")
+        return MessageStart("content") if role in ("", "assistant") and not channel else MessageStart("skip")
+    return MessageStart("reasoning" if channel in grammar.reasoning else "content")
 
 
-def _addressed(reading: Reading, grammar: MessageGrammar, to: str) -> Steps[bool | Turn]:
+def _addressed(reader: BlockReader, grammar: MessageGrammar, to: str) -> Steps[bool | MessageStart]:
     """A message whose recipient says all: calls count only in messages to tools."""
     if not to or to in grammar.content:
-        begins = bool(to) and (yield from reading.cursor.comes(_BLOCK, window=128)) is not None
-        return Turn("content", quoted=bool(to) and not begins)  # nobody begins an answer with a quotation of a call
+        begins = bool(to) and (yield from reader.cursor.comes(_BLOCK, window=128)) is not None
+        return MessageStart(
+            "content", quoted=bool(to) and not begins
+        )  # nobody begins an answer with a quotation of a call
     if to in grammar.reasoning:
-        return Turn("reasoning", quoted=True)
-    if (yield from reading.cursor.comes(_BLOCK, window=128)) is None:
+        return MessageStart("reasoning", quoted=True)
+    if (yield from reader.cursor.comes(_BLOCK, window=128)) is None:
         return False
-    return Turn("skip")
+    return MessageStart("skip")
 
 
-def _call(reading: Reading, grammar: MessageGrammar, name: str) -> Steps[bool]:
-    call = Call(reading)
+def _call(reader: BlockReader, grammar: MessageGrammar, name: str) -> Steps[bool]:
+    call = CallWriter(reader)
     if not call.begin(name):
         return False
-    return (yield from read_object(reading, call, *_closers(grammar), marked=True))
+    return (yield from read_object(reader, call, *_closers(grammar), marked=True))

@@ -13,18 +13,19 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import NamedGrammar
-from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import BadBodyError
+from toolgate_core.extraction.json_reader import MalformedBlockError
 from toolgate_core.extraction.json_values import scan_value
-from toolgate_core.extraction.objects import read_object
+from toolgate_core.extraction.object_arguments import read_object
 from toolgate_core.jsontext import JsonTextError, decode_fields
 from toolgate_core.schema.toolset import Tool
 
 MAX_HEADER = 1024
 
 
-class NamedMarks(Struct, frozen=True):
+class NamedPatterns(Struct, frozen=True):
     """A grammar's patterns, compiled."""
 
     call: regex.Pattern[str]
@@ -36,78 +37,78 @@ class NamedMarks(Struct, frozen=True):
 
 
 @cache
-def named_marks(grammar: NamedGrammar) -> NamedMarks:
+def named_patterns(grammar: NamedGrammar) -> NamedPatterns:
     """Return the patterns of a grammar."""
     close = grammar.close or "(?!)"
     opens = "|".join(regex.escape(token) for token in grammar.tokens) or "(?!)"
-    return NamedMarks(
+    return NamedPatterns(
         call=regex.compile(grammar.call, regex.IGNORECASE),
         close=regex.compile(close, regex.IGNORECASE),
         empty=regex.compile(grammar.empty or "(?!)", regex.IGNORECASE),
-        alone=regex.compile(f"(?:{grammar.alone or '(?!)'})(?={close}|{opens})", regex.IGNORECASE),
-        ends=regex.compile(grammar.alone or "(?!)", regex.IGNORECASE),
+        alone=regex.compile(f"(?:{grammar.no_arguments or '(?!)'})(?={close}|{opens})", regex.IGNORECASE),
+        ends=regex.compile(grammar.no_arguments or "(?!)", regex.IGNORECASE),
         edges=regex.compile(f"{close}|(?P<other>{opens})", regex.IGNORECASE),
     )
 
 
-def read_named(reading: Reading, grammar: NamedGrammar) -> Steps[bool]:
+def read_named(reader: BlockReader, grammar: NamedGrammar) -> Steps[bool]:
     """Read one call; false where it is none."""
-    cursor, mark = reading.cursor, named_marks(grammar)
-    match = yield from cursor.expect(mark.call, window=MAX_HEADER)
-    if match is None and (yield from cursor.expect(mark.empty, window=MAX_HEADER)) is not None:
+    cursor, patterns = reader.cursor, named_patterns(grammar)
+    match = yield from cursor.expect(patterns.call, window=MAX_HEADER)
+    if match is None and (yield from cursor.expect(patterns.empty, window=MAX_HEADER)) is not None:
         return True
-    if match is None and grammar.alone:
-        return (yield from _alone(reading, mark))
-    if match is None or (grammar.declared and reading.toolset.get(match["name"]) is None):
+    if match is None and grammar.no_arguments:
+        return (yield from _alone(reader, patterns))
+    if match is None or (grammar.declared_only and reader.toolset.get(match["name"]) is None):
         return False
-    call = Call(reading)
+    call = CallWriter(reader)
     call.call_id = match.groupdict().get("id")
     name = match["name"]
-    if grammar.counted and name.isdigit() and reading.tool(name) is None:
-        name = (yield from _inferred(reading)) or name
+    if grammar.numbered and name.isdigit() and reader.tool(name) is None:
+        name = (yield from _inferred(reader)) or name
     if not call.begin(name):
         return False
     if (
         call.tool is None
         and (yield from cursor.space()) not in ("{", "`")
-        and not (yield from cursor.comes(mark.close))
+        and not (yield from cursor.comes(patterns.close))
     ):
         return False
-    return (yield from read_object(reading, call, mark.close, mark.edges, marked=False))
+    return (yield from read_object(reader, call, patterns.close, patterns.edges, marked=False))
 
 
-def _alone(reading: Reading, mark: NamedMarks) -> Steps[bool]:
+def _alone(reader: BlockReader, patterns: NamedPatterns) -> Steps[bool]:
     """Read the call of a tool that gets no arguments; false where it is none."""
-    cursor = reading.cursor
-    match = yield from cursor.comes(mark.alone, window=MAX_HEADER)
-    if match is None and reading.stopped:  # where the text was cut, the arguments may have been
-        match = mark.ends.fullmatch(cursor.text, cursor.pos)
-    if match is None or reading.tool(match["name"]) is None:
+    cursor = reader.cursor
+    match = yield from cursor.comes(patterns.alone, window=MAX_HEADER)
+    if match is None and reader.stopped:  # where the text was cut, the arguments may have been
+        match = patterns.ends.fullmatch(cursor.text, cursor.pos)
+    if match is None or reader.tool(match["name"]) is None:
         return False
     cursor.take(match.end() - cursor.pos)
-    call = Call(reading)
+    call = CallWriter(reader)
     call.begin(match["name"])
     call.end()
     return True
 
 
-def _inferred(reading: Reading) -> Steps[str]:
+def _inferred(reader: BlockReader) -> Steps[str]:
     """Return the only tool, or the only one that has the arguments which stand here; empty where there is none."""
-    if len(reading.toolset.names) == 1:
-        return reading.toolset.names[0]
-    cursor = reading.cursor
+    if len(reader.toolset.names) == 1:
+        return reader.toolset.names[0]
+    cursor = reader.cursor
     tape, keys = cursor.record(), set[str]()
     try:
-        if reading.patience and (yield from cursor.space()) == "{":
-            reading.patience -= 1
-            yield from scan_value(reading, tape, None)
+        if reader.rereads_left and (yield from cursor.space()) == "{":
+            reader.rereads_left -= 1
+            yield from scan_value(reader, tape, None)
             keys = {*decode_fields(tape.getvalue().encode())}
-    except (BadBodyError, JsonTextError):
+    except (MalformedBlockError, JsonTextError):
         pass  # whoever reads the arguments says what is wrong with them
     finally:
         cursor.stop(tape)
         cursor.unread(tape.getvalue())
-    fitting = [name for name in reading.toolset.names if keys and _has(reading.toolset.get(name), keys)]
+    fitting = [name for name in reader.toolset.names if keys and _has(reader.toolset.get(name), keys)]
     return fitting[0] if len(fitting) == 1 else ""
 
 

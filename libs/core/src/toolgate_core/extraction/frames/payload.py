@@ -13,11 +13,12 @@ import regex
 
 from toolgate_core.dialects.base import EnvelopeGrammar, PayloadGrammar
 from toolgate_core.dialects.catalog.generic import ARGUMENT_KEYS, BEGINS, FENCE, NAME_KEYS, OBJECT
-from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.broken_list import elements
+from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import JsonScan
-from toolgate_core.extraction.listed import elements
-from toolgate_core.extraction.mend import Found, calls_in
+from toolgate_core.extraction.json_calls import ParsedCall, calls_in
+from toolgate_core.extraction.json_reader import JsonScanner
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.schema.relaxed import relax
 from toolgate_core.schema.settle import Settled, settle
@@ -42,63 +43,63 @@ _BETWEEN = re.compile(rf"[\s,;]*+(?:{_REFENCE})?")
 _FENCES = regex.compile(rf"\s*+{_REFENCE}")
 
 
-def read_payload(reading: Reading, grammar: PayloadGrammar) -> Steps[bool]:
+def read_payload(reader: BlockReader, grammar: PayloadGrammar) -> Steps[bool]:
     """Read a payload up to the end of the text; false where it is none."""
-    reading.tentative = True
-    cursor = reading.cursor
+    reader.tentative = True
+    cursor = reader.cursor
     yield from cursor.space()
     match = yield from cursor.comes(_BEGIN, window=512)
     only = None
-    if match is None and grammar.arguments_only and len(reading.toolset.names) == 1:
-        only = reading.toolset.get(reading.toolset.names[0])
+    if match is None and grammar.arguments_only and len(reader.toolset.names) == 1:
+        only = reader.toolset.get(reader.toolset.names[0])
         match = yield from cursor.comes(_ANY_KEY, window=512)
         if match is None or only is None or match["key"] not in _declared(only):
             return False
     if match is None:
         return False
     head = yield from cursor.expect(_HEAD, window=128)
-    text = yield from Payload(reading, fenced=head is not None).gather()
-    if text is None or not reading.stopped:
+    text = yield from Payload(reader, fenced=head is not None).gather()
+    if text is None or not reader.stopped:
         return False
     values = _values(text)
     if values is None:
-        return only is None and not grammar.settled and _listed(reading, text)
-    found = _calls(reading, values) if only is None else _call_of(only, values)
-    if grammar.settled and not all(_settles(reading, one) for one in found):
+        return only is None and not grammar.settled and _listed(reader, text)
+    found = _calls(reader, values) if only is None else _call_of(only, values)
+    if grammar.settled and not all(_settles(reader, one) for one in found):
         return False
-    return _written(reading, found)
+    return _written(reader, found)
 
 
-def _calls(reading: Reading, values: list[JsonValue]) -> list[Found]:
+def _calls(reader: BlockReader, values: list[JsonValue]) -> list[ParsedCall]:
     """Return the calls that the values say; empty where not all of them are calls."""
     found = [one for value in values for one in calls_in(value, WIDE, arguments=True)]
     answers = any(isinstance(value, dict) and "response" in value for value in values)
-    good = not answers and len(found) >= len(values) and all(_acceptable(reading, one) for one in found)
+    good = not answers and len(found) >= len(values) and all(_acceptable(reader, one) for one in found)
     return found if good else []
 
 
-def _call_of(tool: Tool, values: list[JsonValue]) -> list[Found]:
+def _call_of(tool: Tool, values: list[JsonValue]) -> list[ParsedCall]:
     """Return the call of the only tool whose arguments stand there alone; empty where they are something else."""
     value = values[0] if len(values) == 1 else None
     if not isinstance(value, dict) or not value or not tool.valid(value) or not value.keys() <= _declared(tool):
         return []
-    return [Found(tool.definition.name, value, None)]
+    return [ParsedCall(tool.definition.name, value, None)]
 
 
-def _listed(reading: Reading, text: str) -> bool:
+def _listed(reader: BlockReader, text: str) -> bool:
     """Write the calls of a list that can't be read as a whole, if all of its elements name declared tools."""
     rest = elements(text, WIDE, arguments=True)
     good = [one for element in rest for one in element.found]
     bad = [element.name for element in rest if not element.found]
-    if not good or not all(_acceptable(reading, one) for one in good) or not all(map(reading.tool, bad)):
+    if not good or not all(_acceptable(reader, one) for one in good) or not all(map(reader.tool, bad)):
         return False
     for element in rest:
         if element.found:
-            _written(reading, list(element.found))
+            _written(reader, list(element.found))
             continue
-        call = Call(reading)
+        call = CallWriter(reader)
         call.begin(element.name)
-        call.repaired("bad_json")
+        call.add_repairs("bad_json")
         call.end(complete=False)
     return True
 
@@ -108,25 +109,25 @@ def _declared(tool: Tool) -> frozenset[str]:
     return frozenset(properties if isinstance(properties, dict) else ())
 
 
-def _acceptable(reading: Reading, found: Found) -> bool:
+def _acceptable(reader: BlockReader, found: ParsedCall) -> bool:
     """Whether a call names a declared tool and says its arguments."""
     arguments = found.arguments
-    return reading.tool(found.name) is not None and (arguments is None or isinstance(arguments, dict | str))
+    return reader.tool(found.name) is not None and (arguments is None or isinstance(arguments, dict | str))
 
 
-def _settles(reading: Reading, found: Found) -> bool:
+def _settles(reader: BlockReader, found: ParsedCall) -> bool:
     """Whether a call is one that may be delivered."""
     arguments = found.arguments if isinstance(found.arguments, str) else encode_str(found.arguments)
-    return isinstance(settle(found.name, arguments, reading.toolset, ToolChoice("auto")), Settled)
+    return isinstance(settle(found.name, arguments, reader.toolset, ToolChoice("auto")), Settled)
 
 
-def _written(reading: Reading, found: list[Found]) -> bool:
+def _written(reader: BlockReader, found: list[ParsedCall]) -> bool:
     for one in found:
-        call = Call(reading)
+        call = CallWriter(reader)
         call.call_id = one.call_id
         if not call.begin(one.name) or not call.write_value(one.arguments):
             return False
-        call.repaired("bare_json")
+        call.add_repairs("bare_json")
         call.end()
     return bool(found)
 
@@ -134,11 +135,11 @@ def _written(reading: Reading, found: list[Found]) -> bool:
 class Payload:
     """Gathers the text of a payload."""
 
-    def __init__(self, reading: Reading, *, fenced: bool) -> None:
-        self._reading = reading
-        self._cursor = reading.cursor
+    def __init__(self, reader: BlockReader, *, fenced: bool) -> None:
+        self._reader = reader
+        self._cursor = reader.cursor
         self._fenced = fenced
-        self._scan: JsonScan | None = JsonScan()
+        self._scan: JsonScanner | None = JsonScanner()
         self._at = self._done = 0
         self._broken = False
         self._named = False
@@ -164,7 +165,7 @@ class Payload:
                     break
                 if text[start] != "{":
                     return any(form.fullmatch(text, self._done, partial=True) for form in (_TAIL, _FENCES))
-                self._at, self._scan = start, JsonScan()
+                self._at, self._scan = start, JsonScanner()
             self._at = self._scan.read(text, self._at, ended=self._cursor.end is not None)
             self._broken = self._scan.bad
             if not self._scan.done:
@@ -180,7 +181,7 @@ class Payload:
         if match is None:
             return True
         self._named = True
-        return self._reading.tool(match.group(1)) is not None
+        return self._reader.tool(match.group(1)) is not None
 
     def _trimmed(self, text: str) -> str | None:
         done = self._done
@@ -200,7 +201,7 @@ def _values(text: str) -> list[JsonValue] | None:
     values: list[JsonValue] = []
     at = 0
     while at < len(text):
-        scan = JsonScan()
+        scan = JsonScanner()
         stop = scan.read(text, at, ended=True)
         if not scan.done:
             relaxed = relax(text[at:], close=True)

@@ -13,11 +13,12 @@ from __future__ import annotations
 import regex
 
 from toolgate_core.dialects.base import PythonGrammar
-from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import BadBodyError
+from toolgate_core.extraction.json_reader import MalformedBlockError
 from toolgate_core.extraction.python_arguments import properties_of, read_arguments
-from toolgate_core.extraction.python_quotes import Following, call_end
+from toolgate_core.extraction.python_quotes import QuoteContext, call_end
 
 _SHOWN = regex.compile(r"(?:print\([ \t]{0,16}[A-Za-z_]\w{0,63}[ \t]{0,16}\)|#[^\n`]{0,256})[ \t]{0,16}(?=[\r\n`;])")
 _HEAD = regex.compile(
@@ -30,12 +31,12 @@ _PRINTED = regex.compile(r"[ \t]{0,16}\)")
 class Statements:
     """The statements of one block."""
 
-    def __init__(self, reading: Reading, grammar: PythonGrammar, close: regex.Pattern[str]) -> None:
-        self._reading = reading
-        self._cursor = reading.cursor
+    def __init__(self, reader: BlockReader, grammar: PythonGrammar, close: regex.Pattern[str]) -> None:
+        self._reader = reader
+        self._cursor = reader.cursor
         self._close = close
         self._ends, self._listed_ends = (call_end(grammar, listed=listed) for listed in (False, True))
-        reading.tentative = True
+        reader.tentative = True
 
     def read(self) -> Steps[bool]:
         """Read the block behind its opener; false where it holds something else than calls."""
@@ -43,7 +44,7 @@ class Statements:
         try:
             while True:
                 char = yield from cursor.space()
-                if (yield from cursor.closes(self._close)) or (not char and self._reading.stopped):
+                if (yield from cursor.closes(self._close)) or (not char and self._reader.stopped):
                     return done
                 if char == "[" and not done:
                     self._ends = self._listed_ends
@@ -52,20 +53,20 @@ class Statements:
                 elif (yield from cursor.expect(_SHOWN, window=300)) is None:
                     yield from self._call()
                     done = True
-        except BadBodyError:
+        except MalformedBlockError:
             return False
 
     def _call(self) -> Steps[None]:
-        """Read one call; raises `BadBodyError` where none that counts stands there."""
+        """Read one call; raises `MalformedBlockError` where none that counts stands there."""
         match = yield from self._cursor.comes(_HEAD, window=500)
-        if match is None or self._reading.toolset.get(match["name"]) is None:
-            raise BadBodyError
+        if match is None or self._reader.toolset.get(match["name"]) is None:
+            raise MalformedBlockError
         self._cursor.take(match.end() - self._cursor.pos)
-        call = Call(self._reading)
+        call = CallWriter(self._reader)
         call.begin(match["name"])
-        names = frozenset(self._reading.toolset.names)
-        following = Following(self._cursor, self._ends, frozenset(properties_of(call)), names)
-        complete = yield from read_arguments(self._reading, call, following)
+        names = frozenset(self._reader.toolset.names)
+        following = QuoteContext(self._cursor, self._ends, frozenset(properties_of(call)), names)
+        complete = yield from read_arguments(self._reader, call, following)
         if match["print"] and (yield from self._cursor.expect(_PRINTED, window=32)) is None:
-            raise BadBodyError
+            raise MalformedBlockError
         call.end(complete=complete)

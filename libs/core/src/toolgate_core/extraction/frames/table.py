@@ -17,14 +17,14 @@ from toolgate_core.dialects.base import (
     PythonGrammar,
     TaggedGrammar,
 )
-from toolgate_core.extraction.calls import Reading
+from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.frames.braces import read_braces
-from toolgate_core.extraction.frames.decision import read_decision
-from toolgate_core.extraction.frames.elements import read_elements
-from toolgate_core.extraction.frames.envelope import read_envelopes
-from toolgate_core.extraction.frames.message import Turn, read_message
+from toolgate_core.extraction.frames.decision_json import read_decision
+from toolgate_core.extraction.frames.json_envelope import read_envelopes
+from toolgate_core.extraction.frames.message import MessageStart, read_message
 from toolgate_core.extraction.frames.named import read_named
+from toolgate_core.extraction.frames.nested_elements import read_elements
 from toolgate_core.extraction.frames.payload import read_payload
 from toolgate_core.extraction.frames.python import read_python
 from toolgate_core.extraction.frames.tagged import read_tagged
@@ -42,7 +42,7 @@ _FRAMES = {
 }
 
 
-def read_block(reading: Reading, grammar: AnyGrammar) -> Steps[bool | Turn]:
+def read_block(reader: BlockReader, grammar: AnyGrammar) -> Steps[bool | MessageStart]:
     """Read one block of `grammar`, from its opener on; false where it is not one, and nothing has come of it."""
-    frame = cast("Callable[[Reading, AnyGrammar], Steps[bool | Turn]]", _FRAMES[type(grammar)])
-    return frame(reading, grammar)
+    frame = cast("Callable[[BlockReader, AnyGrammar], Steps[bool | MessageStart]]", _FRAMES[type(grammar)])
+    return frame(reader, grammar)

@@ -11,9 +11,10 @@ import re
 import regex
 import yaml
 
-from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
+from toolgate_core.extraction.json_reader import MalformedBlockError, TooLargeError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.schema import coerce_text
 from toolgate_core.schema.kinds import possible
@@ -27,12 +28,12 @@ _TRIPLE = re.compile(r"""(?<=: )[ \t]*(\"{3}|'{3})((?:(?!\1).)*)\1(?=[ \t]*(?:\n
 _LINE = re.compile(r"(?:\A|\n)[ \t]*\Z")
 
 
-def read_until(reading: Reading, edge: regex.Pattern[str]) -> Steps[str]:
-    """Read the text up to `edge`, which stays; raises `BadBodyError` where the text ends before, cut.
+def read_until(reader: BlockReader, edge: regex.Pattern[str]) -> Steps[str]:
+    """Read the text up to `edge`, which stays; raises `MalformedBlockError` where the text ends before, cut.
 
     In a text of several lines the edge counts where a line begins.
     """
-    cursor = reading.cursor
+    cursor = reader.cursor
     text = ""
     while True:
         stop = cursor.text.find("<", cursor.pos)
@@ -42,32 +43,32 @@ def read_until(reading: Reading, edge: regex.Pattern[str]) -> Steps[str]:
         if stop >= 0:
             if ("\n" not in text or _LINE.search(text[-256:])) and (yield from cursor.comes(edge)) is not None:
                 return text
-            if reading.stopped and edge.fullmatch(cursor.text, cursor.pos, partial=True):
+            if reader.stopped and edge.fullmatch(cursor.text, cursor.pos, partial=True):
                 cursor.take(cursor.left)
                 return text
             text += cursor.take(1)
         if not cursor.left and not (yield from cursor.more()):
-            if reading.stopped:
+            if reader.stopped:
                 return text
-            raise BadBodyError
+            raise MalformedBlockError
 
 
 def yaml_value(text: str, schema: JsonValue = True, root: JsonObject | None = None) -> JsonValue:
     """Return what YAML text says, its scalars by `schema`, and where that is silent by their JSON form.
 
-    Raises `BadBodyError` where the text is none, or has anchors or tags of its own.
+    Raises `MalformedBlockError` where the text is none, or has anchors or tags of its own.
     """
     if text.count("[") + text.count("{") > MAX_BRACKETS:
-        raise BadBodyError
+        raise MalformedBlockError
     text = _TRIPLE.sub(_as_json, text)
     try:
         tokens = yaml.scan(text, Loader=_LOADER)
         if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken) for token in tokens):
-            raise BadBodyError
+            raise MalformedBlockError
         node = yaml.compose(text, Loader=_LOADER)
         return None if node is None else _built(node, schema, root or {}, MAX_DEPTH)
     except (yaml.YAMLError, JsonTextError, RecursionError, ValueError, OverflowError) as error:
-        raise BadBodyError from error
+        raise MalformedBlockError from error
 
 
 def _as_json(match: re.Match[str]) -> str:
@@ -82,7 +83,7 @@ def _text(node: yaml.ScalarNode) -> str:
 
 def _built(node: yaml.Node, schema: JsonValue, root: JsonObject, depth: int) -> JsonValue:
     if not depth:
-        raise BadBodyError
+        raise MalformedBlockError
     known = schema if isinstance(schema, dict) else {}
     if isinstance(node, yaml.MappingNode):
         properties = known.get("properties")
@@ -90,7 +91,7 @@ def _built(node: yaml.Node, schema: JsonValue, root: JsonObject, depth: int) -> 
         members: JsonObject = {}
         for key, member in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise BadBodyError
+                raise MalformedBlockError
             name = _text(key)
             members.setdefault(name, _built(member, schemas.get(name, True), root, depth - 1))
         return members
@@ -103,21 +104,21 @@ def _built(node: yaml.Node, schema: JsonValue, root: JsonObject, depth: int) -> 
     return decode(text) if not node.style and _SCALAR.match(text) else text
 
 
-def read_mapping(reading: Reading, call: Call, edge: regex.Pattern[str], indent: str) -> Steps[None]:
-    """Read arguments that are a YAML mapping, up to the end of the call; raises `BadBodyError`.
+def read_mapping(reader: BlockReader, call: CallWriter, edge: regex.Pattern[str], indent: str) -> Steps[None]:
+    """Read arguments that are a YAML mapping, up to the end of the call; raises `MalformedBlockError`.
 
     `indent` is the white space before the first line, which has been read.
     """
-    text = yield from read_until(reading, edge)
+    text = yield from read_until(reader, edge)
     root = call.tool.parameters if call.tool else {}
     value = yaml_value(dedented(indent + text), root, root)
     if value is None or value == "null":
         value = {}
     if not isinstance(value, dict):
-        raise BadBodyError
+        raise MalformedBlockError
     if value:
         call.write_value(value)
-    call.repaired("yaml_body")
+    call.add_repairs("yaml_body")
 
 
 def dedented(text: str) -> str:

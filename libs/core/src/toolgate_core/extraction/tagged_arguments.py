@@ -6,11 +6,12 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import TaggedGrammar
-from toolgate_core.extraction.calls import Call, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import BadBodyError
-from toolgate_core.extraction.tags import MAX_TAG, TagMarks, argument_key, attribute
-from toolgate_core.extraction.values import Siblings, Value
+from toolgate_core.extraction.json_reader import MalformedBlockError
+from toolgate_core.extraction.tag_patterns import MAX_TAG, TagPatterns, argument_key, attribute
+from toolgate_core.extraction.tagged_values import Siblings, Value
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.schema import coerce_text
 from toolgate_core.schema.kinds import possible
@@ -35,11 +36,11 @@ class Parameters:
     `lost`: text that belongs to no argument was read over, so that the call can't be what was meant.
     """
 
-    def __init__(self, reading: Reading, grammar: TaggedGrammar, mark: TagMarks, call: Call) -> None:
-        self._reading = reading
-        self._cursor = reading.cursor
+    def __init__(self, reader: BlockReader, grammar: TaggedGrammar, patterns: TagPatterns, call: CallWriter) -> None:
+        self._reader = reader
+        self._cursor = reader.cursor
         self._grammar = grammar
-        self._mark = mark
+        self._patterns = patterns
         self._call = call
         self._root: JsonObject = call.tool.parameters if call.tool else {}
         properties = self._root.get("properties")
@@ -54,14 +55,14 @@ class Parameters:
         """Read one argument; false where none begins here."""
         cursor = self._cursor
         yield from cursor.space()
-        match = yield from cursor.expect(self._mark.parameter, window=MAX_TAG)
+        match = yield from cursor.expect(self._patterns.parameter, window=MAX_TAG)
         if match is None:
             if cursor.left and cursor.end is not None and self._cut():
-                raise BadBodyError
+                raise MalformedBlockError
             return False
         found = match.groupdict()
         if found.get("missing") is not None:
-            raise BadBodyError
+            raise MalformedBlockError
         inside = found.get("inside") or ""
         named = found.get("property")
         key = argument_key(match, self._grammar)
@@ -95,8 +96,8 @@ class Parameters:
     def _cut(self) -> bool:
         """Whether the end of the text has cut the tag of an argument here, with nothing else that it could be."""
         cursor = self._cursor
-        match = self._mark.parameter.fullmatch(cursor.text, cursor.pos, partial=True)
-        others = (self._mark.call_close, self._mark.section_close)
+        match = self._patterns.parameter.fullmatch(cursor.text, cursor.pos, partial=True)
+        others = (self._patterns.call_close, self._patterns.section_close)
         return match is not None and not any(other.fullmatch(cursor.text, cursor.pos, partial=True) for other in others)
 
     def _argument(self, key: str | None, kind: str | None, tag: str | None, *, empty: bool) -> Steps[None]:
@@ -104,8 +105,8 @@ class Parameters:
         self._write_lone(lone)
         if key is not None and key in self._several:
             yield from self._another(key, tag, empty=empty)
-        elif key in self._siblings.seen and self._grammar.declared:
-            raise BadBodyError  # which of two texts is meant can't be told
+        elif key in self._siblings.seen and self._grammar.declared_only:
+            raise MalformedBlockError  # which of two texts is meant can't be told
         elif key is None or key in self._siblings.seen:
             value = self._value(tag, kept=True)
             value.hold()
@@ -113,7 +114,7 @@ class Parameters:
             if key is None:
                 self.lost = self.lost or bool(value.text.strip())
             else:
-                self._call.repaired("duplicate_key", *tags)
+                self._call.add_repairs("duplicate_key", *tags)
         else:
             self._siblings.seen.add(key)
             yield from self._new(key, kind, tag, empty=empty)
@@ -126,11 +127,11 @@ class Parameters:
         if value.streams and not lone and raw is not False:
             self._open(key)
             self._call.write('"')
-            self._call.repaired(*(yield from value.read(empty=empty)))
+            self._call.add_repairs(*(yield from value.read(empty=empty)))
             self._call.write('"')
             return
         value.hold()
-        self._call.repaired(*(yield from value.read(empty=empty)))
+        self._call.add_repairs(*(yield from value.read(empty=empty)))
         if lone:
             self._lone = _Lone(key, value.text, raw)
         elif key in self._siblings.repeated and not value.text.lstrip().startswith("["):
@@ -142,14 +143,14 @@ class Parameters:
         """One more value of an array that is written as repeated arguments."""
         value = self._value(tag, kept=True)
         value.hold()
-        self._call.repaired(*(yield from value.read(empty=empty)))
+        self._call.add_repairs(*(yield from value.read(empty=empty)))
         self._several[key].append(value.text)
 
     def _value(self, tag: str | None, schema: JsonValue = True, *, raw: bool = False, kept: bool = False) -> Value:
         return Value(
-            self._reading,
+            self._reader,
             self._grammar,
-            self._mark,
+            self._patterns,
             tag=tag,
             call=self._call if kept else None,
             schema=schema,
@@ -166,11 +167,11 @@ class Parameters:
             value: JsonValue = text
         elif found is not None:
             value, tags = found
-            self._call.repaired(*tags)
+            self._call.add_repairs(*tags)
         else:
             wrapped = _WRAPPED.fullmatch(text) if "string" not in possible(schema, self._root) else None
             value, tags = coerce_text(wrapped[1] if wrapped else text, schema, self._root)
-            self._call.repaired(*tags)
+            self._call.add_repairs(*tags)
         self._open(key)
         self._call.write(encode_str(value))
 
@@ -182,7 +183,7 @@ class Parameters:
         items = schema.get("items", {}) if isinstance(schema, dict) else {}
         self._open(key)
         self._call.write(encode_str([coerce_text(text, items, self._root)[0] for text in texts]))
-        self._call.repaired("repeated_key")
+        self._call.add_repairs("repeated_key")
 
     def _write_lone(self, lone: _Lone | None) -> None:
         """Write an argument that has turned out to be one among others."""
@@ -199,12 +200,12 @@ class Parameters:
         if not found[0] and lone.key not in _WRAPPERS:
             return False
         self._call.write_value(found[0])
-        self._call.repaired("unwrapped", *found[1])
+        self._call.add_repairs("unwrapped", *found[1])
         return True
 
 
 def _json(text: str) -> tuple[JsonValue, tuple[str, ...]] | None:
-    """Return the value that `text` writes in JSON, or nearly so, and what was mended; none where it writes none."""
+    """Return the value that `text` writes in JSON, or nearly so, and what was repaired; none where it writes none."""
     try:
         return decode(text.strip()), ()
     except JsonTextError:

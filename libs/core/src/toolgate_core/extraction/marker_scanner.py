@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolgate_core.dialects.table import active
+from toolgate_core.dialects.table import active_grammars
 from toolgate_core.extraction.cursor import WHITE
 from toolgate_core.extraction.scanner import Scan
 from toolgate_core.types.plan import ScannerState
@@ -22,7 +22,7 @@ class MarkerScanner:
     __slots__ = ("_gap", "_pieces", "_scan", "_tail", "hit")
 
     def __init__(self, dialect: str = "auto") -> None:
-        self._scan = Scan(active(dialect), ScannerState())
+        self._scan = Scan(active_grammars(dialect), ScannerState())
         self._gap: list[str] = []
         self._tail = ""
         self._pieces: list[str] = []

@@ -17,7 +17,7 @@ _FENCE_PREFIX = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?\Z")
 _REST_OF_LINE = re.compile(r"[ \t\r]{0,64}(?:(\n)|(.)|\Z)")
 
 
-class Literal:
+class CodeSpans:
     """Whether the place that has been reached is inside code.
 
     `cut`: the text has ended before its time, so that a closing run may have been lost.

@@ -45,7 +45,7 @@ class ValueEnds(Struct, frozen=True):
     open: regex.Pattern[str] | None = None
 
 
-class TagMarks(Struct, frozen=True):
+class TagPatterns(Struct, frozen=True):
     """A grammar's tags, compiled.
 
     Attributes:
@@ -80,46 +80,48 @@ def _compiled(pattern: str) -> regex.Pattern[str]:
 
 
 @cache
-def tag_marks(grammar: TaggedGrammar) -> TagMarks:
+def tag_patterns(grammar: TaggedGrammar) -> TagPatterns:
     """Return the patterns of a grammar's tags, as far as they do not depend on the call."""
-    return _marks(grammar, grammar.call_close, grammar.parameter, grammar.parameter)
+    return _compile_patterns(grammar, grammar.call_close, grammar.parameter, grammar.parameter)
 
 
 @lru_cache(maxsize=1024)
-def _named_marks(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -> TagMarks:
+def _patterns_for_name(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -> TagPatterns:
     named = _property("|".join(map(regex.escape, properties))) if properties else ""
     declared = "|".join(filter(None, (grammar.parameter, named)))
     first = rf"(?:{'|'.join(map(regex.escape, properties))})"
-    held = rf'{_property(_ANY_NAME)}(?=\s*+\{{\s*+"{first}")' if properties and grammar.declared else ""
-    anything = _property(_ANY_NAME) if grammar.declared else declared
+    held = rf'{_property(_ANY_NAME)}(?=\s*+\{{\s*+"{first}")' if properties and grammar.declared_only else ""
+    anything = _property(_ANY_NAME) if grammar.declared_only else declared
     call_close = grammar.call_close.replace("{name}", regex.escape(name))
-    return _marks(grammar, call_close, anything, declared or anything, held)
+    return _compile_patterns(grammar, call_close, anything, declared or anything, held)
 
 
 def _property(names: str) -> str:
     return f"<(?P<property>{names}){ATTRIBUTES}>"
 
 
-def call_marks(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -> TagMarks:
+def call_patterns(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -> TagPatterns:
     """Return the patterns for one call; `properties` are the names of the declared arguments."""
     if grammar.property_tags or "{name}" in grammar.call_close:
-        return _named_marks(grammar, name, properties)
-    return tag_marks(grammar)
+        return _patterns_for_name(grammar, name, properties)
+    return tag_patterns(grammar)
 
 
-def _marks(grammar: TaggedGrammar, call_close: str, parameter: str, expected: str, held: str = "") -> TagMarks:
+def _compile_patterns(
+    grammar: TaggedGrammar, call_close: str, parameter: str, expected: str, held: str = ""
+) -> TagPatterns:
     """Return the patterns; `parameter` opens an argument where one may begin, `expected` wherever it stands.
 
     `held` is a tag around arguments in JSON.
     """
     section, section_close = grammar.section or _NEVER, grammar.section_close or _NEVER
-    call = _NEVER if grammar.declared else ungrouped(grammar.call)
+    call = _NEVER if grammar.declared_only else ungrouped(grammar.call)
     ends = f"(?:{call_close}|{section_close})"
     after_call = f"(?:{call_close}|{section_close}|{call}|{section})"
     # Elsewhere tags that are named after a parameter may stand in a value.
     between = grammar.parameter or expected
     structure = f"(?:{ungrouped(between) or _NEVER}|{after_call})"
-    return TagMarks(
+    return TagPatterns(
         section=_compiled(grammar.section),
         section_close=_compiled(grammar.section_close),
         call=_compiled(grammar.call),

@@ -13,7 +13,8 @@ import regex
 from msgspec import Struct
 
 from toolgate_core.dialects.base import EnvelopeGrammar
-from toolgate_core.extraction.mend import MAX_TRIES, Found, calls_in
+from toolgate_core.extraction.json_calls import ParsedCall, calls_in
+from toolgate_core.extraction.repair import MAX_TRIES
 from toolgate_core.schema.relaxed import relax
 
 _LIST_END = regex.compile(r"(?<=\}\s{0,64})\](?=[ \t]*+\n)")
@@ -21,10 +22,10 @@ _GOES_ON = regex.compile(r"\s*+(?:[}\],\"]|\Z)")
 _OTHER_KEYS = ("type", "index", "function", "tool_call")
 
 
-class Element(Struct, frozen=True):
+class ListElement(Struct, frozen=True):
     """One element: the calls that it says, or the text that can't be read, with the name in it (empty: none)."""
 
-    found: tuple[Found, ...]
+    found: tuple[ParsedCall, ...]
     repairs: tuple[str, ...] = ()
     raw: str = ""
     name: str = ""
@@ -59,7 +60,7 @@ def ends_at(text: str) -> int:
     return last
 
 
-def elements(text: str, grammar: EnvelopeGrammar, *, arguments: bool = False) -> list[Element]:
+def elements(text: str, grammar: EnvelopeGrammar, *, arguments: bool = False) -> list[ListElement]:
     """Return the elements of what stands inside of a list's brackets; empty where it has not several of them.
 
     `arguments`: an object without arguments is no call.
@@ -68,7 +69,7 @@ def elements(text: str, grammar: EnvelopeGrammar, *, arguments: bool = False) ->
     ends = [match.start() + 1 for match in end.finditer(text)]
     if not ends:
         return []
-    result: list[Element] = []
+    result: list[ListElement] = []
     start, tries = text.find("{"), 0
     body = text.rstrip(" \t\r\n]`")
     for stop in (*ends, len(body)):
@@ -78,10 +79,10 @@ def elements(text: str, grammar: EnvelopeGrammar, *, arguments: bool = False) ->
         read = relax(piece, close=closed and stop < len(body)) if closed or tries <= MAX_TRIES else None
         found = calls_in(read[0], grammar, arguments=arguments) if read is not None else []
         if read is not None and found:
-            result.append(Element(tuple(found), read[1]))
+            result.append(ListElement(tuple(found), read[1]))
         elif closed or stop == len(body):
             match = name.search(piece)
-            result.append(Element((), raw=piece, name=match["name"] if match else ""))
+            result.append(ListElement((), raw=piece, name=match["name"] if match else ""))
         else:
             continue
         start, tries = max(text.find("{", stop), stop), 0

@@ -11,12 +11,19 @@ import re
 import regex
 
 from toolgate_core.dialects.base import DecisionGrammar
-from toolgate_core.extraction.calls import Reading
+from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.frames.envelope import Body
-from toolgate_core.extraction.json_reader import BadBodyError, JsonScan, TooLargeError, continuation, read_string
+from toolgate_core.extraction.frames.json_envelope import Body
+from toolgate_core.extraction.json_calls import calls_in
+from toolgate_core.extraction.json_reader import (
+    JsonScanner,
+    MalformedBlockError,
+    TooLargeError,
+    continuation,
+    read_string,
+)
 from toolgate_core.extraction.json_values import short_string
-from toolgate_core.extraction.mend import Mended, calls_in, mend
+from toolgate_core.extraction.repair import Repaired, repair_block
 from toolgate_core.jsontext import JsonValue, encode_str
 
 _FENCE = regex.compile(r"```(?:json)?\s*(?=\{)")
@@ -27,15 +34,15 @@ _CALLS = re.compile(r"""["']?calls["']?\s*:\s*\[""")
 _CLOSE_FENCE = regex.compile("```")
 
 
-def read_decision(reading: Reading, grammar: DecisionGrammar) -> Steps[bool]:
+def read_decision(reader: BlockReader, grammar: DecisionGrammar) -> Steps[bool]:
     """Read a decision; false where the text is none."""
-    cursor = reading.cursor
+    cursor = reader.cursor
     if (yield from cursor.peek()) == "`":
         yield from cursor.expect(_FENCE, window=64)
     while not _FIRST_KEY.match(cursor.text, cursor.pos):
         if not _FIRST_KEY_HEAD.match(cursor.text[cursor.pos : cursor.pos + 64]) or not (yield from cursor.more()):
             return False
-    decision = Decision(reading, grammar)
+    decision = Decision(reader, grammar)
     if not (yield from decision.read()):
         return False
     yield from cursor.space()
@@ -46,17 +53,17 @@ def read_decision(reading: Reading, grammar: DecisionGrammar) -> Steps[bool]:
 class Decision:
     """One decision object."""
 
-    def __init__(self, reading: Reading, grammar: DecisionGrammar) -> None:
-        self._reading = reading
-        self._cursor = reading.cursor
+    def __init__(self, reader: BlockReader, grammar: DecisionGrammar) -> None:
+        self._reader = reader
+        self._cursor = reader.cursor
         self._grammar = grammar
-        self._body = Body(reading, grammar.envelope, _EDGES)
+        self._body = Body(reader, grammar.envelope, _EDGES)
         self._action = ""
         self._said: list[str] = []
         self._answered = False
 
     def read(self) -> Steps[bool]:
-        """Read the object, mended where needed; false where it is no decision."""
+        """Read the object, repaired where needed; false where it is no decision."""
         tape = self._cursor.record()
         self._body.tape = tape
         try:
@@ -65,26 +72,26 @@ class Decision:
         except TooLargeError:
             self._cursor.stop(tape)
             return (yield from self._body.too_large())
-        except BadBodyError:
-            return self._mended((yield from mend(self._reading, tape, _EDGES)))
+        except MalformedBlockError:
+            return self._repaired((yield from repair_block(self._reader, tape, _EDGES)))
         return True
 
     def _object(self) -> Steps[None]:
         separator = self._cursor.take(1)
         while separator != "}":
             if (yield from self._cursor.space()) != '"':
-                raise BadBodyError
-            key = yield from short_string(self._reading)
+                raise MalformedBlockError
+            key = yield from short_string(self._reader)
             yield from self._body.expect(":")
             yield from self._member(key)
             separator = yield from self._body.expect(",}")
         if not self._answered and not self._body.done:
-            raise BadBodyError
+            raise MalformedBlockError
 
     def _member(self, key: str) -> Steps[None]:
         char = yield from self._cursor.space()
         if key == "action" and char == '"':
-            self._action = yield from short_string(self._reading)
+            self._action = yield from short_string(self._reader)
             return
         if key == "answer" and self._action != "call":
             yield from self._answer(char)
@@ -93,10 +100,10 @@ class Decision:
         elif key in ("answer", "calls"):
             yield from self._answer_value(keep=False)
         else:
-            raise BadBodyError
+            raise MalformedBlockError
 
     def _answer(self, char: str) -> Steps[None]:
-        self._reading.commit()
+        self._reader.commit()
         self._answered = True
         if char == '"':
             yield from read_string(self._cursor, self._say)
@@ -105,10 +112,10 @@ class Decision:
 
     def _say(self, text: str) -> None:
         self._said.append(text)
-        self._reading.sink.verbatim(text)
+        self._reader.sink.verbatim(text)
 
     def _answer_value(self, *, keep: bool) -> Steps[None]:
-        cursor, scan = self._cursor, JsonScan()
+        cursor, scan = self._cursor, JsonScanner()
         while not scan.done:
             stop = scan.read(cursor.text, cursor.pos, ended=cursor.end is not None)
             cursor.take(stop - cursor.pos)
@@ -118,35 +125,35 @@ class Decision:
             if scan.done and keep:
                 self._say(scan.tail())
             if scan.bad or (not scan.done and not (yield from cursor.more())):
-                raise BadBodyError
+                raise MalformedBlockError
 
-    def _mended(self, mended: Mended | str) -> bool:
-        if isinstance(mended, str):
-            return self._failed(mended)
-        value = mended.value
+    def _repaired(self, repaired: Repaired | str) -> bool:
+        if isinstance(repaired, str):
+            return self._failed(repaired)
+        value = repaired.value
         if isinstance(value, dict) and (value.get("action") == "answer" or self._answered) and "answer" in value:
             return self._answer_rest(value["answer"])
         if not isinstance(value, dict) or (not self._body.open and not calls_in(value, self._grammar.envelope)):
             return False
         calls: JsonValue = value.get("calls", value)
-        return self._body.mended(Mended(calls, mended.repairs))
+        return self._body.write_repaired(Repaired(calls, repaired.repairs))
 
     def _answer_rest(self, answer: JsonValue) -> bool:
         said = "".join(self._said)
         whole = answer if isinstance(answer, str) else encode_str(answer)
-        self._reading.commit()
+        self._reader.commit()
         if not isinstance(answer, str) and said:  # pieces of JSON text are out: what follows must go on from them
             whole = said + (continuation(said, answer) or "")
         if whole.startswith(said):
-            self._reading.sink.verbatim(whole[len(said) :])
+            self._reader.sink.verbatim(whole[len(said) :])
         else:
-            self._reading.sink.drop("bad_json", whole)
+            self._reader.sink.drop("bad_json", whole)
         return True
 
     def _failed(self, raw: str) -> bool:
-        kind = "bad_json" if self._reading.stopped else "cut"
+        kind = "bad_json" if self._reader.stopped else "cut"
         if self._answered:
-            self._reading.sink.drop(kind, raw)
+            self._reader.sink.drop(kind, raw)
             return True
         calls = _CALLS.search(raw)
         return self._body.listed(raw[calls.end() :]) if calls is not None else self._body.failed(raw)

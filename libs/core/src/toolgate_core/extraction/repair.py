@@ -7,8 +7,8 @@ from io import StringIO
 import regex
 from msgspec import Struct
 
-from toolgate_core.dialects.base import EnvelopeGrammar
-from toolgate_core.extraction.calls import MAX_ARGUMENTS, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import MAX_ARGUMENTS
 from toolgate_core.extraction.cursor import Cursor, Steps
 from toolgate_core.jsontext import JsonValue
 from toolgate_core.schema.relaxed import relax
@@ -25,20 +25,20 @@ _ENDS_AGAIN = regex.compile(r'"\s*+[}\]][\s}\],;`]*+\Z')
 _QUOTE = regex.compile('"')
 
 
-class Mended(Struct, frozen=True):
+class Repaired(Struct, frozen=True):
     """A body that could be read after all."""
 
     value: JsonValue
     repairs: tuple[str, ...]
 
 
-def mend(reading: Reading, tape: StringIO, edges: regex.Pattern[str]) -> Steps[Mended | str]:
-    """Read on from a fault until what `tape` holds can be mended up to an edge.
+def repair_block(reader: BlockReader, tape: StringIO, edges: regex.Pattern[str]) -> Steps[Repaired | str]:
+    """Read on from a fault until what `tape` holds can be repaired up to an edge.
 
     Returns the broken text where it can't; then the text behind the first edge is unread. The group `other` of `edges`
     is set where the edge is not the block's own close.
     """
-    cursor = reading.cursor
+    cursor = reader.cursor
     raw, seen, tries, first = tape.getvalue(), 0, 0, -1
     cursor.stop(tape)
     while True:
@@ -54,19 +54,19 @@ def mend(reading: Reading, tape: StringIO, edges: regex.Pattern[str]) -> Steps[M
         found = relax(raw[: match.start()], close=True)
         if found is not None:
             cursor.unread(raw[match.start() :])
-            return Mended(found[0], _named(found[1]))
+            return Repaired(found[0], _named(found[1]))
         tries += 1
         seen = match.end()
         if match["other"] or tries >= MAX_TRIES:
             break
     if first < 0:
-        found = relax(raw, close=True) if reading.stopped and len(raw) <= MAX_BODY else None
-        return raw if found is None else Mended(found[0], _named(found[1]))
+        found = relax(raw, close=True) if reader.stopped and len(raw) <= MAX_BODY else None
+        return raw if found is None else Repaired(found[0], _named(found[1]))
     cursor.unread(raw[first:])
     return raw[:first]
 
 
-def stands(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[bool]:
+def value_is_complete(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[bool]:
     """Whether a JSON value that ends in a string is complete: false where what follows, up to an edge, ends it again.
 
     A quote inside the string, with a bracket behind it, looks like its end: `{"note": "close it with "}" please"}`.
@@ -86,7 +86,7 @@ def stands(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[bool]:
             return rest.search(cursor.text, cursor.pos) is None
 
 
-def skip(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[None]:
+def skip_to_edge(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[None]:
     """Read over what can't be read, up to an edge or the end of the text."""
     while True:
         match = edges.search(cursor.text, cursor.pos, partial=cursor.end is None)
@@ -101,38 +101,3 @@ def skip(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[None]:
 
 def _named(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("missing_close" if tag == "unclosed" else tag for tag in tags)
-
-
-_WRAPPERS = ("function", "tool_calls", "toolcalls", "calls", "tool_call", "toolcall", "function_call")
-
-
-class Found(Struct, frozen=True):
-    """A call inside a JSON value."""
-
-    name: str
-    arguments: JsonValue
-    call_id: str | None
-
-
-def calls_in(value: JsonValue, grammar: EnvelopeGrammar, depth: int = 4, *, arguments: bool = False) -> list[Found]:
-    """Return the calls that a JSON value says: an envelope, a list of them, or one wrapped in `function`.
-
-    `arguments`: an object without arguments is none.
-    """
-    if isinstance(value, list):
-        return (
-            [one for item in value for one in calls_in(item, grammar, depth - 1, arguments=arguments)] if depth else []
-        )
-    if not isinstance(value, dict) or not depth:
-        return []
-    if grammar.keyed:
-        return [Found(str(name), member, None) for name, member in value.items()]
-    name = next((value[key] for key in grammar.name_keys if isinstance(value.get(key), str)), None)
-    if isinstance(name, str):
-        call_id = next((value[key] for key in grammar.id_keys if key in value), None)
-        key = next((key for key in grammar.argument_keys if key in value), None)
-        if arguments and (key is None or "description" in value):
-            return []  # the definition of a tool has a description, a call has not
-        return [Found(name, value[key] if key else {}, call_id if isinstance(call_id, str) else None)]
-    wrapped = next((value[key] for key in _WRAPPERS if key in value), None)
-    return calls_in(wrapped, grammar, depth - 1, arguments=arguments)

@@ -18,11 +18,12 @@ from msgspec import Struct
 
 from toolgate_core.dialects.base import ElementsGrammar
 from toolgate_core.dialects.patterns import ANY_ATTRIBUTES, ATTRIBUTES
-from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import MAX_ARGUMENTS, CallWriter
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import MAX_DEPTH, BadBodyError, TooLargeError
-from toolgate_core.extraction.mend import skip
-from toolgate_core.extraction.tags import attribute
+from toolgate_core.extraction.json_reader import MAX_DEPTH, MalformedBlockError, TooLargeError
+from toolgate_core.extraction.repair import skip_to_edge
+from toolgate_core.extraction.tag_patterns import attribute
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.schema import coerce_text
 from toolgate_core.schema.kinds import possible
@@ -31,7 +32,7 @@ from toolgate_core.schema.references import follow
 _PLAIN = regex.compile(r"[^<\]]*")
 
 
-class ElementMarks(Struct, frozen=True):
+class ElementPatterns(Struct, frozen=True):
     """A grammar's patterns, compiled."""
 
     section: regex.Pattern[str]
@@ -46,12 +47,12 @@ class ElementMarks(Struct, frozen=True):
 
 
 @cache
-def element_marks(grammar: ElementsGrammar) -> ElementMarks:
+def element_patterns(grammar: ElementsGrammar) -> ElementPatterns:
     """Return the patterns of a grammar."""
-    lead = regex.escape(grammar.lead) + r"\s{0,4}"
+    lead = regex.escape(grammar.tag_prefix) + r"\s{0,4}"
     any_lead = f"(?:{lead})?"
     section, call = regex.escape(grammar.section), regex.escape(grammar.call)
-    return ElementMarks(
+    return ElementPatterns(
         section=regex.compile(rf"{any_lead}<{section}{ANY_ATTRIBUTES}>"),
         section_close=regex.compile(rf"{any_lead}</{section}>"),
         call=regex.compile(rf"{lead}<{call}(?=\s){ATTRIBUTES}>"),
@@ -61,7 +62,7 @@ def element_marks(grammar: ElementsGrammar) -> ElementMarks:
         tag=regex.compile(
             rf"{lead}<(?P<name>[^<>/\s]{{1,256}}){ATTRIBUTES}>|{lead}<(?P<close>/)(?P<name>[^<>/\s]{{1,256}})\s*>"
         ),
-        least=len(grammar.lead) + 3,
+        least=len(grammar.tag_prefix) + 3,
         plain_close=regex.compile(rf"</(?P<name>[^<>/\s]{{1,256}})\s*>(?=\s{{0,16}}{lead})"),
     )
 
@@ -77,28 +78,28 @@ class Node:
         self.children: list[Node] = []
 
 
-def read_elements(reading: Reading, grammar: ElementsGrammar) -> Steps[bool]:
+def read_elements(reader: BlockReader, grammar: ElementsGrammar) -> Steps[bool]:
     """Read one call, with the section tag before it if there is one; false where it is none."""
-    cursor, mark = reading.cursor, element_marks(grammar)
-    match = yield from cursor.expect(mark.call, window=512)
+    cursor, patterns = reader.cursor, element_patterns(grammar)
+    match = yield from cursor.expect(patterns.call, window=512)
     if match is None:
-        if (yield from cursor.expect(mark.section, window=256)) is None:
+        if (yield from cursor.expect(patterns.section, window=256)) is None:
             return False
         yield from cursor.space()
-        if (yield from cursor.expect(mark.section_close, window=256)) is not None:
+        if (yield from cursor.expect(patterns.section_close, window=256)) is not None:
             return True
-        match = yield from cursor.expect(mark.call, window=512)
-    call = Call(reading)
+        match = yield from cursor.expect(patterns.call, window=512)
+    call = CallWriter(reader)
     if match is None or not call.begin(attribute(match["inside"], "name") or ""):
         return False
     try:
-        complete = yield from Elements(reading, mark, call).read()
-    except BadBodyError as error:
+        complete = yield from Elements(reader, patterns, call).read()
+    except MalformedBlockError as error:
         if call.tool is None:
             return False
         cut = cursor.end in ("length", "cut")
-        call.repaired("too_large" if isinstance(error, TooLargeError) else "cut" if cut else "bad_element")
-        yield from skip(cursor, mark.call_ends)
+        call.add_repairs("too_large" if isinstance(error, TooLargeError) else "cut" if cut else "bad_element")
+        yield from skip_to_edge(cursor, patterns.call_ends)
         complete = False
     call.end(complete=complete)
     return True
@@ -107,30 +108,30 @@ def read_elements(reading: Reading, grammar: ElementsGrammar) -> Steps[bool]:
 class Elements:
     """Reads the elements of one call."""
 
-    def __init__(self, reading: Reading, mark: ElementMarks, call: Call) -> None:
-        self._reading = reading
-        self._cursor = reading.cursor
-        self._mark = mark
+    def __init__(self, reader: BlockReader, patterns: ElementPatterns, call: CallWriter) -> None:
+        self._reader = reader
+        self._cursor = reader.cursor
+        self._patterns = patterns
         self._call = call
         self._stack = [Node("")]
         self._size = 0
 
     def read(self) -> Steps[bool]:
-        """Read up to the end of the call; false where it is too large. Raises `BadBodyError` where it is cut."""
+        """Read up to the end of the call; false where it is too large. Raises `MalformedBlockError` where it is cut."""
         while not (yield from self._part()):
             pass
         if len(self._stack) > 1:
-            self._call.repaired("missing_close")
+            self._call.add_repairs("missing_close")
         schema: JsonObject = self._call.tool.parameters if self._call.tool else {}
         arguments = _members(self._stack[0], schema, schema)
         try:
             if arguments:
                 self._call.write_value(arguments)
         except TooLargeError:
-            self._call.repaired("too_large")
+            self._call.add_repairs("too_large")
             return False
         if "".join(self._stack[0].text).strip():
-            self._call.repaired("lost_text")
+            self._call.add_repairs("lost_text")
             return False
         return True
 
@@ -138,23 +139,23 @@ class Elements:
         """Read the next tag or piece of text; true at the end of the call."""
         cursor = self._cursor
         if (yield from cursor.peek()) == "":
-            if self._reading.stopped and len(self._stack) == 1:
-                self._call.repaired("missing_close")
+            if self._reader.stopped and len(self._stack) == 1:
+                self._call.add_repairs("missing_close")
                 return True
-            raise BadBodyError
-        if (yield from cursor.closes(self._mark.call_close, least=self._mark.least)):
+            raise MalformedBlockError
+        if (yield from cursor.closes(self._patterns.call_close, least=self._patterns.least)):
             return True
-        if len(self._stack) == 1 and (yield from cursor.closes(self._mark.plain_call_close)):
+        if len(self._stack) == 1 and (yield from cursor.closes(self._patterns.plain_call_close)):
             return True
-        if (yield from cursor.comes(self._mark.call_ends)) is not None:
-            self._call.repaired("missing_close")
+        if (yield from cursor.comes(self._patterns.call_ends)) is not None:
+            self._call.add_repairs("missing_close")
             return True
-        match = yield from cursor.expect(self._mark.tag, window=512)
+        match = yield from cursor.expect(self._patterns.tag, window=512)
         if match is not None:
             self._grow(len(match[0]))
             self._tag(match["name"], closes=bool(match["close"]), empty=(match["inside"] or "").endswith("/"))
             return False
-        match = yield from cursor.comes(self._mark.plain_close, window=512)
+        match = yield from cursor.comes(self._patterns.plain_close, window=512)
         if match is not None and len(self._stack) > 1 and match["name"] == self._stack[-1].name:
             cursor.take(match.end() - cursor.pos)
             self._tag(match["name"], closes=True, empty=False)
@@ -166,10 +167,10 @@ class Elements:
         if closes:
             if any(node.name == name for node in self._stack[1:]):
                 while self._stack.pop().name != name:
-                    self._call.repaired("missing_close")
+                    self._call.add_repairs("missing_close")
             return
         if len(self._stack) > MAX_DEPTH:
-            raise BadBodyError
+            raise MalformedBlockError
         node = Node(name)
         self._stack[-1].children.append(node)
         if not empty:

@@ -10,9 +10,9 @@ import re
 from io import StringIO
 
 from toolgate_core.dialects.base import TaggedGrammar
-from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call
+from toolgate_core.extraction.call_writer import MAX_ARGUMENTS, CallWriter
 from toolgate_core.extraction.json_reader import TooLargeError, escape
-from toolgate_core.extraction.tags import unescape_entities
+from toolgate_core.extraction.tag_patterns import unescape_entities
 
 MAX_GAP = 4096
 CDATA, CDATA_END = "<![CDATA[", "]]>"
@@ -28,7 +28,7 @@ class ValueText:
         begun: something other than white space has come.
     """
 
-    def __init__(self, call: Call | None, grammar: TaggedGrammar, *, streams: bool) -> None:
+    def __init__(self, call: CallWriter | None, grammar: TaggedGrammar, *, streams: bool) -> None:
         self._call = call
         self._trim = grammar.trim
         self._entities = grammar.entities

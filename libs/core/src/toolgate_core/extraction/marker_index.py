@@ -15,14 +15,14 @@ from msgspec import Struct
 
 from toolgate_core.dialects.base import AnyGrammar, PayloadGrammar, Reasoning
 from toolgate_core.dialects.patterns import ANY_ATTRIBUTES
-from toolgate_core.dialects.table import Active
+from toolgate_core.dialects.table import ActiveGrammars
 
 _LAST = ("end", "wrap", "close", "unthink")
 LEADS = "<[`~=|{:>/"
 """Characters by which markers are found, the rarest first."""
 
 
-class Entry(Struct, frozen=True):
+class Marker(Struct, frozen=True):
     """What a marker means: what may begin there, and what the marker is where nothing does.
 
     `other`: `close` (of a call), `think`, `unthink`, `wrap` (vanishes), `end` (of a turn); empty: ordinary text.
@@ -41,51 +41,51 @@ class Entry(Struct, frozen=True):
         return self.special if self.other else bool(self.calls) and all(grammar.special for grammar in self.calls)
 
 
-class Triggers(Struct, frozen=True):
+class MarkerIndex(Struct, frozen=True):
     """All markers of a choice of dialects, ready to be searched for."""
 
     leads: dict[str, re.Pattern[str]]
     behind: dict[str, tuple[str, ...]]
-    table: dict[str, Entry]
-    heads: tuple[tuple[regex.Pattern[str], Entry], ...]
+    table: dict[str, Marker]
+    heads: tuple[tuple[regex.Pattern[str], Marker], ...]
     opens: regex.Pattern[str]
     around: regex.Pattern[str]
     prefixes: dict[str, tuple[tuple[int, ...], frozenset[str]]]
     ends: regex.Pattern[str]
-    fence: Entry | None
+    fence: Marker | None
     closes: frozenset[str]
     loose: tuple[str, ...]
     longest: int
 
 
-def _others(active: Active) -> dict[str, Entry]:
+def _others(active: ActiveGrammars) -> dict[str, Marker]:
     """Return what markers are where no call begins; the first that claims one has it."""
-    table: dict[str, Entry] = {}
+    table: dict[str, Marker] = {}
     for grammar in active.grammars:
         for name in grammar.close_tags:
-            table.setdefault(f"</{name}".lower(), Entry(other="close", special=grammar.special))
+            table.setdefault(f"</{name}".lower(), Marker(other="close", special=grammar.special))
         for token in grammar.close_tokens:
-            table.setdefault(token.lower(), Entry(other="close", special=grammar.special))
-    for name in active.around:
-        table.setdefault(f"<{name}".lower(), Entry(around=True))
-        table.setdefault(f"</{name}".lower(), Entry(other="close", around=True))
-    for token in active.wraps:
-        table.setdefault(token.lower(), Entry(other="wrap", special=True))
+            table.setdefault(token.lower(), Marker(other="close", special=grammar.special))
+    for name in active.enclosing_tags:
+        table.setdefault(f"<{name}".lower(), Marker(around=True))
+        table.setdefault(f"</{name}".lower(), Marker(other="close", around=True))
+    for token in active.wrappers:
+        table.setdefault(token.lower(), Marker(other="wrap", special=True))
     for form in active.reasoning:
-        table[form.open.lower()] = Entry(other="think", special=form.special, reasoning=form)
-        table[form.close.lower()] = Entry(other="unthink", special=form.special, reasoning=form)
+        table[form.open.lower()] = Marker(other="think", special=form.special, reasoning=form)
+        table[form.close.lower()] = Marker(other="unthink", special=form.special, reasoning=form)
     for token in active.ends:
-        table[token.lower()] = Entry(other="end", special=True)
+        table[token.lower()] = Marker(other="end", special=True)
     return table
 
 
-def _entries(active: Active) -> dict[str, Entry]:
+def _entries(active: ActiveGrammars) -> dict[str, Marker]:
     calls: dict[str, list[AnyGrammar]] = {}
     for grammar in active.grammars:
         for marker in (*(f"<{name}" for name in grammar.tags), *grammar.tokens):
             calls.setdefault(marker.lower(), []).append(grammar)
     others = _others(active)
-    nothing = Entry()
+    nothing = Marker()
     for marker in (marker for marker, other in others.items() if other.around and not other.other):
         # A longer marker hides a shorter one that is its beginning, such as the `<` of a dialect whose tags are tools.
         calls[marker] = [
@@ -94,7 +94,7 @@ def _entries(active: Active) -> dict[str, Entry]:
             if marker[1:] in map(str.lower, grammar.tags) or any(marker.startswith(token) for token in grammar.tokens)
         ]
     return {
-        marker: Entry(tuple(calls.get(marker, ())), other.other, other.special, other.reasoning, other.around)
+        marker: Marker(tuple(calls.get(marker, ())), other.other, other.special, other.reasoning, other.around)
         for marker in calls | others
         if (other := others.get(marker, nothing))
     }
@@ -106,7 +106,7 @@ def _lead(marker: str) -> int:
     return min(places)[1] if places else 0
 
 
-def _patterns(table: dict[str, Entry], tags: frozenset[str], closes: frozenset[str]) -> dict[str, re.Pattern[str]]:
+def _patterns(table: dict[str, Marker], tags: frozenset[str], closes: frozenset[str]) -> dict[str, re.Pattern[str]]:
     """Return for each lead the pattern of what may stand there, those that begin earlier first, then longer ones."""
     rests: dict[str, list[str]] = {"`": ["`{1,64}"], "~": ["~{2,64}"]}
     for marker in sorted(table, key=lambda marker: (_lead(marker), len(marker))):
@@ -122,7 +122,7 @@ def _beginnings(markers: tuple[str, ...]) -> frozenset[str]:
     return frozenset(marker[:size].lower() for marker in markers for size in range(1, len(marker)))
 
 
-def _prefixes(table: dict[str, Entry], whole: frozenset[str]) -> dict[str, tuple[tuple[int, ...], frozenset[str]]]:
+def _prefixes(table: dict[str, Marker], whole: frozenset[str]) -> dict[str, tuple[tuple[int, ...], frozenset[str]]]:
     """Return the beginnings of markers by their last character, with their lengths, the longest first."""
     found: dict[str, set[str]] = {}
     for prefix in _beginnings(tuple(table)) | whole:
@@ -133,7 +133,7 @@ def _prefixes(table: dict[str, Entry], whole: frozenset[str]) -> dict[str, tuple
     }
 
 
-def _behind(table: dict[str, Entry]) -> dict[str, tuple[str, ...]]:
+def _behind(table: dict[str, Marker]) -> dict[str, tuple[str, ...]]:
     """Return the markers whose lead is not their beginning, by what they are from the lead on, the longest first."""
     found: dict[str, list[str]] = {}
     for marker in sorted(filter(_lead, table), key=len, reverse=True):
@@ -141,16 +141,16 @@ def _behind(table: dict[str, Entry]) -> dict[str, tuple[str, ...]]:
     return {rest: tuple(markers) for rest, markers in found.items()}
 
 
-def _opens(table: dict[str, Entry], tags: frozenset[str]) -> regex.Pattern[str]:
+def _opens(table: dict[str, Marker], tags: frozenset[str]) -> regex.Pattern[str]:
     """Return the pattern of the markers at which a call may begin, longer ones first."""
     markers = sorted((marker for marker, entry in table.items() if entry.calls), key=len, reverse=True)
     found = (regex.escape(marker) + (r"(?=[\s/>])" if marker in tags else "") for marker in markers)
     return regex.compile("|".join(found) or "(?!)", regex.IGNORECASE)
 
 
-def _around(active: Active) -> regex.Pattern[str]:
+def _around(active: ActiveGrammars) -> regex.Pattern[str]:
     """Return the pattern of a tag that vanishes around a call."""
-    names = "|".join(map(regex.escape, active.around)) or "(?!)"
+    names = "|".join(map(regex.escape, active.enclosing_tags)) or "(?!)"
     return regex.compile(f"<(?P<name>{names}){ANY_ATTRIBUTES}>", regex.IGNORECASE)
 
 
@@ -159,31 +159,31 @@ def _head(pattern: str) -> regex.Pattern[str]:
 
 
 @cache
-def triggers(active: Active) -> Triggers:
+def marker_index(active: ActiveGrammars) -> MarkerIndex:
     """Return the markers of a choice of dialects."""
     table = _entries(active)
     grammars = active.grammars
     tags = frozenset(f"<{name}".lower() for grammar in grammars for name in grammar.tags)
-    tags |= {f"<{name}".lower() for name in active.around}
+    tags |= {f"<{name}".lower() for name in active.enclosing_tags}
     closes = frozenset(f"</{name}".lower() for grammar in grammars for name in grammar.close_tags)
-    closes |= {f"</{name}".lower() for name in active.around}
+    closes |= {f"</{name}".lower() for name in active.enclosing_tags}
     last = [marker for marker, entry in table.items() if entry.special and entry.other in _LAST]
     ends = "|".join(map(re.escape, last))
     payloads = tuple(grammar for grammar in grammars if isinstance(grammar, PayloadGrammar) and grammar.fenced)
     leads, known = _patterns(table, tags, closes), _prefixes(table, tags | closes)
-    return Triggers(
+    return MarkerIndex(
         leads=leads,
         behind=_behind(table),
         table=table,
         heads=(
-            *((_head(grammar.begins), Entry((grammar,))) for grammar in grammars if grammar.begins),
-            *((_head(pattern), Entry(other="wrap", special=True)) for pattern in active.heads),
+            *((_head(grammar.begins), Marker((grammar,))) for grammar in grammars if grammar.begins),
+            *((_head(pattern), Marker(other="wrap", special=True)) for pattern in active.start_patterns),
         ),
         opens=_opens(table, tags),
         around=_around(active),
         prefixes=known,
         ends=regex.compile(rf"(?:\s*+(?:{ends}))++\s*+" if ends else "(?!)", regex.IGNORECASE),
-        fence=Entry(payloads) if payloads else None,
+        fence=Marker(payloads) if payloads else None,
         closes=closes,
         loose=tuple(prefix for _, prefixes in known.values() for prefix in prefixes if not leads.keys() & set(prefix)),
         longest=max(map(len, table)) + 1,
@@ -193,7 +193,7 @@ def triggers(active: Active) -> Triggers:
 @cache
 def behind(form: Reasoning) -> regex.Pattern[str]:
     """Return the pattern of what follows the opening marker and shows that it is meant."""
-    return regex.compile(f"{form.lead}|{form.answer}" if form.answer else form.lead)
+    return regex.compile(f"{form.header}|{form.answer}" if form.answer else form.header)
 
 
 @cache
@@ -205,4 +205,4 @@ def answer(form: Reasoning) -> regex.Pattern[str]:
 @cache
 def lead(form: Reasoning) -> regex.Pattern[str]:
     """Return the pattern of what follows the opening marker of reasoning and belongs to it."""
-    return regex.compile(form.lead)
+    return regex.compile(form.header)

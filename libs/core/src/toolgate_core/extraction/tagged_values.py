@@ -11,8 +11,8 @@ Where a value ends is decided by these rules; each of them was once a wrong call
 3. The end of the call ends the value.
 
 What can't be told yet is *in doubt*: the text is kept on a tape from the doubtful place on, and either becomes part of
-the value or is unread, so that it is read again as what it was. `Reading.patience` bounds how often that happens in one
-text; beyond it a doubtful place is an end, which keeps reading linear in the text.
+the value or is unread, so that it is read again as what it was. `BlockReader.rereads_left` bounds how often that
+happens in one text; beyond it a doubtful place is an end, which keeps reading linear in the text.
 """
 
 from __future__ import annotations
@@ -24,11 +24,20 @@ from typing import Literal as OneOf
 import regex
 
 from toolgate_core.dialects.base import TaggedGrammar
-from toolgate_core.extraction.calls import MAX_ARGUMENTS, Call, Reading
+from toolgate_core.extraction.block_reader import BlockReader
+from toolgate_core.extraction.call_writer import MAX_ARGUMENTS, CallWriter
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.json_reader import BadBodyError, TooLargeError
-from toolgate_core.extraction.tags import ENTITY, MAX_TAG, TagMarks, ValueEnds, argument_key, decoded, without_escapes
-from toolgate_core.extraction.value_text import CDATA, CDATA_END, ValueText
+from toolgate_core.extraction.json_reader import MalformedBlockError, TooLargeError
+from toolgate_core.extraction.tag_patterns import (
+    ENTITY,
+    MAX_TAG,
+    TagPatterns,
+    ValueEnds,
+    argument_key,
+    decoded,
+    without_escapes,
+)
+from toolgate_core.extraction.tagged_value_text import CDATA, CDATA_END, ValueText
 from toolgate_core.jsontext import JsonValue
 
 _ENTITY_HEAD = re.compile(r"&(?:[a-z]{0,4}|#[xX]?[0-9a-fA-F]{0,7})\Z")
@@ -98,21 +107,21 @@ class Value:
 
     def __init__(
         self,
-        reading: Reading,
+        reader: BlockReader,
         grammar: TaggedGrammar,
-        mark: TagMarks,
+        patterns: TagPatterns,
         *,
         tag: str | None,
-        call: Call | None,
+        call: CallWriter | None,
         schema: JsonValue,
         siblings: Siblings,
         raw: bool,
     ) -> None:
-        self._reading = reading
-        self._cursor = reading.cursor
+        self._reader = reader
+        self._cursor = reader.cursor
         self._grammar = grammar
-        self._mark = mark
-        self._ends: ValueEnds = mark.value if tag is None else mark.property
+        self._patterns = patterns
+        self._ends: ValueEnds = patterns.value if tag is None else patterns.property
         self._own = None if tag is None else tag.casefold()
         self._siblings = siblings
         flows = call is not None and (raw or streams(schema)) and grammar.entities != "unless_markup"
@@ -140,7 +149,7 @@ class Value:
         self._text.hold()
 
     def read(self, *, empty: bool) -> Steps[tuple[str, ...]]:
-        """Read up to the end of the value; return the tags of mends. Raises `BadBodyError` where it is cut."""
+        """Read up to the end of the value; return the tags of mends. Raises `MalformedBlockError` where it is cut."""
         tags = CLOSED
         try:
             while not empty and (edge := (yield from self._part())) is None:
@@ -157,8 +166,8 @@ class Value:
         cursor = self._cursor
         char = yield from cursor.peek()
         if not char:
-            if self._doubt is None or not self._reading.stopped:
-                raise BadBodyError
+            if self._doubt is None or not self._reader.stopped:
+                raise MalformedBlockError
             return self._end_in_doubt()
         if char in "<]":
             return (yield from self._tag())
@@ -192,7 +201,7 @@ class Value:
         if (yield from self._call_ends()):
             return self._cut_short()
         if (yield from self._opener()):
-            if self._reading.patience:
+            if self._reader.rereads_left:
                 self._put(self._cursor.take(1))
                 return None
             self._settle(text=True)
@@ -212,7 +221,7 @@ class Value:
         """At a closing tag: the value's own, that of an inner element, or text."""
         cursor, ends = self._cursor, self._ends
         match = yield from cursor.comes(ends.confirmed if self._open else ends.strayed, window=MAX_TAG)
-        if match is None and self._reading.stopped:
+        if match is None and self._reader.stopped:
             match = (ends.last if self._open else ends.strayed_last).match(cursor.text, cursor.pos)
         if match is None:
             if not self._open:
@@ -241,7 +250,7 @@ class Value:
         if doubt is not None and key in doubt.keys:  # the inner tag was text: its argument comes now
             return self._end_here(match) if doubt.confirmed < 0 else self._end_in_doubt(doubt.confirmed)
         if doubt is None:
-            if not self._reading.patience:
+            if not self._reader.rereads_left:
                 return self._end_here(match)
             self._begin_doubt("closer")
         elif doubt.confirmed < 0:
@@ -253,34 +262,34 @@ class Value:
         text = self._cursor.text
         space = _SPACE.match(text, match.end())
         assert space is not None  # the pattern matches the empty string
-        found = self._mark.parameter.match(text, space.end())
+        found = self._patterns.parameter.match(text, space.end())
         return None if found is None else argument_key(found, self._grammar) or ""
 
     def _call_ends(self) -> Steps[bool]:
         """Whether the call ends here, so that the value's own closing tag is missing."""
-        cursor, ends = self._cursor, self._mark.ends
-        if self._calls and (yield from cursor.comes(self._mark.call_close, window=MAX_TAG)) is not None:
+        cursor, ends = self._cursor, self._patterns.ends
+        if self._calls and (yield from cursor.comes(self._patterns.call_close, window=MAX_TAG)) is not None:
             self._calls -= 1  # that of a call inside the value, or of one that begins there
             return False
         if (yield from cursor.comes(ends.confirmed, window=MAX_TAG)):
             return True
-        return self._reading.stopped and ends.last.match(cursor.text, cursor.pos) is not None
+        return self._reader.stopped and ends.last.match(cursor.text, cursor.pos) is not None
 
     def _opener(self) -> Steps[bool]:
         """Note the tag of an element inside the value; whether it may be what follows the value."""
-        cursor, mark = self._cursor, self._mark
+        cursor, patterns = self._cursor, self._patterns
         if self._ends.open is not None:
             match = yield from cursor.comes(self._ends.open, window=MAX_TAG)
             if match is not None and self._is_own(match):
                 self._open += 1
                 return False
-        match = yield from cursor.comes(mark.between, window=MAX_TAG)
+        match = yield from cursor.comes(patterns.between, window=MAX_TAG)
         if match is not None:
             self._open += self._own is None and not match[0].endswith("/>")
             return self._sibling(argument_key(match, self._grammar) or "")
-        if self._grammar.declared:
+        if self._grammar.declared_only:
             return False
-        if not self._line_start or (yield from cursor.comes(mark.call, window=MAX_TAG)) is None:
+        if not self._line_start or (yield from cursor.comes(patterns.call, window=MAX_TAG)) is None:
             return False
         self._calls += 1
         self._begin_doubt("opener")
@@ -299,12 +308,12 @@ class Value:
 
     def _doubtful_end(self) -> Steps[None]:
         """A closing tag of the call that nothing confirms may still be one."""
-        if self._doubt is None and (yield from self._cursor.comes(self._mark.ends.close, window=MAX_TAG)):
+        if self._doubt is None and (yield from self._cursor.comes(self._patterns.ends.close, window=MAX_TAG)):
             self._begin_doubt("end")
 
     def _begin_doubt(self, kind: OneOf["closer", "opener", "end"]) -> None:
         """The value may have ended here, if none of the places before was its end."""
-        if self._doubt is None and self._reading.patience:
+        if self._doubt is None and self._reader.rereads_left:
             self._doubt = Doubt(kind, self._cursor.record())
 
     def _settle(self, *, text: bool) -> None:
@@ -316,7 +325,7 @@ class Value:
         if text:
             self._text.put_source(kept.getvalue())
         else:
-            self._reading.patience -= 1
+            self._reader.rereads_left -= 1
             self._cursor.unread(kept.getvalue())
 
     def _end_here(self, match: regex.Match[str]) -> tuple[str, ...]:
@@ -347,7 +356,7 @@ class Value:
     def _cut_close(self) -> bool:
         """Whether the end of the text has cut the closing tag, after the model itself had stopped."""
         cursor = self._cursor
-        if not self._reading.stopped or cursor.left < 3 or self._doubt is not None:
+        if not self._reader.stopped or cursor.left < 3 or self._doubt is not None:
             return False
         return self._ends.close.fullmatch(cursor.text, cursor.pos, partial=True) is not None
 
@@ -375,7 +384,7 @@ class Value:
             keep = 2 if cursor.text.endswith("]]", cursor.pos) else 1 if cursor.text.endswith("]", cursor.pos) else 0
             self._text.section(cursor.take(cursor.left - keep), ended=False)
             if not (yield from cursor.more()):
-                raise BadBodyError
+                raise MalformedBlockError
 
     def _put(self, text: str, *, literal: bool = False) -> None:
         """Text of the value, or of what is kept back."""
