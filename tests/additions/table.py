@@ -221,7 +221,7 @@ ADDITIONS = (
     ),
     Addition(
         "model family",
-        (Edit(f"{CORE}/dialects/families.py", '    Family(re.compile(r"quokka"), ("hermes",)),\n', "FAMILIES: "),),
+        (Edit(f"{CORE}/dialects/families.py", '    ModelFamily(re.compile(r"quokka"), ("hermes",)),\n', "FAMILIES: "),),
         script=_FAMILY_TEST,
     ),
     Addition(
