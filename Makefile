@@ -138,8 +138,8 @@ generated: $(PYTHON_READY) ## Fail where generated files or the lock are not wha
 	$(UV) lock --check --quiet
 
 ##@ Generate
-.PHONY: protos
-protos: $(PYTHON_READY) ## Generate the code of the protos, the pages of settings, dialects and limits
+.PHONY: generate
+generate: $(PYTHON_READY) ## Write the code of the protos, the pages of settings, dialects and limits
 	$(BIN)/python scripts/protos.py
 	$(BIN)/python scripts/configuration.py
 	$(BIN)/python scripts/dialects.py

@@ -30,7 +30,7 @@ SERVICES = (GatewaySettings, PromptTransformerSettings, ExtractorSettings, ToolE
 
 HEAD = """# Configuration
 
-<!-- Written by scripts/configuration.py from the settings classes; change those, then run `make protos`. -->
+<!-- Written by scripts/configuration.py from the settings classes; change those, then run `make generate`. -->
 
 Every service reads its settings once, when it starts. A value comes from the first of these that has one:
 
@@ -189,7 +189,7 @@ def main() -> int:
             target.parent.mkdir(exist_ok=True)
             target.write_text(wanted)
         elif not target.exists() or target.read_text() != wanted:
-            print(f"{target.relative_to(ROOT)} is not what the settings say, run `make protos`", file=sys.stderr)
+            print(f"{target.relative_to(ROOT)} is not what the settings say, run `make generate`", file=sys.stderr)
             status = 1
     return status
 

@@ -243,7 +243,7 @@ def main() -> int:
     wanted = page()
     if parser.parse_args().check:
         if not TARGET.exists() or TARGET.read_text(encoding="utf-8") != wanted:
-            print("docs/dialects.md is not what the table of dialects says, run `make protos`", file=sys.stderr)
+            print("docs/dialects.md is not what the table of dialects says, run `make generate`", file=sys.stderr)
             return 1
         return 0
     TARGET.write_text(wanted, encoding="utf-8")

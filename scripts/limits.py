@@ -14,7 +14,7 @@ TARGET = Path(__file__).resolve().parent.parent / "docs" / "limits.md"
 
 HEAD = """# Limits
 
-<!-- Written by scripts/limits.py from libs/core/src/toolgate_core/limits.py; change that, then run `make protos`. -->
+<!-- Written by scripts/limits.py from libs/core/src/toolgate_core/limits.py; change that, then run `make generate`. -->
 
 Everything that a client, a model or an upstream can send has a bound, so that no one of them can stop the gateway for
 the others. A request beyond a bound is refused with a 400 (413 for its size, 431 for its head) that names the field.
@@ -67,7 +67,7 @@ def main() -> int:
     if not check:
         TARGET.write_text(text)
     elif not TARGET.exists() or TARGET.read_text() != text:
-        print(f"{TARGET.name} is not current: make protos", file=sys.stderr)
+        print(f"{TARGET.name} is not current: make generate", file=sys.stderr)
         return 1
     return 0
 
