@@ -12,7 +12,7 @@ ENV PATH=/opt/uv/bin:$PATH UV_SYSTEM_CERTS=true UV_COMPILE_BYTECODE=1 UV_LINK_MO
 WORKDIR /src
 COPY . .
 
-# Each image gets the closure of one package, and no other service.
+# Each image gets one package with its dependencies, and no other service.
 FROM build AS build-gateway
 RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --no-editable --package toolgate-gateway
 FROM build AS build-prompt-transformer

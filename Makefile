@@ -9,10 +9,10 @@ PYTHON_READY := .venv/.ready
 NODE_READY := tests/node/node_modules/.ready
 CLIENTS_READY := tests/acceptance/clients/node_modules/.ready
 MANIFESTS := pyproject.toml uv.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
-# more workers than this cost more to start than they save
+# more workers cost more time to start than they save
 WORKERS := -n logical --maxprocesses 8
 
-# what needs more than Python, or more than minutes, has a target of its own
+# every suite that needs more than Python or takes more than minutes has a separate target
 LONG_TESTS := --ignore=tests/acceptance --ignore=tests/attacks --ignore=tests/chart --ignore=tests/e2e --ignore=tests/engine
 IMAGES := gateway prompt-transformer extractor tool-executor simulator cli
 
@@ -35,35 +35,35 @@ run: $(PYTHON_READY) ## Start the stack on this machine (ARGS='--upstream URL' f
 
 ##@ Test
 .PHONY: test
-test: check ## Everything that must hold: all of `make check`, all tests, coverage of the core
+test: check ## All checks of `make check`, all tests, coverage of the core
 	$(BIN)/python -m pytest tests $(LONG_TESTS) $(WORKERS) -q --cov --cov-report=term
 
 .PHONY: quick
-quick: $(PYTHON_READY) ## Lint and the fast tests, to run while working
+quick: $(PYTHON_READY) ## Run the linter and the fast tests
 	$(BIN)/ruff check
 	$(BIN)/python -m pytest tests $(LONG_TESTS) $(WORKERS) -q -m "not slow"
 
 .PHONY: acceptance
-acceptance: $(PYTHON_READY) $(NODE_READY) clients ## The long runs: a thousand questions against simulated models, random upstreams, kills, attacks
+acceptance: $(PYTHON_READY) $(NODE_READY) clients ## Run the long suites: a thousand questions against simulated models, random upstreams, kills, attacks
 	$(BIN)/python -m pytest tests/acceptance tests/attacks --ignore=tests/acceptance/clients -q
 
 .PHONY: clients
-clients: $(CLIENTS_READY) ## Agents of eight frameworks against the gateway, and every block of docs/clients.md
+clients: $(CLIENTS_READY) ## Run agents of eight frameworks against the gateway, and every block of docs/clients.md
 	.tools/clients/bin/python -m pytest tests/acceptance/clients -q -W default
 
 .PHONY: engine
-engine: $(PYTHON_READY) ## A real vLLM with a small model, bare and behind the gateway (ENGINE=command that starts one, FORM=short)
+engine: $(PYTHON_READY) ## Test a real vLLM with a small model, alone and behind the gateway (ENGINE=command that starts one, FORM=short)
 	@ENGINE='$(ENGINE)' FORM='$(FORM)' scripts/engine.sh $(ARGS)
 
 .PHONY: bench
-bench: $(PYTHON_READY) ## Measure the gateway beside the direct limit and a plain proxy
+bench: $(PYTHON_READY) ## Measure the gateway, compared with no proxy and a plain proxy
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-extract
-bench-extract: $(PYTHON_READY) ## Measure what reading calls out of text costs, in every dialect
+bench-extract: $(PYTHON_READY) ## Measure the cost of reading calls out of text, in every dialect
 	@$(BIN)/python -m benchmarks.extraction $(ARGS)
 
-# an environment of its own: `uv sync` of the workspace must not need it
+# a separate environment: `uv sync` of the workspace must not need it
 .PHONY: fuzz
 fuzz: $(PYTHON_READY) ## Fuzz the reading of calls for SECONDS (600) and write findings into fuzz/findings/
 	@UV_PROJECT_ENVIRONMENT=.tools/fuzz $(UV) sync --frozen --quiet --no-default-groups --group fuzz --package toolgate-core --python $(BIN)/python
@@ -75,7 +75,7 @@ images: ## Build all images with docker or buildah (REGISTRY, TAG, PYTHON_IMAGE,
 	@scripts/images.sh build $(IMAGES)
 
 .PHONY: images.load
-images.load: ## Bring them into kind (KIND_CLUSTER), or by a command that takes archives (IMAGES_LOAD)
+images.load: ## Load them into kind (KIND_CLUSTER), or with a command that takes archives (IMAGES_LOAD)
 	@scripts/images.sh load $(IMAGES)
 
 # make image.gateway
@@ -83,7 +83,7 @@ image.%:
 	@scripts/images.sh build $*
 
 .PHONY: chart
-chart: $(PYTHON_READY) ## Lint, unit tests, golden renders and conventions of the chart (HELM, HELM_UNITTEST)
+chart: $(PYTHON_READY) ## Check the chart: lint, unit tests, golden renders, conventions (HELM, HELM_UNITTEST)
 	@scripts/check_chart.sh
 
 .PHONY: chart-docs
@@ -91,45 +91,45 @@ chart-docs: $(PYTHON_READY) ## Write the schema of the chart's values, and the t
 	@$(BIN)/python scripts/chart.py
 
 .PHONY: chart-golden
-chart-golden: $(PYTHON_READY) ## Write the golden renders anew, and k8s/base
+chart-golden: $(PYTHON_READY) ## Write the golden renders and k8s/base again
 	@export HELM="$$(scripts/helm.sh | head -n 1)" TOOLGATE_GOLDEN=write && \
 	  $(BIN)/python -m pytest tests/chart/test_golden.py -q && $(BIN)/python scripts/kustomize.py
 
 .PHONY: chart-dry-run
-chart-dry-run: ## Have the API server of KUBECONFIG check every render strictly (the definitions have to be there)
+chart-dry-run: ## Check every render strictly by the API server of KUBECONFIG (the definitions must be installed)
 	@HELM="$$(scripts/helm.sh | head -n 1)" scripts/dry_run.sh
 
 .PHONY: e2e
-e2e: $(PYTHON_READY) ## Install the chart on the cluster of KUBECONFIG and try it from outside
+e2e: $(PYTHON_READY) ## Install the chart on the cluster of KUBECONFIG and test it from outside
 	@scripts/e2e.sh $(ARGS)
 
 ##@ Check
 .PHONY: check
-check: lint types arch generated ## Lint, types, architecture, generated code, lock file
+check: lint types arch generated ## Run all checks: lint, types, architecture, generated files, lock file
 
 .PHONY: format
-format: $(PYTHON_READY) ## Rewrite the code in its one format
+format: $(PYTHON_READY) ## Format the code
 	$(BIN)/ruff check --fix --exit-zero --quiet
 	$(BIN)/ruff format
 
 .PHONY: lint
-lint: $(PYTHON_READY) $(NODE_READY) ## Formatting, ruff, buf
+lint: $(PYTHON_READY) $(NODE_READY) ## Check formatting, ruff and buf
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	PATH="$(CURDIR)/$(BIN):$$PATH" tests/node/node_modules/.bin/buf lint protos
 
 .PHONY: types
-types: $(PYTHON_READY) ## mypy --strict over all packages, tests, scripts and benchmarks
+types: $(PYTHON_READY) ## Run mypy --strict over all packages, tests, scripts and benchmarks
 	$(BIN)/mypy
 
 .PHONY: arch
-arch: $(PYTHON_READY) ## The arrows between packages, the core's purity, budgets, declared dependencies
+arch: $(PYTHON_READY) ## Check imports between packages, the core's purity, budgets, words, declared dependencies
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/arch -q
 	$(BIN)/python scripts/closures.py $(UV)
 
 .PHONY: generated
-generated: $(PYTHON_READY) ## Fail where generated files or the lock are not what their sources say
+generated: $(PYTHON_READY) ## Check that generated files and the lock match their sources
 	$(BIN)/python scripts/protos.py --check
 	$(BIN)/python scripts/configuration.py --check
 	$(BIN)/python scripts/dialects.py --check
@@ -146,7 +146,7 @@ generate: $(PYTHON_READY) ## Write the code of the protos, the pages of settings
 	$(BIN)/python scripts/limits.py
 
 .PHONY: clean
-clean: ## Remove what was installed and every cache
+clean: ## Remove installed files and caches
 	rm -rf .tools .venv tests/node/node_modules tests/acceptance/clients/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* fuzz/corpus
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -160,7 +160,7 @@ $(NODE_READY): tests/node/package.json tests/node/package-lock.json $(PYTHON_REA
 	@cd tests/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm install --no-save --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
-# the frameworks have an environment of their own, so that setting up needs none of them
+# the frameworks have a separate environment, so that `make setup` installs none of them
 $(CLIENTS_READY): tests/acceptance/clients/package.json tests/acceptance/clients/package-lock.json $(PYTHON_READY)
 	@echo 'clients: installing the frameworks into .tools/clients/ and tests/acceptance/clients/'
 	@UV_PROJECT_ENVIRONMENT=.tools/clients $(UV) sync --frozen --quiet --all-packages --group clients --python $(BIN)/python

@@ -57,7 +57,7 @@ class Case:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="rounds, in each of which every case has its turn")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; each measures every case once")
     parser.add_argument("--seconds", type=float, default=1.0, help="seconds that each case is measured in a round")
     parser.add_argument("--only", default="", help="measure only cases whose name holds this text (and the yardsticks)")
     parser.add_argument(
@@ -143,7 +143,7 @@ def _print(cases: Sequence[Case]) -> None:
     print(noise([sample for case in cases[:1] for sample in case.loaded]))
     if cores().measured:
         print(
-            "The measured process has a core of its own; load generator, upstream and gRPC services share the others."
+            "The measured process has a core for itself; load generator, upstream and gRPC services share the others."
         )
     print("CPU is the gateway process's own; what its services use comes on top in rows that say gRPC.")
 

@@ -1,4 +1,4 @@
-"""The load generator: a closed loop of raw connections, in a process of its own.
+"""The load generator: a closed loop of raw connections, in a separate process.
 
 `python -m benchmarks.load` reads jobs from its standard input, one `{"job": {…}, "seconds": n}` a line (see `Job`), and
 answers each with what it measured, as a line of JSON, until its input ends.

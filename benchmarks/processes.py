@@ -47,7 +47,7 @@ class Cores:
 
 
 def cores() -> Cores:
-    """Give the measured process a core of its own, where the system lets us."""
+    """Give the measured process a core for itself, where the system allows it."""
     if not hasattr(os, "sched_getaffinity"):
         return Cores(frozenset(), frozenset())
     usable = sorted(os.sched_getaffinity(0))

@@ -27,7 +27,7 @@ _TURNS = (
     "On the other hand, ", "Strictly speaking, ", "Once the glue has dried, ", "", "", "", "", "",
 )  # fmt: skip
 _ENDS = (
-    ".", ".", ".", ".", "; nobody knows why.", " (at least in winter).", ", which is about 40 % more.", "!", "?",
+    ".", ".", ".", ".", "; no reason is known.", " (at least in winter).", ", which is about 40 % more.", "!", "?",
     " — and that matters.", ", or so it's said.", " at 7:30 or 19:45.", ": see below.", "; compare the 2nd edition.",
 )  # fmt: skip
 _CODE = (

@@ -1,6 +1,6 @@
 """The fake upstream: as little work per request as Python can do, so that the gateway is what is measured.
 
-It runs as a process of its own (`python -m benchmarks.upstream --port N`). The answer goes by the request: a stream if
+It runs as a separate process (`python -m benchmarks.upstream --port N`). The answer goes by the request: a stream if
 it asks for one (its chunks all at once, or 10 ms apart), a native call if it has tools, else a decision as text.
 """
 

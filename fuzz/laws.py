@@ -60,7 +60,7 @@ class LawError(AssertionError):
 
 
 def whole_pairs(text: str) -> str:
-    """Return the text as it is read: pairs of halves joined, lone halves replaced."""
+    """Return the text that a reader sees: pairs of surrogates joined, lone ones replaced."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

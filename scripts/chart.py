@@ -20,7 +20,7 @@ SCHEMA = CHART / "values.schema.json"
 README = CHART / "README.md"
 MODELS = CHART.parent.parent / "docs" / "models.md"
 
-# What the default's type does not tell. `*` stands for one step of a path.
+# Types that the default does not show. `*` stands for one step of a path.
 CHOICES: dict[str, list[Any]] = {
     "*.autoscaling.type": ["hpa", "keda"],
     "*.image.pullPolicy": ["Always", "IfNotPresent", "Never"],
@@ -139,8 +139,8 @@ def rows() -> Iterator[tuple[str, str, str]]:
     for line in (CHART / "values.yaml").read_text(encoding="utf-8").splitlines():
         text = line.strip()
         if text.startswith("#"):
-            told = text.lstrip("# ")
-            meaning = [told[3:]] if told.startswith("-- ") else [*meaning, told] if meaning else []
+            text = text.lstrip("# ")
+            meaning = [text[3:]] if text.startswith("-- ") else [*meaning, text] if meaning else []
             continue
         key = re.match(r"( *)([\w.-]+):(?: (.*))?$", line)
         if key is None:

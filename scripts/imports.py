@@ -41,7 +41,7 @@ def loaded(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def targets(statement: ast.Import | ast.ImportFrom, known: Mapping[str, Path]) -> Iterator[str]:
-    """Yield the modules that a statement imports, as far as they are known ones."""
+    """Yield the known modules that a statement imports."""
     if isinstance(statement, ast.Import):
         yield from (alias.name for alias in statement.names if alias.name in known)
         return

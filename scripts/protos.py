@@ -72,7 +72,9 @@ def main() -> int:
     if check:
         differing = sorted(name for name in wanted.keys() | standing.keys() if wanted.get(name) != standing.get(name))
         if differing:
-            print(f"generated code differs from the protos, run `make generate`: {', '.join(differing)}", file=sys.stderr)
+            print(
+                f"generated code differs from the protos, run `make generate`: {', '.join(differing)}", file=sys.stderr
+            )
         return 1 if differing else 0
     write(wanted, standing)
     return 0

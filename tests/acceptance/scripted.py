@@ -34,7 +34,7 @@ class ScriptedUpstream:
         self.written: dict[str, list[str]] = defaultdict(list)
 
     async def models(self, _request: web.Request) -> web.Response:
-        listed = [{"id": name, "object": "model", "created": 1, "owned_by": "nobody"} for name in MODELS]
+        listed = [{"id": name, "object": "model", "created": 1, "owned_by": "no one"} for name in MODELS]
         return web.json_response({"object": "list", "data": listed})
 
     async def chat(self, request: web.Request) -> web.StreamResponse:

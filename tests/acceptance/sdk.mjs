@@ -66,7 +66,7 @@ found.loop = [await loop(false).finalContent(), await loop(true).finalContent()]
 found.expressions = expressions;
 
 try {
-  await client.chat.completions.create({ model: "nobody", messages });
+  await client.chat.completions.create({ model: "absent", messages });
 } catch (error) {
   found.error = [error.constructor.name, error.status, error.code, error.requestID !== undefined];
 }

@@ -29,7 +29,7 @@ class Embedded:
 
 @asynccontextmanager
 async def embedded(upstream: str, **settings: object) -> AsyncIterator[Embedded]:
-    """Run `toolgate up` in front of `upstream`, as a process of its own; `settings` as in its configuration."""
+    """Run `toolgate up` in front of `upstream`, as a separate process; `settings` as in its configuration."""
     environment = {f"TOOLGATE_{name.upper()}": str(value) for name, value in settings.items()}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "toolgate_cli", "up", "--port", "0", "--upstream", upstream,

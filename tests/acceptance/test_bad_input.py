@@ -45,7 +45,7 @@ CASES: dict[str, tuple[bytes, int, str | None]] = {
     ),
     "a 5,000-digit number": (chat().replace(b'{"model"', b'{"seed": ' + b"9" * 5_000 + b', "model"'), 400, None),
     "no model": (json.dumps({"messages": [USER]}).encode(), 400, "model"),
-    "unknown model": (chat(model="nobody"), 404, None),
+    "unknown model": (chat(model="absent"), 404, None),
     "no messages": (json.dumps({"model": "random"}).encode(), 400, "messages"),
     "empty messages": (chat(messages=[]), 400, "messages"),
     "unknown role": (chat(messages=[{"role": "narrator", "content": "x"}]), 400, "messages[0].role"),

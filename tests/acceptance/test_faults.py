@@ -24,7 +24,7 @@ CONCURRENCY = 12
 
 
 class Load:
-    """Asks without pause until it is told to stop."""
+    """Asks without pause until it is stopped."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -52,7 +52,7 @@ class Load:
             )
             self.asked.append(Asked(question, outcome, began, self.now))
             if outcome.error is not None:
-                await asyncio.sleep(0.02)  # a client that is told to wait would wait longer
+                await asyncio.sleep(0.02)  # a client that receives `retry-after` would wait longer
 
 
 @pytest.mark.parametrize("name", ["extractor", "prompt-transformer"])
@@ -116,7 +116,7 @@ async def test_without_the_tool_executor_tools_say_so_and_chat_goes_on(tmp_path:
                 assert (await response.json())["structured"]["value"] == 2
 
 
-async def test_without_the_upstream_every_request_is_told_at_once(tmp_path: Path) -> None:
+async def test_without_the_upstream_every_request_fails_at_once(tmp_path: Path) -> None:
     with Stack(tmp_path) as stack:
         assert stack.simulator is not None
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:

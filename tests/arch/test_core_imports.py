@@ -1,4 +1,4 @@
-"""The core is pure: what its modules may import is a list. A list of what they may not import always forgets something."""
+"""The core is pure: a list has everything that its modules may import. A list of forbidden modules would always miss some."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gateway under attack: a process of its own, /livez asked all the while, and what an attack cost it.
+"""A gateway under attack: a separate process, /livez asked all the while, and what an attack cost it.
 
 `TOOLGATE_ATTACKED` names the Python of another checkout whose gateway is attacked instead, to compare two versions.
 The figures are printed; a test asserts facts (statuses, fields, counts) and only generous bounds of time.
@@ -117,7 +117,7 @@ class Attacked:
 
 
 class _Poll:
-    """Asks /livez again and again over connections of its own; a thread, so that a busy test does not delay it much."""
+    """Asks /livez again and again over separate connections; a thread, so that a busy test does not delay it much."""
 
     def __init__(self, port: int) -> None:
         self._port = port

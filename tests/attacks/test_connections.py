@@ -68,7 +68,7 @@ CASES: dict[str, tuple[Callable[[Attacked], int], tuple[int, ...]]] = {
 
 @pytest.mark.parametrize("keys", ["", "secret"])
 @pytest.mark.parametrize("name", CASES)
-async def test_bytes_before_a_request_stop_nobody(
+async def test_bytes_before_a_request_delay_no_other_client(
     name: str, keys: str, record_property: Callable[[str, object], None]
 ) -> None:
     attack, expected = CASES[name]
@@ -92,7 +92,7 @@ def opened(gateway: Attacked, count: int, sent: bytes = b"") -> list[socket.sock
     return found
 
 
-async def test_bodies_without_an_end_stop_nobody(record_property: Callable[[str, object], None]) -> None:
+async def test_bodies_without_an_end_delay_no_other_client(record_property: Callable[[str, object], None]) -> None:
     """40 clients send 15 MB each and keep the last byte."""
     part = b" " * 2**20
 
@@ -117,8 +117,8 @@ async def test_bodies_without_an_end_stop_nobody(record_property: Callable[[str,
         assert cost.rss_after - cost.rss_before < 500
 
 
-async def test_names_of_models_stop_nobody(record_property: Callable[[str, object], None]) -> None:
-    """One of 120 KB, and 60 of 0.9 MB that nobody serves."""
+async def test_names_of_models_delay_no_other_client(record_property: Callable[[str, object], None]) -> None:
+    """One of 120 KB, and 60 of 0.9 MB that no upstream serves."""
     async with attacked(served) as gateway:
         for text, count in (("vllm@" + "qwen" * 30_000, 1), ("vllm@" + "x" * 900_000, 60)):
             async with gateway.watched(f"{count} models' names of {len(text)} characters") as cost:
@@ -149,7 +149,7 @@ MEMBERS = b",".join(b'"%07d":1' % number for number in range(1_000_000))
         ),
     ],
 )
-async def test_large_bodies_that_are_forwarded_stop_nobody(
+async def test_large_forwarded_bodies_delay_no_other_client(
     name: str, path: str, body: bytes, status: int, record_property: Callable[[str, object], None]
 ) -> None:
     async with attacked(served, models='{"alias":{"upstream":"vllm","model":"m"}}') as gateway:
@@ -163,7 +163,7 @@ async def test_large_bodies_that_are_forwarded_stop_nobody(
 
 @pytest.mark.slow
 async def test_silent_and_slow_connections_end(record_property: Callable[[str, object], None]) -> None:
-    """Heads and bodies that never end are given up within half a minute or so; an honest client is served meanwhile."""
+    """Heads and bodies that never end are given up within half a minute or so; a well-behaved client is served meanwhile."""
     begun = {
         "silent": b"",
         "half a head": GET,
@@ -220,7 +220,7 @@ async def test_more_connections_than_files_leave_room_for_honest_clients(
                 status = int((await asyncio.to_thread(honest.recv, 4096)).split()[1])
             except (OSError, IndexError):
                 status = 0
-        record_property("figures", f"{'300 silent connections, 256 files':<44} an honest client: {status}")
+        record_property("figures", f"{'300 silent connections, 256 files':<44} a well-behaved client: {status}")
         assert status == 200
         for connection in held:
             connection.close()
@@ -229,7 +229,7 @@ async def test_more_connections_than_files_leave_room_for_honest_clients(
         await process.wait()
 
 
-async def test_a_log_that_nobody_reads_stops_nobody(record_property: Callable[[str, object], None]) -> None:
+async def test_a_log_without_a_reader_delays_no_client(record_property: Callable[[str, object], None]) -> None:
     """Debug lines into a pipe that is full."""
     python = os.environ.get("TOOLGATE_ATTACKED", sys.executable)
     reading, writing = os.pipe()
@@ -265,7 +265,7 @@ async def test_a_log_that_nobody_reads_stops_nobody(record_property: Callable[[s
                 answered += await asyncio.to_thread(ask) == 200
             except (OSError, IndexError):
                 break
-        record_property("figures", f"{'600 requests, a log that nobody reads':<44} answered: {answered}")
+        record_property("figures", f"{'600 requests, a log without a reader':<44} answered: {answered}")
         assert answered == 600
     finally:
         process.kill()

@@ -1,4 +1,4 @@
-"""Attacks with bodies, schemas and arguments: each is refused or served, and nobody else waits for it."""
+"""Attacks with bodies, schemas and arguments: each is refused or served, and no other client waits for it."""
 
 from __future__ import annotations
 

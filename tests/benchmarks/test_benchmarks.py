@@ -1,4 +1,4 @@
-"""The measuring tools themselves: right answers are counted, wrong ones are told."""
+"""The measuring tools themselves: right answers are counted, wrong ones reported."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ async def test_the_load_generator_counts_whole_answers(stream: bool, spaced: boo
     assert 0 < measured.first_p50 <= measured.p50 <= measured.p99
 
 
-async def test_the_load_generator_tells_of_wrong_answers() -> None:
+async def test_the_load_generator_reports_wrong_answers() -> None:
     async with fake_upstream() as port:
         measured = await measure(Job(port, CHAT, stream=False, connections=1, expect="no such text"), 0.01)
     assert measured.wrong == measured.requests
@@ -62,10 +62,10 @@ async def test_the_fake_upstream_speaks_what_the_provider_reads() -> None:
         await provider.aclose()
     assert isinstance(models, list)
     assert [model["id"] for model in models] == [scripts.MODEL]
-    called, told = answers
+    called, text = answers
     call = CallDelta(0, "chatcmpl-tool-0123456789abcdef", "get_weather", arguments)
     assert called == ResponseChunk(calls=(call,), finish="tool_calls", usage=called.usage)
-    assert told.text == "".join(f"{number:03} some text " for number in range(scripts.CHUNKS))
+    assert text.text == "".join(f"{number:03} some text " for number in range(scripts.CHUNKS))
 
 
 def test_requests_and_chunks_have_the_sizes_that_they_say() -> None:

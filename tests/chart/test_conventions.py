@@ -46,7 +46,7 @@ def test_no_service_is_linked_into_the_environment(name: str) -> None:
 
 
 @ways
-def test_a_pod_that_is_starting_ends_when_it_is_told(name: str) -> None:
+def test_a_starting_pod_ends_on_sigterm(name: str) -> None:
     # Its process is not number 1, for which the kernel drops signals that have no handler.
     assert {pod["spec"]["shareProcessNamespace"] for _, pod in pods(name)} == {True}
 
@@ -62,7 +62,7 @@ def test_a_token_is_mounted_by_the_gateway_and_by_preflight_alone(name: str) -> 
 
 
 @ways
-def test_names_fit_and_carry_the_release_even_where_that_is_as_long_as_it_may_be(name: str) -> None:
+def test_names_fit_and_contain_the_release_of_the_longest_name(name: str) -> None:
     for each in objects(name, LONG):
         found = each["metadata"]["name"]
         assert len(found) <= 63, found
@@ -70,7 +70,7 @@ def test_names_fit_and_carry_the_release_even_where_that_is_as_long_as_it_may_be
         assert each["kind"] != "LeaderWorkerSet" or len(found) <= 50
 
 
-def test_models_whose_names_begin_alike_have_names_of_their_own(tmp_path: Path) -> None:
+def test_models_with_similar_names_have_different_objects(tmp_path: Path) -> None:
     models = {f"a-model-with-a-very-long-name-{end}": {"preset": "qwen3-8b"} for end in ("one", "two")}
     (tmp_path / "values.yaml").write_text(json.dumps({"models": models}))
     command = [helm(), "template", LONG, str(CHART), "--values", str(tmp_path / "values.yaml")]
@@ -129,7 +129,7 @@ def test_images_are_fixed_and_resources_are_asked_for(name: str) -> None:
 
 
 @ways
-def test_every_variable_of_ours_is_a_setting_that_somebody_reads(name: str) -> None:
+def test_every_toolgate_variable_is_a_setting_of_a_service(name: str) -> None:
     known = {f"TOOLGATE_{field.upper()}" for field in (GatewaySettings.model_fields | ExtractorSettings.model_fields)}
     known |= {f"TOOLGATE_SIMULATOR_{each}" for each in ("PERSONA", "TOKENS_PER_SECOND", "STARTUP_S")}
     for _, pod in pods(name):

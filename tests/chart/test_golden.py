@@ -11,7 +11,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_the_render_is_as_it_was(name: str) -> None:
+def test_the_render_is_unchanged(name: str) -> None:
     file = GOLDEN / f"{name}.yaml"
     if os.environ.get("TOOLGATE_GOLDEN") == "write":
         file.parent.mkdir(exist_ok=True)

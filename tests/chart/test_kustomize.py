@@ -32,7 +32,7 @@ def test_an_overlay_builds_into_its_namespace(overlay: str) -> None:
     assert spaces == {"toolgate"}
 
 
-def test_the_gpu_overlay_runs_vllm_and_leaves_the_number_of_gateways_to_keda() -> None:
+def test_the_gpu_overlay_runs_vllm_and_scales_gateways_by_keda() -> None:
     deployments = {each["metadata"]["name"]: each["spec"] for each in built("gpu") if each["kind"] == "Deployment"}
     (container,) = deployments["toolgate-model-gpt-oss-20b"]["template"]["spec"]["containers"]
     assert container["image"].startswith("docker.io/vllm/vllm-openai:")

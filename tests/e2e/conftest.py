@@ -45,7 +45,7 @@ def release() -> Iterator[Release]:
 
 @pytest.fixture(autouse=True)
 def _as_installed(release: Release) -> Iterator[None]:
-    """Give each test the release as it was installed."""
+    """Give each test the release in its first state."""
     yield
     if release.values != values():
         release.values = values()

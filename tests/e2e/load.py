@@ -75,7 +75,7 @@ class Load:
         """Seconds since the load began."""
         return time.monotonic() - self.began
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return the counts in one line."""
         kinds = Counter(outcome.fault or "ok" for outcome in self.outcomes)
         return f"{len(self.outcomes)} exchanges: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())

@@ -1,4 +1,4 @@
-"""One thing is broken at a time; `helm test` says in a line which, and what mends it."""
+"""One thing is broken at a time; `helm test` reports in one line which, and a fix."""
 
 from typing import Any
 
@@ -19,26 +19,26 @@ def broken(release: Release, **model: Any) -> str:
 
 
 def test_a_tool_parser_that_is_off(release: Release, record_property: Any) -> None:
-    told = line(broken(release, toolCalling={"enabled": False}), "upstream")
-    record_property("figures", f"parser off: {told}")
-    assert told.startswith("fail")
-    assert f"models.{MODEL}.toolCalling.enabled" in told
+    report = line(broken(release, toolCalling={"enabled": False}), "upstream")
+    record_property("figures", f"parser off: {report}")
+    assert report.startswith("fail")
+    assert f"models.{MODEL}.toolCalling.enabled" in report
 
 
 def test_a_tool_parser_for_another_model(release: Release, record_property: Any) -> None:
-    told = line(broken(release, toolCalling={"parser": "mistral"}), "upstream")
-    record_property("figures", f"wrong parser: {told}")
-    assert told.startswith("fail")
-    assert "--tool-call-parser=openai" in told
+    report = line(broken(release, toolCalling={"parser": "mistral"}), "upstream")
+    record_property("figures", f"wrong parser: {report}")
+    assert report.startswith("fail")
+    assert "--tool-call-parser=openai" in report
 
 
 def test_an_extractor_that_is_gone(release: Release, record_property: Any) -> None:
     release.upgrade(extractor={"replicas": 0})
     until(lambda: not release.pods("extractor"), 60, "the extractor is gone")
-    told = line(release.check(), "services")
-    record_property("figures", f"extractor at 0: {told}")
-    assert told.startswith("fail")
-    assert "extractor is" in told
+    report = line(release.check(), "services")
+    record_property("figures", f"extractor at 0: {report}")
+    assert report.startswith("fail")
+    assert "extractor is" in report
 
 
 def test_a_wrong_key_between_gateway_and_upstream(release: Release, record_property: Any) -> None:
@@ -51,10 +51,10 @@ def test_a_wrong_key_between_gateway_and_upstream(release: Release, record_prope
             gateway={"aliases": {"assistant": {"upstream": "gpu", "model": MODEL}}},
             modelDefaults={"env": [{"name": "VLLM_API_KEY", "value": "right"}]},
         )
-        told = line(release.check(), "upstream")
-        record_property("figures", f"wrong key: {told}")
-        assert told.startswith("fail")
-        assert "authSecretRef" in told
+        report = line(release.check(), "upstream")
+        record_property("figures", f"wrong key: {report}")
+        assert report.startswith("fail")
+        assert "authSecretRef" in report
     finally:
         kubectl("delete", "secret", "-n", release.namespace, "wrong", "right")
 

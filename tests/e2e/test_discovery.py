@@ -75,9 +75,7 @@ def second_release(release: Release, name: str, **more: Any) -> Iterator[Release
         other.uninstall()
 
 
-def test_a_model_that_is_added_by_hand_is_listed_within_five_seconds_of_its_pod(
-    release: Release, record_property: Any
-) -> None:
+def test_a_model_added_by_hand_is_listed_within_five_seconds_of_its_pod(release: Release, record_property: Any) -> None:
     apply(*by_hand(release, "by-hand"), namespace=release.namespace)
     try:
         kubectl("rollout", "status", "-n", release.namespace, "deployment/hand-by-hand", "--timeout=60s")
@@ -144,7 +142,7 @@ async def test_conversations_hop_between_gateways_without_noticing(release: Rele
     async with Load(url, MODEL, 6, pool=False) as load:
         for _ in range(40):
             instances[(await _async_stats(url))["instance"]] += 1
-    record_property("figures", f"three gateways: /stats came from {dict(instances)}; {load.told()}")
+    record_property("figures", f"three gateways: /stats came from {dict(instances)}; {load.summary()}")
     assert load.faults == []
     assert set(instances) == set(release.ready("gateway"))
 
@@ -154,5 +152,5 @@ def test_two_releases_in_one_namespace_do_not_see_each_others_models(release: Re
     with second_release(release, "second", models=models) as other:
         until(lambda: names(other) == ["theirs"], 10, "the other release lists its own")
         assert names(release) == [MODEL]
-        told = json.dumps(objects("service", release.namespace, "toolgate.dev/model"))
-        assert '"second"' in told
+        listed = json.dumps(objects("service", release.namespace, "toolgate.dev/model"))
+        assert '"second"' in listed

@@ -16,7 +16,7 @@ def first_call(release: Release) -> Any:
     return said.choices[0].message.tool_calls
 
 
-def test_the_first_tool_call_is_answered_as_soon_as_it_is_installed(release: Release, record_property: Any) -> None:
+def test_the_first_tool_call_is_answered_right_after_the_install(release: Release, record_property: Any) -> None:
     began = time.monotonic()
     calls = first_call(release)
     took = release.first_seconds + time.monotonic() - began
@@ -47,9 +47,9 @@ def test_nothing_is_warned_of_after_an_install() -> None:
         Release("toolgate", "toolgate-e2e-fresh", values()).upgrade()
         events = objects("events", "toolgate-e2e-fresh")
     assert events
-    told = [(each["involvedObject"]["name"], each["message"]) for each in events if each["type"] != "Normal"]
+    reported = [(each["involvedObject"]["name"], each["message"]) for each in events if each["type"] != "Normal"]
     # The one thing that is not the chart's: a busy kubelet is late to hear of a namespace's own ConfigMap.
-    assert [each for each in told if "failed to sync configmap cache" not in each[1]] == []
+    assert [each for each in reported if "failed to sync configmap cache" not in each[1]] == []
 
 
 def test_only_the_gateway_has_a_token(release: Release) -> None:
@@ -62,7 +62,7 @@ def test_only_the_gateway_has_a_token(release: Release) -> None:
     assert with_token == {"gateway"}
 
 
-def test_every_pod_runs_as_the_restricted_level_wants_and_with_a_root_that_nobody_writes(release: Release) -> None:
+def test_every_pod_runs_at_the_restricted_level_with_a_read_only_root(release: Release) -> None:
     # The namespace enforces the level: a pod that breaks it would not be there.
     for pod in objects("pods", release.namespace, f"app.kubernetes.io/instance={release.name}"):
         (container,) = pod["spec"]["containers"]

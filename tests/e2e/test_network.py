@@ -48,7 +48,7 @@ def outsider(release: Release) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "outsider"}, "spec": spec}
 
 
-def test_the_executor_reaches_nobody(release: Release) -> None:
+def test_the_executor_reaches_nothing(release: Release) -> None:
     places = addresses(release)
     targets = [
         api_server(),

@@ -53,7 +53,7 @@ async def test_an_upgrade_that_restarts_every_pod_loses_no_request(release: Rele
     release.upgrade(**TWO)
     async with Load(release.url(), MODEL, USERS) as load:
         await meanwhile(release.upgrade, **restarted("1"))
-    record_property("figures", f"helm upgrade of every pod under load, {release.seconds:.0f} s: {load.told()}")
+    record_property("figures", f"helm upgrade of every pod under load, {release.seconds:.0f} s: {load.summary()}")
     assert load.faults == []
 
 
@@ -67,7 +67,7 @@ async def test_a_pod_that_is_deleted_takes_no_request_along(
         pod = release.ready(component)[0]
         await meanwhile(kubectl, "delete", "pod", "-n", release.namespace, pod, "--wait=true")
         await meanwhile(settled, release)
-    record_property("figures", f"kubectl delete pod of {component}: {load.told()}")
+    record_property("figures", f"kubectl delete pod of {component}: {load.summary()}")
     assert load.faults == []
 
 
@@ -83,9 +83,11 @@ async def test_a_process_that_dies_costs_errors_only_until_it_is_back(
         await meanwhile(kubectl, "exec", "-n", release.namespace, pod, "--", "python3", "-c", KILL)
         await meanwhile(until, lambda: restarts(release, component, pod) == 1, 60, "the kubelet has noticed")
         await meanwhile(settled, release)
-        await asyncio.sleep(3)  # as long as somebody may still have a connection to what is gone
+        await asyncio.sleep(3)  # while a client may still have a connection to the ended pod
     last = max((outcome.began + outcome.took for outcome in load.faults), default=struck)
-    record_property("figures", f"kill -9 of {component}: {load.told()}; the last error {last - struck:.1f} s after it")
+    record_property(
+        "figures", f"kill -9 of {component}: {load.summary()}; the last error {last - struck:.1f} s after it"
+    )
     assert last - struck < 10
 
 
@@ -100,7 +102,7 @@ async def test_evictions_go_one_by_one_and_lose_no_request(release: Release, rec
                 while not await meanwhile(evicted, release.namespace, pod):
                     refused += 1
         await meanwhile(settled, release)
-    record_property("figures", f"evictions of all pods, {refused} refused at first: {load.told()}")
+    record_property("figures", f"evictions of all pods, {refused} refused at first: {load.summary()}")
     assert refused > 0
     assert load.faults == []
 

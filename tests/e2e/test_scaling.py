@@ -34,13 +34,14 @@ async def grown_and_shrunk(release: Release, users: int, record_property: Any, h
         await meanwhile(until, lambda: len(release.pods("gateway")) == 1, 180, "one gateway is left")
         shrunk = time.monotonic() - began
     record_property(
-        "figures", f"{how}: 1 -> 3 ready in {grown:.0f} s, back to 1 in {shrunk:.0f} s; {load.told()}; {quiet.told()}"
+        "figures",
+        f"{how}: 1 -> 3 ready in {grown:.0f} s, back to 1 in {shrunk:.0f} s; {load.summary()}; {quiet.summary()}",
     )
     assert load.faults + quiet.faults == []
     assert grown < 60
 
 
-async def test_the_gateway_grows_by_cpu_within_a_minute_and_shrinks_without_a_cut_stream(
+async def test_the_gateway_scales_by_cpu_within_a_minute_without_a_cut_stream(
     release: Release, record_property: Any
 ) -> None:
     # A tenth of a core is asked for here, so that a small machine can show what a large one does.
@@ -63,5 +64,5 @@ async def test_keda_scales_a_model_on_its_queue(release: Release, record_propert
         began = time.monotonic()
         await meanwhile(until, lambda: len(release.ready("model")) >= 2, 120, "two pods of the model are ready")
         grown = time.monotonic() - began
-    record_property("figures", f"KEDA on a model's queue: 1 -> 2 ready in {grown:.0f} s; {load.told()}")
+    record_property("figures", f"KEDA on a model's queue: 1 -> 2 ready in {grown:.0f} s; {load.summary()}")
     assert load.faults == []

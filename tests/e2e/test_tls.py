@@ -45,7 +45,7 @@ def shows_another(release: Release, certificate: str) -> bool:
     return from_gateway(release, SHOWN, place(release)) not in ("", certificate)
 
 
-async def test_services_answer_nobody_without_a_certificate_and_renewals_cut_nothing(
+async def test_services_need_a_certificate_and_renewals_cut_no_call(
     release: Release, record_property: Any, tmp_path: Path
 ) -> None:
     assert from_gateway(release, PLAIN, place(release)), "without TLS anybody who gets there is answered"
@@ -64,5 +64,7 @@ async def test_services_answer_nobody_without_a_certificate_and_renewals_cut_not
         await meanwhile(until, renewed, 180, "the executor shows the renewed certificate")
         took = load.now() - began
     assert before
-    record_property("figures", f"a renewed certificate is shown {took:.0f} s after its Secret changed: {load.told()}")
+    record_property(
+        "figures", f"a renewed certificate is shown {took:.0f} s after its Secret changed: {load.summary()}"
+    )
     assert load.faults == []

@@ -47,7 +47,7 @@ def test_with_the_right_flags_what_is_left_is_the_models_own_doing(
     assert "toolgate up" in found["auto"]["remedy"]
 
 
-@pytest.mark.skipif(short() or not command(), reason="each needs an engine of its own: the full form asks them")
+@pytest.mark.skipif(short() or not command(), reason="each needs a separate engine: the full form runs them")
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_flags_are_named(case: str, record_property: Callable[[str, object], None]) -> None:
     flags, model, expected = WRONG[case]

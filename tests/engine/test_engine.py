@@ -42,15 +42,17 @@ def test_every_row_is_at_least_as_good_as_bare_vllm(
     assert [group for group, row in counts.items() if min(row["auto"], row["emulate"]) < row["direct"]] == []
 
 
-def test_the_tokens_told_are_those_that_the_engine_counted(
+def test_the_reported_tokens_are_those_that_the_engine_counted(
     measured: Measured, record_property: Callable[[str, object], None]
 ) -> None:
-    told = measured.run.tokens()
-    record_property("figures", f"tokens told by toolgate.usage {told}, counted by the engine {measured.counted}")
-    assert told == measured.counted
+    reported = measured.run.tokens()
+    record_property(
+        "figures", f"tokens reported by toolgate.usage {reported}, counted by the engine {measured.counted}"
+    )
+    assert reported == measured.counted
 
 
-def test_a_schema_that_the_engine_refuses_changes_nothing_for_other_requests(measured: Measured) -> None:
+def test_a_schema_that_the_engine_refuses_affects_no_other_request(measured: Measured) -> None:
     for before, refused, after in (measured.isolated[:3], measured.isolated[3:]):
         assert (before.good, after.good) == (True, True), (str(before), str(after))
         assert refused.outcome.calls == [], str(refused)

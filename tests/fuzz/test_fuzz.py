@@ -1,4 +1,4 @@
-"""The fuzzing itself: bytes say texts, laws are told from broken ones, findings can be read again."""
+"""The fuzzing itself: bytes become texts, broken laws are found, findings can be read again."""
 
 import json
 import os
@@ -59,12 +59,12 @@ def test_the_laws_hold_for_a_call_between_texts() -> None:
         [CallStart(0, "ping"), CallStart(1, "ping")],
     ],
 )
-def test_calls_that_are_not_whole_are_told(events: list[Any]) -> None:
+def test_incomplete_calls_break_a_law(events: list[Any]) -> None:
     with pytest.raises(LawError):
         calls_are_whole(events)
 
 
-def test_lost_and_invented_text_is_told() -> None:
+def test_lost_and_invented_text_breaks_a_law() -> None:
     sample = Sample("hermes", f"before {CALL} after")
     notes = Notes()
     events = extract(sample, [sample.text], notes=notes)

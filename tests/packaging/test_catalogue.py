@@ -31,10 +31,10 @@ def test_its_policy_is_one_that_the_gateway_takes(name: str) -> None:
 
 @each
 def test_its_dialect_is_its_familys(name: str) -> None:
-    told = PRESETS[name]["gateway"].get("policy", {}).get("native_dialect")
+    native = PRESETS[name]["gateway"].get("policy", {}).get("native_dialect")
     family = family_of(PRESETS[name]["repo"])
     assert family is not None
-    assert told is None or told in family.dialects
+    assert native is None or native in family.dialects
 
 
 @each

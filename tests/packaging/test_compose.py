@@ -44,7 +44,7 @@ def test_what_is_built_is_a_target_of_the_dockerfile_with_its_own_name(name: str
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_ours_run_without_privileges_on_a_root_that_nobody_writes(name: str) -> None:
+def test_services_run_without_privileges_on_a_read_only_root(name: str) -> None:
     service = SERVICES[name]
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -56,7 +56,7 @@ def test_networks_and_volumes_that_are_named_are_declared() -> None:
     assert named == set(COMPOSE["volumes"])
 
 
-def test_every_address_of_the_gateway_is_a_service_that_shares_a_network_and_listens_there() -> None:
+def test_the_gateways_addresses_are_services_that_it_shares_a_network_with() -> None:
     environment = SERVICES["gateway"]["environment"]
     default = re.fullmatch(r"\$\{MODEL_URL:-(.*)\}", environment["TOOLGATE_UPSTREAM_URL"])
     assert default is not None
@@ -68,7 +68,7 @@ def test_every_address_of_the_gateway_is_a_service_that_shares_a_network_and_lis
         assert set(SERVICES[parts.hostname]["networks"]) & set(SERVICES["gateway"]["networks"])
 
 
-def test_the_executor_shares_a_network_with_the_gateway_alone_and_it_leads_nowhere() -> None:
+def test_the_executor_shares_one_internal_network_with_the_gateway_alone() -> None:
     (network,) = SERVICES["tool-executor"]["networks"]
     assert {name for name, service in SERVICES.items() if network in service["networks"]} == {
         "gateway",

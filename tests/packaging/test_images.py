@@ -34,7 +34,7 @@ def test_it_starts_without_a_shell_by_a_script_that_there_is(name: str) -> None:
     assert json.loads(entry[1])[0] in scripts(name)
 
 
-def test_it_runs_as_nobody_in_particular_on_an_image_that_is_pinned() -> None:
+def test_it_runs_without_a_named_user_on_a_pinned_image() -> None:
     assert "USER 65532:65532" in STAGES["runtime"]
     assert re.search(r"^ARG PYTHON_IMAGE=\S+@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)

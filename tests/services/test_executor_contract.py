@@ -77,7 +77,7 @@ async def test_the_real_executor_lists_its_tools(real: ExecutorPort) -> None:
         ("calculator", b'{"expression":"\xff"}', "invalid_arguments"),
     ],
 )
-async def test_the_real_executor_tells_bad_input_as_an_outcome(
+async def test_the_real_executor_returns_bad_input_as_an_outcome(
     real: ExecutorPort, name: str, arguments: bytes, code: str
 ) -> None:
     outcome = await real.execute(name, arguments, timeout_s=5)

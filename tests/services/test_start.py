@@ -47,7 +47,7 @@ def running(module: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], 
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_service_serves_health_and_metrics_and_ends_by_sigterm_with_status_0(module: str, tmp_path: Path) -> None:
+def test_a_service_serves_health_and_metrics_and_ends_on_sigterm_with_0(module: str, tmp_path: Path) -> None:
     with running(module, tmp_path) as (process, line):
         assert (line["level"], line["msg"], line["service"]) == ("info", "serving", module[9:].replace("_", "-"))
         with grpc.insecure_channel(line["grpc"]) as channel:

@@ -19,7 +19,7 @@ KINDS = {
 
 
 class ApiServer:
-    """Objects by kind and name; every change is told to the watches of its kind that select it."""
+    """Objects by kind and name; every change is sent to the watches of its kind that select it."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -42,7 +42,7 @@ class ApiServer:
         self._tell(kind, "DELETED", self._stamped(name, self._objects[kind].pop(name)))
 
     async def watched(self, kind: str) -> None:
-        """Wait until somebody watches a kind."""
+        """Wait until a client watches a kind."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._watches[kind])
 

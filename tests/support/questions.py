@@ -53,7 +53,7 @@ class Question:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question before it is known which tools are declared: the facts that its tool has to be told."""
+    """A question before it is known which tools are declared, with the facts that its tool needs."""
 
     kind: str
     text: str
@@ -140,12 +140,12 @@ class _Variant:
 
 def _weather_arguments(place: str, units: dict[str, str]) -> Callable[[Json], Json]:
     def arguments(facts: Json) -> Json:
-        told: Json = {place: facts["city"]}
+        arguments: Json = {place: facts["city"]}
         if "days" in facts:
-            told["days"] = facts["days"]
+            arguments["days"] = facts["days"]
         if "unit" in facts:
-            told["unit"] = units[facts["unit"]]
-        return told
+            arguments["unit"] = units[facts["unit"]]
+        return arguments
 
     return arguments
 

@@ -1,4 +1,4 @@
-"""An upstream that follows a script: a real socket, answers byte by byte as told, and what it was asked."""
+"""An upstream that follows a script: a real socket, scripted answers byte by byte, and the requests it received."""
 
 from __future__ import annotations
 

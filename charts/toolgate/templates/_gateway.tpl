@@ -1,4 +1,4 @@
-{{- /* The gateway's file: upstreams outside of the release, and aliases. The release's own models are found. */ -}}
+{{- /* The gateway's file: upstreams outside the release, and aliases. The release's own models are discovered. */ -}}
 {{- define "toolgate.gateway.config" -}}
 {{- $upstreams := dict }}
 {{- $models := deepCopy .Values.gateway.aliases }}

@@ -1,4 +1,4 @@
-{{- /* Names, labels, images, numbers: whatever more than one template needs. */ -}}
+{{- /* Names, labels, images and numbers that more than one template needs. */ -}}
 
 {{- define "toolgate.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
@@ -15,7 +15,7 @@
 {{- end }}
 {{- end }}
 
-{{- /* A text that fits: cut, with a hash of the whole where something was lost. text, max. */ -}}
+{{- /* A text cut to fit, with a hash of the whole text where it was cut. text, max. */ -}}
 {{- define "toolgate.short" -}}
 {{- if gt (len .text) (int .max) -}}
 {{- printf "%s-%s" (.text | trunc (int (sub .max 6)) | trimSuffix "-") (sha256sum .text | trunc 5) }}
@@ -96,7 +96,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{- /* Where a pod may run, of a values block. */ -}}
+{{- /* Scheduling of a pod, from a block of values. */ -}}
 {{- define "toolgate.scheduling" -}}
 {{- with .nodeSelector }}
 nodeSelector:
@@ -123,7 +123,7 @@ priorityClassName: {{ include "toolgate.fullname" .root }}-{{ .class }}
 {{- end }}
 {{- end }}
 
-{{- /* The one drain number and what follows from it: our own services, then vLLM. */ -}}
+{{- /* The drain time and the times derived from it: Toolgate's services, then vLLM. */ -}}
 {{- define "toolgate.drain.grace" -}}
 {{- add .values.drain.preStopSeconds .root.Values.maxRequestSeconds 10 }}
 {{- end }}

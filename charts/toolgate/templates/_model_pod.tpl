@@ -69,7 +69,7 @@ spec:
       {{- end }}
       lifecycle:
         preStop:
-          # vLLM refuses what comes after SIGTERM: first everybody has to learn that the pod goes
+          # vLLM refuses what comes after SIGTERM: clients must first learn that the pod ends
           sleep: {seconds: {{ $model.drain.preStopSeconds }}}
       resources:
         {{- include "toolgate.model.resources" . | nindent 8 }}
@@ -111,7 +111,7 @@ spec:
 {{- include "toolgate.short" (dict "text" (include "toolgate.fullname" .root) "max" 23) }}-model-{{ include "toolgate.model.short" . }}
 {{- end }}
 
-{{- /* The ConfigMap of a chat template: ours, or one that is named `name/key`; empty for a path in the image. */ -}}
+{{- /* The ConfigMap of a chat template: the chart's, or one given as `name/key`; empty for a path in the image. */ -}}
 {{- define "toolgate.model.templateConfigMap" -}}
 {{- $template := .model.derived.chatTemplate }}
 {{- if and $template (not (hasPrefix "/" $template)) -}}
@@ -136,7 +136,7 @@ spec:
 {{- $model := .model }}
 {{- $caches := dict "HOME" "/tmp" "USER" "vllm" "HF_HOME" "/cache/huggingface" "VLLM_CACHE_ROOT" "/cache/vllm" "TRITON_CACHE_DIR" "/cache/triton" "TORCHINDUCTOR_CACHE_DIR" "/cache/inductor" "VLLM_NO_USAGE_STATS" "1" "DO_NOT_TRACK" "1" }}
 {{- $_ := set $caches "VLLM_ENGINE_READY_TIMEOUT_S" (toString $model.derived.startupSeconds) }}
-{{- /* longer than any client's pool keeps a connection, so that it is the client who closes */}}
+{{- /* longer than any client's pool keeps a connection, so that the client closes first */}}
 {{- $_ := set $caches "VLLM_HTTP_TIMEOUT_KEEP_ALIVE" "75" }}
 {{- if $model.derived.simulated }}
 {{- with $model.simulator.persona }}{{ $_ := set $caches "TOOLGATE_SIMULATOR_PERSONA" . }}{{ end }}

@@ -2,7 +2,7 @@
 {{ .Files.Get "models.yaml" }}
 {{- end }}
 
-{{- /* The names of the models that are on, one a line. */ -}}
+{{- /* The names of the enabled models, one per line. */ -}}
 {{- define "toolgate.model.names" -}}
 {{- range $name, $_ := .Values.models }}
 {{- $own := mergeOverwrite (deepCopy $.Values.modelDefaults) (deepCopy (default dict $_)) }}
@@ -13,7 +13,7 @@
 {{- end }}
 
 {{- /*
-A model as it is run: its values over modelDefaults, what they leave out from its preset, and what is derived.
+A resolved model: its values over modelDefaults, the preset's for those left out, and derived ones.
 root, name -> YAML: the values, and `derived`.
 */ -}}
 {{- define "toolgate.model" -}}
@@ -75,7 +75,7 @@ toolgate.dev/model: {{ .name | quote }}
 toolgate.dev/model: {{ .name | quote }}
 {{- end }}
 
-{{- /* What vLLM is started with: root, name, model (resolved) -> a YAML list. */ -}}
+{{- /* vLLM's arguments: root, name, model (resolved) -> a YAML list. */ -}}
 {{- define "toolgate.model.args" -}}
 {{- $model := .model }}
 {{- $derived := $model.derived }}
@@ -117,7 +117,7 @@ toolgate.dev/model: {{ .name | quote }}
 {{- toYaml $args }}
 {{- end }}
 
-{{- /* Where vLLM finds what a URI names. */ -}}
+{{- /* The path or name that vLLM loads a URI from. */ -}}
 {{- define "toolgate.model.path" -}}
 {{- if hasPrefix "pvc://" . -}}
 {{- $rest := regexReplaceAll "^pvc://[^/]+/?" . "" -}}

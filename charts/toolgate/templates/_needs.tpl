@@ -1,4 +1,4 @@
-{{- /* What the release needs of a cluster, for `toolgate preflight`. */ -}}
+{{- /* The release's requirements of a cluster, for `toolgate preflight`. */ -}}
 {{- define "toolgate.needs" -}}
 {{- $models := list }}
 {{- $storage := list }}

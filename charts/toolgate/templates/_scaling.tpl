@@ -69,7 +69,7 @@ spec:
   maxReplicaCount: {{ .auto.max }}
   pollingInterval: 15
   {{- if .queries }}
-  # without its Prometheus it stays as large as it is
+  # without its Prometheus the size does not change
   fallback:
     failureThreshold: 3
     replicas: {{ .auto.min }}
@@ -88,7 +88,7 @@ spec:
         serverAddress: {{ $.auto.prometheusAddress | quote }}
         query: {{ .query | quote }}
         threshold: {{ .threshold | quote }}
-        # no series is a fault, not an idle model
+        # a missing series is a fault, not an idle model
         ignoreNullValues: "false"
     {{- end }}
     {{- if not (kindIs "invalid" .cpu) }}

@@ -1,13 +1,13 @@
-{{- /* Every fault of the values in one message: each line of what the parts find. */ -}}
+{{- /* All faults of the values in one message, one per line. */ -}}
 {{- define "toolgate.validate" -}}
 {{- $faults := concat
   (splitList "\n" (include "toolgate.validate.base" .))
   (splitList "\n" (include "toolgate.validate.scaling" .))
   (splitList "\n" (include "toolgate.validate.models" .)) }}
-{{- $told := list }}
-{{- range $faults }}{{ if trim . }}{{ $told = append $told (printf "  - %s" (trim .)) }}{{ end }}{{ end }}
-{{- if $told }}
-{{- fail (printf "\n\nThe values can't be used:\n%s\n" (join "\n" $told)) }}
+{{- $lines := list }}
+{{- range $faults }}{{ if trim . }}{{ $lines = append $lines (printf "  - %s" (trim .)) }}{{ end }}{{ end }}
+{{- if $lines }}
+{{- fail (printf "\n\nInvalid values:\n%s\n" (join "\n" $lines)) }}
 {{- end }}
 {{- end }}
 
@@ -101,7 +101,7 @@ gateway.discovery is off: the models of this release would not be found; set it,
 {{- $derived := .model.derived }}
 {{- if not $derived.simulated }}
 {{- if not (regexMatch "^[0-9]+\\.[0-9]+(\\.[0-9]+)?" $derived.vllmVersion) }}
-{{ .where }}.image.vllmVersion: the tag {{ $derived.vllmVersion }} does not tell vLLM's version; say which it is
+{{ .where }}.image.vllmVersion: the tag {{ $derived.vllmVersion }} does not contain vLLM's version; set it here
 {{- else }}
 {{- if semverCompare (printf "<%s-0" $derived.minVllm) $derived.vllmVersion }}
 {{ .where }}.image.tag: {{ .model.preset }} needs vLLM {{ $derived.minVllm }}, this image has {{ $derived.vllmVersion }}
@@ -121,7 +121,7 @@ gateway.discovery is off: the models of this release would not be found; set it,
 {{- $derived := $model.derived }}
 {{- $nodes := int $model.parallelism.nodes }}
 {{- if mod $derived.world (max $nodes 1) }}
-{{ .where }}.parallelism: tensor x pipeline is {{ $derived.world }}, which {{ $nodes }} nodes can't share evenly
+{{ .where }}.parallelism: tensor x pipeline is {{ $derived.world }}, which {{ $nodes }} nodes cannot share evenly
 {{- end }}
 {{- if and (gt $nodes 1) (gt (int $model.parallelism.data) 1) }}
 {{ .where }}.parallelism: data above 1 is for one node; use replicas for more

@@ -6,7 +6,7 @@
 {{ $key }}.autoscaling: scale by cpu, by inFlight, or by both
 {{- end }}
 {{- if and (eq $auto.type "keda") (not (kindIs "invalid" $auto.inFlight)) (not $auto.prometheusAddress) }}
-{{ $key }}.autoscaling.prometheusAddress: KEDA asks a Prometheus for the requests in flight; give its address
+{{ $key }}.autoscaling.prometheusAddress: KEDA reads the requests in flight from a Prometheus; give its address
 {{- end }}
 {{- if gt (int $auto.min) (int $auto.max) }}
 {{ $key }}.autoscaling: min {{ $auto.min }} is above max {{ $auto.max }}
@@ -24,7 +24,7 @@ models.{{ $name }}.autoscaling.prometheusAddress: KEDA asks a Prometheus for vLL
 models.{{ $name }}.autoscaling: min {{ $auto.min }} is above max {{ $auto.max }}
 {{- end }}
 {{- if lt (int $auto.min) 1 }}
-models.{{ $name }}.autoscaling.min: at least 1; nobody holds requests while no pod is there
+models.{{ $name }}.autoscaling.min: at least 1; requests are not held while there is no pod
 {{- end }}
 {{- end }}
 {{- end }}

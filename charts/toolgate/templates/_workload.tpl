@@ -149,7 +149,7 @@ automountServiceAccountToken: false
 {{- /* One of the three gRPC services: root, component, key (of its values), service (of its health), port. */ -}}
 {{- define "toolgate.grpcWorkload" -}}
 {{- $values := index .root.Values .key }}
-{{- /* The kubelet has no certificate: with TLS, health is on a port of its own. */ -}}
+{{- /* The kubelet has no certificate: with TLS, health has a separate port. */ -}}
 {{- $health := ternary 50060 0 (ne "" (include "toolgate.internalTls.secret" .root)) }}
 {{- $probe := printf "grpc: {port: %d, service: %s}" (int (default .port $health)) .service }}
 {{- $env := printf "- {name: TOOLGATE_MAX_CALL_S, value: %q}\n- {name: TOOLGATE_MAX_CONNECTION_AGE_S, value: \"300\"}" (toString .root.Values.maxRequestSeconds) }}

@@ -36,7 +36,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def gateway(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the gateway's address; the environment is one in which frameworks ask nobody else."""
+    """Return the gateway's address; in an environment in which frameworks reach nothing else."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "none")

@@ -1,0 +1,134 @@
+"""The language of the project: standard English, short test names, and a glossary that lists every term of ours."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.sources import ROOT, label
+
+MAX_TEST_NAME = 70
+LIST = Path(__file__).with_name("words_to_avoid.txt")
+# every file below these is checked
+CHECKED = (
+    ".ci",
+    "Dockerfile",
+    "Makefile",
+    "README.md",
+    "benchmarks/README.md",
+    "benchmarks/load.py",
+    "benchmarks/processes.py",
+    "benchmarks/upstream.py",
+    "charts",
+    "compose.yaml",
+    "docs/clients.md",
+    "docs/decisions",
+    "docs/errors.md",
+    "docs/images.md",
+    "docs/kubernetes.md",
+    "docs/models.md",
+    "docs/performance.md",
+    "fuzz",
+    "k8s",
+    "protos",
+    "pyproject.toml",
+    "scripts/chart.py",
+    "scripts/imports.py",
+    "scripts/structure.py",
+    "skaffold.yaml",
+    "tests/acceptance",
+    "tests/additions",
+    "tests/arch",
+    "tests/attacks",
+    "tests/chart",
+    "tests/e2e",
+    "tests/engine",
+    "tests/fuzz",
+    "tests/packaging",
+    "tests/services",
+    "tests/support",
+)
+SUFFIXES = {".py", ".md", ".yaml", ".yml", ".tpl", ".txt", ".toml", ".sh", ".proto", ".mjs"}
+# data of other people's texts, files that are generated, and the list itself
+LEFT_OUT = ("node_modules", "tests/chart/golden", "libs/genproto", "k8s/base", LIST.name, Path(__file__).name)
+
+
+def expression(phrase: str) -> re.Pattern[str]:
+    """Return what finds a phrase: in a text over the ends of its lines, and in an identifier, whose words `_` separates.
+
+    >>> bool(expression("of its own").search("a_key_of_its_own"))
+    True
+    """
+    words = [re.escape(word).replace(r"\*", "[a-z]*") for word in phrase.split()]
+    if words[0] == "as":  # "as soon as it is" is no "as it is"
+        words[0] = r"(?<!soon )(?<!far )(?<!long )(?<!large )(?<!much )(?<!well )as"
+    return re.compile("(?<![a-z])" + r"[\s_#>]+".join(words) + "(?![a-z])", re.IGNORECASE)
+
+
+def listed() -> dict[str, str]:
+    """Return what to write instead of each phrase of the list."""
+    lines = [line for line in LIST.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    return dict(line.split(": ", 1) for line in lines)
+
+
+AVOIDED = [(expression(phrase), f"{phrase!r}: {instead}") for phrase, instead in listed().items()]
+
+
+def checked_files() -> list[Path]:
+    """Return every file that the list holds for."""
+    roots = [ROOT / name for name in CHECKED]
+    files = [file for root in roots for file in (sorted(root.rglob("*")) if root.is_dir() else [root])]
+    return [
+        file
+        for file in files
+        if (file.suffix in SUFFIXES or file.name in ("Makefile", "Dockerfile"))
+        and not any(part in file.relative_to(ROOT).as_posix() for part in LEFT_OUT)
+    ]
+
+
+def found(text: str) -> list[str]:
+    """Return the phrases of the list that a text holds, each with its line.
+
+    >>> found("class ClimbHigh: ...")
+    ["line 1: 'climb*': run the ladder"]
+    """
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text)
+    hits = [(split.count("\n", 0, hit.start()) + 1, said) for each, said in AVOIDED for hit in each.finditer(split)]
+    return [f"line {line}: {said}" for line, said in sorted(hits)]
+
+
+@pytest.mark.parametrize("file", checked_files(), ids=label)
+def test_a_file_is_written_in_standard_words(file: Path) -> None:
+    assert found(file.read_text(encoding="utf-8")) == []
+
+
+def test_a_phrase_is_found_over_lines_and_inside_names() -> None:
+    assert found("# a key of\n# its own") == ["line 1: 'of its own': its own, separate"]
+    assert found("def test_nobody_waits") == ["line 1: 'nobody': no caller, no one"]
+    assert found("ClimbHigh") == ["line 1: 'climb*': run the ladder"]
+    assert found("A mender tellsome") == []
+
+
+def names_of_tests() -> list[tuple[str, str]]:
+    """Return the name of every test, with its file."""
+    files = [file for file in sorted((ROOT / "tests").rglob("test_*.py")) if "node_modules" not in file.parts]
+    return [
+        (node.name, label(file))
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    ]
+
+
+# folders that are held to the limit
+SHORT_NAMES = tuple(
+    f"tests/{name}/" for name in ("acceptance", "arch", "attacks", "chart", "e2e", "engine", "packaging", "services")
+)
+
+
+def test_names_of_tests_are_short() -> None:
+    long = [(name, file) for name, file in names_of_tests() if len(name) > MAX_TEST_NAME]
+    assert [each for each in long if each[1].startswith(SHORT_NAMES)] == []
