@@ -57,8 +57,8 @@ def test_a_file_without_a_key_is_wrong(text: str) -> None:
 @pytest.mark.parametrize(
     ("contents", "said"),
     [
-        (b"", "there is no key in it"),
-        (b"# comment\n", "there is no key in it"),
+        (b"", "the file contains no key"),
+        (b"# comment\n", "the file contains no key"),
         (b"one\nsec ret\n", "line 2:"),
         (b"\xff\xfe", "not UTF-8"),
         (b"a" * 2_000_000, "larger than"),

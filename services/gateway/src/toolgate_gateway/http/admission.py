@@ -1,4 +1,8 @@
-"""Admission: so many requests at once, a short queue behind them, and an honest no beyond it."""
+"""Admission control: a concurrency limit, a bounded queue, then 503.
+
+Early rejection keeps the latency of admitted requests stable: a client that is told to retry costs less than one that
+waits in an unbounded queue until its own timeout.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ Rejection = Literal["queue_full", "queue_timeout", "bodies_full", "draining"]
 
 
 class AdmissionError(ApiError):
-    """The gateway has more to do than it takes on; `reason` is the metric's label."""
+    """The gateway is overloaded; `reason` is the metric's label."""
 
     def __init__(self, reason: Rejection) -> None:
         super().__init__(
@@ -29,7 +33,7 @@ class AdmissionError(ApiError):
 
 
 class Admission:
-    """Counts requests in flight. Whoever was admitted must `release`."""
+    """Limits requests in flight to `limit`. A successful `take` or `wait` requires one `release`."""
 
     def __init__(self, *, limit: int, queue: int, wait_s: float) -> None:
         self.limit = limit
@@ -40,18 +44,18 @@ class Admission:
 
     @property
     def queued(self) -> int:
-        """How many wait."""
+        """Number of waiting requests."""
         return len(self._waiting)
 
     def take(self) -> bool:
-        """Admit a request at once, if there is room."""
+        """Admit a request without waiting; return False if the limit is reached."""
         if self.in_flight >= self.limit:
             return False
         self.in_flight += 1
         return True
 
     async def wait(self) -> None:
-        """Return once the request may go on; raise `AdmissionError` when the queue is full, or the wait too long."""
+        """Wait in the queue for admission; raise `AdmissionError` if it is full or the wait exceeds `wait_s`."""
         if len(self._waiting) >= self._queue:
             raise AdmissionError("queue_full")
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -60,14 +64,14 @@ class Admission:
             async with asyncio.timeout(self._wait_s):
                 await turn
         except TimeoutError:
-            self._give_up(turn)
+            self._abandon(turn)
             raise AdmissionError("queue_timeout") from None
         except asyncio.CancelledError:
-            self._give_up(turn)
+            self._abandon(turn)
             raise
 
     def release(self) -> None:
-        """Give the place to who has waited longest, or back."""
+        """Hand the slot to the longest-waiting request, or free it."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -75,27 +79,27 @@ class Admission:
                 return
         self.in_flight -= 1
 
-    def _give_up(self, turn: asyncio.Future[None]) -> None:
+    def _abandon(self, turn: asyncio.Future[None]) -> None:
         if turn.done() and not turn.cancelled():
-            # The place came in the same moment as the end: it must not be lost.
+            # The slot was handed over in the same loop iteration as the timeout; without this it would be lost.
             self.release()
         elif turn in self._waiting:
             self._waiting.remove(turn)
 
 
 class BodyBudget:
-    """Counts the bytes of bodies that are read or served, all together. Whoever took some must give them back."""
+    """Limits the total size of request bodies in progress, in bytes. A `take` requires a `give_back` of its size."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.held = 0
 
     def take(self, size: int) -> None:
-        """Count `size` more bytes; raise `AdmissionError` where there is no room for them."""
+        """Reserve `size` bytes; raise `AdmissionError` if they exceed the limit."""
         if self.held + size > self._limit:
             raise AdmissionError("bodies_full")
         self.held += size
 
     def give_back(self, size: int) -> None:
-        """Count `size` bytes less."""
+        """Free `size` bytes."""
         self.held -= size

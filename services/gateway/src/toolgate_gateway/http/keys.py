@@ -1,7 +1,7 @@
-"""The keys of clients: from settings and from a file that is read again when it changes.
+"""Client API keys, from settings and from a file that is reloaded when it changes.
 
-It fails closed. A source that is configured and holds no key stops the start; a file that no longer can be read while
-the gateway runs leaves the keys that it held before.
+Authentication fails closed: a configured source without a key stops the start, and a file that becomes unreadable
+while the gateway runs leaves the last keys in force.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _Stamp: TypeAlias = tuple[int, int, int, int]
 
 
 def parse_keys(text: str) -> tuple[str, ...]:
-    """Return the keys of a file: one a line, without blank lines and those that begin with `#`.
+    """Return the keys of a file: one per line; blank lines and lines that start with `#` are skipped.
 
-    Raises ValueError naming the line (never the key) that holds more than a key, or that there is none.
+    Raises ValueError, which names the line but never the key, for a line that is no key, or a file without keys.
     """
     keys: list[str] = []
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
@@ -29,18 +29,18 @@ def parse_keys(text: str) -> tuple[str, ...]:
         if not key or key.startswith("#"):
             continue
         if not _is_key(key):
-            raise ValueError(f"line {number}: a key has no white space inside; comments stand on lines of their own")
+            raise ValueError(f"line {number}: a key contains no white space; put comments on separate lines")
         keys.append(key)
     if not keys:
-        raise ValueError("there is no key in it")
+        raise ValueError("the file contains no key")
     return tuple(keys)
 
 
 def check_listed(keys: Sequence[str]) -> tuple[str, ...]:
-    """Return the keys of a setting; raise ValueError naming the place of one that is none."""
+    """Return the keys of a setting; raise ValueError, which names the position, for one that is no key."""
     for number, key in enumerate(keys, 1):
         if not _is_key(key):
-            raise ValueError(f"key {number} is empty or has white space inside")
+            raise ValueError(f"key {number} is empty or contains white space")
     return tuple(keys)
 
 
@@ -105,15 +105,15 @@ def _read(file: Path) -> tuple[bytes, ...]:
     with file.open("rb") as opened:
         data = opened.read(MAX_KEYS_FILE_BYTES + 1)
     if len(data) > MAX_KEYS_FILE_BYTES:
-        raise ValueError(f"it is larger than {MAX_KEYS_FILE_BYTES} bytes")
+        raise ValueError(f"the file is larger than {MAX_KEYS_FILE_BYTES} bytes")
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8") from None
+        raise ValueError("the file is not UTF-8") from None
     return tuple(key.encode() for key in parse_keys(text))
 
 
 def _stamp(file: Path) -> _Stamp:
-    """Return what changes with the file's contents."""
+    """Return what changes when the file does: inode, size and times."""
     found = file.stat()
     return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

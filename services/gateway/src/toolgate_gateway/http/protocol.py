@@ -1,14 +1,14 @@
-"""A client's connection: uvicorn's protocol, with a bound on everything that comes before the app sees a request.
+"""A client's connection: uvicorn's protocol, with limits on everything that precedes the app.
 
-uvicorn and its parser bound neither heads nor trailers nor time, and join what they hold byte by byte. Here
+uvicorn and its parser limit neither heads nor trailers nor time, and they join what they buffer byte by byte. Here
 
-- every byte that is not of a body counts: a head, a trailer or a chunk's frame that is too long is refused while it
-  comes (`data_received`), so that the parser never holds more than one read beyond the bound;
-- a head, and each part of a body, must come in time; timers exist only while something is half read;
-- requests that were sent ahead are bounded, and so are connections: beyond the bound the one that has waited longest
-  without a request makes room;
-- a connection that ends while its client still sends is read on for a moment. Closing it at once would reset it, and
-  the client would never read why.
+- every byte outside a body counts: an oversized head, trailer or chunk frame is rejected while it arrives
+  (`data_received`), so that the parser never buffers more than one read beyond the limit;
+- a head, and each part of a body, must arrive in time; timers exist only while something is half read;
+- pipelined requests are limited, and so are connections: at the limit, the connection that has been idle longest is
+  closed to make room;
+- a connection that is closed while its client still sends is read for a moment longer. Closing it at once would reset
+  it, and the client would never read the error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from toolgate_gateway.http.errors import SERVER, ApiError
 
 
 class Phase(enum.Enum):
-    """What is half read of a connection."""
+    """The part of a request that is half read."""
 
     IDLE = enum.auto()
     """Nothing: the next byte begins a request."""
@@ -40,12 +40,12 @@ class Phase(enum.Enum):
     """The body, or the trailers behind it."""
 
 
-# Before Python 3.12 each look at a member takes as long as a call.
+# Before Python 3.12 an access to an enum member costs as much as a function call.
 _IDLE, _HEAD, _BODY = Phase
 
 
 class RefusedError(ToolgateError):
-    """The client's bytes are no request that can be served; `error` is the answer."""
+    """The client's bytes are not a valid request; `error` is the response."""
 
     def __init__(self, error: ApiError) -> None:
         super().__init__(error.message)
@@ -53,19 +53,19 @@ class RefusedError(ToolgateError):
 
 
 class Connections:
-    """The connections of one server: how many there may be, and which of them wait for a request.
+    """The connections of one server: their limit, and which of them are idle.
 
-    `refused` is called with the status of each answer that no app gave.
+    `on_refused` is called with the status of each error that was sent without the app.
     """
 
-    def __init__(self, limit: int, refused: Callable[[int], None]) -> None:
+    def __init__(self, limit: int, on_refused: Callable[[int], None]) -> None:
         self.limit = limit
-        self.refused = refused
+        self.on_refused = on_refused
         self.waiting: dict[ClientConnection, None] = {}
-        """Those without a request, the one that has waited longest first."""
+        """Idle connections, the one that has been idle longest first."""
 
     def make_room(self, count: int) -> bool:
-        """Return whether one more than `count` may stay, after closing the one that has waited longest if need be."""
+        """Return whether a new connection fits, when there are `count`; closes the longest-idle one at the limit."""
         if count <= self.limit:
             return True
         oldest = next(iter(self.waiting), None)
@@ -77,7 +77,7 @@ class Connections:
 
 
 class _Transport:
-    """What uvicorn writes to: the socket's transport, but for how it is closed."""
+    """The transport that uvicorn writes to: the socket's, except for how it is closed."""
 
     __slots__ = ("abort", "close", "is_closing", "write")
 
@@ -104,20 +104,20 @@ class ClientConnection(HttpToolsProtocol):
         self._all = all_connections
         self._socket: asyncio.Transport = None  # type: ignore[assignment]
         self._phase = _HEAD
-        self._heard = False
+        self._received_any = False
         self._unparsed = 0  # bytes since the last one that was of a body, or ended a message
         self._head_size = 0
         self._body_size = 0  # of the body, since the timer was set
         self._timer: asyncio.TimerHandle | None = None
         self._active: RequestResponseCycle | None = None
-        self._deaf = False  # what comes is thrown away
+        self._discarding = False  # incoming bytes are dropped
         self._discarded = 0
         self._lingering = False
 
-    # The connection's life
+    # Lifecycle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin; make room for this connection, or refuse it."""
+        """Accept the connection, or reject it when there is no room."""
         super().connection_made(transport)
         self._socket = transport
         self.transport = _Transport(transport, self)  # type: ignore[assignment]
@@ -125,11 +125,11 @@ class ClientConnection(HttpToolsProtocol):
             self._all.waiting[self] = None
             self._arm(limits.HEAD_TIMEOUT_S)
         else:
-            self._phase = _IDLE  # nothing is read on: it would take the place of others
-            self._refuse(_error(503, "Too many connections; try again.", "overloaded", retry_after_s=1))
+            self._phase = _IDLE  # do not linger: this connection exceeds the limit
+            self._refuse(_error(503, "Too many connections; retry later.", "overloaded", retry_after_s=1))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Release the timers and the slot."""
         super().connection_lost(exc)
         self._disarm()
         self._unset_keepalive_if_required()
@@ -140,18 +140,18 @@ class ClientConnection(HttpToolsProtocol):
         return self._lingering or self._socket.is_closing()
 
     def drop(self) -> None:
-        """Close the connection at once; it has no request."""
-        self._deaf = True
+        """Close the connection at once; it has no request in progress."""
+        self._discarding = True
         self._socket.close()
 
     def hang_up(self) -> None:
-        """Close the connection once all is written, and not before its client could read it."""
+        """Close the connection after all data is written, and after the client could read it."""
         if self._phase is _IDLE or self._lingering or self._socket.is_closing():
             self._socket.close()
             if self._socket.get_write_buffer_size():
                 self._arm(limits.FLUSH_S)
             return
-        self._deaf = self._lingering = True
+        self._discarding = self._lingering = True
         self._socket.write_eof()
         self.flow.resume_reading()
         self._arm(limits.LINGER_S)
@@ -159,19 +159,21 @@ class ClientConnection(HttpToolsProtocol):
     # Reading
 
     def data_received(self, data: bytes) -> None:
-        """Read what has come."""
-        if self._deaf:
+        """Parse incoming bytes."""
+        if self._discarding:
             self._discard(len(data))
             return
-        self._heard = True
+        self._received_any = True
         self._unparsed += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # no other protocol is spoken here: the request is answered as it is
+            pass  # upgrades are not supported: the request is served as plain HTTP
         except httptools.HttpParserError as error:
             cause = error.__context__
-            self._refuse(cause.error if isinstance(cause, RefusedError) else _error(400, "This is not HTTP.", None))
+            self._refuse(
+                cause.error if isinstance(cause, RefusedError) else _error(400, "Not a valid HTTP request.", None)
+            )
             return
         if self._unparsed > limits.MAX_HEAD_BYTES and self._phase is not _IDLE:
             self._refuse(_head_too_large())
@@ -179,22 +181,22 @@ class ClientConnection(HttpToolsProtocol):
             self._arm(limits.HEAD_TIMEOUT_S if self._phase is _HEAD else limits.BODY_TIMEOUT_S)
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Start a request."""
         self._unset_keepalive_if_required()
         self._phase = _HEAD
         self._unparsed = self._head_size = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Take a part of the URL."""
+        """Append a part of the URL."""
         self.url += url
         if len(self.url) > limits.MAX_URL_BYTES:
             raise RefusedError(_error(414, f"The URL is longer than {limits.MAX_URL_BYTES} bytes.", "url_too_long"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; trailers count like headers, but are none: nobody has checked that they may be sent.
+        """Append a header. Trailers count towards the limits but are dropped: they bypass every check of headers.
 
-        It does what uvicorn's does, without a further call for each header.
+        This repeats uvicorn's method instead of calling it: one call less for each header.
         """
         self._head_size = size = self._head_size + len(name) + len(value) + 4
         headers = self.headers
@@ -207,9 +209,9 @@ class ClientConnection(HttpToolsProtocol):
             headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Begin to serve a request, or queue it behind those before it."""
+        """Serve the request, or queue it behind earlier ones of this connection."""
         if len(self.pipeline) >= limits.MAX_PIPELINED:
-            raise RefusedError(_error(429, "Too many requests were sent ahead on one connection.", "pipeline_full"))
+            raise RefusedError(_error(429, "Too many pipelined requests on one connection.", "pipeline_full"))
         self._disarm()
         self._phase = _BODY
         self._body_size = self._head_size = 0
@@ -217,27 +219,27 @@ class ClientConnection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Append a part of the body."""
         self._unparsed = 0
         self._body_size += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """End a request's body."""
+        """End the request's body."""
         self._disarm()
         self._phase = _IDLE
         self._unparsed = 0
         self.scope[ARRIVED] = True  # type: ignore[literal-required]
         super().on_message_complete()
 
-    # Answering
+    # Responding
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._active = cycle
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        """Wait for the next request; after an answer that came before its request was read there is none."""
+        """Wait for the next request, or close if the response preceded the end of its request."""
         super().on_response_complete()
         if self._phase is _BODY and self._active is self.cycle and not self.is_closing():
             self.hang_up()
@@ -245,15 +247,15 @@ class ClientConnection(HttpToolsProtocol):
             self._all.waiting[self] = None
 
     def _refuse(self, error: ApiError) -> None:
-        """Read no further: answer what can be answered, and close."""
-        self._deaf = True
+        """Stop reading: respond if a request is still unanswered, and close."""
+        self._discarding = True
         self._disarm()
-        self._all.refused(error.status)
+        self._all.on_refused(error.status)
         newest = self.cycle
         if newest is None or newest.response_complete:
             self._respond(error)
         elif not newest.more_body:
-            newest.keep_alive = False  # it is whole, and answered; the fault is in what follows it
+            newest.keep_alive = False  # it is complete and will be answered; the invalid bytes follow it
         elif newest is self._active:
             newest.disconnected = True
             newest.message_event.set()
@@ -283,7 +285,7 @@ class ClientConnection(HttpToolsProtocol):
         self._all.waiting.pop(self, None)
         self.hang_up()
 
-    # Time
+    # Timers
 
     def _arm(self, seconds: float) -> None:
         self._disarm()
@@ -298,16 +300,16 @@ class ClientConnection(HttpToolsProtocol):
         self._timer = None
         if self._lingering or self._socket.is_closing():
             self._socket.abort()
-        elif not self._heard:
+        elif not self._received_any:
             self.drop()
         elif self._phase is _HEAD:
-            self._refuse(_error(408, "The request's head did not come in time.", "request_timeout"))
+            self._refuse(_error(408, "The request's head was not received in time.", "request_timeout"))
         elif self.flow.read_paused or self._body_size >= limits.MIN_BODY_BYTES:
-            # It is the gateway that does not read, or the client is not idle.
+            # The gateway itself paused reading, or the client has sent enough since the timer was set.
             self._body_size = 0
             self._arm(limits.BODY_TIMEOUT_S)
         else:
-            self._refuse(_error(408, "The request's body did not come in time.", "request_timeout"))
+            self._refuse(_error(408, "The request's body was not received in time.", "request_timeout"))
 
     def _discard(self, size: int) -> None:
         self._discarded += size
@@ -321,5 +323,5 @@ def _error(status: int, message: str, code: str | None, *, retry_after_s: int | 
 
 
 def _head_too_large() -> ApiError:
-    what = f"{limits.MAX_HEAD_BYTES} bytes or {limits.MAX_HEADERS} headers"
-    return _error(431, f"The request's head, or its trailers, have more than {what}.", "head_too_large")
+    limit = f"{limits.MAX_HEAD_BYTES} bytes or {limits.MAX_HEADERS} headers"
+    return _error(431, f"The request's head or trailers exceed {limit}.", "head_too_large")

@@ -1,4 +1,9 @@
-"""A server-sent event stream: its head is held until the first byte, and silence is filled with comments."""
+"""A server-sent event stream to a client.
+
+The response's head is sent with the first byte of the body: until then an error can still have its own HTTP status. On
+an idle stream keep-alive comments are sent, so that proxies and clients do not time out while the gateway holds back
+text or the upstream computes.
+"""
 
 from __future__ import annotations
 
@@ -18,31 +23,31 @@ _HEAD: Headers = (
 class EventStream:
     """One stream to one client.
 
-    `facts` gives the headers that depend on how far the request has come; they are asked for when the head goes.
-    `silence_s` is how long the client hears nothing before a comment goes out. `whole_event`: what was sent so far
-    does not end inside an event.
+    `headers` returns the response headers; it is called when the head is sent, because they say how far the request has
+    come. `keep_alive_s` is the interval of keep-alive comments. `whole_event`: the data sent so far ends at an event's
+    end.
     """
 
-    def __init__(self, connection: HttpConnection, facts: Callable[[], Headers], silence_s: float) -> None:
+    def __init__(self, connection: HttpConnection, headers: Callable[[], Headers], keep_alive_s: float) -> None:
         self._connection = connection
-        self._facts = facts
-        self._silence_s = silence_s
+        self._headers = headers
+        self._keep_alive_s = keep_alive_s
         self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time()
-        self._timer = self._loop.call_later(silence_s, self._tick)
-        self._beat: asyncio.Task[None] | None = None
+        self._last_sent = self._loop.time()
+        self._timer = self._loop.call_later(keep_alive_s, self._on_timer)
+        self._keep_alive: asyncio.Task[None] | None = None
         self._writing = False
         self.whole_event = True
 
     @property
     def started(self) -> bool:
-        """Whether anything was sent: from then on a failure can only be told in the stream."""
+        """Whether the head was sent; from then on a failure can only be reported inside the stream."""
         return self._connection.status != 0
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
-        """Send `data` now; waits while the client reads slower than we write."""
-        if self._beat is not None:
-            await self._beat
+        """Send `data`; wait while the client reads more slowly than the gateway writes."""
+        if self._keep_alive is not None:
+            await self._keep_alive
         self._writing = True
         try:
             await self._send(data, more=more)
@@ -50,35 +55,35 @@ class EventStream:
             self._writing = False
 
     async def close(self, data: bytes) -> None:
-        """Send the last of the stream."""
+        """Send the last data of the stream."""
         await self.write(data, more=False)
         self.release()
 
     def release(self) -> None:
-        """Stop the clock; nothing more will be sent. May be called more than once."""
+        """Stop the keep-alive timer; idempotent. Call it when nothing more is sent."""
         self._timer.cancel()
-        if self._beat is not None:
-            self._beat.cancel()
+        if self._keep_alive is not None:
+            self._keep_alive.cancel()
 
     async def _send(self, data: bytes, *, more: bool = True) -> None:
         if not self.started:
-            await self._connection.start(200, [*_HEAD, *self._facts()])
-        self._last = self._loop.time()
+            await self._connection.start(200, [*_HEAD, *self._headers()])
+        self._last_sent = self._loop.time()
         self.whole_event = data.endswith((b"\n\n", b"\r\n\r\n"))
         await self._connection.write(data, more=more)
 
-    def _tick(self) -> None:
-        """Send a comment when it is time to, and come again when the next may be due."""
-        wait = self._last + self._silence_s - self._loop.time()
+    def _on_timer(self) -> None:
+        """Send a comment if the stream has been idle for the interval, and set the timer for the next check."""
+        wait = self._last_sent + self._keep_alive_s - self._loop.time()
         if wait <= 0:
-            wait = self._silence_s
-            # A comment inside a half-forwarded event would corrupt it.
-            if not self._writing and self._beat is None and self.whole_event:
-                self._beat = self._loop.create_task(self._send_beat())
-        self._timer = self._loop.call_later(wait, self._tick)
+            wait = self._keep_alive_s
+            # A comment inside a partly forwarded event would corrupt the event.
+            if not self._writing and self._keep_alive is None and self.whole_event:
+                self._keep_alive = self._loop.create_task(self._send_keep_alive())
+        self._timer = self._loop.call_later(wait, self._on_timer)
 
-    async def _send_beat(self) -> None:
+    async def _send_keep_alive(self) -> None:
         try:
             await self._send(KEEP_ALIVE)
         finally:
-            self._beat = None
+            self._keep_alive = None

@@ -1,4 +1,4 @@
-"""The gateway's metrics: their names, labels and buckets. Every label value comes from a closed set or the settings."""
+"""The gateway's metrics: names, labels and buckets. Every label value comes from a closed set or the settings."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _ATTEMPT_BUCKETS = (1, 2, 3, 4, 6, 8)
 
 
 End: TypeAlias = tuple[str, str, str, str, str, int, bool]
-"""How a request ended: model, tool choice, priority that won, outcome, priority that served, status, streamed."""
+"""Labels of a finished request: model, tool choice, winning priority, outcome, serving priority, status, stream."""
 
 
 class EndSeries(Struct, frozen=True):
-    """What the end of a request adds to."""
+    """The series that the end of a request updates."""
 
     requests: Counter
     seconds: Histogram
@@ -38,14 +38,14 @@ class EndSeries(Struct, frozen=True):
 
 
 class AttemptSeries(Struct, frozen=True):
-    """What the end of an attempt adds to."""
+    """The series that the end of an attempt updates."""
 
     attempts: Counter
     seconds: Histogram
 
 
 class UpstreamSeries(Struct, frozen=True):
-    """What a request to an upstream adds to, beside the count of how it ended."""
+    """The series that a request to an upstream updates, besides the count by code."""
 
     in_flight: Gauge
     seconds: Histogram
@@ -68,15 +68,15 @@ class GatewayMetrics:
         self._upstream(make)
 
     def model(self, name: str) -> str:
-        """Return the label of a model: its name while there is room for it."""
+        """Return the label of a model: its name, or `other` beyond the first `MAX_MODELS` models."""
         return name if name in self._models else OTHER
 
     def refused_connection(self, status: int) -> None:
-        """Counter an answer that was given before anything was known of the request."""
+        """Count an error that was sent before the request reached the app."""
         self.http_requests.labels(OTHER, str(status)).inc()
 
     def know(self, models: Iterable[str]) -> None:
-        """Give models labels of their own, the first twenty that come, and create their series."""
+        """Register models, up to `MAX_MODELS`, and create their series at 0."""
         for name in models:
             if len(self._models) >= MAX_MODELS:
                 return
@@ -85,7 +85,7 @@ class GatewayMetrics:
                 self._create(name)
 
     def repaired(self, dialect: str, tags: Iterable[str]) -> None:
-        """Counter what was mended or coerced; a tag that nobody knows is `other`."""
+        """Count repairs and coercions by tag; an unknown tag counts as `other`."""
         for tag in tags:
             if tag in COERCIONS:
                 self.coercions.labels(tag).inc()
@@ -93,7 +93,7 @@ class GatewayMetrics:
                 self.repairs.labels(dialect, tag if tag in REPAIRS else OTHER).inc()
 
     def end(self, end: End) -> EndSeries:
-        """Return the series of a request's end; looked up together, they are looked up once per kind of end."""
+        """Return the series of a request's end. They are cached together: one dictionary lookup per request."""
         series = self._ends.get(end)
         if series is None:
             model, tool_choice, won, outcome, priority, status, stream = end
@@ -114,7 +114,7 @@ class GatewayMetrics:
             self.upstream_replicas.labels(name, "left_out").source = lambda: provider.count(ready=False)
 
     def forget_upstream(self, name: str) -> None:
-        """Drop the series that tell how an upstream is now; what was counted of it stays."""
+        """Remove the gauges of an upstream; its counters stay."""
         self.upstream_healthy.remove(name)
         for state in ("ready", "left_out"):
             self.upstream_replicas.remove(name, state)
@@ -151,10 +151,10 @@ class GatewayMetrics:
             self.fallbacks.create((model,), (str(strategy.priority),), [*later, "none"], reasons)
 
     def _http(self, make: FastRegistry) -> None:
-        self.http_requests = make.counter("http_requests", "HTTP requests by route and status.", "route", "code")
+        self.http_requests = make.counter("http_requests", "HTTP requests by route and status code.", "route", "code")
         self.http_seconds = make.histogram(
             "http_request_duration_seconds",
-            "Time from a request's head to the end of its answer.",
+            "Time from the request's head to the end of the response.",
             LATENCY_BUCKETS,
             "route",
             "stream",
@@ -164,52 +164,50 @@ class GatewayMetrics:
     def _requests(self, make: FastRegistry) -> None:
         self.requests = make.counter(
             "requests",
-            "Chat requests by how they ended; priority is the strategy that served, none where no ladder ran or won.",
+            "Chat requests by outcome; priority is the strategy that succeeded, none without a ladder or a success.",
             *("model", "tool_choice", "priority", "outcome"),
         )
         self.request_seconds = make.histogram(
             "request_duration_seconds",
-            "Time of a chat request, failed attempts included.",
+            "Duration of chat requests, failed attempts included.",
             LATENCY_BUCKETS,
             *("model", "priority"),
         )
-        self.in_flight = make.gauge("requests_in_flight", "Chat requests that are being served.").labels()
-        self.limit = make.gauge("concurrency_limit", "Chat requests that are served at once.").labels()
-        self.queue_depth = make.gauge("admission_queue_depth", "Chat requests that wait for a place.").labels()
+        self.in_flight = make.gauge("requests_in_flight", "Chat requests in flight.").labels()
+        self.limit = make.gauge("concurrency_limit", "Maximum number of chat requests served at once.").labels()
+        self.queue_depth = make.gauge("admission_queue_depth", "Chat requests waiting for admission.").labels()
         self.queue_wait = make.histogram(
-            "admission_wait_seconds", "Time spent waiting for a place.", RPC_BUCKETS
+            "admission_wait_seconds", "Time spent waiting for admission.", RPC_BUCKETS
         ).labels()
-        self.rejected = make.counter("admission_rejected", "Chat requests that found no place.", "reason")
+        self.rejected = make.counter("admission_rejected", "Chat requests rejected by admission control.", "reason")
         self.rejected.create(("queue_full", "queue_timeout", "bodies_full"))
 
     def _ladder(self, make: FastRegistry) -> None:
-        self.attempts = make.counter(
-            "attempts", "Attempts by strategy and how they ended.", "model", "priority", "outcome"
-        )
+        self.attempts = make.counter("attempts", "Attempts by strategy and outcome.", "model", "priority", "outcome")
         self.attempt_seconds = make.histogram(
             "attempt_duration_seconds",
-            "Time of an attempt; result fail is time lost.",
+            "Duration of attempts, by result (ok, fail).",
             LATENCY_BUCKETS,
             *("model", "priority", "result"),
         )
         self.retries = make.counter(
             "attempt_retries",
-            "Attempts beyond a strategy's first, by why the one before failed.",
+            "Repeated attempts of the same strategy, by the failure reason of the previous one.",
             *("model", "priority", "reason"),
         )
         self.fallbacks = make.counter(
             "fallbacks",
-            "Falls from one strategy to the next (none: there was no next), by why.",
+            "Fallbacks to the next strategy, by reason; to_priority is none when no strategy was left.",
             *("model", "from_priority", "to_priority", "reason"),
         )
         self.attempts_per_request = make.histogram(
-            "attempts_per_request", "Attempts that a request took.", _ATTEMPT_BUCKETS, "model"
+            "attempts_per_request", "Attempts per request.", _ATTEMPT_BUCKETS, "model"
         )
-        self.repairs = make.counter("extract_repairs", "What was mended in calls.", "dialect", "kind")
-        self.coercions = make.counter("extract_coercions", "Arguments that were made to fit.", "kind")
+        self.repairs = make.counter("extract_repairs", "Repairs of malformed tool calls, by kind.", "dialect", "kind")
+        self.coercions = make.counter("extract_coercions", "Coercions of arguments to their schema, by kind.", "kind")
         self.tokens = make.counter(
             "tokens",
-            "Tokens as the upstream counted them; used no were spent on attempts that did not serve.",
+            "Tokens reported by the upstream; used is no for attempts that did not produce the answer.",
             *("model", "priority", "direction", "used"),
         )
         self.coercions.create(tuple(COERCIONS))
@@ -217,20 +215,25 @@ class GatewayMetrics:
     def _streaming(self, make: FastRegistry) -> None:
         self.first_token_seconds = make.histogram(
             "time_to_first_token_seconds",
-            "Time from a request's head to the first content that goes out, in streams.",
+            "Time from the request's head to the first content sent to the client, in streams.",
             LATENCY_BUCKETS,
             *("model", "priority"),
         )
         self.held_seconds = make.histogram(
             "stream_holdback_seconds",
-            "Time for which an attempt held text or a call back.",
+            "Time for which an attempt held back text or a call.",
             RPC_BUCKETS,
             "dialect",
         )
-        self.aborts = make.counter("stream_aborts", "Streams that did not end well.", "by", "phase")
+        self.aborts = make.counter(
+            "stream_aborts",
+            "Aborted streams, by who aborted them.",
+            "by",
+            "phase",
+        )
         self.fallback_blocked = make.counter(
             "stream_fallback_blocked",
-            "Streams in which an attempt failed after something was sent.",
+            "Streams that could not fall back because content had been sent, by reason.",
             "reason",
         )
         self.aborts.create(("client", "upstream", "gateway"), ("before_first", "mid"))
@@ -239,28 +242,28 @@ class GatewayMetrics:
     def _upstream(self, make: FastRegistry) -> None:
         self.upstream_requests = make.counter(
             "upstream_requests",
-            "Requests to upstreams by status or kind of failure.",
+            "Requests to upstreams by status code or kind of failure.",
             *("upstream", "priority", "code"),
         )
         self.upstream_seconds = make.histogram(
             "upstream_request_duration_seconds",
-            "Time from sending a request to the end of its answer.",
+            "Time from sending a request to the end of the response.",
             LATENCY_BUCKETS,
             *("upstream", "priority"),
         )
         self.upstream_first_seconds = make.histogram(
             "upstream_time_to_first_chunk_seconds",
-            "Time from sending a request to the first of its answer.",
+            "Time from sending a request to the first chunk of the response.",
             LATENCY_BUCKETS,
             "upstream",
         )
-        self.upstream_in_flight = make.gauge("upstream_in_flight", "Requests to upstreams under way.", "upstream")
+        self.upstream_in_flight = make.gauge("upstream_in_flight", "Requests to upstreams in flight.", "upstream")
         self.upstream_replicas = make.gauge(
             "upstream_replicas",
-            "Servers of an upstream that has several: ready, or left out since they could not be reached.",
+            "Replicas of an upstream by state: ready, or left_out (ejected because unreachable).",
             *("upstream", "state"),
         )
-        self.upstream_healthy = make.gauge("upstream_healthy", "1 where the models could be listed lately.", "upstream")
+        self.upstream_healthy = make.gauge("upstream_healthy", "1 if the last model listing succeeded.", "upstream")
         self.loop_lag_seconds = make.histogram(
-            "event_loop_lag_seconds", "How late the event loop is.", RPC_BUCKETS
+            "event_loop_lag_seconds", "Event-loop scheduling delay.", RPC_BUCKETS
         ).labels()

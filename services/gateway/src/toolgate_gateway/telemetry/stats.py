@@ -1,4 +1,4 @@
-"""What `/stats` shows: the same counts as the metrics, readable without Prometheus."""
+"""The counts of `/stats`: those of the metrics, readable without Prometheus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from toolgate_core.types.vocabulary import AttemptOutcome, RequestOutcome, Strat
 
 
 class Stats:
-    """Counts since the start of the process. An attempt that was cancelled says nothing about its strategy."""
+    """Counts since the start of the process. Cancelled attempts are left out of the success rates."""
 
     def __init__(self, instance: str) -> None:
         self._instance = instance
@@ -25,7 +25,7 @@ class Stats:
         self._retries = 0
 
     def request(self, outcome: RequestOutcome, served: Strategy | None, *, ladder: bool) -> None:
-        """Count a request that has ended; `ladder`: strategies were tried for it."""
+        """Count a finished request; `ladder`: at least one strategy was attempted."""
         self._total += 1
         self._ladder += ladder
         self._outcomes[outcome] += 1
@@ -41,14 +41,14 @@ class Stats:
             self._retries += attempt.retry > 0
 
     def fallback(self, reason: str) -> None:
-        """Count a fall from one strategy to the next."""
+        """Count a fallback from one strategy to the next."""
         self._fallbacks[reason] += 1
 
     def json(self) -> JsonObject:
-        """Return the page. Rates are between 0 and 1; one of nothing is none (null).
+        """Return the page. Rates are between 0 and 1, or null without attempts.
 
-        `success_rates` are successes among the attempts of a strategy, `served_rates` the share of the ladder's
-        requests that it served.
+        `success_rates`: successes divided by attempts, per strategy. `served_rates`: requests that a strategy served,
+        divided by all ladder requests.
         """
         higher = sum(count for strategy, count in self._served.items() if strategy.priority > 1)
         statistics: JsonObject = {

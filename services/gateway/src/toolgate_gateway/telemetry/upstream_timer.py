@@ -1,4 +1,4 @@
-"""One request to an upstream, as the metrics see it."""
+"""Metrics of one request to an upstream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CANCELLED = "cancelled"
 
 
 class UpstreamTimer:
-    """Counts from the moment it is made until `end`, which counts once."""
+    """Times a request to an upstream from construction to `end`; a second `end` changes nothing."""
 
     __slots__ = ("_began", "_clock", "_ended", "_first_seen", "_metrics", "_priority", "_series", "_upstream")
 
@@ -29,7 +29,7 @@ class UpstreamTimer:
         self._series.in_flight.inc()
 
     def first_chunk(self) -> None:
-        """Something of the answer has come."""
+        """Observe the time to the first chunk, once."""
         if not self._first_seen:
             self._first_seen = True
             self._series.first_seconds.observe(self._clock() - self._began)
