@@ -78,7 +78,7 @@ def test_a_proxy_that_is_not_followed_is_said_for_far_upstreams(
         monkeypatch.setenv(name, "http://proxy:3128")
     monkeypatch.setenv("TOOLGATE_UPSTREAM_URL", url)
     assert main(["config", "check"]) == 0
-    assert ("HTTPS_PROXY is not used for upstreams" in capsys.readouterr().err) == warned
+    assert ("HTTPS_PROXY is ignored for upstreams" in capsys.readouterr().err) == warned
     monkeypatch.setenv("TOOLGATE_UPSTREAM_PROXY", "environment")
     assert main(["config", "check"]) == 0
     assert capsys.readouterr().err == ""

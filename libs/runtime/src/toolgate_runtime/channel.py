@@ -1,7 +1,7 @@
-"""A client's way to one service: a channel that is spread over its replicas and comes back within a second.
+"""A gRPC channel to one service: balanced over its replicas, reconnected within a second.
 
-A call does not queue behind a service that is gone: it waits at most `RECONNECT_GRACE_S` for a connection and then
-fails. Where a call is pure, gRPC itself repeats it once when its connection breaks before the first byte of an answer.
+A call does not queue for an unreachable service: it waits at most `RECONNECT_GRACE_S` for a connection and then fails.
+gRPC retries an idempotent call once if its connection breaks before the first byte of the response.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from toolgate_runtime.tls import RenewedChannel
 
 DEFAULT_MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 RECONNECT_GRACE_S = 1.0
-"""How long a call waits for a connection that was lost, in seconds."""
+"""Time that a call waits for a lost connection to be restored, in seconds."""
 
-_PURE = [
+_IDEMPOTENT = [
     {"service": "toolgate.prompt_transformer.v1.PromptTransformerService"},
     {"service": "toolgate.extractor.v1.ExtractorService"},
     {"service": "toolgate.tool_executor.v1.ToolExecutorService", "method": "ListTools"},
@@ -28,7 +28,7 @@ _SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
         {
-            "name": _PURE,
+            "name": _IDEMPOTENT,
             "retryPolicy": {
                 "maxAttempts": 2,
                 "initialBackoff": "0.05s",
@@ -46,12 +46,12 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, int | str]]:
     return [
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.max_receive_message_length", max_message_bytes),
-        # gRPC's own backoff grows to two minutes; a service that is back must be found within a second.
+        # gRPC's default backoff grows to two minutes; a restarted service must be found within a second.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 1000),
         ("grpc.max_reconnect_backoff_ms", 1000),
         ("grpc.dns_min_time_between_resolutions_ms", 1000),
-        # A peer that is gone without a word (a node lost) is noticed after 15 seconds.
+        # A peer that vanished without closing (a lost node) is noticed after 15 seconds.
         ("grpc.keepalive_time_ms", 10_000),
         ("grpc.keepalive_timeout_ms", 5_000),
         ("grpc.http2.ping_timeout_ms", 5_000),
@@ -62,12 +62,12 @@ def channel_options(max_message_bytes: int) -> list[tuple[str, int | str]]:
 
 
 class Channel:
-    """A channel to one service. Made within the event loop that uses it.
+    """A channel to one service; create it inside the event loop that uses it.
 
     Args:
-        address: gRPC's (`host:port`).
-        max_message_bytes: the largest message that is sent or taken.
-        tls_dir: the folder of mutual TLS (see `tls`); empty: plain.
+        address: `host:port`, or any other gRPC target.
+        max_message_bytes: maximum size of a message, both ways.
+        tls_dir: the folder of certificates for mutual TLS (see `tls`); empty: plain text.
     """
 
     def __init__(self, address: str, *, max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES, tls_dir: str = "") -> None:
@@ -80,9 +80,9 @@ class Channel:
             self.grpc = grpc.aio.insecure_channel(address, options=options)
 
     async def ready(self, timeout_s: float) -> float:
-        """Wait for a connection, at most the grace, and return what is left of `timeout_s`.
+        """Wait for a connection, at most `RECONNECT_GRACE_S`, and return the rest of `timeout_s` in seconds.
 
-        A channel that still has none is left to the call, which then fails at once.
+        Without a connection by then, it returns as well; the call then fails at once.
         """
         if self.grpc.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY:
             return timeout_s

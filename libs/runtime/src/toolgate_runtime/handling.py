@@ -1,4 +1,4 @@
-"""What every RPC of ours goes through on the server's side: request id, time limit, errors, metrics."""
+"""Server-side handling shared by all RPCs: request id, time limit, error statuses, metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class Handling:
-    """Guards the RPCs of one service; `max_call_s` bounds calls that come without a deadline or with a later one."""
+    """Creates the context of each RPC of one service; `max_call_s` limits every call."""
 
     def __init__(self, service: str, metrics: RpcMetrics, log: Log, *, max_call_s: float) -> None:
         self.service = service
@@ -27,12 +27,12 @@ class Handling:
         self.max_call_s = max_call_s
 
     def rpc(self, method: str, context: Context) -> Rpc:
-        """Guard the body of a handler."""
+        """Return the context for a handler's body."""
         return Rpc(self, method, context)
 
 
 class Rpc:
-    """The context of a handler's body: entering gives the seconds it has; what it raises becomes the call's status."""
+    """The context of a handler's body: entering returns the seconds left; an exception becomes a gRPC status."""
 
     def __init__(self, handling: Handling, method: str, context: Context) -> None:
         self._handling = handling

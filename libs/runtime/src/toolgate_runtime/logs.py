@@ -1,8 +1,8 @@
-"""Structured logs: one JSON object a line, on stderr.
+"""Structured logs: one JSON object per line, on stderr.
 
-A line says *that* something happened: an event's name and fields, never prompts, answers or arguments, unless
-`log_content` is on. Lines of level info are bounded per request; what happens inside of one is debug. Fields and texts
-that look like credentials are masked, whatever wrote them, libraries included.
+A line has an event's name and fields; it contains prompts, answers or arguments only if `log_content` is on. A request
+writes a bounded number of info lines; its stages are debug lines. Fields and texts that look like credentials are
+masked, including those of libraries.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ import msgspec
 from toolgate_runtime.logwriter import LogWriter, file_number
 
 REQUEST_ID_KEY = "x-request-id"
-"""The metadata in which a request's id crosses gRPC."""
+"""The gRPC metadata key of the request's id."""
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the request that the current task serves; every line of it carries the id."""
+"""The id of the request that the current task serves; added to every line of that task."""
 
 MASK = "***"
 _SECRET_KEY = re.compile(r"authorization|api[-_]?key|password|secret|cookie|credential|token$", re.IGNORECASE)
@@ -39,7 +39,7 @@ _LOGGER = "toolgate"
 GATHER_S = 0.05
 _SCALARS = (str, int, float, type(None))
 _MAX_KNOWN_NAMES = 256
-"""Sets of names of fields that are known to hold no secret; our own events have a few dozen."""
+"""Size of the cache of field-name sets without secrets; our own events have a few dozen sets."""
 
 
 class Log:
@@ -51,32 +51,32 @@ class Log:
 
     @property
     def stages(self) -> bool:
-        """Whether debug lines are written, so that costly fields can be left out."""
+        """Whether debug lines are enabled, so that callers can skip costly fields."""
         return self._logger.isEnabledFor(logging.DEBUG)
 
     @property
     def lines(self) -> bool:
-        """Whether info lines are written, for the same reason."""
+        """Whether info lines are enabled, so that callers can skip costly fields."""
         return self._logger.isEnabledFor(logging.INFO)
 
     def stage(self, event: str, **fields: object) -> None:
-        """Say at which stage a request is (level debug)."""
+        """Log a stage of a request (level debug)."""
         self._write(logging.DEBUG, event, fields)
 
     def info(self, event: str, **fields: object) -> None:
-        """Say what happened."""
+        """Log an event (level info)."""
         self._write(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Say what went wrong and was survived."""
+        """Log a problem that the process handled (level warning)."""
         self._write(logging.WARNING, event, fields)
 
     def error(self, event: str, *, error: BaseException | None = None, **fields: object) -> None:
-        """Say what failed; `error` adds its traceback."""
+        """Log a failure (level error); `error` adds its traceback."""
         self._write(logging.ERROR, event, fields, error)
 
     def content(self, text: str | bytes) -> str:
-        """Return `text` where contents may be logged, else only its length."""
+        """Return `text` if `log_content` is on, else only its length."""
         if not self._show_content:
             return f"({len(text)} {'bytes' if isinstance(text, bytes) else 'characters'})"
         return text if isinstance(text, str) else text.decode(errors="replace")
@@ -92,7 +92,7 @@ class Log:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per record: ts, level, service, msg, request_id, and the record's fields."""
+    """Formats a record as one JSON object: ts, level, service, msg, request_id, and the record's fields."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class JsonFormatter(logging.Formatter):
         return _encode(line)
 
     def head(self, created: float, level: int, message: str, request: str) -> dict[str, object]:
-        """Return what every line begins with."""
+        """Return the fields that start every line."""
         second = int(created)
         line: dict[str, object] = {
             "ts": f"{_second(second)}.{int((created - second) * 1000):03}Z",
@@ -124,12 +124,13 @@ class JsonFormatter(logging.Formatter):
 
 
 class JsonLines(logging.StreamHandler[IO[str]]):
-    """Writes records as lines of JSON, and our own events without making records of them first.
+    """Writes records as JSON lines, and our own events without creating `LogRecord` objects.
 
-    A record looks up who called, which thread it is and more that no line shows: five times the work of the line.
-    Between `gather` and `let_go` the lines of an event loop are written together, at most `GATHER_S` later: done in one
-    go, a line costs a fifth. A warning, a record and another thread's line are written at once, after what is gathered.
-    Then it is also a thread that writes to a file, a pipe or a terminal (`LogWriter`).
+    Creating a record looks up the caller, the thread and more that no line shows; that is five times the work of the
+    line itself. Between `gather` and `let_go`, the lines of an event loop are buffered for at most `GATHER_S` and
+    written together, which costs a fifth per line. Warnings, records and lines of other threads are written at once,
+    after the buffered ones. While lines are gathered, a separate thread writes to the file, pipe or terminal
+    (`LogWriter`), so that a blocked reader cannot block the event loop.
     """
 
     def __init__(self, service: str, stream: IO[str]) -> None:
@@ -163,21 +164,21 @@ class JsonLines(logging.StreamHandler[IO[str]]):
                 self._writer.put(self.format(record) + self.terminator)
 
     def gather(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to gather the lines of a loop, which runs in this thread."""
+        """Start to buffer the lines of an event loop that runs in this thread."""
         self._loop, self._thread = loop, threading.get_ident()
         number = file_number(self.stream)
         if number is not None and self._writer is None:
             self._writer = LogWriter(number, self._lost)
 
     def let_go(self) -> None:
-        """End the gathering. Lines of later on are written at once, unless nobody reads them: then they are lost."""
+        """Stop buffering, and write the buffered lines. Later lines are written at once, unless the reader hangs."""
         self._loop = None
         self.write_out()
         if self._writer is not None and self._writer.close():
             self._writer = None
 
     def write_out(self) -> None:
-        """Write what is gathered."""
+        """Write the buffered lines."""
         with self._lock:
             gathered, self._gathered = self._gathered, []
             if not gathered:
@@ -190,7 +191,7 @@ class JsonLines(logging.StreamHandler[IO[str]]):
                 self.stream.write(text)
                 self.flush()
             except (OSError, ValueError):
-                # A log that nobody reads any more, or is full, must not end what it tells of.
+                # A closed or full log must not fail the operation that it describes.
                 pass
 
     def _lost(self, count: int) -> str:
@@ -207,7 +208,7 @@ class JsonLines(logging.StreamHandler[IO[str]]):
         return text + "\n"
 
     def _is_plain(self, fields: dict[str, object]) -> bool:
-        """Whether all fields are scalars, and none has the name of a secret; what was seen before is known."""
+        """Whether all fields are scalars and none is named like a secret; results are cached by names and types."""
         names, types = tuple(fields), set(map(type, fields.values()))
         if names in self._plain_names and types <= self._plain_types:
             return True
@@ -221,7 +222,7 @@ class JsonLines(logging.StreamHandler[IO[str]]):
 
 @contextmanager
 def gathered() -> Iterator[None]:
-    """Gather the lines of the running loop, within."""
+    """Buffer the log lines of the running event loop within this context."""
     lines = _lines()
     if lines is not None:
         lines.gather(asyncio.get_running_loop())
@@ -233,7 +234,7 @@ def gathered() -> Iterator[None]:
 
 
 def _lines() -> JsonLines | None:
-    """Return our handler where it is the only one."""
+    """Return our handler if it is the only one, else None."""
     handlers = logging.root.handlers
     return handlers[0] if len(handlers) == 1 and isinstance(handlers[0], JsonLines) else None
 
@@ -251,7 +252,7 @@ def _level_name(level: int) -> str:
 def configure(
     service: str, *, level: str = "info", debug: bool = False, show_content: bool = False, stream: IO[str] | None = None
 ) -> Log:
-    """Send every log line of this process to `stream` (stderr) as JSON, from `level` on; `debug` means level debug."""
+    """Send all log lines of this process to `stream` (default stderr) as JSON; `debug` overrides `level` with debug."""
     root = logging.getLogger()
     root.handlers[:] = [JsonLines(service, stream or sys.stderr)]
     root.setLevel(logging.WARNING)
@@ -261,17 +262,17 @@ def configure(
 
 @lru_cache(maxsize=512)
 def is_secret(name: str) -> bool:
-    """Whether a field of this name holds a credential."""
+    """Whether a field of this name contains a credential."""
     return _SECRET_KEY.search(name) is not None
 
 
 def redact(text: str) -> str:
-    """Mask what looks like a credential in a text."""
+    """Return the text with everything that looks like a credential masked."""
     return _SECRET_TEXT.sub(MASK, text)
 
 
 def redacted(fields: dict[str, Any]) -> dict[str, Any]:
-    """Mask fields whose names say that they are credentials, at any depth, and credentials in texts."""
+    """Return the fields with credentials masked: by field name at any depth, and by pattern in texts."""
     return {key: MASK if value and is_secret(str(key)) else _value(value) for key, value in fields.items()}
 
 
@@ -289,5 +290,5 @@ def _encode(line: dict[str, object]) -> str:
     try:
         return msgspec.json.encode(line, enc_hook=str).decode()
     except (ValueError, TypeError, msgspec.MsgspecError):
-        # Lone surrogates and the like: escaped, they can at least be read.
+        # Lone surrogates and the like; the standard library escapes them.
         return json.dumps(line, default=str, skipkeys=True)

@@ -1,4 +1,4 @@
-"""Writing lines to a pipe or a terminal that may not be read: in a thread, and with a bound on what waits."""
+"""Writes log lines from a thread with a bounded queue, so that a blocked pipe or terminal blocks no request."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from typing import IO
 from toolgate_core.limits import MAX_WAITING_LOG_BYTES
 
 CLOSE_S = 1.0
-"""How long the last lines may take at the end of a process, in seconds."""
+"""Time for the last lines at the end of a process, in seconds."""
 
 
 class LogWriter:
-    """Writes texts in their order, in a thread of its own: a reader that hangs holds up nobody else.
+    """Writes texts in order, on a separate daemon thread.
 
-    What does not fit into `MAX_WAITING_LOG_BYTES` is lost; `lost` makes the line that says how many lines were.
-    The thread writes to the file itself: a stream's lock, held for ever, would also stop the end of the process.
+    Lines that exceed `MAX_WAITING_LOG_BYTES` of queue are dropped; `lost` returns the line that reports their number.
+    The thread writes to the file descriptor, not to the stream: a blocked write would hold the stream's lock, which the
+    interpreter also takes at exit.
     """
 
     def __init__(self, number: int, lost: Callable[[int], str]) -> None:
-        """`number`: of the open file."""
+        """`number`: the file descriptor."""
         self._number = number
-        self._say_lost = lost
+        self._lost_line = lost
         self._changed = threading.Condition()
         self._waiting: deque[bytes] = deque()
         self._size = 0
@@ -34,7 +35,7 @@ class LogWriter:
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
     def put(self, text: str) -> None:
-        """Take lines; never waits."""
+        """Queue lines; never blocks."""
         data = text.encode(errors="backslashreplace")
         with self._changed:
             if self._size + len(data) > MAX_WAITING_LOG_BYTES:
@@ -45,7 +46,7 @@ class LogWriter:
             self._changed.notify_all()
 
     def close(self) -> bool:
-        """Write what waits, for at most `CLOSE_S`, and end; return whether all was written."""
+        """Write the queued lines for at most `CLOSE_S` seconds and stop; return whether all were written."""
         with self._changed:
             done = self._changed.wait_for(lambda: not self._waiting and not self._writing, CLOSE_S)
             self._closed = True
@@ -58,7 +59,7 @@ class LogWriter:
                 while data:
                     data = data[os.write(self._number, data) :]
             except OSError:
-                # A log that nobody reads any more, or is full, must not end what it tells of.
+                # A closed or full log must not fail the operation that it describes.
                 pass
 
     def _next(self) -> bytes | None:
@@ -70,7 +71,7 @@ class LogWriter:
                 return None
             data = b"".join(self._waiting)
             if self._lost:
-                data += self._say_lost(self._lost).encode()
+                data += self._lost_line(self._lost).encode()
             self._waiting.clear()
             self._size = self._lost = 0
             self._writing = True
@@ -78,7 +79,7 @@ class LogWriter:
 
 
 def file_number(stream: IO[str]) -> int | None:
-    """Return the number of the open file behind a stream; None where there is none."""
+    """Return the file descriptor of a stream; None if it has none."""
     try:
         number = stream.fileno()
         stream.flush()

@@ -1,7 +1,7 @@
-"""Metrics: a registry that is passed, never the library's global one, and a server for it on a thread of its own.
+"""Metrics: a registry that is passed as an argument, and an HTTP server for it on a separate thread.
 
-Names and buckets follow one catalogue: base units, `_total` on counters, label values from closed sets, every child
-created at the start (a counter that appears with its first event hides that event from `rate()`).
+Conventions: base units in names, `_total` on counters, label values from closed sets, and every child created at the
+start: Prometheus' `rate()` misses the first event of a counter that appears together with it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from prometheus_client.registry import Collector
 from toolgate_runtime.cache import Cache
 
 LATENCY_BUCKETS = (*(0.01 * 2**n for n in range(14)), 163.84)
-"""Seconds of what waits for a model."""
+"""Bucket bounds in seconds for operations that wait for a model."""
 RPC_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-"""Seconds of a hop between services."""
+"""Bucket bounds in seconds for calls between services."""
 
 
 def new_registry(service: str) -> CollectorRegistry:
-    """Return a registry with the process's own figures and `toolgate_build_info`."""
-    # The library adds a `_created` series to every counter and histogram, which doubles the number of series.
+    """Return a registry with the metrics of the process and `toolgate_build_info`."""
+    # By default the library adds a `_created` series per counter and histogram, which doubles the number of series.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry(auto_describe=True)
     ProcessCollector(registry=registry)
@@ -63,14 +63,14 @@ class MetricsServer:
     """Serves a registry as `/metrics`."""
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
-        """Bind and serve at once; port 0 takes any free one. Raises `OSError` where the port can't be had."""
+        """Bind and serve at once; port 0: a free one. Raises `OSError` if the port is unavailable."""
         self._server: WSGIServer
         self._thread: threading.Thread
         self._server, self._thread = start_http_server(port, host, registry)
 
     @property
     def port(self) -> int:
-        """The port that is served."""
+        """The bound port."""
         return self._server.server_port
 
     def close(self) -> None:
@@ -81,19 +81,19 @@ class MetricsServer:
 
 
 class RpcMetrics:
-    """The figures of a gRPC service: calls by method and code, and their seconds."""
+    """Metrics of a gRPC service: calls by method and status code, and their duration."""
 
     def __init__(self, registry: CollectorRegistry, service: str, methods: Sequence[str]) -> None:
         self._service = service
         self._handled = Counter(
             "toolgate_grpc_server_handled_total",
-            "Calls that ended, by gRPC status.",
+            "Finished calls, by gRPC status code.",
             ("service", "method", "code"),
             registry=registry,
         )
         self._seconds = Histogram(
             "toolgate_grpc_server_duration_seconds",
-            "Time from a call's start to its end.",
+            "Duration of calls.",
             ("service", "method"),
             buckets=RPC_BUCKETS,
             registry=registry,
@@ -102,13 +102,13 @@ class RpcMetrics:
         precreate(self._seconds, (service,), methods)
 
     def ended(self, method: str, code: str, seconds: float) -> None:
-        """Count one call."""
+        """Count one finished call."""
         self._handled.labels(self._service, method, code).inc()
         self._seconds.labels(self._service, method).observe(seconds)
 
 
 class CacheMetrics(Collector):
-    """The figures of the toolset cache, read when they are asked for."""
+    """Metrics of the toolset cache, read at each scrape."""
 
     def __init__(self, registry: CollectorRegistry, cache: Cache[Any]) -> None:
         self._cache = cache
@@ -118,7 +118,7 @@ class CacheMetrics(Collector):
         """Yield hits and misses."""
         family = CounterMetricFamily(
             "toolgate_toolset_cache",
-            "Requests whose tools were remembered (hit) or read anew (miss).",
+            "Lookups of compiled toolsets, by result (hit, miss).",
             labels=["result"],
         )
         family.add_metric(["hit"], self._cache.hits)

@@ -1,7 +1,7 @@
-"""Runs a gRPC service: health, limits, metrics, and an end that lets calls in flight finish.
+"""Runs a gRPC service: health, limits, metrics and graceful shutdown.
 
-`run` is the whole of a service's `main`: it reads the settings, starts, serves until SIGTERM or SIGINT, drains, and
-returns the exit status: 0, 1 for a start that failed, 2 for settings that are wrong (each with one line on stderr).
+`run` is a service's whole `main`: it reads the settings, starts, serves until SIGTERM or SIGINT, drains, and returns
+the exit status: 0, 1 for a failed start, 2 for wrong settings (each failure with one line on stderr).
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from toolgate_runtime.tls import server_credentials
 
 
 class GrpcService(Protocol):
-    """What a service gives to be served."""
+    """A service that `Server` can serve."""
 
     def register(self, server: grpc.aio.Server) -> None:
-        """Add the handlers to a server."""
+        """Add the service's handlers to a server."""
         ...
 
     async def aclose(self) -> None:
-        """Give up whatever the service holds."""
+        """Release the service's resources."""
         ...
 
 
 class Described(Protocol):
-    """The parts of a service descriptor that are used here."""
+    """The used parts of a protobuf service descriptor."""
 
     full_name: str
     methods_by_name: Any
@@ -53,7 +53,7 @@ S = TypeVar("S", bound=GrpcSettings)
 
 
 class Server:
-    """A service, listening. `port` is the one that was bound."""
+    """A gRPC server for one service; `port` is the bound port."""
 
     def __init__(self, settings: GrpcSettings, service: GrpcService, descriptor: Described, log: Log) -> None:
         self._settings = settings
@@ -64,12 +64,12 @@ class Server:
         )
         self._health = health.aio.HealthServicer()
         self._name = descriptor.full_name
-        # The kubelet's probe has no certificate to show.
+        # The kubelet's gRPC probe has no client certificate, so health also has a port without TLS.
         self._probed = grpc.aio.server() if settings.health_port else None
         self.port = 0
 
     async def start(self) -> None:
-        """Bind and serve; raise `StartError` where a port or a certificate can't be had."""
+        """Bind and serve; raise `StartError` if a port or a certificate is unavailable."""
         settings = self._settings
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._service.register(self._server)
@@ -84,7 +84,7 @@ class Server:
             await self._health.set(name, health_pb2.HealthCheckResponse.ServingStatus.Value("SERVING"))
 
     async def drain(self) -> None:
-        """Say NOT_SERVING, wait the grace, refuse new calls, let those in flight finish for `drain_s`, and end."""
+        """Report NOT_SERVING for `health_grace_s`, reject new calls, wait `drain_s` for those in flight, and stop."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._settings.health_grace_s)
         await self._server.stop(self._settings.drain_s)
@@ -94,18 +94,18 @@ class Server:
 
 
 def join_address(host: str, port: int) -> str:
-    """Return gRPC's form of an address."""
+    """Return an address in gRPC's format (`host:port`, `[ipv6]:port`)."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _listen(server: grpc.aio.Server, host: str, port: int, credentials: grpc.ServerCredentials | None) -> int:
     address = join_address(host, port)
     try:
-        # gRPC does not say why it can't bind; a plain socket does.
+        # gRPC does not report why a bind failed; a plain socket does.
         _bind_once(host, port)
         return server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
+        reason = str(error.strerror).partition(" (")[0]  # Python appends the address in parentheses
         raise StartError(f"cannot listen on {address}: {reason}") from error
     except RuntimeError as error:
         raise StartError(f"cannot listen on {address}") from error
@@ -122,9 +122,9 @@ def server_options(settings: GrpcSettings) -> list[tuple[str, int]]:
         *_connection_age(settings),
         ("grpc.max_send_message_length", settings.max_message_bytes),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
-        # A second process on the same port is a mistake; without this it would silently take half of the calls.
+        # A second process on the same port is a mistake; with port reuse it would silently receive half of the calls.
         ("grpc.so_reuseport", 0),
-        # Clients ping every 10 seconds; gRPC's default closes connections that ping more often than every 5 minutes.
+        # Clients ping every 10 seconds (see `channel`); by default gRPC closes connections that ping within 5 minutes.
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.http2.max_ping_strikes", 0),
@@ -132,12 +132,12 @@ def server_options(settings: GrpcSettings) -> list[tuple[str, int]]:
 
 
 def _connection_age(settings: GrpcSettings) -> list[tuple[str, int]]:
-    """Return what sends clients back to DNS, which is all that shows them new replicas (grpc/grpc#12295)."""
+    """Return a maximum connection age: reconnecting is how clients discover new replicas in DNS (grpc/grpc#12295)."""
     if not settings.max_connection_age_s:
         return []
     return [
         ("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 1000)),
-        # gRPC cuts what still runs after this; no call may last longer anyway.
+        # gRPC aborts calls that run longer than this; `Handling` ends them at the same age.
         ("grpc.max_connection_age_grace_ms", int(settings.max_call_s * 1000)),
     ]
 
@@ -145,7 +145,7 @@ def _connection_age(settings: GrpcSettings) -> list[tuple[str, int]]:
 def run(
     settings_class: type[S], build: Callable[[S, Handling, CollectorRegistry], GrpcService], descriptor: Described
 ) -> int:
-    """Serve until told to stop, and return the exit status; `build` makes the service inside the event loop."""
+    """Serve until SIGTERM or SIGINT and return the exit status; `build` creates the service inside the event loop."""
     settings, source = load_or_exit(settings_class)
     log = logs.configure(
         settings.service, level=settings.log_level, debug=settings.debug, show_content=settings.log_content
@@ -178,7 +178,7 @@ async def _serve(
     try:
         server = Server(settings, build(settings, handling, registry), descriptor, log)
         await server.start()
-        # What stands now lives as long as the process: no collection needs to look at it again.
+        # Objects that exist now live as long as the process; the collector need not traverse them again.
         gc.collect()
         gc.freeze()
         log.info(

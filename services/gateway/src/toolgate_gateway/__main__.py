@@ -16,7 +16,7 @@ from toolgate_gateway.settings import GatewaySettings
 
 
 def main() -> int:
-    """Serve until told to stop; return 0, 1 for a start that failed, 2 for settings that are wrong."""
+    """Serve until SIGTERM or SIGINT; return the exit status: 0, 1 for a failed start, 2 for wrong settings."""
     settings, source = load_or_exit(GatewaySettings)
     log = configure(settings.service, level=settings.log_level, debug=settings.debug, show_content=settings.log_content)
     for text in start_warnings(source, settings, {}):

@@ -1,4 +1,4 @@
-"""The paths that are forwarded to an upstream as they come, beside chat: one row each."""
+"""The endpoints besides chat that are forwarded to an upstream: one row each."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from types import MappingProxyType
 from msgspec import Struct
 
 PREFIXES = ("/emulate", "/passthrough")
-"""What may stand before a path to choose a mode; forwarding knows none."""
+"""Path prefixes that select a mode; forwarding ignores the mode."""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """One path.
+    """One forwarded endpoint.
 
     Attributes:
-        path: at the upstream; `/v1` stands for the version that its URL names.
-        label: what metrics call it.
-        form: whether it takes forms beside JSON (files of audio, images).
-        anthropic: whether its clients speak Anthropic's format, whose errors have another shape.
+        path: path at the upstream; `/v1` is replaced by the version in the upstream's URL.
+        label: label in metrics.
+        form: accepts `multipart/form-data` besides JSON (audio files, images).
+        anthropic: clients use Anthropic's format, whose errors have another shape.
     """
 
     path: str
@@ -58,7 +58,7 @@ _AUDIO = re.compile(r"/v1/audio/[a-z][a-z_-]{0,31}")
 
 
 def find_endpoint(path: str) -> Endpoint | None:
-    """Return what a request's path names, with or without a mode before it and `/v1`; None for all else."""
+    """Return the endpoint of a request's path, with or without a mode prefix and `/v1`; None if there is none."""
     for prefix in PREFIXES:
         if path.startswith(prefix + "/"):
             path = path.removeprefix(prefix)

@@ -1,4 +1,7 @@
-"""The field `model` of a form (`multipart/form-data`): read, and written anew; the rest of the bytes stays."""
+"""Reads and replaces the field `model` of a form (`multipart/form-data`); all other bytes stay.
+
+A form carries files of many megabytes, so it is searched in place, never parsed into parts.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,20 @@ _MAX_PART_HEAD = 4096
 
 
 class Span(Struct, frozen=True):
-    """Where the value of `model` stands in a form's bytes."""
+    """The range of the value of `model` in a form's bytes: `begin` inclusive, `end` exclusive."""
 
     begin: int
     end: int
 
 
 def boundary_of(content_type: str) -> bytes | None:
-    """Return what separates a form's fields; None for another content type."""
+    """Return the boundary of a form; None for another content type."""
     found = _BOUNDARY.match(content_type) if len(content_type) <= 1024 else None
     return (found[1] or found[2]).encode("latin-1") if found else None
 
 
 def find_model(body: bytes, boundary: bytes) -> Span | None:
-    """Return where the first field `model` has its value; only the first fields are looked at."""
+    """Return the range of the first field `model`; None if it is not among the first `MAX_FORM_FIELDS` fields."""
     line = b"--" + boundary
     at = body.find(line)
     for _ in range(MAX_FORM_FIELDS):
@@ -45,10 +48,10 @@ def find_model(body: bytes, boundary: bytes) -> Span | None:
 
 
 def model_in(body: bytes, span: Span) -> str:
-    """Return the model's name; one that is too long is cut, so that it stays too long."""
+    """Return the model's name; an oversized one is cut to a length that later checks still reject."""
     return body[span.begin : min(span.end, span.begin + 4 * MAX_MODEL_NAME + 4)].decode(errors="replace").strip()
 
 
 def with_model(body: bytes, span: Span, model: str) -> bytes:
-    """Return the form with another model's name."""
+    """Return the form with `model` as the model's name."""
     return body[: span.begin] + model.encode() + body[span.end :]

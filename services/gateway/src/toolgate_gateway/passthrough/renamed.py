@@ -1,4 +1,4 @@
-"""A body with another model's name, every other value untouched."""
+"""Replaces the model's name in a JSON body; every other value stays as the client wrote it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from toolgate_core.types.errors import RequestError
 
 _SMALL_BYTES = 256 * 1024
 _MAX_PLACES = 3
-"""Members `model` of a large body that are tried; more than the one at the top are rare."""
+"""Members `model` of a large body that are tried; a body with nested ones is rare."""
 _MEMBER = re.compile(rb'"model"[ \t\r\n]{0,64}:[ \t\r\n]{0,64}("(?:[^"\\\x00-\x1f]|\\["\\/bfnrtu]){0,4096}")')
 
 
@@ -23,10 +23,10 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def with_model(body: bytes, model: str) -> bytes:
-    """Return the body, which names a model, with the name `model` instead.
+    """Return the body with its top-level `model` replaced by the name `model`.
 
-    A large body may have a million members: taking it apart would hold everybody up, so its name is replaced where it
-    stands. Raises `RequestError` where that can't be found.
+    A large body may have a million members. Decoding all of them would block the event loop, so the name is replaced
+    in place. Raises `RequestError` if it is not found.
     """
     if len(body) <= _SMALL_BYTES:
         return msgspec.json.encode({**_fields.decode(body), "model": model})
@@ -36,7 +36,7 @@ def with_model(body: bytes, model: str) -> bytes:
         if msgspec.json.decode(body[begin:end]) != old:
             continue
         changed = body[:begin] + msgspec.json.encode(model) + body[end:]
-        # One that stands deeper has changed something else.
+        # A nested member `model` does not change the decoded top-level name.
         if _named.decode(changed).model == model:
             return changed
-    raise RequestError("The model's name can't be found: put 'model' first.", param="model", code="invalid_value")
+    raise RequestError("The model's name was not found; put 'model' first.", param="model", code="invalid_value")

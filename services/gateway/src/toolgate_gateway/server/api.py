@@ -1,4 +1,4 @@
-"""Everything beside chat: models, health, stats and tools, on FastAPI."""
+"""The routes besides chat: models, health, stats and tools, on FastAPI."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _TOOL_LIST_S = 10.0
 _FRESH_S = 5.0
 _PREFIXES = ("", "/emulate", "/passthrough")
 _SHOWN = 200
-"""Characters of a path in an error."""
+"""Maximum characters of a path in an error."""
 _NOT_POST = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class Api:
-    """The handlers of the plain routes."""
+    """The handlers of these routes."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -48,9 +48,9 @@ class Api:
         return _json(await self._gateway.models.card(model))
 
     async def health(self, request: Request) -> Response:
-        """Say how the gateway is: 200 as long as it serves, the body says what is degraded.
+        """Report the gateway's health: always 200; the body says what is degraded.
 
-        Which upstreams and services there are is only for those who have a key, where one is asked for.
+        The names of upstreams and services are shown only to callers with a valid API key, where keys are required.
         """
         gateway = self._gateway
         services, _ = await asyncio.gather(self._services(), self._refresh())
@@ -69,22 +69,25 @@ class Api:
         return _json(page)
 
     async def alive(self) -> Response:
-        """Say that the process serves; nothing else is asked."""
+        """Report that the process is alive; checks nothing else."""
         return _json({"status": "ok"})
 
     async def ready(self) -> Response:
-        """Say whether new requests are welcome; no upstream and no service is asked, since all replicas share them."""
+        """Report whether the gateway accepts new requests.
+
+        Upstreams and services are not checked: all replicas share them, so one outage would make every replica unready.
+        """
         if self._gateway.ready:
             return _json({"status": "ok"})
         return _json({"status": "draining" if self._gateway.draining else "starting"}, status=503)
 
     async def stats(self) -> Response:
-        """Show the counts since the start, and how each upstream's replicas are loaded now."""
+        """Show the counts since the start, and the current load of each upstream's replicas."""
         gateway = self._gateway
         return _json({**gateway.stats.json(), "upstreams": gateway.loads()})
 
     async def tools(self) -> Response:
-        """List the executor's tools, in the form of a request's `tools`."""
+        """List the executor's tools, in the format of a request's `tools`."""
         found = await self._gateway.deps.executor.tools(timeout_s=_TOOL_LIST_S)
         data: list[JsonValue] = [
             {
@@ -96,14 +99,14 @@ class Api:
         return _json({"object": "list", "data": data})
 
     async def run_tool(self, name: str, request: Request) -> Response:
-        """Run one tool; the body is the object of its arguments. What goes wrong in a tool is in the result."""
+        """Run one tool; the body is the object of its arguments. A failure of the tool is part of the result."""
         body = await request.body()
         try:
             arguments = decode(body or b"{}")
         except JsonTextError as error:
             raise ApiError(400, f"The body is not JSON: {error}.") from error
         if not isinstance(arguments, dict):
-            raise ApiError(400, "The body must be a JSON object: the tool's arguments.")
+            raise ApiError(400, "The body must be a JSON object that contains the tool's arguments.")
         seconds = self._gateway.settings.request_timeout_ms / 1000
         outcome = await self._gateway.deps.executor.execute(name, encode(arguments), timeout_s=seconds)
         if outcome.error is not None and outcome.error.code == "not_found":
@@ -116,7 +119,7 @@ class Api:
         return dict(zip(ports, states, strict=True))
 
     async def _refresh(self) -> None:
-        """Ask the upstreams again where the last answer is not fresh; one that is slow does not hold `/health` up."""
+        """List the upstreams' models unless the last listing is fresh; wait for at most `_PROBE_S`."""
         now = self._gateway.deps.clock()
         if now - self._probed < _FRESH_S:
             return
@@ -129,7 +132,7 @@ class Api:
 
 
 def build(gateway: Gateway) -> FastAPI:
-    """Return the framework's app, with every error in OpenAI's form."""
+    """Return the framework's app; every error has OpenAI's format."""
     app = FastAPI(
         title="Toolgate",
         version=gateway.deps.version,
@@ -155,7 +158,7 @@ def build(gateway: Gateway) -> FastAPI:
     async def failed(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the framework's signature
         return _failure(explain(error, gateway.log))
 
-    # Not left to the handler of `Exception`, after which the server breaks the connection off.
+    # Registered as well: after the handler of `Exception` alone, the server closes the connection.
     app.add_exception_handler(ToolgateError, failed)
     app.add_exception_handler(HTTPException, _http_failed)
     app.add_exception_handler(Exception, failed)

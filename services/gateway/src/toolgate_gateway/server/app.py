@@ -1,4 +1,4 @@
-"""The ASGI app: chat is answered below the framework, all else by it."""
+"""The ASGI app: dispatches chat and forwarded endpoints below the web framework, and all other routes to it."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ CHAT_PATHS: dict[str, Mode | None] = {
     "/emulate/chat/completions": Mode.EMULATE,
     "/passthrough/chat/completions": Mode.PASSTHROUGH,
 }
-"""Path → the mode that it stands for; none: the header's, or the default."""
+"""Path → mode; None: the mode of the header `x-toolgate-mode`, or the default."""
 
 _OPEN = frozenset({"/health", "/livez", "/readyz"})
-"""Probes carry no keys."""
+"""Routes without authentication: probes carry no keys."""
 
 _SERVED = frozenset({"GET", "HEAD", "POST"})
 
@@ -50,7 +50,7 @@ _EXPOSED = (
 
 
 class App:
-    """The gateway as an ASGI app. `gateway` is its state, for whoever composes it."""
+    """The gateway as an ASGI app; `gateway` is its state."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -69,8 +69,8 @@ class App:
             )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer one request, or take part in the server's lifespan."""
-        # A web page must never reach tools: they act on the server's side.
+        """Serve one request, or the server's lifespan protocol."""
+        # Tools act on the server's side, so CORS never opens them to web pages.
         if self._cors is not None and scope["type"] == "http" and not str(scope["path"]).startswith("/tools"):
             return self._cors(scope, receive, send)  # type: ignore[arg-type]
         return self._dispatch(scope, receive, send)
@@ -129,13 +129,13 @@ class App:
                 limit = min(gateway.settings.max_body_bytes, MAX_ARGUMENTS)
                 receive = _read(await connection.read_body(limit, gateway.bodies))
         if scope["method"] == "HEAD":
-            # The framework knows no HEAD; the server leaves the body out of its answer.
+            # The framework has no HEAD routes; the server omits the body of the response.
             scope = {**scope, "method": "GET"}
         await self._framework(scope, receive, connection.forward_message)  # type: ignore[arg-type]
 
 
 def _read(body: bytes) -> Receive:
-    """Return what gives a body that has been read."""
+    """Return an ASGI `receive` that yields a body which has been read."""
 
     async def receive() -> dict[str, object]:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -144,7 +144,7 @@ def _read(body: bytes) -> Receive:
 
 
 def _route(path: str) -> str:
-    """Return the metrics' label of a path."""
+    """Return the metrics' label of a route."""
     path = path.removeprefix("/emulate").removeprefix("/passthrough")
     path = path.removeprefix("/v1")
     first = path.split("/", 2)[1] if path.startswith("/") else ""
@@ -152,5 +152,5 @@ def _route(path: str) -> str:
 
 
 def create_app(settings: GatewaySettings, deps: Deps) -> App:
-    """Return the gateway's app. Raises OSError where a file of keys can't be read."""
+    """Return the gateway's app. Raises OSError for an unreadable file of keys."""
     return App(Gateway(settings, deps))

@@ -1,4 +1,4 @@
-"""Putting a gateway together: its upstreams from the settings, its services over gRPC."""
+"""Builds a gateway's dependencies: its upstreams from the settings, its services over gRPC."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from toolgate_gateway.upstreams.replicas import Replicas
 from toolgate_gateway.upstreams.table import create_provider
 
 _POD_CONNECT_S = 2.0
-"""A pod that takes longer to accept a connection is gone; another one is asked."""
+"""Connect timeout to a pod. A pod that needs longer is probably gone, and another replica is tried."""
 
 
 def new_id() -> str:
@@ -33,7 +33,7 @@ def new_id() -> str:
 
 
 def providers(settings: GatewaySettings) -> dict[str, Provider]:
-    """Return a provider per upstream; raise `SettingsError`. They open connections when first used."""
+    """Return a provider per upstream; raise `SettingsError`. Providers connect on first use."""
     built: dict[str, Provider] = {}
     for name, entry in settings.upstream_configs().items():
         try:
@@ -78,7 +78,7 @@ def _discovered_upstream(name: str, settings: GatewaySettings) -> Replicas:
 
 @asynccontextmanager
 async def remote_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
-    """Give the dependencies of a gateway whose services are reached over gRPC, and close them in the end."""
+    """Yield the dependencies of a gateway whose services run as gRPC servers, and close them at exit."""
     async with AsyncExitStack() as stack:
         upstreams = providers(settings)
         for provider in upstreams.values():

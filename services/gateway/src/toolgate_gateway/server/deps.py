@@ -1,4 +1,4 @@
-"""What the gateway is given by whoever composes it: the world outside, as ports and plain functions."""
+"""The gateway's dependencies on the outside world, as ports and plain functions."""
 
 from __future__ import annotations
 

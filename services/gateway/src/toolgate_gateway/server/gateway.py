@@ -1,4 +1,4 @@
-"""The gateway's state: what all requests share."""
+"""The gateway's state, shared by all requests."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from toolgate_gateway.upstreams.replicas import Replicas
 
 _LAG_PROBE_S = 0.1
 _AGAIN_S = 5.0
-"""How soon an upstream that does not answer is asked again. Seconds."""
+"""Interval at which the models of an unreachable upstream are listed, in seconds."""
 _REASON_LENGTH = 300
-"""Characters of an upstream's message that are logged."""
+"""Maximum characters of an upstream's message in the log."""
 
 
 class Gateway:
@@ -38,7 +38,7 @@ class Gateway:
     """
 
     def __init__(self, settings: GatewaySettings, deps: Deps) -> None:
-        """Put the parts together; raises OSError or `SettingsError` where the file of keys is not as it must be."""
+        """Create the shared parts; raises OSError for an unreadable file of keys, `SettingsError` for a wrong one."""
         self.settings = settings
         self.deps = deps
         self.log = Log(show_content=settings.log_content)
@@ -68,17 +68,17 @@ class Gateway:
 
     @property
     def ready(self) -> bool:
-        """Whether new requests are welcome: models are known as far as they can be, and the end has not begun."""
+        """Whether new requests are accepted: discovery has reported once, and no shutdown has begun."""
         return (self._discovered is None or self._discovered.synced) and not self.draining
 
     def end_requests(self) -> None:
-        """End all requests in flight: each client gets an error, or one inside its stream."""
+        """End all requests in flight; each client gets an error response, or an error event in its stream."""
         self.ending = True
         for end in tuple(self.on_shutdown):
             end()
 
     def loads(self) -> JsonObject:
-        """Return the requests in flight of each replica, for upstreams that have several."""
+        """Return the requests in flight per replica, for upstreams with several replicas."""
         providers = {**self.deps.providers, **(self._discovered.providers if self._discovered else {})}
         return {
             name: {"ready": provider.count(ready=True), "in_flight": [load.in_flight for load in provider.loads()]}
@@ -96,7 +96,7 @@ class Gateway:
             metrics.know_upstream(name, provider)
 
     async def run(self) -> None:
-        """Keep the table of models fresh and watch the event loop, until cancelled."""
+        """Refresh the models, run discovery and measure the event loop's delay, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_models())
             group.create_task(self._watch_loop())
@@ -115,7 +115,7 @@ class Gateway:
             self._news.set()
 
     async def refresh_models(self) -> None:
-        """Ask the upstreams for their models now."""
+        """List the upstreams' models now."""
         await self.models.refresh()
         self.metrics.know(self.models.labels)
         for name, healthy in self.models.health().items():
@@ -123,10 +123,10 @@ class Gateway:
         self._tell_changes(self.models.failures)
 
     def _tell_changes(self, failures: Mapping[str, Failure]) -> None:
-        """Write one line when an upstream's models can't be listed, and one when they can again."""
+        """Log one line when listing an upstream's models starts to fail, and one when it works again."""
         for name, failure in failures.items():
             if name not in self._unreachable:
-                # A server that answers and has no list of models can be reached, and keeps its models to itself.
+                # A server that responds without a list of models is reachable; it just does not list them.
                 event = "upstream_models_unknown" if failure.status else "upstream_unreachable"
                 reason = failure.message[:_REASON_LENGTH]
                 self.log.warning(event, upstream=name, kind=failure.kind, status=failure.status, reason=reason)
@@ -140,7 +140,7 @@ class Gateway:
                 await self.refresh_models()
             except Exception as error:  # noqa: BLE001 - one upstream's odd answer must not end the refreshing
                 self.log.error("defect", error=error)
-            # A model that has just been found, or whose pods have just come, need not wait for its turn.
+            # A newly discovered model, or one with new pods, is listed at once.
             try:
                 async with asyncio.timeout(self._pause_s()):
                     await self._news.wait()

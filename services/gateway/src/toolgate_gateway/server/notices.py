@@ -1,4 +1,4 @@
-"""What a gateway says at its start that is allowed and probably a mistake."""
+"""Warnings at the gateway's start: settings that are valid and probably a mistake."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from toolgate_runtime.settingwarnings import warnings_of
 from toolgate_gateway.settings import GatewaySettings
 
 _PROXIES: Final = {"http": ("http_proxy", "HTTP_PROXY"), "https": ("https_proxy", "HTTPS_PROXY")}
-"""A URL's scheme → the variables that name a proxy for it."""
+"""Scheme of a URL → environment variables that name a proxy for it."""
 
 
 def start_warnings(source: Source, settings: GatewaySettings, given: Mapping[str, Any]) -> list[str]:
-    """Return the warnings, one sentence each; `given` are the settings that did not come from `source`."""
+    """Return the warnings, one sentence each; `given`: settings that did not come from `source`."""
     return [*warnings_of(source, settings, given), *_unused_proxies(source, settings)]
 
 
 def _unused_proxies(source: Source, settings: GatewaySettings) -> Iterator[str]:
-    """Yield the variables that name a proxy for an upstream and are not followed."""
+    """Yield a warning for each proxy variable that the gateway ignores although it matches an upstream."""
     if settings.upstream_proxy:
         return
     variables, _ = source.environment[0]
     entries = [entry for entry in settings.upstream_configs().values() if entry.proxy is None]
     urls = [urlsplit(url) for entry in entries for url in (entry.url, *entry.urls) if url]
-    schemes = {url.scheme for url in urls if not _is_near(url.hostname or "")}
+    schemes = {url.scheme for url in urls if not _is_local(url.hostname or "")}
     for scheme in sorted(schemes):
         name = next((name for name in _PROXIES.get(scheme, ()) if variables.get(name)), None)
         if name is not None:
-            yield f"{name} is not used for upstreams; TOOLGATE_UPSTREAM_PROXY=environment follows it"
+            yield f"{name} is ignored for upstreams; set TOOLGATE_UPSTREAM_PROXY=environment to use it"
 
 
-def _is_near(host: str) -> bool:
-    """Whether a host is one that nobody reaches through a proxy: this machine, a private address, a bare name."""
+def _is_local(host: str) -> bool:
+    """Whether a host is local: this machine, a private address or a bare name, which no proxy serves."""
     try:
         address = ip_address(host)
     except ValueError:

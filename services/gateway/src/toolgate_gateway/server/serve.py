@@ -1,4 +1,4 @@
-"""Serving a gateway: sockets, the event loop's server, metrics on their own port, and an orderly end."""
+"""Serves a gateway: listening sockets, uvicorn, the metrics port, and a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ from toolgate_gateway.settings import GatewaySettings
 
 _BACKLOG = 2048
 _IDLE_CONNECTION_S = 75
-"""Longer than the idle time of usual clients' pools, so that it is they who close."""
+"""Keep-alive timeout. Longer than that of common client pools, so that clients close idle connections, not the server:
+a server that closes races with the client's next request."""
 _GRACE_PERIOD_S = 2.0
-"""How long clients may take to read the error that ends their request when the gateway ends."""
-_BREAK_OFF_S = 0.2
+"""Time that clients have to read the error that ends their request at shutdown."""
+_ABORT_S = 0.2
 _EMULATE = "/emulate"
 _PASSTHROUGH = "/passthrough"
 _WITHOUT_MODE = frozenset({"", "emulate", "passthrough", "health", "livez", "readyz", "stats", "tools"})
-"""Paths by their first segment to which no mode is added: those that name one, and those that have none."""
+"""First segments of paths that get no mode prefix: those that name a mode, and routes without one."""
 _GC_THRESHOLDS = (20_000, 20, 100)
-"""A full collection of a warm gateway takes longer than most requests; it is due a tenth as often as by default."""
+"""A full collection of a warm gateway takes longer than most requests, so it runs a tenth as often as by default."""
 
 
 class Ports(Struct, frozen=True):
-    """The ports that were bound; 0 for those that are off."""
+    """The bound ports; 0: disabled."""
 
     http: int
     metrics: int
@@ -51,23 +52,23 @@ class Ports(Struct, frozen=True):
 
 
 class Shutdown:
-    """How a gateway is asked to end. `asked`: requests in flight may end; `at_once`: they are ended with an error."""
+    """The shutdown requests of a gateway. `asked`: drain; `at_once`: end requests in flight with an error."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
         self.at_once = asyncio.Event()
 
     def signal(self) -> None:
-        """Take a signal: the first one asks, a second one insists."""
+        """Handle a signal: the first one asks for a drain, the second one ends at once."""
         (self.at_once if self.asked.is_set() else self.asked).set()
 
 
 Announce = Callable[[int, float], None]
-"""What is called with the number of requests in flight, where there are any, and the seconds that they have."""
+"""Called at a drain with the number of requests in flight (at least 1) and the seconds that they have left."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; raise `StartError` where the address can't be had."""
+    """Return a listening socket; raise `StartError` if the address is unavailable."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -88,10 +89,18 @@ async def serve(
     ready: Callable[[Ports], Awaitable[None]] | None = None,
     draining: Announce | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, or until `shutdown` asks; then let what is in flight end within `drain_s`.
+    """Serve until SIGTERM or SIGINT, or until `shutdown` asks; then drain for at most `drain_s` seconds.
 
-    `compose` gives the dependencies; `ready` is called once requests are taken. With `shutdown` given, signals are left
-    to the caller. Raises `StartError` where a port or a file can't be had, `SettingsError` where a setting is wrong.
+    Args:
+        settings: the gateway's settings.
+        compose: creates the dependencies, and closes them at exit.
+        shutdown: the caller's shutdown requests; None: SIGTERM and SIGINT are handled here.
+        ready: called once requests are accepted.
+        draining: called when a drain starts with requests in flight.
+
+    Raises:
+        StartError: a port or a file is unavailable.
+        SettingsError: a setting is wrong.
     """
     with ExitStack() as ports:
         listeners = _listeners(settings, ports)
@@ -109,7 +118,7 @@ async def serve(
 
 
 def _listeners(settings: GatewaySettings, held: ExitStack) -> dict[str, socket.socket]:
-    """Return the listening sockets by the prefix of paths that stands for their mode; raise `StartError`."""
+    """Return the listening sockets, keyed by the path prefix of their mode; raise `StartError`."""
     chosen = {"": settings.port, _EMULATE: settings.emulate_port, _PASSTHROUGH: settings.passthrough_port}
     listeners = {}
     for prefix, port in chosen.items():
@@ -127,12 +136,12 @@ def _app(settings: GatewaySettings, deps: Deps) -> App:
 
 
 def _open_files() -> int:
-    """Raise how many files and sockets this process may open as far as it may itself, and return that."""
+    """Raise this process's limit of open files to the hard limit, and return the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     except (OSError, ValueError):
-        # Some systems name a limit that they do not grant.
+        # Some systems report a hard limit that they do not grant.
         return soft
     return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
@@ -163,13 +172,13 @@ async def _run(
     try:
         await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
         if not serving.done():
-            # What stands now lives as long as the process: no collection needs to look at it again.
+            # Objects that exist now live as long as the process; the collector need not traverse them again.
             gc.collect()
             gc.freeze()
             gc.set_threshold(*_GC_THRESHOLDS)
             further = {name: port for name in ("emulate", "passthrough") if (port := getattr(bound, name))}
             Log().info("serving", port=bound.http, metrics_port=bound.metrics, **further)
-            end.warn_of_open_door()
+            end.warn_if_open()
             if ready is not None:
                 await ready(bound)
         await serving
@@ -186,11 +195,13 @@ def _on_signals() -> Shutdown:
 
 
 class GracefulShutdown:
-    """The app, and how it ends.
+    """Wraps the app and shuts it down in steps.
 
-    Before connections are closed, readiness says no and each answer asks its client for a new connection, so that load
-    balancers and clients go elsewhere while what they still send is served. Requests that are in flight after `drain_s`
-    get an error, and a few seconds to read it.
+    1. For `health_grace_s`: readiness fails and each response carries `connection: close`, so that load balancers and
+       clients move to other replicas, while requests that still arrive are served.
+    2. For `drain_s`: no new connections; requests in flight complete.
+    3. Requests still in flight end with an error. Clients have `_GRACE_PERIOD_S` to read it.
+    4. Connections are aborted, and their tasks cancelled.
     """
 
     def __init__(
@@ -201,7 +212,7 @@ class GracefulShutdown:
         modes: Mapping[int, str],
         announce: Announce | None,
     ) -> None:
-        """`modes`: the ports that stand for a mode, with the prefix of paths that does so too."""
+        """`modes`: port → path prefix of its mode."""
         self._app = app
         self._grace_s = settings.health_grace_s
         self._drain_s = settings.drain_s
@@ -209,38 +220,38 @@ class GracefulShutdown:
         self._modes = modes
         self._announce = announce
 
-    def warn_of_open_door(self) -> None:
-        """Say once that everybody who reaches this gateway may use it, where that may be more than this machine."""
+    def warn_if_open(self) -> None:
+        """Warn once if the gateway listens beyond this machine without authentication."""
         gateway = self._app.gateway
         if not gateway.keys.required and not is_loopback(gateway.settings.host):
             Log().warning(
                 "no_api_keys",
                 host=gateway.settings.host,
-                hint="everybody who reaches this address may use it: set TOOLGATE_API_KEYS or TOOLGATE_API_KEYS_FILE",
+                hint="authentication is disabled: set TOOLGATE_API_KEYS or TOOLGATE_API_KEYS_FILE",
             )
 
     async def run(self, server: _Server) -> None:
-        """Wait for the end, announce it for the grace, have the server stop, and end what takes too long."""
+        """Wait for a shutdown request, then take the steps."""
         await self._shutdown.asked.wait()
         self._app.gateway.draining = True
         in_flight = server.in_flight
         Log().info("draining", in_flight=in_flight, grace_s=self._grace_s, drain_s=self._drain_s)
         if self._announce is not None and in_flight:
             self._announce(in_flight, self._grace_s + self._drain_s)
-        await self._insisted(self._grace_s)
+        await self._wait_unless_at_once(self._grace_s)
         server.should_exit = True
-        await self._insisted(self._drain_s)
+        await self._wait_unless_at_once(self._drain_s)
         if server.in_flight:
             Log().warning("ending_requests", in_flight=server.in_flight)
         self._app.gateway.end_requests()
         await asyncio.sleep(_GRACE_PERIOD_S)
         server.abort()
-        # What waited for a client to read ends by itself now that the client is gone.
-        await asyncio.sleep(_BREAK_OFF_S)
+        # Tasks that waited for a client to read end by themselves once their connection is aborted.
+        await asyncio.sleep(_ABORT_S)
         server.cancel()
 
-    async def _insisted(self, seconds: float) -> None:
-        """Wait, until the end is asked for at once."""
+    async def _wait_unless_at_once(self, seconds: float) -> None:
+        """Wait for `seconds`, or until the shutdown is requested at once."""
         try:
             async with asyncio.timeout(seconds):
                 await self._shutdown.at_once.wait()
@@ -248,7 +259,7 @@ class GracefulShutdown:
             pass
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer as the app does."""
+        """Call the app."""
         if self._modes and scope["type"] == "http":
             scope = _with_mode(scope, self._modes)
         if self._app.gateway.draining and scope["type"] == "http":
@@ -257,9 +268,9 @@ class GracefulShutdown:
 
 
 def _with_mode(scope: Scope, modes: Mapping[int, str]) -> Scope:
-    """Return the scope with the path that stands for the mode of the port that it came by.
+    """Return the ASGI scope with the path prefix of the mode of the port that received the request.
 
-    A mode in the path counts more; paths that have no mode stay.
+    A mode in the path takes precedence; routes without a mode keep their path.
     """
     server = cast("tuple[str, int] | None", scope.get("server"))
     prefix = modes.get(server[1]) if server else None
@@ -281,7 +292,7 @@ def _closing(send: Send) -> Send:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which says when it is up, and leaves signals alone: it would end the process by them."""
+    """uvicorn with an event for its start, and without its signal handlers, which would end the process."""
 
     def __init__(self, settings: GatewaySettings, app: GracefulShutdown, connections: Connections) -> None:
         super().__init__(
@@ -296,7 +307,7 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=_IDLE_CONNECTION_S,
-                # `GracefulShutdown` ends what is in flight; this only counts where it could not.
+                # A fallback: `GracefulShutdown` ends requests in flight earlier.
                 timeout_graceful_shutdown=int(settings.drain_s + 2 * _GRACE_PERIOD_S) + 1,
             )
         )
@@ -304,26 +315,26 @@ class _Server(uvicorn.Server):
 
     @property
     def in_flight(self) -> int:
-        """How many requests are being answered."""
+        """Number of requests in progress."""
         return len(self.server_state.tasks)
 
     def abort(self) -> None:
-        """Give up every connection that is left."""
+        """Abort every open connection."""
         for connection in tuple(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
 
     def cancel(self) -> None:
-        """Give up every request that is left."""
+        """Cancel every request in progress."""
         for task in tuple(self.server_state.tasks):
             task.cancel()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and set the event."""
         await super().startup(sockets)
         self.up.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Leave the signal handlers alone."""
         yield
