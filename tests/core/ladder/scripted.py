@@ -9,9 +9,9 @@ from toolgate_core.extraction import Extraction
 from toolgate_core.jsontext import JsonObject, decode, encode
 from toolgate_core.ladder import Answer, DeadlineExceeded, LadderMemory, LadderRun, Refusal
 from toolgate_core.ladder.effects import (
+    AnyEffect,
     CallModel,
     CloseResponse,
-    Effect,
     Emit,
     Extract,
     Opened,
@@ -110,7 +110,7 @@ class World:
         assert isinstance(result, Answer | Refusal)
         return result
 
-    def reply(self, effect: Effect) -> Reply:
+    def reply(self, effect: AnyEffect) -> Reply:
         match effect:
             case Transform():
                 self.asked.append(effect)

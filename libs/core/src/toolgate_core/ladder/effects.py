@@ -11,11 +11,16 @@ stands for and decides nothing. The order within one attempt:
     CloseResponse  → None; instead of further reads, where the rest of the answer does not matter
 
 Each `CallModel` begins a new answer, and so the next `Extract` opens a new extraction.
+
+Each effect names the type of its reply (`Effect[Transformed]`), and `ask` yields it and returns the reply under that
+type, so that no caller has to check what it was sent. Only the loop over chunks yields by itself: `ask` is a generator,
+and one per chunk costs 0.2 µs.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Generator
+from typing import Generic, TypeAlias, TypeVar, cast
 
 from msgspec import Struct
 
@@ -29,8 +34,26 @@ from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Strategy, TextEnd
 
+T = TypeVar("T")
+ReplyT_co = TypeVar("ReplyT_co", covariant=True)
 
-class Transform(Struct, frozen=True, kw_only=True):
+
+class Effect(Struct, Generic[ReplyT_co], frozen=True):
+    """Base of the effects; its parameter is the type of the reply."""
+
+
+class Transformed(Struct, frozen=True):
+    """The upstream request (without `stream`) and the plan for its answer."""
+
+    body: JsonObject
+    plan: Plan
+
+
+class Opened(Struct, frozen=True):
+    """The upstream has begun to answer."""
+
+
+class Transform(Effect[Transformed], frozen=True, kw_only=True):
     """Write the upstream request for a strategy. Reply: `Transformed`.
 
     `dialect`: what the bridge writes where the upstream has no constraint, and what may stand in the text of a native
@@ -49,33 +72,22 @@ class Transform(Struct, frozen=True, kw_only=True):
     reasoning_open: bool = False
 
 
-class Transformed(Struct, frozen=True):
-    """The upstream request (without `stream`) and the plan for its answer."""
-
-    body: JsonObject
-    plan: Plan
-
-
-class CallModel(Struct, frozen=True, kw_only=True):
+class CallModel(Effect[Opened | Failure], frozen=True, kw_only=True):
     """Send a request upstream. Reply: `Opened` once the answer's head is good, else `Failure`."""
 
     body: JsonObject
     strategy: Strategy
 
 
-class Opened(Struct, frozen=True):
-    """The upstream has begun to answer."""
-
-
-class ReadChunk(Struct, frozen=True):
+class ReadChunk(Effect[ResponseChunk | Failure], frozen=True):
     """Wait for more of the answer. Reply: `ResponseChunk` (all that one read brought) or `Failure`."""
 
 
-class CloseResponse(Struct, frozen=True):
+class CloseResponse(Effect[None], frozen=True):
     """Close the upstream answer; the rest of it is of no interest. Reply: None."""
 
 
-class Extract(Struct, frozen=True, kw_only=True):
+class Extract(Effect[tuple[Event, ...]], frozen=True, kw_only=True):
     """Feed text to this attempt's extraction, which the first one opens. Reply: the new events, as a tuple.
 
     `end` set: this was the last of the text. `state`: where the scanner stood at the start of the first text.
@@ -88,11 +100,19 @@ class Extract(Struct, frozen=True, kw_only=True):
     state: ScannerState = ScannerState()
 
 
-class Emit(Struct, frozen=True):
+class Emit(Effect[None], frozen=True):
     """Send events to the client, now. Indexes of calls are dense from 0 and `CallStart.id` is set. Reply: None."""
 
     events: tuple[AnswerEvent, ...]
 
 
-Effect: TypeAlias = Transform | CallModel | ReadChunk | CloseResponse | Extract | Emit
+AnyEffect: TypeAlias = Transform | CallModel | ReadChunk | CloseResponse | Extract | Emit
 Reply: TypeAlias = Transformed | Opened | ResponseChunk | Failure | tuple[Event, ...] | None
+EffectGenerator: TypeAlias = Generator[AnyEffect, Reply, T]
+"""A part of a run: yields effects, is sent their replies, and returns a `T`."""
+
+
+def ask(effect: Effect[ReplyT_co]) -> EffectGenerator[ReplyT_co]:
+    """Yield an effect; return the reply that it names. A driver that sends another one has a defect."""
+    reply = yield cast("AnyEffect", effect)
+    return cast("ReplyT_co", reply)

@@ -15,14 +15,14 @@ Time, ids and the memory of what an upstream cannot do are arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from toolgate_core.dialects.families import FALLBACK_DIALECT
 from toolgate_core.ladder.attempt import AttemptState
 from toolgate_core.ladder.delivery import DeliveryPolicy, delivery_policy
-from toolgate_core.ladder.effects import CallModel, Effect, Emit, Reply, Transform, Transformed
+from toolgate_core.ladder.effects import CallModel, EffectGenerator, Emit, Transform, ask
 from toolgate_core.ladder.endings import no_strategy, timed_out, unavailable
 from toolgate_core.ladder.judge import judge
 from toolgate_core.ladder.memory import LadderMemory
@@ -109,7 +109,7 @@ class LadderRun:
             words.append(f"{self._current.strategy}:pending")
         return ",".join(words)
 
-    def run(self) -> Generator[Effect, Reply, Answer | Refusal]:
+    def run(self) -> EffectGenerator[Answer | Refusal]:
         """Run; return how it ended. On `DeadlineExceeded`, thrown in by the driver, a refusal with status 504."""
         try:
             return (yield from self._try_all())
@@ -125,7 +125,7 @@ class LadderRun:
             self._attempts.append(self._current.record(outcome, "", now=self._clock()))
             self._current = None
 
-    def _try_all(self) -> Generator[Effect, Reply, Answer | Refusal]:
+    def _try_all(self) -> EffectGenerator[Answer | Refusal]:
         if not self._strategies:
             return no_strategy(self._request)
         for strategy in self._strategies:
@@ -138,7 +138,7 @@ class LadderRun:
                 break
         return (yield from self._exhausted())
 
-    def _strategy(self, strategy: Strategy) -> Generator[Effect, Reply, Answer | Refusal | None]:
+    def _strategy(self, strategy: Strategy) -> EffectGenerator[Answer | Refusal | None]:
         """Try one strategy as often as policy allows; None: fall to the next."""
         fault: Fault | None = None
         retries = self._policy.retries.get(strategy, 0)
@@ -159,7 +159,7 @@ class LadderRun:
             retry += 1
         return None
 
-    def _attempt(self, attempt: AttemptState, fault: Fault | None) -> Generator[Effect, Reply, Answer | Refusal | None]:
+    def _attempt(self, attempt: AttemptState, fault: Fault | None) -> EffectGenerator[Answer | Refusal | None]:
         draft: str | None = None
         if attempt.strategy is Strategy.TWO_PASS:
             failure = yield from self._ask(attempt, fault, None)
@@ -173,11 +173,9 @@ class LadderRun:
             return self._upstream_failed(attempt, failure)
         return (yield from self._evaluate(attempt))
 
-    def _ask(
-        self, attempt: AttemptState, fault: Fault | None, draft: str | None
-    ) -> Generator[Effect, Reply, Failure | None]:
+    def _ask(self, attempt: AttemptState, fault: Fault | None, draft: str | None) -> EffectGenerator[Failure | None]:
         """Transform, call, and read to the end; return what the upstream did wrong, if it was that."""
-        transformed = yield Transform(
+        effect = Transform(
             request=self._refusals.request,
             strategy=attempt.strategy,
             dialect=self._dialect(attempt.strategy),
@@ -187,8 +185,8 @@ class LadderRun:
             draft=draft,
             reasoning_open=self._policy.reasoning == "open",
         )
-        assert isinstance(transformed, Transformed)
-        opened = yield CallModel(body=transformed.body, strategy=attempt.strategy)
+        transformed = yield from ask(effect)
+        opened = yield from ask(CallModel(body=transformed.body, strategy=attempt.strategy))
         if isinstance(opened, Failure):
             return opened
         attempt.reader = self._reader(attempt, transformed.plan)
@@ -253,7 +251,7 @@ class LadderRun:
         self._failure = failure
         return refusal_of(failure) if self._outbox.sent or kind in REFUSED or kind in _TERMINAL else None
 
-    def _evaluate(self, attempt: AttemptState) -> Generator[Effect, Reply, Answer | Refusal | None]:
+    def _evaluate(self, attempt: AttemptState) -> EffectGenerator[Answer | Refusal | None]:
         reader = attempt.reader
         assert reader is not None
         self._refusals.accept(attempt.strategy, self._clock(), constrained=attempt.constrained)
@@ -286,7 +284,7 @@ class LadderRun:
             self._best, self._best_is_call = (record, text), bool(reader.verdict.disguised_call)
         return None
 
-    def _release_confirmed(self, attempt: AttemptState) -> Generator[Effect, Reply, Answer | Refusal]:
+    def _release_confirmed(self, attempt: AttemptState) -> EffectGenerator[Answer | Refusal]:
         """Let the held native text go: the bridge's decision agrees that no call is due."""
         native = self._unconfirmed
         assert native is not None
@@ -296,7 +294,7 @@ class LadderRun:
                 self._attempts[index] = native.record(AttemptOutcome.SUCCESS_TEXT, "", now=native.ended)
         return (yield from self._answer(native))
 
-    def _answer(self, attempt: AttemptState) -> Generator[Effect, Reply, Answer]:
+    def _answer(self, attempt: AttemptState) -> EffectGenerator[Answer]:
         reader = attempt.reader
         assert reader is not None
         self._served = attempt.strategy
@@ -318,7 +316,7 @@ class LadderRun:
             answer_fields=reader.answer_fields,
         )
 
-    def _exhausted(self) -> Generator[Effect, Reply, Answer | Refusal]:
+    def _exhausted(self) -> EffectGenerator[Answer | Refusal]:
         """The strategies are used up."""
         forced = self._request.tool_choice.forced
         last = self._attempts[-1] if self._attempts else None

@@ -12,14 +12,15 @@ The loop runs once per chunk of every stream, so it keeps to one generator: the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from typing import cast
 
 from toolgate_core.dialects.table import DIALECTS, find_dialect
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder.calls import CallCollector, OpenCall
 from toolgate_core.ladder.content import AnswerContent
 from toolgate_core.ladder.delivery import Delivery, DeliveryPolicy
-from toolgate_core.ladder.effects import CloseResponse, Effect, Emit, Extract, ReadChunk, Reply
+from toolgate_core.ladder.effects import CloseResponse, EffectGenerator, Emit, Extract, ReadChunk, ask
 from toolgate_core.ladder.outbox import Outbox
 from toolgate_core.ladder.routing import TextRouter
 from toolgate_core.ladder.runaway import Blanks
@@ -82,18 +83,16 @@ class ResponseReader:
         self.choice_fields: JsonObject = {}
         self.answer_fields: JsonObject = {}
 
-    def run(self) -> Generator[Effect, Reply, Failure | None]:
+    def run(self) -> EffectGenerator[Failure | None]:
         """Read to the end; return the upstream's failure, if one ended the answer."""
         while True:
-            chunk = yield ReadChunk()
+            # Not `ask`: see there.
+            chunk = cast("ResponseChunk | Failure", (yield ReadChunk()))
             if isinstance(chunk, Failure):
                 return chunk
-            assert isinstance(chunk, ResponseChunk)
             extract = self._take_content(chunk)
             if extract is not None:
-                events = yield extract
-                assert isinstance(events, tuple)
-                for event in events:
+                for event in (yield from ask(extract)):
                     self._take_event(event)
             self._take_calls(chunk)
             if self.content.stopped:

@@ -8,9 +8,9 @@ from time import perf_counter
 from msgspec import Struct
 from toolgate_core.ladder import Answer, DeadlineExceeded, LadderRun, Refusal
 from toolgate_core.ladder.effects import (
+    AnyEffect,
     CallModel,
     CloseResponse,
-    Effect,
     Emit,
     Extract,
     Opened,
@@ -84,7 +84,7 @@ class Driver:
     async def _go(self, steps: Steps) -> Answer | Refusal:
         act = self._act_and_tell if self._context.log.stages else self._act
         try:
-            effect: Effect | Ended = steps.send(None)
+            effect: AnyEffect | Ended = steps.send(None)
             while not isinstance(effect, Ended):
                 reply = await act(effect)
                 if isinstance(effect, WEIGHED) and steps.takes_long(effect, reply):
@@ -96,7 +96,7 @@ class Driver:
             return result
         return effect.result
 
-    def _act(self, effect: Effect) -> Awaitable[Reply]:
+    def _act(self, effect: AnyEffect) -> Awaitable[Reply]:
         match effect:
             case ReadChunk():
                 return self._read()
@@ -111,7 +111,7 @@ class Driver:
             case CloseResponse():
                 return self._hang_up()
 
-    async def _act_and_tell(self, effect: Effect) -> Reply:
+    async def _act_and_tell(self, effect: AnyEffect) -> Reply:
         began = perf_counter()
         reply = await self._act(effect)
         self._context.log.stage(
@@ -188,7 +188,7 @@ class Driver:
             await session.aclose()
 
 
-def _time_is_up(steps: Generator[Effect, Reply, Answer | Refusal]) -> Answer | Refusal:
+def _time_is_up(steps: Generator[AnyEffect, Reply, Answer | Refusal]) -> Answer | Refusal:
     try:
         steps.throw(DeadlineExceeded("the request's time is up"))
     except StopIteration as end:
@@ -197,7 +197,7 @@ def _time_is_up(steps: Generator[Effect, Reply, Answer | Refusal]) -> Answer | R
     raise AssertionError("the ladder goes on after its time is up")
 
 
-def _sizes(effect: Effect, reply: Reply) -> dict[str, object]:
+def _sizes(effect: AnyEffect, reply: Reply) -> dict[str, object]:
     """Return what may be logged of an effect and its reply: names and sizes, never contents."""
     match effect:
         case Transform(strategy=strategy, constrained=constrained):

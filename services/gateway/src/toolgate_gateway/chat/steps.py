@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from toolgate_core.ladder import Answer, Refusal
-from toolgate_core.ladder.effects import CallModel, Effect, Extract, ReadChunk, Reply
+from toolgate_core.ladder.effects import AnyEffect, CallModel, Extract, ReadChunk, Reply
 from toolgate_core.limits import MAX_INLINE_CHARS
 from toolgate_core.types.chunks import ResponseChunk
 from toolgate_runtime import offload
@@ -29,7 +29,7 @@ class Steps:
     `heavy`: the schemas of its tools are such that a short call may take long, too.
     """
 
-    def __init__(self, ladder: Generator[Effect, Reply, Answer | Refusal], *, heavy: bool) -> None:
+    def __init__(self, ladder: Generator[AnyEffect, Reply, Answer | Refusal], *, heavy: bool) -> None:
         self._ladder = ladder
         self.send = ladder.send
         """Takes the step that the reply to an effect leads to; raises `StopIteration` with the result at the end."""
@@ -37,7 +37,7 @@ class Steps:
         self._chars = 0
         self._running = False
 
-    async def send_in_thread(self, reply: Reply) -> Effect | Ended:
+    async def send_in_thread(self, reply: Reply) -> AnyEffect | Ended:
         """Take a step that takes long."""
         work = asyncio.ensure_future(offload.run(lambda: self._run(reply), heavy=True))
         try:
@@ -52,7 +52,7 @@ class Steps:
         if not self._running:
             self._ladder.close()
 
-    def _run(self, reply: Reply) -> Effect | Ended:
+    def _run(self, reply: Reply) -> AnyEffect | Ended:
         self._running = True
         try:
             return self.send(reply)
@@ -61,7 +61,7 @@ class Steps:
         finally:
             self._running = False
 
-    def takes_long(self, effect: Effect, reply: Reply) -> bool:
+    def takes_long(self, effect: AnyEffect, reply: Reply) -> bool:
         """Whether the step that the reply leads to belongs into a thread; asked for each `WEIGHED` effect."""
         if isinstance(reply, ResponseChunk):
             came = len(reply.text) + len(reply.reasoning)
