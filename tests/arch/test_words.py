@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sources import ROOT, label
+from tests.support.sources import ROOT, every_module, label
 
 MAX_TEST_NAME = 70
 LIST = Path(__file__).with_name("words_to_avoid.txt")
 # every file below these is checked
 CHECKED = (
     ".ci",
+    "CONTRIBUTING.md",
     "Dockerfile",
     "Makefile",
     "README.md",
@@ -51,6 +52,14 @@ CHECKED = (
     "tests/services",
     "tests/support",
 )
+# every term of ours; the field's own (registry, circuit breaker, deadline …) need no entry
+TERMS = (
+    "adapter", "answer", "API format", "attempt", "block", "call", "caller", "capability", "chunk", "codec", "coercion",
+    "decision", "dialect", "effect", "event", "extraction", "failure", "fallback", "fault", "form", "frame", "grammar",
+    "ladder", "marker", "mode", "outbox", "outcome", "plan", "policy", "port", "preset", "priority", "profile", "provider",
+    "reason", "reduction", "refusal", "repair", "replica", "request context", "request record", "request scope", "result",
+    "settle", "sink", "strategy", "tool", "toolset", "transport", "upstream", "violation",
+)  # fmt: skip
 SUFFIXES = {".py", ".md", ".yaml", ".yml", ".tpl", ".txt", ".toml", ".sh", ".proto", ".mjs"}
 # data of other people's texts, files that are generated, and the list itself
 LEFT_OUT = ("node_modules", "tests/chart/golden", "libs/genproto", "k8s/base", LIST.name, Path(__file__).name)
@@ -132,3 +141,20 @@ SHORT_NAMES = tuple(
 def test_names_of_tests_are_short() -> None:
     long = [(name, file) for name, file in names_of_tests() if len(name) > MAX_TEST_NAME]
     assert [each for each in long if each[1].startswith(SHORT_NAMES)] == []
+
+
+def glossary() -> set[str]:
+    """Return the bold words of CONTRIBUTING's glossary."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = text.split("## Words\n", 1)[1].split("\n## ", 1)[0]
+    return set(re.findall(r"\*\*(.+?)\*\*", section))
+
+
+def test_the_glossary_lists_every_term() -> None:
+    assert set(TERMS) - glossary() == set()
+
+
+def test_every_term_of_the_glossary_is_used_in_the_code() -> None:
+    code = "\n".join(module.read_text(encoding="utf-8") for module in every_module()).lower()
+    words = set(re.findall(r"[a-z]+", code))
+    assert [term for term in sorted(glossary()) if not set(term.lower().split()) <= words] == []
