@@ -15,6 +15,7 @@ ALLOWED = {
     "__future__",
     "abc",
     "bisect",
+    "cachetools",
     "collections",
     "collections.abc",
     "dataclasses",
@@ -41,22 +42,26 @@ ALLOWED = {
     "string",
     "struct",
     "textwrap",
+    "threading.Lock",
     "types",
     "typing",
     "unicodedata",
     "urllib.parse",
     "yaml",
 }
+PARTLY = ("io", "threading")
+"""Modules of which single names are allowed; the rest of them is not."""
+
 BANNED_CALLS = {"open", "input", "print", "exec", "eval", "compile", "__import__", "breakpoint"}
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Yield the module of every import, wherever it stands; of `io`, what is taken from it, since it holds `open`."""
+    """Yield the module of every import, wherever it stands; of `PARTLY`, each name that is imported."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == "io":
-            yield from (f"io.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module in PARTLY:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield "." * node.level + (node.module or "")
 

@@ -15,10 +15,10 @@ from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Event
 from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.vocabulary import Strategy, TextEnd
 from toolgate_extractor.service import DESCRIPTOR, ExtractorService
-from toolgate_runtime.cache import Cache, compiled_tools
 from toolgate_runtime.local import LocalExtractor
 from toolgate_runtime.ports import ExtractorPort, ServiceError
 from toolgate_runtime.remote import RemoteExtractor
+from toolgate_runtime.toolsets import toolset_cache
 
 from tests.services.serving import handling, serving
 from tests.support.certificates import issue
@@ -41,7 +41,7 @@ CALL = 'Sure ☂. <tool_call>\n{"name": "add", "arguments": {"b": 90071992547409
 
 
 def local() -> LocalExtractor:
-    return LocalExtractor(Cache(compiled_tools))
+    return LocalExtractor(toolset_cache())
 
 
 def service() -> ExtractorService:

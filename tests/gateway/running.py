@@ -18,7 +18,6 @@ from toolgate_gateway.server.compose import discovery_config, providers
 from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.server.serve import Ports, Shutdown, serve
 from toolgate_gateway.settings import GatewaySettings
-from toolgate_runtime.cache import Cache, compiled_tools
 from toolgate_runtime.local import LocalExtractor, LocalHealth, LocalTransformer
 from toolgate_runtime.ports import (
     EXECUTOR,
@@ -31,6 +30,7 @@ from toolgate_runtime.ports import (
     ToolOutcome,
     TransformerPort,
 )
+from toolgate_runtime.toolsets import toolset_cache
 
 from tests.support.upstream import Reply, Request, ScriptedUpstream, answer, chunk, completion, event, scripted, stream
 
@@ -185,7 +185,7 @@ async def gateway(
         yield Deps(
             providers=upstreams,
             transformer=transformer or LocalTransformer(),
-            extractor=extractor or LocalExtractor(Cache(compiled_tools)),
+            extractor=extractor or LocalExtractor(toolset_cache()),
             executor=executor or OneTool(),
             health={service: LocalHealth() for service in (TRANSFORMER, EXTRACTOR, EXECUTOR)},
             registry=registry,

@@ -21,11 +21,11 @@ from toolgate_core.types.vocabulary import AttemptOutcome, Strategy
 from toolgate_formats.api.openai_chat import parse_request
 from toolgate_prompt_transformer.service import DESCRIPTOR, PromptTransformerService
 from toolgate_runtime import wire
-from toolgate_runtime.cache import Cache, declared_tools
 from toolgate_runtime.channel import Channel
 from toolgate_runtime.local import LocalTransformer
 from toolgate_runtime.ports import ServiceError, TransformerPort
 from toolgate_runtime.remote import RemoteTransformer
+from toolgate_runtime.toolsets import declared_tools_cache
 
 from tests.services.serving import handling, serving
 
@@ -73,7 +73,7 @@ def effect(**changes: Any) -> Transform:
 
 
 def service() -> PromptTransformerService:
-    return PromptTransformerService(LocalTransformer(), Cache(declared_tools), handling("prompt-transformer"))
+    return PromptTransformerService(LocalTransformer(), declared_tools_cache(), handling("prompt-transformer"))
 
 
 @pytest.fixture(params=["local", "remote"])
@@ -133,7 +133,7 @@ async def test_an_unknown_dialect_is_refused(transformer: TransformerPort) -> No
 
 
 async def test_the_tools_of_a_request_are_read_once() -> None:
-    tools = Cache(declared_tools)
+    tools = declared_tools_cache()
     async with serving(PromptTransformerService(LocalTransformer(), tools, handling()), DESCRIPTOR) as channel:
         for strategy in Strategy:
             await RemoteTransformer(channel).transform(effect(strategy=strategy), timeout_s=5)

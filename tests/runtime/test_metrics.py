@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, generate_latest
-from toolgate_runtime.cache import Cache
+from toolgate_core.cache import Cache
 from toolgate_runtime.metrics import CacheMetrics, MetricsServer, RpcMetrics, new_registry, precreate, toolgate_version
 
 
@@ -48,7 +48,7 @@ def test_calls_are_counted_and_timed() -> None:
 
 def test_the_cache_tells_hits_and_misses() -> None:
     registry = CollectorRegistry()
-    cache = Cache(bytes.decode)
+    cache = Cache(bytes.decode, cost=lambda key, _: len(key), max_cost=100)
     CacheMetrics(registry, cache)
     for key in (b"a", b"a", b"b"):
         cache.get(key)

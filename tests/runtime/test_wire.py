@@ -22,9 +22,9 @@ from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.requests import ChatRequest, ToolChoice
 from toolgate_core.types.vocabulary import FALLBACK_REASONS, Strategy
 from toolgate_runtime import wire
-from toolgate_runtime.cache import declared_tools
 from toolgate_runtime.errors import WireError
 from toolgate_runtime.ports import ToolFailure, ToolInfo, ToolOutcome
+from toolgate_runtime.toolsets import declared_tools
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 names = st.from_regex(r"[a-zA-Z0-9_-]{1,12}", fullmatch=True)

@@ -24,13 +24,13 @@ from toolgate_gateway.server.notices import start_warnings
 from toolgate_gateway.server.serve import Ports, Shutdown, serve
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime import logs
-from toolgate_runtime.cache import Cache, compiled_tools, toolset_bytes
 from toolgate_runtime.local import LocalExtractor, LocalHealth, LocalTransformer
 from toolgate_runtime.metrics import new_registry, toolgate_version
 from toolgate_runtime.ports import EXECUTOR, EXTRACTOR, TRANSFORMER
 from toolgate_runtime.settings import Source, load_from
 from toolgate_runtime.settingwarnings import origins_of
 from toolgate_runtime.tls import check_identity
+from toolgate_runtime.toolsets import toolset_cache
 from toolgate_simulator.server import bind, make_server
 from toolgate_simulator.settings import Settings as SimulatorSettings
 from toolgate_tool_executor.executor import Executor
@@ -173,7 +173,7 @@ async def local_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
         yield Deps(
             providers=upstreams,
             transformer=LocalTransformer(),
-            extractor=LocalExtractor(Cache(compiled_tools, weigh=toolset_bytes)),
+            extractor=LocalExtractor(toolset_cache()),
             executor=executor,
             health={TRANSFORMER: here, EXTRACTOR: here, EXECUTOR: here},
             registry=new_registry(settings.service),

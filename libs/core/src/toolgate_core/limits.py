@@ -153,8 +153,8 @@ MAX_SENT_ITEMS: Final = 1_000
 # Schemas of a tuple's items that are sent upstream as alternatives.
 MAX_SENT_TUPLE: Final = 16
 
-# Bytes of a JSON text beyond which nothing made from it is remembered; caches count entries, not bytes.
-MAX_REMEMBERED_BYTES: Final = 256 * 1024
+# Bytes of memory that remembered decision schemas may take, and checked answer formats as many; an estimate.
+MAX_REMEMBERED_DECISIONS_BYTES: Final = 32 * 1024 * 1024
 
 # == What a model writes ==
 

@@ -11,16 +11,15 @@ from toolgate_core.extraction import Extraction
 from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.limits import MAX_INLINE_BYTES
 from toolgate_core.nesting import is_heavy
-from toolgate_core.schema import Toolset
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.events import Event
 from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.vocabulary import TextEnd
 
 from toolgate_runtime import offload
-from toolgate_runtime.cache import Cache
 from toolgate_runtime.errors import UnknownDialectError, service_error, translated
 from toolgate_runtime.ports import EXTRACTOR, TRANSFORMER, ServiceState
+from toolgate_runtime.toolsets import ToolsetCache
 
 _MANY_MESSAGES = 500
 """Messages of a history whose rewriting takes a few milliseconds."""
@@ -47,7 +46,7 @@ def is_large(effect: Transform) -> bool:
 class LocalExtractor:
     """The extractor, in this process; `toolsets` remembers compiled tools."""
 
-    def __init__(self, toolsets: Cache[Toolset]) -> None:
+    def __init__(self, toolsets: ToolsetCache) -> None:
         self._toolsets = toolsets
 
     async def extract(
@@ -77,7 +76,7 @@ class _Setup(Struct, frozen=True):
 class LocalSession:
     """One choice's extraction, in this process."""
 
-    def __init__(self, toolsets: Cache[Toolset], setup: _Setup) -> None:
+    def __init__(self, toolsets: ToolsetCache, setup: _Setup) -> None:
         self._toolsets = toolsets
         self._setup = setup
         self._extraction: Extraction | None = None

@@ -26,8 +26,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
-
-from toolgate_runtime.cache import Cache
+from toolgate_core.cache import Cache
 
 LATENCY_BUCKETS = (*(0.01 * 2**n for n in range(14)), 163.84)
 """Bucket bounds in seconds for operations that wait for a model."""
@@ -110,7 +109,7 @@ class RpcMetrics:
 class CacheMetrics(Collector):
     """Metrics of the toolset cache, read at each scrape."""
 
-    def __init__(self, registry: CollectorRegistry, cache: Cache[Any]) -> None:
+    def __init__(self, registry: CollectorRegistry, cache: Cache[Any, Any]) -> None:
         self._cache = cache
         registry.register(self)
 

@@ -25,9 +25,9 @@ from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.requests import ChatRequest, ToolChoice, ToolChoiceMode
 from toolgate_core.types.vocabulary import AnswerForm, AttemptOutcome, Strategy, TextEnd
 
-from toolgate_runtime.cache import DeclaredTools
 from toolgate_runtime.errors import WireError
 from toolgate_runtime.ports import ToolFailure, ToolInfo, ToolOutcome
+from toolgate_runtime.toolsets import DeclaredTools
 
 K = TypeVar("K")
 V = TypeVar("V")

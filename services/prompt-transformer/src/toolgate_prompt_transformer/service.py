@@ -10,9 +10,9 @@ from toolgate.prompt_transformer.v1.prompt_transformer_service_pb2_grpc import (
 )
 from toolgate_core.limits import MAX_INLINE_BYTES
 from toolgate_runtime import offload, wire
-from toolgate_runtime.cache import Cache, DeclaredTools
 from toolgate_runtime.handling import Context, Handling
 from toolgate_runtime.ports import TransformerPort
+from toolgate_runtime.toolsets import DeclaredToolsCache
 
 DESCRIPTOR = messages.DESCRIPTOR.services_by_name["PromptTransformerService"]
 
@@ -20,7 +20,7 @@ DESCRIPTOR = messages.DESCRIPTOR.services_by_name["PromptTransformerService"]
 class PromptTransformerService(PromptTransformerServiceServicer):
     """See `prompt_transformer_service.proto` for what the RPC promises."""
 
-    def __init__(self, transformer: TransformerPort, tools: Cache[DeclaredTools], handling: Handling) -> None:
+    def __init__(self, transformer: TransformerPort, tools: DeclaredToolsCache, handling: Handling) -> None:
         self._transformer = transformer
         self._tools = tools
         self._handling = handling

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from toolgate_runtime.cache import MAX_ENTRIES
 from toolgate_runtime.settings import GrpcSettings, setting
+from toolgate_runtime.toolsets import MAX_ENTRIES
 
 
 class PromptTransformerSettings(GrpcSettings):

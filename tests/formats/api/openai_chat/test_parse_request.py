@@ -8,7 +8,7 @@ from toolgate_core.limits import (
     MAX_BODY_VALUES,
     MAX_CALLS_PER_MESSAGE,
     MAX_INLINE_BYTES,
-    MAX_REMEMBERED_BYTES,
+    MAX_REMEMBERED_TOOLS_BYTES,
 )
 from toolgate_core.nesting import is_heavy
 from toolgate_core.schema.definitions import NO_PARAMETERS
@@ -94,9 +94,10 @@ def test_texts_are_the_clients_own_where_nothing_has_to_be_written_anew() -> Non
 
 
 def test_tools_too_long_to_be_remembered_are_read_all_the_same() -> None:
-    request = parsed(tools=[tool(description="x" * MAX_REMEMBERED_BYTES)])
+    long = "x" * (MAX_REMEMBERED_TOOLS_BYTES // 8)
+    request = parsed(tools=[tool(description=long)])
     assert request.tools[0].name == "f"
-    assert request == parsed(tools=[tool(description="x" * MAX_REMEMBERED_BYTES)])
+    assert request == parsed(tools=[tool(description=long)])
 
 
 def test_nulls_at_the_top_level_count_as_absent() -> None:

@@ -9,9 +9,9 @@ from typing import cast
 
 import jsonschema_rs
 
+from toolgate_core.cache import Cache
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.limits import MAX_REMEMBERED_TOOLS_BYTES
-from toolgate_core.recall import Memory
 from toolgate_core.schema.compiling import compile_schema
 from toolgate_core.schema.effort import explainable
 from toolgate_core.types.requests import ChatRequest
@@ -116,4 +116,8 @@ def _answer_check(schema_json: bytes) -> AnswerCheck:
     return AnswerCheck(cast("JsonObject", decode(schema_json)))
 
 
-_CHECKS = Memory(_answer_check, lambda text, check: check.kept_bytes + 8 * len(text), MAX_REMEMBERED_TOOLS_BYTES // 2)
+_CHECKS = Cache(
+    _answer_check,
+    cost=lambda text, check: check.kept_bytes + 8 * len(text),
+    max_cost=MAX_REMEMBERED_TOOLS_BYTES // 2,
+)

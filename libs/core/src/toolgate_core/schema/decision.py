@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from typing import TypeAlias
 
+from toolgate_core.cache import Cache
 from toolgate_core.jsontext import JsonObject, JsonValue, decode
-from toolgate_core.recall import recall
+from toolgate_core.limits import MAX_REMEMBERED_DECISIONS_BYTES
 from toolgate_core.schema.aliases import plain
 from toolgate_core.schema.reduction import Refer, current, loosen, moved, reduce, refused
 from toolgate_core.schema.references import follow
@@ -21,6 +22,7 @@ from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 _ROOT_ONLY = ("$defs", "definitions", "$schema", "$id")
 _ANY: JsonObject = {}
+_Key: TypeAlias = tuple[bytes, bytes, ToolChoice, bool]
 
 
 def decision_schema(
@@ -42,11 +44,11 @@ def decision_schema(
 
 def decision_for(tools_json: bytes, choice: ToolChoice, *, parallel: bool, answer_json: bytes) -> JsonObject:
     """Return the same for JSON texts (`answer_json` empty: a string), shared: it must not be changed."""
-    return recall(_decision_for, tools_json, answer_json, choice=choice, parallel=parallel)
+    return _DECISIONS.get((tools_json, answer_json, choice, parallel))
 
 
-@lru_cache(maxsize=128)
-def _decision_for(tools_json: bytes, answer_json: bytes, *, choice: ToolChoice, parallel: bool) -> JsonObject:
+def _decision(key: _Key) -> JsonObject:
+    tools_json, answer_json, choice, parallel = key
     answer = decode(answer_json) if answer_json else None
     answer_schema = answer if isinstance(answer, dict) else None
     return decision_schema(compiled(tools_json).definitions, choice, parallel=parallel, answer_schema=answer_schema)
@@ -157,3 +159,10 @@ def sendable(schema: JsonObject) -> JsonObject:
     sent = hoist.whole(schema)
     assert isinstance(sent, dict)
     return hoist.finish(sent)
+
+
+_DECISIONS = Cache(
+    _decision,
+    cost=lambda key, _: 8 * (len(key[0]) + len(key[1])),
+    max_cost=MAX_REMEMBERED_DECISIONS_BYTES,
+)

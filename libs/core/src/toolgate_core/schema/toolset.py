@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 
+from toolgate_core.cache import Cache
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import (
     MAX_INLINE_STEPS,
@@ -14,7 +15,6 @@ from toolgate_core.limits import (
     MAX_SCHEMAS_PER_REQUEST,
     MAX_VIOLATIONS,
 )
-from toolgate_core.recall import Memory
 from toolgate_core.schema import names
 from toolgate_core.schema.compiling import SchemaCheck, SchemaError, compile_schema
 from toolgate_core.schema.definitions import parse_tools
@@ -180,4 +180,8 @@ def _compiled(tools_json: bytes) -> Toolset:
     return Toolset.compile(parse_tools(tools_json))
 
 
-_COMPILED = Memory(_compiled, lambda text, toolset: toolset.kept_bytes + 8 * len(text), MAX_REMEMBERED_TOOLS_BYTES)
+_COMPILED = Cache(
+    _compiled,
+    cost=lambda text, toolset: toolset.kept_bytes + 8 * len(text),
+    max_cost=MAX_REMEMBERED_TOOLS_BYTES,
+)

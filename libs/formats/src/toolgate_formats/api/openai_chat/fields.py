@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
+from toolgate_core.cache import Cache
 from toolgate_core.jsontext import JsonObject, JsonValue, decode, encode
-from toolgate_core.limits import MAX_STOPS
-from toolgate_core.recall import recall
+from toolgate_core.limits import MAX_REMEMBERED_DECISIONS_BYTES, MAX_STOPS
 from toolgate_core.schema.answer import wanted_json
 from toolgate_core.schema.compiling import SchemaError, compile_schema
 from toolgate_core.types.errors import RequestError
@@ -151,7 +150,7 @@ def _check_format_schema(described: JsonValue) -> None:
     if not isinstance(schema, dict):
         raise _invalid("response_format.json_schema.schema", "expected an object", "invalid_type")
     try:
-        recall(_check_schema, encode(schema))
+        _CHECKED.get(encode(schema))
     except SchemaError as error:
         raise RequestError(
             f"Invalid schema for response_format '{name:.64}': {error}.",
@@ -167,12 +166,11 @@ def _check_wanted_json(body: JsonObject) -> None:
         return
     field = "structured_outputs" if isinstance(body.get("structured_outputs"), dict) else "guided_json"
     try:
-        recall(_check_schema, encode(schema))
+        _CHECKED.get(encode(schema))
     except SchemaError as error:
         raise RequestError(f"Invalid schema in {field}: {error}.", param=field, code="invalid_json_schema") from error
 
 
-@lru_cache(maxsize=64)
 def _check_schema(schema_json: bytes) -> None:
     """Raise `SchemaError` for a schema that can't be used; the good ones are remembered."""
     schema = decode(schema_json)
@@ -181,3 +179,6 @@ def _check_schema(schema_json: bytes) -> None:
 
 def _invalid(field: str, why: str, code: str) -> RequestError:
     return RequestError(f"Invalid value for '{field}': {why}.", param=field, code=code)
+
+
+_CHECKED = Cache(_check_schema, cost=lambda text, _: 8 * len(text), max_cost=MAX_REMEMBERED_DECISIONS_BYTES)

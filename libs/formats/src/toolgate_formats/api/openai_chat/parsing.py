@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from toolgate_core.cache import Cache
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, decode_fields, encode
 from toolgate_core.limits import (
     MAX_BODY_CONTAINERS,
@@ -18,7 +19,6 @@ from toolgate_core.limits import (
     MAX_REMEMBERED_TOOLS_BYTES,
 )
 from toolgate_core.nesting import deeper, outside_strings
-from toolgate_core.recall import Memory
 from toolgate_core.schema.definitions import check_names
 from toolgate_core.schema.toolset import compiled
 from toolgate_core.types.errors import RequestError
@@ -133,7 +133,7 @@ def _read_tools(text: bytes) -> _ToolsText:
     return _ToolsText(value, encode(value), b"null" not in text)
 
 
-_READ = Memory(_read_tools, lambda text, _: 8 * len(text), MAX_REMEMBERED_TOOLS_BYTES)
+_READ = Cache(_read_tools, cost=lambda text, _: 8 * len(text), max_cost=MAX_REMEMBERED_TOOLS_BYTES)
 
 
 def _as_written(texts: dict[str, bytes], *, tools: bool) -> dict[str, bytes]:
