@@ -168,10 +168,11 @@ assert b"toolgate_added_total 1.0" in generate_latest(registry)
 """
 _ERROR_TEST = """
 from toolgate_core.types.errors import RequestError
-from toolgate_gateway.http.errors import explain
+from toolgate_formats.api.openai_chat.errors import error
+from toolgate_gateway.http.errors import failure_from
 from toolgate_runtime.logs import Log
-error = explain(RequestError("No such hat.", param="hat", code="added"), Log())
-assert error.body() == b'{"error":{"message":"No such hat.","type":"invalid_request_error","param":"hat","code":"added"}}'
+failure = failure_from(RequestError("No such hat.", param="hat", code="added"), Log())
+assert error(failure).body == b'{"error":{"message":"No such hat.","type":"invalid_request_error","param":"hat","code":"added"}}'
 """
 _SERVICE_ERROR_TEST = """
 import grpc

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from toolgate_core.types.vocabulary import AttemptOutcome, RequestOutcome
+from toolgate_formats.api.failures import FAILURES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
@@ -37,13 +38,20 @@ def codes_in(tree: ast.AST) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             found.update(text for keyword in node.keywords if keyword.arg == "code" for text in _texts(keyword.value))
-            if isinstance(node.func, ast.Name) and node.func.id == "_error":
-                found.update(text for argument in node.args[2:] for text in _texts(argument))
         if isinstance(node, ast.Assign):
             for target, value in (pair for each in node.targets for pair in _pairs(each, node.value)):
                 if isinstance(target, ast.Name) and target.id in NAMES:
                     found.update(_texts(value))
     return {text for text in found if WORD.fullmatch(text)}
+
+
+def rows() -> dict[str, set[int]]:
+    """Each code that a kind of failure has by default, with its statuses."""
+    statuses: dict[str, set[int]] = {}
+    for row in FAILURES.values():
+        if row.code is not None:
+            statuses.setdefault(row.code, set()).add(row.status)
+    return statuses
 
 
 def table(heading: str) -> list[str]:
@@ -58,6 +66,15 @@ def test_the_page_names_each_code_once_and_no_other() -> None:
             known |= codes_in(ast.parse(file.read_text(encoding="utf-8")))
     named = table("Codes")
     assert sorted(named) == sorted(known)
+
+
+def test_the_page_gives_the_status_of_each_kind_of_failure() -> None:
+    section = PAGE.split("## Codes\n", 1)[1].split("\n## ", 1)[0]
+    given = dict(re.findall(r"^\| `(\w+)` \| ([\d, ]+) \|", section, re.MULTILINE))
+    wrong = {
+        code for code, statuses in rows().items() if not statuses <= {int(each) for each in given[code].split(",")}
+    }
+    assert not wrong
 
 
 def test_the_page_names_each_outcome_of_an_attempt() -> None:

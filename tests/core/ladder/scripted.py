@@ -7,7 +7,7 @@ from typing import Any
 
 from toolgate_core.extraction import Extraction
 from toolgate_core.jsontext import JsonObject, decode, encode
-from toolgate_core.ladder import Answer, DeadlineExceeded, LadderMemory, LadderRun, Refusal
+from toolgate_core.ladder import Answer, DeadlineExceeded, LadderMemory, LadderRun
 from toolgate_core.ladder.effects import (
     AnyEffect,
     CallModel,
@@ -23,7 +23,7 @@ from toolgate_core.schema import Toolset
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import AnswerEvent, ArgumentsDelta, CallStart, ReasoningDelta, TextDelta
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Mode
@@ -93,7 +93,7 @@ class World:
             memory=self.memory,
         )
 
-    def run(self, *, throw_at: int | None = None) -> Answer | Refusal:
+    def run(self, *, throw_at: int | None = None) -> Answer | Failure:
         """Climb to the end; `throw_at`: throw the deadline in instead of answering that effect (counted from 0)."""
         steps = self.climb.run()
         reply: Reply = None
@@ -107,7 +107,7 @@ class World:
                 reply = self.reply(effect)
         except StopIteration as stop:
             result = stop.value
-        assert isinstance(result, Answer | Refusal)
+        assert isinstance(result, Answer | Failure)
         return result
 
     def reply(self, effect: AnyEffect) -> Reply:
@@ -182,9 +182,16 @@ def decided(*calls: tuple[str, Any]) -> list[ResponseChunk | Failure]:
     return said(encode(decision).decode())
 
 
-def failed(kind: Any, **more: Any) -> list[ResponseChunk | Failure]:
+def failed(kind: str, **more: Any) -> list[ResponseChunk | Failure]:
     """An upstream that does not answer."""
-    return [Failure(kind=kind, message="It failed.", **more)]
+    return [Failure(kind=FailureKind(kind), message="It failed.", **more)]
+
+
+def refused(
+    message: str = "It failed.", part: str = "request", *, kind: str = "invalid", **more: Any
+) -> list[ResponseChunk | Failure]:
+    """An upstream that refuses (a part of) the request."""
+    return [Failure(kind=FailureKind(kind), message=message, refused=RefusedPart(part), **more)]
 
 
 OSLO = ("get_weather", '{"city":"Oslo"}')

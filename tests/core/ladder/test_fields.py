@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from toolgate_core.ladder import Answer, Refusal
+from toolgate_core.ladder import Answer
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import (
     ArgumentsDelta,
@@ -14,6 +14,7 @@ from toolgate_core.types.events import (
     RefusalDelta,
     TextDelta,
 )
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Strategy
@@ -82,7 +83,7 @@ def test_a_refusal_is_no_call() -> None:
         tool_choice="required",
         policy=Policy(ladder=(Strategy.NATIVE,)),
     )
-    assert isinstance(world.run(), Refusal)
+    assert isinstance(world.run(), Failure)
     assert world.events == []
 
 
@@ -96,7 +97,7 @@ def test_a_usage_keeps_what_the_upstream_told_of_the_serving_attempt() -> None:
 
 def test_the_only_attempts_word_on_trying_again_reaches_the_client() -> None:
     for told in (None, True, False):
-        world = World([failed("error", status=500, should_retry=told)], policy=Policy(ladder=(Strategy.NATIVE,)))
+        world = World([failed("error", origin="500", should_retry=told)], policy=Policy(ladder=(Strategy.NATIVE,)))
         refusal = world.run()
-        assert isinstance(refusal, Refusal)
+        assert isinstance(refusal, Failure)
         assert refusal.should_retry is told

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from toolgate_core.jsontext import encode_str
-from toolgate_core.ladder import Answer, Refusal
+from toolgate_core.ladder import Answer
 from toolgate_core.ladder.disguise import Screen, disguised, may_begin
 from toolgate_core.limits import MAX_BLANK, MAX_CALLS, MAX_EQUAL_CALLS, MAX_SCREENED
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import TextDelta
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Mode, Strategy
@@ -196,8 +196,8 @@ def test_a_policy_with_native_alone_keeps_it() -> None:
 )
 def test_a_constraint_that_no_schema_can_say_is_refused_in_emulate(fields: dict[str, Any], param: str) -> None:
     refusal = World([], mode=Mode.EMULATE, **fields).run()
-    assert isinstance(refusal, Refusal)
-    assert (refusal.status, refusal.code, refusal.param) == (400, "unsupported_parameter", param)
+    assert isinstance(refusal, Failure)
+    assert (refusal.kind, refusal.code, refusal.param) == (FailureKind.INVALID, "unsupported_parameter", param)
     assert param in refusal.message
     world = World([said("a")], **fields)
     assert isinstance(world.run(), Answer)
@@ -319,8 +319,8 @@ def test_words_must_come_where_no_call_may() -> None:
 def test_the_error_says_what_the_model_did_wrong() -> None:
     wrong = World([called(("get_weather", '{"days": 3}'))], policy=Policy(ladder=(Strategy.NATIVE,))).run()
     hidden = World([[ResponseChunk(reasoning="{...}", finish="stop")]], policy=Policy(ladder=(Strategy.NATIVE,))).run()
-    assert isinstance(wrong, Refusal)
-    assert isinstance(hidden, Refusal)
+    assert isinstance(wrong, Failure)
+    assert isinstance(hidden, Failure)
     assert "city" in wrong.message
     assert "native:schema_invalid" in wrong.message
     assert "stood in the reasoning" in hidden.message

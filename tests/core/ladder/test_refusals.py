@@ -6,28 +6,24 @@ from typing import Any
 
 import pytest
 from toolgate_core.jsontext import encode
-from toolgate_core.ladder import Answer, Refusal
+from toolgate_core.ladder import Answer
 from toolgate_core.strategies.simple import simplified
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import CallStart
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.vocabulary import AttemptOutcome, Mode, RequestOutcome, Strategy
 from toolgate_formats.api.openai_chat import parse_request
 
-from tests.core.ladder.scripted import OSLO, PING, WEATHER, World, called, decided, failed, said
+from tests.core.ladder.scripted import OSLO, PING, WEATHER, World, called, decided, failed, refused, said
 
 ALL = Policy(retries={})
 TEXT = '<function_calls>\n<invoke name="ping">\n</invoke>\n</function_calls>'
 
 
-def refused(message: str = "It failed.", kind: Any = "refused", **more: Any) -> list[ResponseChunk | Failure]:
-    return [Failure(kind=kind, message=message, status=400, **more)]
-
-
-@pytest.mark.parametrize("kind", ["refused", "unsupported"])
-def test_a_400_at_a_strategy_leads_to_the_next_one(kind: str) -> None:
-    world = World([refused(kind=kind), decided(("ping", {}))], policy=ALL)
+@pytest.mark.parametrize("part", ["request", "feature"])
+def test_a_400_at_a_strategy_leads_to_the_next_one(part: str) -> None:
+    world = World([refused(part=part), decided(("ping", {}))], policy=ALL)
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:unsupported,guided:ok"
 
@@ -36,9 +32,9 @@ def test_when_all_refuse_the_first_refusal_is_the_answer() -> None:
     first = refused("Bad role.", code="bad_role", param="messages[1].role")
     world = World([first, *(refused(f"Bad {n}.") for n in range(9))], policy=ALL)
     refusal = world.run()
-    assert isinstance(refusal, Refusal)
-    assert (refusal.status, refusal.message, refusal.code, refusal.param) == (
-        400,
+    assert isinstance(refusal, Failure)
+    assert (refusal.kind, refusal.message, refusal.code, refusal.param) == (
+        FailureKind.INVALID,
         "Bad role.",
         "bad_role",
         "messages[1].role",
@@ -54,19 +50,19 @@ def test_when_all_refuse_the_first_refusal_is_the_answer() -> None:
         {"code": "model_not_found"},
         {"code": "content_filter"},
         {"param": "temperature"},
-        {"status": 413},
+        {"kind": "too_large"},
     ],
 )
 def test_what_would_be_refused_everywhere_ends_the_climb(failure: dict[str, Any]) -> None:
-    world = World([failed("refused", **{"status": 400, **failure})])
-    assert isinstance(world.run(), Refusal)
+    world = World([refused(**failure)])
+    assert isinstance(world.run(), Failure)
     assert len(world.climb.attempts) == 1
 
 
 def test_the_same_refusal_with_and_without_tools_ends_the_climb() -> None:
     world = World([refused()] * 3, policy=ALL)
     refusal = world.run()
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Failure)
     assert world.climb.summary == "native:unsupported,guided:unsupported,bridge:unsupported"
 
 
@@ -74,39 +70,39 @@ def test_a_prompt_that_only_ours_makes_too_long_does_not_hide_what_was_wrong_bef
     long = refused("Too long.", code="context_length_exceeded")
     world = World([refused("First.", code="first"), long], policy=ALL)
     refusal = world.run()
-    assert isinstance(refusal, Refusal)
-    assert (refusal.status, refusal.message, refusal.code) == (400, "First.", "first")
+    assert isinstance(refusal, Failure)
+    assert (refusal.kind, refusal.message, refusal.code) == (FailureKind.INVALID, "First.", "first")
     world = World([said("no"), long], policy=ALL, tool_choice="required")
     refusal = world.run()
-    assert isinstance(refusal, Refusal)
-    assert (refusal.status, "was text" in refusal.message) == (502, True)
+    assert isinstance(refusal, Failure)
+    assert (refusal.kind, "was text" in refusal.message) == (FailureKind.EXHAUSTED, True)
     assert world.climb.summary == "native:no_tool_call,guided:upstream_error"
 
 
 def test_a_refusal_after_an_answer_that_failed_is_no_answer_to_the_client() -> None:
     world = World([said("no"), *[refused()] * 9], policy=ALL, tool_choice="required")
     refusal = world.run()
-    assert isinstance(refusal, Refusal)
-    assert (refusal.status, refusal.code) == (502, "tool_call_unavailable")
+    assert isinstance(refusal, Failure)
+    assert (refusal.kind, refusal.code) == (FailureKind.EXHAUSTED, "tool_call_unavailable")
     assert "had to be a tool call and was text" in refusal.message
 
 
 def test_an_error_behind_refusals_is_the_answer() -> None:
     world = World([refused(), refused(), refused("Else."), refused("More."), failed("cut")], policy=ALL)
     refusal = world.run()
-    assert isinstance(refusal, Refusal)
-    assert (refusal.status, refusal.code) == (502, "upstream_error")
+    assert isinstance(refusal, Failure)
+    assert (refusal.kind, refusal.code) == (FailureKind.CUT, None)
 
 
 def test_a_refused_schema_is_not_sent_again_by_the_other_strategies() -> None:
-    world = World([said("no"), refused(kind="schema"), said(TEXT)], tool_choice="required", policy=ALL)
+    world = World([said("no"), refused(part="schema"), said(TEXT)], tool_choice="required", policy=ALL)
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:no_tool_call,guided:unsupported,bridge:ok"
     assert [ask.constrained for ask in world.asked] == [False, True, False]
 
 
 def test_a_refused_schema_of_the_tools_is_left_out_where_they_are_sent_again() -> None:
-    world = World([refused(kind="schema"), decided(("ping", {}))], policy=ALL)
+    world = World([refused(part="schema"), decided(("ping", {}))], policy=ALL)
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:unsupported,bridge:ok"
     assert [ask.constrained for ask in world.asked] == [False, True]
@@ -122,13 +118,13 @@ def test_refusals_may_follow_text_that_was_sent() -> None:
 def test_a_refusal_inside_an_answer_that_was_sent_ends_it() -> None:
     world = World([[ResponseChunk(text="Hel"), *refused()]], stream=True)
     refusal = world.run()
-    assert isinstance(refusal, Refusal)
-    assert (refusal.status, world.text) == (400, "Hel")
+    assert isinstance(refusal, Failure)
+    assert (refusal.kind, world.text) == (FailureKind.INVALID, "Hel")
 
 
 def test_never_is_a_request_left_without_an_attempt() -> None:
-    world = World([*[refused(f"No {n}.", "unsupported") for n in range(9)]], policy=ALL)
-    assert isinstance(world.run(), Refusal)
+    world = World([*[refused(f"No {n}.", "feature") for n in range(9)]], policy=ALL)
+    assert isinstance(world.run(), Failure)
     before = len(world.climb.attempts)
     world.climb = world.make()
     world.answers = [called(OSLO)]
@@ -136,19 +132,19 @@ def test_never_is_a_request_left_without_an_attempt() -> None:
     assert (before, world.climb.summary) == (6, "native:ok")
 
 
-@pytest.mark.parametrize("kind", ["unsupported", "schema"])
-def test_a_request_that_is_refused_in_every_form_proves_nothing(kind: str) -> None:
-    world = World([refused(kind=kind)] * 9, policy=ALL)
-    assert isinstance(world.run(), Refusal)
+@pytest.mark.parametrize("part", ["feature", "schema"])
+def test_a_request_that_is_refused_in_every_form_proves_nothing(part: str) -> None:
+    world = World([refused(part=part)] * 9, policy=ALL)
+    assert isinstance(world.run(), Failure)
     world.climb = world.make()
     world.answers = [called(OSLO)]
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:ok"
 
 
-@pytest.mark.parametrize("kind", ["unsupported", "schema"])
-def test_a_refusal_inside_an_answer_says_nothing_about_the_next_one(kind: Any) -> None:
-    inside: list[ResponseChunk | Failure] = [ResponseChunk(), Failure(kind=kind, message="No.", status=400)]
+@pytest.mark.parametrize("part", ["feature", "schema"])
+def test_a_refusal_inside_an_answer_says_nothing_about_the_next_one(part: str) -> None:
+    inside: list[ResponseChunk | Failure] = [ResponseChunk(), *refused("No.", part)]
     world = World([inside, decided(("ping", {}))], policy=ALL)
     assert isinstance(world.run(), Answer)
     assert world.climb.attempts[0].outcome is AttemptOutcome.UNSUPPORTED
@@ -160,8 +156,8 @@ def test_a_refusal_inside_an_answer_says_nothing_about_the_next_one(kind: Any) -
 
 def test_the_last_strategy_is_tried_though_it_was_refused() -> None:
     policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={}, capabilities=Capabilities(json_schema=False))
-    world = World([said("no"), refused("No.", "unsupported")], policy=policy, tool_choice="required")
-    assert isinstance(world.run(), Refusal)
+    world = World([said("no"), refused("No.", "feature")], policy=policy, tool_choice="required")
+    assert isinstance(world.run(), Failure)
     world.climb = world.make()
     world.answers = [said("no"), said(TEXT)]
     assert isinstance(world.run(), Answer)
@@ -181,14 +177,14 @@ FITS = {
 
 
 def test_strict_that_is_refused_is_left_out() -> None:
-    world = World([refused(kind="schema"), called(("ping", "{}"))], policy=STRICT, tools=[FITS], tool_choice="required")
+    world = World([refused(part="schema"), called(("ping", "{}"))], policy=STRICT, tools=[FITS], tool_choice="required")
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:unsupported,native:ok"
     assert [body["tools"][0]["function"].get("strict") for body in world.bodies] == [True, None]
 
 
 def test_without_a_schema_that_fits_strict_is_no_form_of_its_own() -> None:
-    world = World([refused(kind="schema"), decided(("ping", {}))], policy=STRICT, tools=[PING], tool_choice="required")
+    world = World([refused(part="schema"), decided(("ping", {}))], policy=STRICT, tools=[PING], tool_choice="required")
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:unsupported,bridge:ok"
 
@@ -266,23 +262,23 @@ def test_a_result_of_a_call_that_nobody_knows_keeps_its_id() -> None:
 
 def test_a_500_that_comes_again_and_again_costs_three_calls() -> None:
     for fields in ({}, {"tool_choice": "required"}, {"mode": Mode.EMULATE}):
-        world = World([failed("error", status=500)] * 9, **fields)
+        world = World([failed("error", origin="500")] * 9, **fields)
         refusal = world.run()
-        assert isinstance(refusal, Refusal)
-        assert (refusal.status, refusal.should_retry, len(world.bodies)) == (502, False, 3)
+        assert isinstance(refusal, Failure)
+        assert (refusal.kind, refusal.should_retry, len(world.bodies)) == (FailureKind.ERROR, False, 3)
 
 
 def test_a_500_about_a_grammar_is_followed_by_a_request_without_one() -> None:
-    world = World([*[failed("error", status=500)] * 2, said(TEXT)], policy=ALL, tool_choice="required")
+    world = World([*[failed("error", origin="500")] * 2, said(TEXT)], policy=ALL, tool_choice="required")
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:upstream_error,guided:upstream_error,bridge:ok"
     assert [ask.constrained for ask in world.asked] == [False, True, False]
 
 
 def test_different_errors_do_not_end_the_climb() -> None:
-    answers = [[Failure(kind="error", message=f"Error {n}.", status=500)] for n in range(4)]
+    answers = [[Failure(kind=FailureKind.ERROR, message=f"Error {n}.", origin="500")] for n in range(4)]
     world = World([*answers], policy=ALL)
-    assert isinstance(world.run(), Refusal)
+    assert isinstance(world.run(), Failure)
     assert len(world.climb.attempts) == 4
 
 

@@ -8,6 +8,7 @@ from toolgate_core.jsontext import JsonObject, JsonValue, encode
 from toolgate_core.schema import EMPTY, Toolset, Violation, compiled, parse_tools, remembered
 from toolgate_core.schema.definitions import NO_PARAMETERS, check_names
 from toolgate_core.types.errors import RequestError
+from toolgate_core.types.failures import FailureKind
 from toolgate_core.types.requests import ToolDefinition
 
 
@@ -60,7 +61,7 @@ def test_definitions_are_read_from_the_tools_of_a_request() -> None:
 def test_a_bad_tool_is_named(tools: JsonValue, param: str, code: str | None) -> None:
     with pytest.raises(RequestError) as caught:
         parse_tools(encode(tools))
-    assert (caught.value.param, caught.value.code, caught.value.status) == (param, code, 400)
+    assert (caught.value.param, caught.value.code, caught.value.failure.kind) == (param, code, FailureKind.INVALID)
 
 
 def test_tools_that_are_not_json_are_refused() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from toolgate_core.types.failures import FailureKind
 from toolgate_gateway.http.admission import Admission, AdmissionError
 
 
@@ -38,7 +39,7 @@ async def test_a_full_queue_and_a_long_wait_are_refused() -> None:
     assert full.value.reason == "queue_full"
     with pytest.raises(AdmissionError) as late:
         await waiting
-    assert (late.value.reason, late.value.status, late.value.retry_after_s) == ("queue_timeout", 503, 1)
+    assert (late.value.reason, late.value.failure.kind) == ("queue_timeout", FailureKind.BUSY)
     assert (gate.in_flight, gate.queued) == (1, 0)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
 from toolgate_formats.codecs.openai_chat.failures import FailureTable, retry_after
 from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.table import create_provider
@@ -61,17 +61,23 @@ REFUSED = [
 @pytest.mark.parametrize("message", UNSUPPORTED)
 async def test_a_400_about_a_constraint_or_tools_is_unsupported(message: str) -> None:
     failure = await fail([vllm(message)])
-    assert failure == Failure(kind="unsupported", message=message, status=400, code="400")
+    assert failure == Failure(
+        kind=FailureKind.INVALID, refused=RefusedPart.FEATURE, message=message, origin="400", code="400"
+    )
 
 
 @pytest.mark.parametrize("message", SCHEMA)
 async def test_a_400_about_the_schemas_of_a_request_is_about_no_other(message: str) -> None:
-    assert await fail([vllm(message)]) == Failure(kind="schema", message=message, status=400, code="400")
+    assert await fail([vllm(message)]) == Failure(
+        kind=FailureKind.INVALID, refused=RefusedPart.SCHEMA, message=message, origin="400", code="400"
+    )
 
 
 @pytest.mark.parametrize("message", REFUSED)
 async def test_any_other_400_is_the_clients(message: str) -> None:
-    assert await fail([vllm(message)]) == Failure(kind="refused", message=message, status=400, code="400")
+    assert await fail([vllm(message)]) == Failure(
+        kind=FailureKind.INVALID, refused=RefusedPart.REQUEST, message=message, origin="400", code="400"
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,78 +93,100 @@ async def test_any_other_400_is_the_clients(message: str) -> None:
     ],
 )
 async def test_a_prompt_that_is_too_long_has_openais_code(message: str, param: str | None) -> None:
-    expected = Failure(kind="refused", message=message, status=400, code="context_length_exceeded", param="messages")
+    expected = Failure(
+        kind=FailureKind.INVALID,
+        refused=RefusedPart.REQUEST,
+        message=message,
+        origin="400",
+        code="context_length_exceeded",
+        param="messages",
+    )
     assert await fail([vllm(message, param=param)]) == expected
 
 
 BODIES: dict[str, tuple[Reply, Failure]] = {
     "unauthorized text": (
         answer({"error": "Unauthorized"}, status=401),
-        Failure(kind="credential", message="The upstream refused the gateway's credentials.", status=401),
+        Failure(kind=FailureKind.CREDENTIAL, message="The upstream refused the gateway's credentials.", origin="401"),
     ),
     "wrong key": (
         answer(
             {"error": {"message": "Incorrect API key provided: sk-abcdefgh", "code": "invalid_api_key"}}, status=403
         ),
-        Failure(kind="credential", message="The upstream refused the gateway's credentials.", status=403),
+        Failure(kind=FailureKind.CREDENTIAL, message="The upstream refused the gateway's credentials.", origin="403"),
     ),
     "unknown model": (
         vllm("The model `m` does not exist.", 404, "NotFoundError", "model"),
         Failure(
-            kind="refused", message="The model `m` does not exist.", status=404, code="model_not_found", param="model"
+            kind=FailureKind.NOT_FOUND,
+            refused=RefusedPart.REQUEST,
+            message="The model `m` does not exist.",
+            origin="404",
+            code="model_not_found",
+            param="model",
         ),
     ),
     "unknown path": (
         answer({"detail": "Not Found"}, status=404),
-        Failure(kind="error", message="Not Found", status=404),
+        Failure(kind=FailureKind.NO_ENDPOINT, message="Not Found", origin="404"),
     ),
     "limit": (
         answer({"error": {"message": "Slow down", "code": "rate_limit_exceeded"}}, status=429, retry_after="7"),
-        Failure(kind="limited", message="Slow down", status=429, code="rate_limit_exceeded", retry_after_s=7),
+        Failure(
+            kind=FailureKind.LIMITED, message="Slow down", origin="429", code="rate_limit_exceeded", retry_after_s=7
+        ),
     ),
     "limit without a body": (
         answer(b"", status=429),
-        Failure(kind="limited", message="The upstream's rate limit is reached.", status=429),
+        Failure(kind=FailureKind.LIMITED, message="The upstream's rate limit is reached.", origin="429"),
     ),
     "overload": (
         vllm("queue is full", 503, "ServiceUnavailableError"),
-        Failure(kind="overloaded", message="queue is full", status=503, code="503"),
+        Failure(kind=FailureKind.OVERLOADED, message="queue is full", origin="503", code="503"),
     ),
     "not implemented": (
         vllm("no", 501, "NotImplementedError"),
-        Failure(kind="unsupported", message="no", status=501, code="501"),
+        Failure(kind=FailureKind.INVALID, refused=RefusedPart.FEATURE, message="no", origin="501", code="501"),
     ),
     "validation list": (
         answer({"detail": [{"loc": ["body", "messages", 0, "role"], "msg": "bad role", "type": "x"}]}, status=422),
-        Failure(kind="refused", message="messages.0.role: bad role", status=422, param="messages.0.role"),
+        Failure(
+            kind=FailureKind.UNPROCESSABLE,
+            refused=RefusedPart.REQUEST,
+            message="messages.0.role: bad role",
+            origin="422",
+            param="messages.0.role",
+        ),
     ),
     "flat": (
         answer({"object": "error", "message": "Bad role", "type": "invalid", "param": None, "code": 3051}, status=400),
-        Failure(kind="refused", message="Bad role", status=400, code="3051"),
+        Failure(kind=FailureKind.INVALID, refused=RefusedPart.REQUEST, message="Bad role", origin="400", code="3051"),
     ),
     "flat with detail": (
         answer({"object": "error", "message": {"detail": [{"loc": ["body", "n"], "msg": "too big"}]}}, status=422),
-        Failure(kind="refused", message="n: too big", status=422, param="n"),
+        Failure(
+            kind=FailureKind.UNPROCESSABLE, refused=RefusedPart.REQUEST, message="n: too big", origin="422", param="n"
+        ),
     ),
     "Gemini": (
         answer([{"error": {"code": 400, "message": "Bad", "status": "INVALID_ARGUMENT"}}], status=400),
-        Failure(kind="refused", message="Bad", status=400, code="400"),
+        Failure(kind=FailureKind.INVALID, refused=RefusedPart.REQUEST, message="Bad", origin="400", code="400"),
     ),
     "HTML": (
         Reply([b"<html>Bad Gateway nginx</html>"], 502, {"content-type": "text/html"}),
-        Failure(kind="error", message="The upstream failed with HTTP status 502.", status=502),
+        Failure(kind=FailureKind.ERROR, message="The upstream failed with HTTP status 502.", origin="502"),
     ),
     "500 without text": (
         vllm("", 500, "InternalServerError"),
-        Failure(kind="error", message="The upstream failed with HTTP status 500.", status=500, code="500"),
+        Failure(kind=FailureKind.ERROR, message="The upstream failed with HTTP status 500.", origin="500", code="500"),
     ),
     "gateway timeout": (
         answer(b"", status=504),
-        Failure(kind="timeout", message="The upstream did not answer in time.", status=504),
+        Failure(kind=FailureKind.TIMEOUT, message="The upstream did not answer in time.", origin="504"),
     ),
     "redirect": (
         answer(b"", status=307, location="http://elsewhere/"),
-        Failure(kind="error", message="The upstream failed with HTTP status 307.", status=307),
+        Failure(kind=FailureKind.ERROR, message="The upstream failed with HTTP status 307.", origin="307"),
     ),
 }
 
@@ -219,7 +247,9 @@ async def test_no_upstream_at_all_is_unreachable() -> None:
     provider = create_provider(UpstreamConfig(name="fake", url="http://127.0.0.1:1", retries=1))
     failure = await provider.call(QUESTION, stream=False, request_id="r")
     await provider.aclose()
-    assert failure == Failure(kind="unreachable", message="No connection to the upstream.")
+    assert failure == Failure(
+        kind=FailureKind.UNREACHABLE, message="No connection to the upstream.", origin="connect_error"
+    )
 
 
 async def counting(script: list[Reply], **config: Any) -> tuple[int, str]:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.presets import PRESETS
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.errors import FailureError
+from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.vocabulary import Strategy
-from toolgate_gateway.http.errors import ApiError
 from toolgate_gateway.settings import ModelEntry
 from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.openai_compatible import OpenAICompatible
@@ -160,9 +160,9 @@ async def test_an_unknown_name_asks_again_but_not_without_end() -> None:
     clock, listing = Clock(), Listing("a")
     models = table(clock=clock, one=listing)
     for _ in range(5):
-        with pytest.raises(ApiError) as caught:
+        with pytest.raises(FailureError) as caught:
             await models.find("b")
-        assert (caught.value.status, caught.value.code) == (404, "model_not_found")
+        assert (caught.value.failure.kind, caught.value.failure.code) == (FailureKind.NOT_FOUND, "model_not_found")
     assert listing.asked == 1
     listing.cards.append({"id": "b"})
     clock.now += 5
@@ -178,16 +178,16 @@ async def test_names_asked_for_at_once_share_one_question() -> None:
 
 
 async def test_where_an_upstream_is_down_an_unknown_name_may_exist() -> None:
-    down = Failure(kind="unreachable", message="no connection")
+    down = Failure(kind=FailureKind.UNREACHABLE, message="no connection", origin="connect_error")
     models = table(one=Listing(failure=down))
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(FailureError) as caught:
         await models.find("a")
-    assert (caught.value.status, caught.value.retry_after_s) == (503, 1)
+    assert (caught.value.failure.kind, caught.value.failure.code) == (FailureKind.UNAVAILABLE, "upstream_unreachable")
     assert models.health() == {"one": False}
 
 
 async def test_an_upstream_without_a_list_takes_any_name() -> None:
-    models = table(one=Listing(failure=Failure(kind="error", message="not found", status=404)))
+    models = table(one=Listing(failure=Failure(kind=FailureKind.NO_ENDPOINT, message="not found", origin="404")))
     assert (await models.find("anything")).model == "anything"
 
 
@@ -207,10 +207,11 @@ async def test_a_name_that_is_too_long_is_refused_before_any_look_up(name: str) 
     one = Listing("a")
     models = table(one=one)
     for ask in (models.find, models.card):
-        with pytest.raises(ApiError) as caught:
+        with pytest.raises(FailureError) as caught:
             await ask(name)
-        assert (caught.value.status, caught.value.code, caught.value.param) == (400, "string_above_max_length", "model")
-        assert len(caught.value.message) < 200
+        failure = caught.value.failure
+        assert (failure.kind, failure.code, failure.param) == (FailureKind.INVALID, "string_above_max_length", "model")
+        assert len(caught.value.failure.message) < 200
     assert one.asked == 0
 
 
@@ -228,18 +229,18 @@ async def test_a_name_that_is_too_long_is_refused_before_any_look_up(name: str) 
 )
 async def test_an_unknown_model_names_the_nearest_and_the_list(name: str, said: str) -> None:
     models = table(one=Listing("openai/gpt-oss-20b", "qwen3-8b"))
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(FailureError) as caught:
         await models.find(name)
-    assert (caught.value.status, caught.value.code) == (404, "model_not_found")
-    assert said in caught.value.message
+    assert (caught.value.failure.kind, caught.value.failure.code) == (FailureKind.NOT_FOUND, "model_not_found")
+    assert said in caught.value.failure.message
 
 
 async def test_the_list_in_an_error_is_bounded() -> None:
     models = table(one=Listing(*(f"model-{number:04}" for number in range(3000))))
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(FailureError) as caught:
         await models.find("x" * 256)
-    assert "and 2980 more" in caught.value.message
-    assert len(caught.value.message) < 1000
+    assert "and 2980 more" in caught.value.failure.message
+    assert len(caught.value.failure.message) < 1000
 
 
 async def test_what_vllm_tells_of_a_model_stays() -> None:
@@ -285,9 +286,9 @@ async def test_an_upstream_that_is_gone_takes_its_models_along_but_not_those_of_
     models.remove("one")
     assert models.labels == ["b", "both"]
     assert (await models.find("both")).upstream == "two"
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(FailureError) as caught:
         await models.find("one@a")
-    assert caught.value.status == 404
+    assert caught.value.failure.kind is FailureKind.NOT_FOUND
 
 
 async def test_what_an_upstream_says_anew_counts_at_once() -> None:
@@ -314,7 +315,7 @@ async def test_who_asks_for_models_while_an_upstream_is_added_hears_of_it() -> N
 async def test_an_alias_of_an_upstream_that_is_not_there_yet_waits_for_it() -> None:
     models = table({"assistant": ModelEntry(upstream="two", model="b")}, one=Listing("a"))
     await models.refresh()
-    with pytest.raises(ApiError):
+    with pytest.raises(FailureError):
         await models.find("assistant")
     models.add("two", Upstream(provider=Listing("b")))
     assert (await models.find("assistant")).model == "b"

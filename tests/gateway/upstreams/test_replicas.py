@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_gateway.upstreams.balance import Load
 from toolgate_gateway.upstreams.base import ForwardedAnswer, ModelAnswer
 from toolgate_gateway.upstreams.config import UpstreamConfig
@@ -161,7 +161,7 @@ async def test_where_all_are_overloaded_each_is_asked_once_and_the_client_hears_
 async def test_what_a_server_refuses_is_not_asked_of_another() -> None:
     wrong = answer({"error": {"message": "no"}}, status=400)
     async with servers(lambda _: wrong, lambda _: wrong) as pair, replicas(*(each.url for each in pair)) as made:
-        assert await said(made) == "refused"
+        assert await said(made) == "invalid"
         assert sum(len(each.requests) for each in pair) == 1
 
 
@@ -197,9 +197,9 @@ async def test_without_servers_the_client_is_told_to_come_again() -> None:
     async with replicas() as made:
         failure = await made.call(BODY, stream=False, request_id="r")
         assert isinstance(failure, Failure)
-        assert (failure.kind, failure.status, failure.code, failure.retry_after_s) == (
-            "overloaded",
-            503,
+        assert (failure.kind, failure.origin, failure.code, failure.retry_after_s) == (
+            FailureKind.UNAVAILABLE,
+            "503",
             "no_replica",
             5,
         )

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
 from toolgate_gateway.upstreams.base import UpstreamCutError
 from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.table import create_provider
@@ -232,7 +232,7 @@ async def test_a_forwarded_answer_that_is_cut_says_so() -> None:
 async def test_a_forwarded_request_that_fails_is_a_failure() -> None:
     async with talking([answer({"error": "x"}, status=400)]) as (provider, _):
         failure = await provider.forward(b"{}", stream=False, request_id="r")
-        assert failure == Failure(kind="refused", message="x", status=400)
+        assert failure == Failure(kind=FailureKind.INVALID, refused=RefusedPart.REQUEST, message="x", origin="400")
 
 
 async def test_a_closed_provider_opens_again() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.requests import Usage
 
 from tests.gateway.upstreams.reading import QUESTION, ask, counted, fail, read_pieces, talking
@@ -102,35 +102,43 @@ async def test_an_answer_is_one_piece(case: str) -> None:
 
 
 HTML = Reply([b"<html>502</html>"], headers={"content-type": "text/html"})
-FAILURES: dict[str, tuple[Reply, str, int | None]] = {
-    "error with status 200": (answer({"error": {"message": "boom", "code": 502}}), "error", 502),
-    "error text with status 200": (answer({"error": "boom"}), "error", 500),
-    "limit told with status 200": (answer({"error": {"message": "slow down", "code": 429}}), "limited", 429),
-    "flat error": (answer({"object": "error", "message": "boom", "type": "x", "code": 400}), "refused", 400),
+FAILURES: dict[str, tuple[Reply, FailureKind, str]] = {
+    "error with status 200": (answer({"error": {"message": "boom", "code": 502}}), FailureKind.ERROR, "502"),
+    "error text with status 200": (answer({"error": "boom"}), FailureKind.ERROR, "500"),
+    "limit told with status 200": (
+        answer({"error": {"message": "slow down", "code": 429}}),
+        FailureKind.LIMITED,
+        "429",
+    ),
+    "flat error": (
+        answer({"object": "error", "message": "boom", "type": "x", "code": 400}),
+        FailureKind.INVALID,
+        "400",
+    ),
     "Gemini's list": (
         answer([{"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}]),
-        "overloaded",
-        503,
+        FailureKind.OVERLOADED,
+        "503",
     ),
-    "not JSON": (answer(b"hello"), "error", None),
-    "half": (answer(b'{"choices":[{"mess'), "error", None),
-    "HTML": (HTML, "error", None),
-    "empty": (answer(b""), "error", None),
-    "no choices": (answer({"object": "chat.completion", "choices": []}), "error", None),
-    "choices null": (answer({"choices": None}), "error", None),
-    "not an object": (answer("text"), "error", None),
-    "wrong types": (answer({"choices": {"a": 1}}), "error", None),
-    "nested too deeply": (answer(b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), "error", None),
-    "finish reason error": (answer(completion({"content": "Hel"}, "error")), "cut", None),
-    "cut": (Reply([b'{"choices"'], then="cut", pause=True), "cut", None),
+    "not JSON": (answer(b"hello"), FailureKind.ERROR, "error"),
+    "half": (answer(b'{"choices":[{"mess'), FailureKind.ERROR, "error"),
+    "HTML": (HTML, FailureKind.ERROR, "error"),
+    "empty": (answer(b""), FailureKind.ERROR, "error"),
+    "no choices": (answer({"object": "chat.completion", "choices": []}), FailureKind.ERROR, "error"),
+    "choices null": (answer({"choices": None}), FailureKind.ERROR, "error"),
+    "not an object": (answer("text"), FailureKind.ERROR, "error"),
+    "wrong types": (answer({"choices": {"a": 1}}), FailureKind.ERROR, "error"),
+    "nested too deeply": (answer(b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), FailureKind.ERROR, "error"),
+    "finish reason error": (answer(completion({"content": "Hel"}, "error")), FailureKind.CUT, "reset"),
+    "cut": (Reply([b'{"choices"'], then="cut", pause=True), FailureKind.CUT, "reset"),
 }
 
 
 @pytest.mark.parametrize("case", FAILURES)
 async def test_an_answer_that_is_none_is_a_failure(case: str) -> None:
-    reply, kind, status = FAILURES[case]
+    reply, kind, origin = FAILURES[case]
     failure = await fail([reply], stream=False)
-    assert (failure.kind, failure.status) == (kind, status)
+    assert (failure.kind, failure.origin) == (kind, origin)
 
 
 async def test_a_web_page_in_place_of_a_stream_is_a_failure() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TypeAlias, cast
 
 import msgspec
+from msgspec import Struct
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = dict[str, JsonValue]
@@ -42,7 +43,7 @@ def decode_fields(text: bytes) -> dict[str, bytes]:
         raise JsonTextError(str(error) or type(error).__name__) from error
 
 
-def encode(value: JsonValue) -> bytes:
+def encode(value: JsonValue | Struct) -> bytes:
     """Return compact UTF-8 JSON, keys in their order; raise `JsonTextError` where it can't be written."""
     try:
         return _encoder.encode(value)
@@ -50,6 +51,6 @@ def encode(value: JsonValue) -> bytes:
         raise JsonTextError(str(error) or type(error).__name__) from error
 
 
-def encode_str(value: JsonValue) -> str:
+def encode_str(value: JsonValue | Struct) -> str:
     """Return the same as `encode`, as text."""
     return encode(value).decode()

@@ -13,6 +13,7 @@ from toolgate_core.limits import (
 from toolgate_core.nesting import is_heavy
 from toolgate_core.schema.definitions import NO_PARAMETERS
 from toolgate_core.types.errors import RequestError
+from toolgate_core.types.failures import FailureKind
 from toolgate_core.types.requests import ChatRequest, ToolChoice, ToolDefinition
 from toolgate_formats.api.openai_chat import parse_request
 
@@ -35,7 +36,7 @@ def parsed(**fields: JsonValue) -> ChatRequest:
 def refused(**fields: JsonValue) -> tuple[str | None, str | None]:
     with pytest.raises(RequestError) as caught:
         parse_request(body(**fields))
-    assert caught.value.status == 400
+    assert caught.value.failure.kind is FailureKind.INVALID
     return caught.value.param, caught.value.code
 
 
@@ -122,7 +123,7 @@ def test_nulls_at_the_top_level_count_as_absent() -> None:
 def test_a_body_that_can_not_be_read_is_refused(raw: bytes, message: str) -> None:
     with pytest.raises(RequestError, match=message) as caught:
         parse_request(raw)
-    assert (caught.value.status, caught.value.param, caught.value.code) == (400, None, None)
+    assert (caught.value.failure.kind, caught.value.param, caught.value.code) == (FailureKind.INVALID, None, None)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_a_field_that_holds_too_much_is_named(value: bytes, code: str | None) ->
     for field in ("metadata", "tools"):
         with pytest.raises(RequestError) as caught:
             parse_request(b'{"model": "m", "messages": [], "' + field.encode() + b'": ' + value + b"}")
-        assert (caught.value.status, caught.value.param, caught.value.code) == (400, field, code)
+        assert (caught.value.failure.kind, caught.value.param, caught.value.code) == (FailureKind.INVALID, field, code)
 
 
 @pytest.mark.parametrize(

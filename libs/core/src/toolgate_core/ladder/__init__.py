@@ -2,6 +2,6 @@
 
 from toolgate_core.ladder.ladder import LadderRun
 from toolgate_core.ladder.memory import LadderMemory
-from toolgate_core.ladder.outcome import Answer, Attempt, DeadlineExceeded, Refusal
+from toolgate_core.ladder.outcome import Answer, Attempt, DeadlineExceeded
 
-__all__ = ["Answer", "Attempt", "DeadlineExceeded", "LadderMemory", "LadderRun", "Refusal"]
+__all__ = ["Answer", "Attempt", "DeadlineExceeded", "LadderMemory", "LadderRun"]

@@ -27,13 +27,13 @@ from toolgate_core.ladder.endings import no_strategy, timed_out, unavailable
 from toolgate_core.ladder.judge import judge
 from toolgate_core.ladder.memory import LadderMemory
 from toolgate_core.ladder.outbox import Outbox
-from toolgate_core.ladder.outcome import Answer, Attempt, DeadlineExceeded, Refusal, refusal_of
+from toolgate_core.ladder.outcome import Answer, Attempt, DeadlineExceeded
 from toolgate_core.ladder.reader import ResponseReader
-from toolgate_core.ladder.refusals import REFUSED, Refusals, is_terminal
+from toolgate_core.ladder.refusals import Refusals, is_terminal
 from toolgate_core.schema import Toolset
 from toolgate_core.strategies.selection import strategies_for
 from toolgate_core.types.events import TextDelta
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.policy import Capabilities, Policy
@@ -41,7 +41,15 @@ from toolgate_core.types.requests import ChatRequest, Usage
 from toolgate_core.types.vocabulary import SUCCESSES, AttemptOutcome, Mode, Strategy
 
 # Failures of the upstream itself that no other strategy would fare better with.
-_TERMINAL = frozenset({"credential", "limited", "overloaded", "unreachable"})
+_TERMINAL = frozenset(
+    {
+        FailureKind.CREDENTIAL,
+        FailureKind.LIMITED,
+        FailureKind.OVERLOADED,
+        FailureKind.UNAVAILABLE,
+        FailureKind.UNREACHABLE,
+    }
+)
 # What a model did wrong and may do right when it is told so.
 _RETRYABLE = frozenset(
     {
@@ -109,8 +117,8 @@ class LadderRun:
             words.append(f"{self._current.strategy}:pending")
         return ",".join(words)
 
-    def run(self) -> EffectGenerator[Answer | Refusal]:
-        """Run; return how it ended. On `DeadlineExceeded`, thrown in by the driver, a refusal with status 504."""
+    def run(self) -> EffectGenerator[Answer | Failure]:
+        """Run; return how it ended. On `DeadlineExceeded`, thrown in by the driver, a failure of kind `deadline`."""
         try:
             return (yield from self._try_all())
         except DeadlineExceeded:
@@ -125,7 +133,7 @@ class LadderRun:
             self._attempts.append(self._current.record(outcome, "", now=self._clock()))
             self._current = None
 
-    def _try_all(self) -> EffectGenerator[Answer | Refusal]:
+    def _try_all(self) -> EffectGenerator[Answer | Failure]:
         if not self._strategies:
             return no_strategy(self._request)
         for strategy in self._strategies:
@@ -138,7 +146,7 @@ class LadderRun:
                 break
         return (yield from self._exhausted())
 
-    def _strategy(self, strategy: Strategy) -> EffectGenerator[Answer | Refusal | None]:
+    def _strategy(self, strategy: Strategy) -> EffectGenerator[Answer | Failure | None]:
         """Try one strategy as often as policy allows; None: fall to the next."""
         fault: Fault | None = None
         retries = self._policy.retries.get(strategy, 0)
@@ -159,7 +167,7 @@ class LadderRun:
             retry += 1
         return None
 
-    def _attempt(self, attempt: AttemptState, fault: Fault | None) -> EffectGenerator[Answer | Refusal | None]:
+    def _attempt(self, attempt: AttemptState, fault: Fault | None) -> EffectGenerator[Answer | Failure | None]:
         draft: str | None = None
         if attempt.strategy is Strategy.TWO_PASS:
             failure = yield from self._ask(attempt, fault, None)
@@ -228,30 +236,31 @@ class LadderRun:
         auto = self._request.tool_choice.mode == "auto"
         return auto and self._policy.plain_text == "check" and Strategy.BRIDGE in self._strategies
 
-    def _upstream_failed(self, attempt: AttemptState, failure: Failure) -> Refusal | None:
+    def _upstream_failed(self, attempt: AttemptState, failure: Failure) -> Failure | None:
         """Record the failure; return how the climb ends, where no other attempt can help."""
-        kind = failure.kind
         begun = attempt.reader is not None and self._outbox.sent
-        if kind in REFUSED and not is_terminal(failure) and not begun:
+        if failure.refused and not is_terminal(failure) and not begun:
             attempt.reason = AttemptOutcome.UNSUPPORTED
             attempt.weaker = self._refusals.refuse(
                 failure, attempt.strategy, constrained=attempt.constrained, inside=attempt.reader is not None
             )
             self._record(attempt, AttemptOutcome.UNSUPPORTED, failure.message)
             return None
-        if kind in REFUSED and self._attempts and not self._outbox.sent:
+        if failure.refused and self._attempts and not self._outbox.sent:
             # Another attempt has been refused or has failed before: that one says more than what ours was too long for.
             self._refusals.end(failure)
             attempt.reason = AttemptOutcome.UPSTREAM_ERROR
             self._record(attempt, AttemptOutcome.UPSTREAM_ERROR, failure.message)
             return None
-        attempt.reason = AttemptOutcome.TIMEOUT if kind == "timeout" else AttemptOutcome.UPSTREAM_ERROR
+        attempt.reason = (
+            AttemptOutcome.TIMEOUT if failure.kind is FailureKind.TIMEOUT else AttemptOutcome.UPSTREAM_ERROR
+        )
         self._refusals.fail(failure, attempt.strategy, constrained=attempt.constrained)
         self._record(attempt, AttemptOutcome(attempt.reason), failure.message)
         self._failure = failure
-        return refusal_of(failure) if self._outbox.sent or kind in REFUSED or kind in _TERMINAL else None
+        return failure if self._outbox.sent or failure.refused or failure.kind in _TERMINAL else None
 
-    def _evaluate(self, attempt: AttemptState) -> EffectGenerator[Answer | Refusal | None]:
+    def _evaluate(self, attempt: AttemptState) -> EffectGenerator[Answer | Failure | None]:
         reader = attempt.reader
         assert reader is not None
         self._refusals.accept(attempt.strategy, self._clock(), constrained=attempt.constrained)
@@ -284,7 +293,7 @@ class LadderRun:
             self._best, self._best_is_call = (record, text), bool(reader.verdict.disguised_call)
         return None
 
-    def _release_confirmed(self, attempt: AttemptState) -> EffectGenerator[Answer | Refusal]:
+    def _release_confirmed(self, attempt: AttemptState) -> EffectGenerator[Answer | Failure]:
         """Let the held native text go: the bridge's decision agrees that no call is due."""
         native = self._unconfirmed
         assert native is not None
@@ -316,7 +325,7 @@ class LadderRun:
             answer_fields=reader.answer_fields,
         )
 
-    def _exhausted(self) -> EffectGenerator[Answer | Refusal]:
+    def _exhausted(self) -> EffectGenerator[Answer | Failure]:
         """The strategies are used up."""
         forced = self._request.tool_choice.forced
         last = self._attempts[-1] if self._attempts else None
@@ -333,11 +342,11 @@ class LadderRun:
             failure = self._failure or self._refusals.first
             if failure is not None:
                 # The ladder has tried again and again: a client that did the same would multiply it.
-                again = failure.should_retry if len(self._attempts) == 1 or failure.kind in REFUSED else False
-                return replace(refusal_of(failure), should_retry=again)
+                again = failure.should_retry if len(self._attempts) == 1 or failure.refused else False
+                return replace(failure, should_retry=again)
         return self._unavailable()
 
-    def _unavailable(self) -> Refusal:
+    def _unavailable(self) -> Failure:
         return unavailable(self._request, self.summary, self._last_detail)
 
     def _ended(self, finish: str, served: Attempt) -> Answer:

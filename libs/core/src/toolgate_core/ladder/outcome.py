@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from msgspec import Struct
 
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.errors import ToolgateError
-from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import Usage
-from toolgate_core.types.vocabulary import SUCCESSES, AttemptOutcome, FinishReason, RequestOutcome, Strategy
+from toolgate_core.types.vocabulary import SUCCESSES, AttemptOutcome, FinishReason, Strategy
 
 
 class DeadlineExceeded(ToolgateError):  # noqa: N818 - the field's name for it (gRPC: DEADLINE_EXCEEDED)
@@ -73,70 +70,3 @@ class Answer(Struct, frozen=True, kw_only=True):
     logprobs: tuple[JsonObject, ...] = ()
     choice_fields: JsonObject = {}
     answer_fields: JsonObject = {}
-
-
-class Refusal(Struct, frozen=True, kw_only=True):
-    """A climb that ended without an answer, as OpenAI's error object has it.
-
-    Where something was sent already it becomes the error event at the end of the stream. `should_retry` False asks
-    clients not to try again by themselves (it would climb the whole ladder again); unset leaves it to them.
-    """
-
-    status: int
-    type: Literal["invalid_request_error", "rate_limit_error", "server_error"]
-    code: str | None
-    message: str
-    outcome: RequestOutcome
-    param: str | None = None
-    retry_after_s: int | None = None
-    retry_after_ms: int | None = None
-    should_retry: bool | None = None
-
-
-TOOL_CALL_UNAVAILABLE = "tool_call_unavailable"
-
-
-def refusal_of(failure: Failure) -> Refusal:
-    """Return what the client is told about an upstream's failure."""
-    match failure.kind:
-        case "refused" | "unsupported" | "schema":
-            return Refusal(
-                status=failure.status if failure.status in (400, 404, 409, 413, 422) else 400,
-                type="invalid_request_error",
-                code=failure.code,
-                message=failure.message,
-                param=failure.param,
-                outcome=RequestOutcome.CLIENT_ERROR,
-                should_retry=failure.should_retry,
-            )
-        case "limited":
-            return Refusal(
-                status=429,
-                type="rate_limit_error",
-                code=failure.code or "rate_limit_exceeded",
-                message=failure.message,
-                retry_after_s=failure.retry_after_s,
-                retry_after_ms=failure.retry_after_ms,
-                should_retry=failure.should_retry,
-                outcome=RequestOutcome.UPSTREAM_ERROR,
-            )
-        case "overloaded":
-            status, code = 503, "upstream_overloaded"
-        case "timeout":
-            status, code = 504, "upstream_timeout"
-        case "credential":
-            status, code = 502, "upstream_credential"
-        case "unreachable":
-            status, code = 502, "upstream_unreachable"
-        case _:
-            status, code = 502, "upstream_error"
-    return Refusal(
-        status=status,
-        type="server_error",
-        code=code,
-        message=failure.message,
-        retry_after_s=failure.retry_after_s,
-        retry_after_ms=failure.retry_after_ms,
-        should_retry=failure.should_retry,
-        outcome=RequestOutcome.TIMEOUT if failure.kind == "timeout" else RequestOutcome.UPSTREAM_ERROR,
-    )

@@ -11,18 +11,15 @@ from __future__ import annotations
 from toolgate_core.ladder.memory import Form, LadderMemory, form_of
 from toolgate_core.strategies.native import strict_fits
 from toolgate_core.strategies.simple import simplified
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Strategy
 
-REFUSED = frozenset({"refused", "unsupported", "schema"})
-"""Kinds of failure that say that the request is not taken as it is."""
-
 TERMINAL_CODES = frozenset(
     ("context_length_exceeded", "model_not_found", "content_filter", "content_policy_violation", "invalid_prompt")
 )
-_TERMINAL_STATUS = frozenset({402, 409, 410, 413, 451})
+_TERMINAL_KINDS = frozenset({FailureKind.CONFLICT, FailureKind.GONE, FailureKind.TOO_LARGE})
 _UNTOUCHED_FIELDS = frozenset(
     (
         *("temperature", "top_p", "top_k", "min_p", "seed", "n", "max_tokens", "max_completion_tokens", "model"),
@@ -34,12 +31,13 @@ _UNTOUCHED_FIELDS = frozenset(
 MAX_SAME_ERRORS = 3
 """Times that an upstream may fail with the same text: a sample may differ, a defect does not."""
 
+_ERRORS = frozenset({FailureKind.ERROR, FailureKind.NO_ENDPOINT})
 _OWN_TOOLS = frozenset({Strategy.NATIVE, Strategy.GUIDED})
 
 
 def is_terminal(failure: Failure) -> bool:
     """Return whether a refusal would be the same in every form."""
-    return failure.code in TERMINAL_CODES or failure.status in _TERMINAL_STATUS or failure.param in _UNTOUCHED_FIELDS
+    return failure.code in TERMINAL_CODES or failure.kind in _TERMINAL_KINDS or failure.param in _UNTOUCHED_FIELDS
 
 
 class Refusals:
@@ -115,16 +113,16 @@ class Refusals:
         self.first = self.first or failure
         self._confirm_simple = False
         self._repeated(failure, strategy, constrained=constrained, enough=2)
-        if failure.kind == "refused" and self._simplify(strategy):
+        if failure.refused is RefusedPart.REQUEST and self._simplify(strategy):
             return True
         self._here.add((strategy, constrained))
-        lasting = not inside and failure.kind != "refused"
+        lasting = not inside and failure.refused is not RefusedPart.REQUEST
         if lasting:
             form = self._form(strategy, constrained=constrained)
-            self._unproven.append((form, failure.kind == "unsupported"))
-        if failure.kind == "schema":
+            self._unproven.append((form, failure.refused is RefusedPart.FEATURE))
+        if failure.refused is RefusedPart.SCHEMA:
             self._refuse_schema(strategy, constrained=constrained, lasting=lasting)
-        weaker = failure.kind != "refused" or strategy not in _OWN_TOOLS
+        weaker = failure.refused is not RefusedPart.REQUEST or strategy not in _OWN_TOOLS
         return weaker and any((strategy, other) not in self._here for other in self._forms(strategy))
 
     def _refuse_schema(self, strategy: Strategy, *, constrained: bool, lasting: bool) -> None:
@@ -143,7 +141,7 @@ class Refusals:
 
     def fail(self, failure: Failure, strategy: Strategy, *, constrained: bool) -> None:
         """Note that the upstream failed: a third time with the same text is the last one."""
-        if failure.kind == "error":
+        if failure.kind in _ERRORS:
             self._repeated(failure, strategy, constrained=constrained, enough=MAX_SAME_ERRORS)
 
     def _repeated(self, failure: Failure, strategy: Strategy, *, constrained: bool, enough: int) -> None:

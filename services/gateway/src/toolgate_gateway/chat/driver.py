@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Generator
 from time import perf_counter
 
 from msgspec import Struct
-from toolgate_core.ladder import Answer, DeadlineExceeded, LadderRun, Refusal
+from toolgate_core.ladder import Answer, DeadlineExceeded, LadderRun
 from toolgate_core.ladder.effects import (
     AnyEffect,
     CallModel,
@@ -68,7 +68,7 @@ class Driver:
         self._timer: UpstreamTimer | None = None
         self._session: ExtractionSession | None = None
 
-    async def run(self) -> Answer | Refusal:
+    async def run(self) -> Answer | Failure:
         """Climb to the end, or to the request's; raise `ServiceError`, `ClientGoneError`."""
         ladder = self._climb.run()
         steps = Steps(ladder, heavy=self._context.heavy)
@@ -81,7 +81,7 @@ class Driver:
             steps.close()
             await self._hang_up()
 
-    async def _go(self, steps: Steps) -> Answer | Refusal:
+    async def _go(self, steps: Steps) -> Answer | Failure:
         act = self._act_and_tell if self._context.log.stages else self._act
         try:
             effect: AnyEffect | Ended = steps.send(None)
@@ -92,7 +92,7 @@ class Driver:
                 else:
                     effect = steps.send(reply)
         except StopIteration as end:
-            result: Answer | Refusal = end.value
+            result: Answer | Failure = end.value
             return result
         return effect.result
 
@@ -188,11 +188,11 @@ class Driver:
             await session.aclose()
 
 
-def _time_is_up(steps: Generator[AnyEffect, Reply, Answer | Refusal]) -> Answer | Refusal:
+def _time_is_up(steps: Generator[AnyEffect, Reply, Answer | Failure]) -> Answer | Failure:
     try:
         steps.throw(DeadlineExceeded("the request's time is up"))
     except StopIteration as end:
-        result: Answer | Refusal = end.value
+        result: Answer | Failure = end.value
         return result
     raise AssertionError("the ladder goes on after its time is up")
 

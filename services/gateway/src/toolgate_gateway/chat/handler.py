@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from toolgate_core.nesting import is_heavy
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.failures import FailureKind
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Mode, RequestOutcome
-from toolgate_formats.api.openai_chat import parse_request
+from toolgate_formats.api.openai_chat import errors, parse_request
 from toolgate_runtime import offload
 from toolgate_runtime.logs import request_id as current_request
 
@@ -16,7 +18,7 @@ from toolgate_gateway.chat.context import GRACE_PERIOD_S, RequestContext
 from toolgate_gateway.chat.ladder_handler import Climbing
 from toolgate_gateway.http.admission import AdmissionError
 from toolgate_gateway.http.connection import Headers, HttpConnection, Scope, Send, request_id_of
-from toolgate_gateway.http.errors import ApiError, explain
+from toolgate_gateway.http.errors import failure_from
 from toolgate_gateway.http.pages import from_page
 from toolgate_gateway.http.request_scope import ClientGoneError, Receive, RequestScope
 from toolgate_gateway.passthrough.chat import Forwarding, Head, clean, read_head
@@ -32,7 +34,8 @@ CLIENT_CLOSED = 499
 def authenticate(gateway: Gateway, connection: HttpConnection) -> None:
     """Raise 401 unless one of the gateway's keys was sent, or it has none."""
     if not gateway.keys.allows(connection.header(b"authorization"), connection.header(b"x-api-key")):
-        raise ApiError(401, "The API key is missing or wrong.", code="invalid_api_key")
+        message = "The API key is missing or wrong."
+        raise RequestError(message, kind=FailureKind.UNAUTHENTICATED, code="invalid_api_key")
 
 
 async def admit(gateway: Gateway, request_scope: RequestScope) -> None:
@@ -75,7 +78,7 @@ class Chat:
             if not gateway.ending:
                 raise
         except Exception as error:  # noqa: BLE001 - the boundary of a request
-            await self._fail(context, explain(error, gateway.log))
+            await self._fail(context, error)
         finally:
             gateway.on_shutdown.discard(request_scope.shut_down)
             request_scope.close()
@@ -110,7 +113,7 @@ class Chat:
             return Mode(asked.decode("latin-1").strip().lower())
         except ValueError:
             known = ", ".join(mode.value for mode in Mode)
-            raise ApiError(400, f"The header x-toolgate-mode must be one of {known}.", code="invalid_value") from None
+            raise RequestError(f"The header x-toolgate-mode must be one of {known}.", code="invalid_value") from None
 
     async def _serve(self, context: RequestContext, mode: Mode, body: bytes) -> None:
         record = context.record
@@ -148,15 +151,16 @@ class Chat:
         context.record.model = self._gateway.metrics.model(route.label)
         return route
 
-    async def _fail(self, context: RequestContext, error: ApiError) -> None:
+    async def _fail(self, context: RequestContext, error: Exception) -> None:
         """Send an error as the answer."""
         record = context.record
-        record.fail(error)
+        failure = failure_from(error, self._gateway.log)
+        record.fail(failure)
         if isinstance(error, AdmissionError):
             self._gateway.metrics.rejected.labels(error.reason).inc()
         told = facts.headers(record.climbs) if record.climbs else facts.NO_LADDER
         try:
             with context.scope.grace_period(GRACE_PERIOD_S):
-                await context.connection.send_error(error, told)
+                await context.connection.send_error(errors.error(failure), told)
         except ClientGoneError:
             record.outcome = RequestOutcome.CANCELLED

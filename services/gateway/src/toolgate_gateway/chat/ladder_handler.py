@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.ladder import Answer, LadderRun, Refusal
+from toolgate_core.ladder import Answer, LadderRun
 from toolgate_core.nesting import is_heavy
 from toolgate_core.schema import Toolset, compiled, remembered
-from toolgate_core.types.errors import RequestError
+from toolgate_core.types.errors import FailureError, RequestError
 from toolgate_core.types.events import AnswerEvent
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Mode
+from toolgate_formats.api.openai_chat import errors
 from toolgate_runtime import offload
 
 from toolgate_gateway.chat import metadata as facts
@@ -30,7 +32,7 @@ from toolgate_gateway.chat.render import (
     logprobs_json,
 )
 from toolgate_gateway.http.connection import Headers
-from toolgate_gateway.http.errors import ApiError, explain, from_refusal
+from toolgate_gateway.http.errors import aborted_by, failure_from
 from toolgate_gateway.http.request_scope import ClientGoneError
 from toolgate_gateway.http.sse import EventStream
 from toolgate_gateway.upstreams.registry import Route
@@ -137,20 +139,20 @@ class Climbing:
             self._record.abort("client")
             raise
         except Exception as error:
-            failure = explain(error, self._gateway.log)
-            self._record.abort("upstream" if failure.status in (502, 504) else "gateway")
+            failure = failure_from(error, self._gateway.log)
+            self._record.abort(aborted_by(failure))
             if not stream.started:
-                raise failure from error
+                raise FailureError(failure) from error
             await self._end(stream, failure)
         finally:
             stream.release()
 
-    async def _end(self, stream: EventStream, failure: ApiError) -> None:
+    async def _end(self, stream: EventStream, failure: Failure) -> None:
         """Tell the client of a failure within the stream."""
         self._record.fail(failure)
         self._record.blocked()
         with self._scope.grace_period(GRACE_PERIOD_S):
-            await stream.close(error_event(failure.body(), facts.field(self._record.climbs, ())))
+            await stream.close(error_event(errors.error(failure).body, facts.field(self._record.climbs, ())))
 
     async def _stream_choices(self, climbs: Sequence[LadderRun], context: RunContext, stream: EventStream) -> bytes:
         """Stream all choices; return what ends the stream."""
@@ -160,7 +162,7 @@ class Climbing:
         )
         answers: dict[int, Answer] = {}
 
-        async def run(choice: int) -> Answer | Refusal:
+        async def run(choice: int) -> Answer | Failure:
             async def emit(events: tuple[AnswerEvent, ...]) -> None:
                 data = chunks.events(choice, events)
                 if data:
@@ -200,7 +202,7 @@ def _headers(climbs: Sequence[LadderRun], context: RunContext) -> Headers:
     return [*facts.headers(climbs), *as_pairs(context.headers.items())]
 
 
-async def _all(runs: Sequence[Coroutine[None, None, Answer | Refusal]]) -> list[Answer | Refusal]:
+async def _all(runs: Sequence[Coroutine[None, None, Answer | Failure]]) -> list[Answer | Failure]:
     """Run all choices at once; one that raises ends the others."""
     if len(runs) == 1:
         return [await runs[0]]
@@ -213,11 +215,11 @@ async def _all(runs: Sequence[Coroutine[None, None, Answer | Refusal]]) -> list[
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _answers(results: Sequence[Answer | Refusal]) -> list[Answer]:
-    """Return the answers; raise the first refusal."""
+def _answers(results: Sequence[Answer | Failure]) -> list[Answer]:
+    """Return the answers; raise the first failure."""
     answers = []
     for result in results:
-        if isinstance(result, Refusal):
-            raise from_refusal(result)
+        if isinstance(result, Failure):
+            raise FailureError(result)
         answers.append(result)
     return answers

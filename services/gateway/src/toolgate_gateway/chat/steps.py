@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Generator
 from typing import NamedTuple
 
-from toolgate_core.ladder import Answer, Refusal
+from toolgate_core.ladder import Answer
 from toolgate_core.ladder.effects import AnyEffect, CallModel, Extract, ReadChunk, Reply
 from toolgate_core.limits import MAX_INLINE_CHARS
 from toolgate_core.types.chunks import ResponseChunk
+from toolgate_core.types.failures import Failure
 from toolgate_runtime import offload
 
 WEIGHED = (ReadChunk, Extract, CallModel)
@@ -19,7 +20,7 @@ WEIGHED = (ReadChunk, Extract, CallModel)
 class Ended(NamedTuple):
     """The result that the ladder ended with."""
 
-    result: Answer | Refusal
+    result: Answer | Failure
 
 
 class Steps:
@@ -29,7 +30,7 @@ class Steps:
     `heavy`: the schemas of its tools are such that a short call may take long, too.
     """
 
-    def __init__(self, ladder: Generator[AnyEffect, Reply, Answer | Refusal], *, heavy: bool) -> None:
+    def __init__(self, ladder: Generator[AnyEffect, Reply, Answer | Failure], *, heavy: bool) -> None:
         self._ladder = ladder
         self.send = ladder.send
         """Takes the step that the reply to an effect leads to; raises `StopIteration` with the result at the end."""

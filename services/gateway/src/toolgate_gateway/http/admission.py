@@ -10,25 +10,17 @@ import asyncio
 from collections import deque
 from typing import Literal
 
-from toolgate_core.types.vocabulary import RequestOutcome
-
-from toolgate_gateway.http.errors import SERVER, ApiError
+from toolgate_core.types.errors import FailureError
+from toolgate_core.types.failures import Failure, FailureKind
 
 Rejection = Literal["queue_full", "queue_timeout", "bodies_full", "draining"]
 
 
-class AdmissionError(ApiError):
+class AdmissionError(FailureError):
     """The gateway is overloaded; `reason` is the metric's label."""
 
     def __init__(self, reason: Rejection) -> None:
-        super().__init__(
-            503,
-            "The gateway is overloaded; try again.",
-            kind=SERVER,
-            code="overloaded",
-            retry_after_s=1,
-            outcome=RequestOutcome.REJECTED,
-        )
+        super().__init__(Failure(kind=FailureKind.BUSY, message="The gateway is overloaded; try again."))
         self.reason = reason
 
 

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from toolgate_core.limits import FREE_BODY_BYTES
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.failures import FailureKind
+from toolgate_formats.api.base import ErrorResponse
 
 from toolgate_gateway.http.admission import BodyBudget
-from toolgate_gateway.http.errors import ApiError
 from toolgate_gateway.http.request_scope import ClientGoneError, Receive
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
@@ -67,14 +69,15 @@ class HttpConnection:
         """Raise 415 unless the content type is JSON; `declared`: a missing content type is an error too."""
         kind = self._headers.get(b"content-type", b"" if declared else b"application/json")
         if kind != b"application/json" and kind.split(b";", 1)[0].strip().lower() not in _JSON_TYPES:
-            raise ApiError(415, "The body must be JSON: send 'content-type: application/json'.")
+            message = "The body must be JSON: send 'content-type: application/json'."
+            raise RequestError(message, kind=FailureKind.UNSUPPORTED_MEDIA)
         self.check_coding()
 
     def check_coding(self) -> None:
         """Raise 415 for a compressed body."""
         coding = self._headers.get(b"content-encoding")
         if coding is not None and coding.strip().lower() != b"identity":
-            raise ApiError(415, "The body must not be compressed.")
+            raise RequestError("The body must not be compressed.", kind=FailureKind.UNSUPPORTED_MEDIA)
 
     async def read_body(self, limit: int, budget: BodyBudget) -> bytes:
         """Return the body.
@@ -82,7 +85,7 @@ class HttpConnection:
         The body's size is taken from `budget` and held until `release`.
 
         Raises:
-            ApiError: 413, the body is larger than `limit` bytes.
+            RequestError: the body is larger than `limit` bytes.
             AdmissionError: the budget of all bodies is exhausted.
             ClientGoneError: the client disconnected before the whole body arrived.
         """
@@ -144,10 +147,11 @@ class HttpConnection:
         await self.start(status, [(b"content-type", kind), length, *headers])
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def send_error(self, error: ApiError, headers: Headers = ()) -> None:
+    async def send_error(self, error: ErrorResponse, headers: Headers = ()) -> None:
         """Send an error as the whole response."""
-        await self.respond(error.status, error.body(), [*error.headers(), *headers])
+        await self.respond(error.status, error.body, [*error.headers, *headers])
 
 
-def _too_large(limit: int) -> ApiError:
-    return ApiError(413, f"The body is larger than {limit} bytes.", code="request_too_large")
+def _too_large(limit: int) -> RequestError:
+    message = f"The body is larger than {limit} bytes."
+    return RequestError(message, kind=FailureKind.TOO_LARGE, code="request_too_large")

@@ -15,8 +15,10 @@ import ipaddress
 import re
 import socket
 
+from toolgate_core.types.errors import RequestError
+from toolgate_core.types.failures import FailureKind
+
 from toolgate_gateway.http.connection import HttpConnection
-from toolgate_gateway.http.errors import ApiError
 from toolgate_gateway.settings import GatewaySettings
 
 _HOST = re.compile(r"(?:(\[[0-9a-f:.]+\])|([^:\[\]/@\s]+))(?::\d{1,5})?", re.IGNORECASE)
@@ -48,9 +50,9 @@ class PageRules:
             if len(self._accepted) < _MAX_ACCEPTED:
                 self._accepted.add(host)
         else:
-            raise ApiError(
-                403,
+            raise RequestError(
                 "The Host header names another machine; add the name to TOOLGATE_ALLOWED_HOSTS to accept it.",
+                kind=FailureKind.FORBIDDEN,
                 code="host_not_allowed",
             )
 
@@ -61,7 +63,8 @@ class PageRules:
         if origin is not None:
             foreign = foreign or origin.lower().partition(b"://")[2] != host.lower()
         if foreign:
-            raise ApiError(403, "Web pages of other origins cannot use tools.", code="origin_not_allowed")
+            message = "Web pages of other origins cannot use tools."
+            raise RequestError(message, kind=FailureKind.FORBIDDEN, code="origin_not_allowed")
 
     def _is_ours(self, host: str) -> bool:
         found = _HOST.fullmatch(host)

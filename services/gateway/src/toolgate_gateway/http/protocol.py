@@ -21,13 +21,15 @@ from typing import Any
 
 import httptools
 from toolgate_core import limits
-from toolgate_core.types.errors import ToolgateError
+from toolgate_core.types.errors import FailureError
+from toolgate_core.types.failures import Failure, FailureKind
+from toolgate_formats.api.base import ErrorResponse
+from toolgate_formats.api.openai_chat import errors
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from toolgate_gateway.http.connection import ARRIVED
-from toolgate_gateway.http.errors import SERVER, ApiError
 
 
 class Phase(enum.Enum):
@@ -44,12 +46,8 @@ class Phase(enum.Enum):
 _IDLE, _HEAD, _BODY = Phase
 
 
-class RefusedError(ToolgateError):
-    """The client's bytes are not a valid request; `error` is the response."""
-
-    def __init__(self, error: ApiError) -> None:
-        super().__init__(error.message)
-        self.error = error
+class RefusedError(FailureError):
+    """The client's bytes are not a valid request."""
 
 
 class Connections:
@@ -126,7 +124,7 @@ class ClientConnection(HttpToolsProtocol):
             self._arm(limits.HEAD_TIMEOUT_S)
         else:
             self._phase = _IDLE  # do not linger: this connection exceeds the limit
-            self._refuse(_error(503, "Too many connections; retry later.", "overloaded", retry_after_s=1))
+            self._refuse(_failure(FailureKind.BUSY, "Too many connections; retry later."))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the timers and the slot."""
@@ -171,9 +169,8 @@ class ClientConnection(HttpToolsProtocol):
             pass  # upgrades are not supported: the request is served as plain HTTP
         except httptools.HttpParserError as error:
             cause = error.__context__
-            self._refuse(
-                cause.error if isinstance(cause, RefusedError) else _error(400, "Not a valid HTTP request.", None)
-            )
+            not_http = _failure(FailureKind.INVALID, "Not a valid HTTP request.")
+            self._refuse(cause.failure if isinstance(cause, RefusedError) else not_http)
             return
         if self._unparsed > limits.MAX_HEAD_BYTES and self._phase is not _IDLE:
             self._refuse(_head_too_large())
@@ -191,7 +188,8 @@ class ClientConnection(HttpToolsProtocol):
         """Append a part of the URL."""
         self.url += url
         if len(self.url) > limits.MAX_URL_BYTES:
-            raise RefusedError(_error(414, f"The URL is longer than {limits.MAX_URL_BYTES} bytes.", "url_too_long"))
+            message = f"The URL is longer than {limits.MAX_URL_BYTES} bytes."
+            raise RefusedError(_failure(FailureKind.URL_TOO_LONG, message))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Append a header. Trailers count towards the limits but are dropped: they bypass every check of headers.
@@ -211,7 +209,8 @@ class ClientConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Serve the request, or queue it behind earlier ones of this connection."""
         if len(self.pipeline) >= limits.MAX_PIPELINED:
-            raise RefusedError(_error(429, "Too many pipelined requests on one connection.", "pipeline_full"))
+            message = "Too many pipelined requests on one connection."
+            raise RefusedError(_failure(FailureKind.TOO_MANY_AHEAD, message))
         self._disarm()
         self._phase = _BODY
         self._body_size = self._head_size = 0
@@ -246,10 +245,11 @@ class ClientConnection(HttpToolsProtocol):
         elif self.cycle.response_complete and not self.is_closing():
             self._all.waiting[self] = None
 
-    def _refuse(self, error: ApiError) -> None:
+    def _refuse(self, failure: Failure) -> None:
         """Stop reading: respond if a request is still unanswered, and close."""
         self._discarding = True
         self._disarm()
+        error = errors.error(failure)
         self._all.on_refused(error.status)
         newest = self.cycle
         if newest is None or newest.response_complete:
@@ -269,19 +269,18 @@ class ClientConnection(HttpToolsProtocol):
             assert before is not None
             before.keep_alive = False
 
-    def _respond(self, error: ApiError) -> None:
-        body = error.body()
+    def _respond(self, error: ErrorResponse) -> None:
         lines = [STATUS_LINE.get(error.status, STATUS_LINE[400])]
         headers = [
             *self.server_state.default_headers,
             (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
+            (b"content-length", b"%d" % len(error.body)),
             (b"connection", b"close"),
             (b"x-request-id", secrets.token_hex(12).encode()),
-            *error.headers(),
+            *error.headers,
         ]
         lines += [b"%b: %b\r\n" % header for header in headers]
-        self._socket.write(b"".join([*lines, b"\r\n", body]))
+        self._socket.write(b"".join([*lines, b"\r\n", error.body]))
         self._all.waiting.pop(self, None)
         self.hang_up()
 
@@ -303,13 +302,13 @@ class ClientConnection(HttpToolsProtocol):
         elif not self._received_any:
             self.drop()
         elif self._phase is _HEAD:
-            self._refuse(_error(408, "The request's head was not received in time.", "request_timeout"))
+            self._refuse(_failure(FailureKind.TOO_SLOW, "The request's head was not received in time."))
         elif self.flow.read_paused or self._body_size >= limits.MIN_BODY_BYTES:
             # The gateway itself paused reading, or the client has sent enough since the timer was set.
             self._body_size = 0
             self._arm(limits.BODY_TIMEOUT_S)
         else:
-            self._refuse(_error(408, "The request's body was not received in time.", "request_timeout"))
+            self._refuse(_failure(FailureKind.TOO_SLOW, "The request's body was not received in time."))
 
     def _discard(self, size: int) -> None:
         self._discarded += size
@@ -317,11 +316,10 @@ class ClientConnection(HttpToolsProtocol):
             self._socket.abort()
 
 
-def _error(status: int, message: str, code: str | None, *, retry_after_s: int | None = None) -> ApiError:
-    kind = SERVER if status >= 500 else "invalid_request_error"
-    return ApiError(status, message, kind=kind, code=code, retry_after_s=retry_after_s)
+def _failure(kind: FailureKind, message: str) -> Failure:
+    return Failure(kind=kind, message=message)
 
 
-def _head_too_large() -> ApiError:
+def _head_too_large() -> Failure:
     limit = f"{limits.MAX_HEAD_BYTES} bytes or {limits.MAX_HEADERS} headers"
-    return _error(431, f"The request's head or trailers exceed {limit}.", "head_too_large")
+    return _failure(FailureKind.HEAD_TOO_LARGE, f"The request's head or trailers exceed {limit}.")

@@ -15,10 +15,10 @@ from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 from toolgate_core.limits import MAX_ANSWER_BYTES
 from toolgate_core.strategies.history import mended
-from toolgate_core.types.errors import RequestError
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.errors import FailureError, RequestError
+from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.requests import ChatRequest
-from toolgate_core.types.vocabulary import RequestOutcome
+from toolgate_formats.api.openai_chat import errors
 from toolgate_formats.codecs.openai_chat.event_blocks import ErrorWatch, EventBlocks
 from toolgate_formats.codecs.openai_chat.normal import AnswerFault, Identity, whole_answer
 from toolgate_formats.codecs.openai_chat.normal_stream import NormalStream, Options, as_chunk, as_whole
@@ -28,7 +28,7 @@ from toolgate_gateway.chat.context import GRACE_PERIOD_S, RequestContext
 from toolgate_gateway.chat.metadata import NO_LADDER
 from toolgate_gateway.chat.render import error_event
 from toolgate_gateway.http.connection import Headers
-from toolgate_gateway.http.errors import SERVER, ApiError, explain, from_upstream
+from toolgate_gateway.http.errors import aborted_by, failure_from, upstream_broke, upstream_cut
 from toolgate_gateway.http.request_scope import ClientGoneError
 from toolgate_gateway.http.sse import EventStream
 from toolgate_gateway.passthrough.renamed import with_model
@@ -119,7 +119,7 @@ class Forwarding:
         opened = await self._route.provider.forward(body, stream=stream, request_id=self._connection.request_id)
         if isinstance(opened, Failure):
             self._timer.failed(opened)
-            raise from_upstream(opened)
+            raise FailureError(opened)
         self._answer = opened
         return opened
 
@@ -133,7 +133,7 @@ class Forwarding:
             kind = b"application/json"
         elif (failure := answer.failure(body)) is not None:
             self._timer.failed(failure)
-            raise from_upstream(failure)
+            raise FailureError(failure)
         self._timer.end("200")
         await self._connection.respond(200, body, self._headers(answer), kind=kind)
 
@@ -146,7 +146,7 @@ class Forwarding:
                 parts.append(part)
                 size += len(part)
                 if size > MAX_ANSWER_BYTES:
-                    raise _bad_answer(f"The upstream's answer has more than {MAX_ANSWER_BYTES} bytes.")
+                    raise upstream_broke(f"The upstream's answer has more than {MAX_ANSWER_BYTES} bytes.")
         except UpstreamCutError as error:
             raise self._cut(error) from error
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -262,49 +262,49 @@ class Forwarding:
         stream = NormalStream(self._identity(), options)
         yield stream.chunk(as_chunk(whole)) + stream.conclude()
 
-    def _faulty(self, answer: ForwardedAnswer, fault: AnswerFault, body: bytes) -> ApiError:
+    def _faulty(self, answer: ForwardedAnswer, fault: AnswerFault, body: bytes) -> FailureError:
         """Return what the client is told of an answer that is none."""
         match fault.kind:
             case "error":
                 return self._told(answer, body)
             case "cut":
                 self._timer.end("reset")
-                return _bad_answer(fault.message)
+                return upstream_broke(fault.message)
             case _:
                 self._timer.end("error")
-                return _bad_answer(fault.message)
+                return upstream_broke(fault.message)
 
-    def _told(self, answer: ForwardedAnswer, body: bytes) -> ApiError:
+    def _told(self, answer: ForwardedAnswer, body: bytes) -> FailureError:
         """Return what the client is told of an error that came with status 200."""
         failure = answer.error(body)
         self._timer.failed(failure)
-        return from_upstream(failure)
+        return FailureError(failure)
 
-    def _cut(self, error: UpstreamCutError) -> ApiError:
+    def _cut(self, error: UpstreamCutError) -> FailureError:
         self._timer.failed(error.failure)
         match error.failure.kind:
-            case "cut":
-                return _cut()
+            case FailureKind.CUT:
+                return upstream_cut()
             case _:
-                return from_upstream(error.failure)
+                return error
 
     async def _fail(self, stream: EventStream, error: Exception) -> None:
         """Tell the client of a failure, within the stream where that has begun."""
         match error:
             case UpstreamCutError():
-                failure = self._cut(error)
+                failure = self._cut(error).failure
             case SseTooLongError():
-                failure = _too_long()
+                failure = _too_long().failure
             case _:
-                failure = explain(error, self._gateway.log)
+                failure = failure_from(error, self._gateway.log)
         if self._answer is None and not stream.started:
-            raise failure from error
-        self._record.abort("upstream" if failure.status in (502, 504) else "gateway")
+            raise FailureError(failure) from error
+        self._record.abort(aborted_by(failure))
         if not stream.started:
-            raise failure from error
+            raise FailureError(failure) from error
         self._record.fail(failure)
         with self._scope.grace_period(GRACE_PERIOD_S):
-            await stream.close(error_event(failure.body()))
+            await stream.close(error_event(errors.error(failure).body))
 
     def _stream_headers(self) -> Headers:
         return NO_LADDER if self._answer is None else self._headers(self._answer)
@@ -331,23 +331,9 @@ def _decoded(body: bytes) -> JsonValue:
         return None
 
 
-def _bad_answer(message: str) -> ApiError:
-    return ApiError(502, message, kind=SERVER, code="upstream_error", outcome=RequestOutcome.UPSTREAM_ERROR)
+def _too_long() -> FailureError:
+    return upstream_broke("The upstream sent an event that is too long.")
 
 
-def _too_long() -> ApiError:
-    return _bad_answer("The upstream sent an event that is too long.")
-
-
-def _no_stream() -> ApiError:
-    return _bad_answer("The upstream did not answer with the stream that it was asked for.")
-
-
-def _cut() -> ApiError:
-    return ApiError(
-        502,
-        "The upstream's connection ended inside its answer.",
-        kind=SERVER,
-        code="upstream_cut",
-        outcome=RequestOutcome.UPSTREAM_ERROR,
-    )
+def _no_stream() -> FailureError:
+    return upstream_broke("The upstream did not answer with the stream that it was asked for.")

@@ -11,8 +11,12 @@ from collections.abc import AsyncIterator
 import msgspec
 from msgspec import Struct
 from toolgate_core.limits import MAX_ANSWER_BYTES
-from toolgate_core.types.errors import RequestError
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.errors import FailureError, RequestError
+from toolgate_core.types.failures import Failure, FailureKind
+from toolgate_formats.api.anthropic_messages import errors as anthropic_errors
+from toolgate_formats.api.base import ErrorResponse
+from toolgate_formats.api.failures import code_of
+from toolgate_formats.api.openai_chat import errors as openai_errors
 from toolgate_runtime.logs import request_id as current_request
 
 from toolgate_gateway.chat.context import GRACE_PERIOD_S
@@ -20,7 +24,7 @@ from toolgate_gateway.chat.handler import CLIENT_CLOSED, admit, authenticate
 from toolgate_gateway.chat.metadata import NO_LADDER
 from toolgate_gateway.http.admission import AdmissionError
 from toolgate_gateway.http.connection import Headers, HttpConnection, Scope, Send, request_id_of
-from toolgate_gateway.http.errors import ApiError, anthropic_body, explain, from_upstream, upstream_broke, upstream_cut
+from toolgate_gateway.http.errors import aborted_by, failure_from, upstream_broke, upstream_cut
 from toolgate_gateway.http.pages import from_page
 from toolgate_gateway.http.request_scope import ClientGoneError, Receive, RequestScope
 from toolgate_gateway.http.sse import EventStream
@@ -36,6 +40,8 @@ from toolgate_gateway.upstreams.response import as_pairs
 
 _FORWARDED: Headers = ((b"x-toolgate-forwarded", b"true"), *NO_LADDER)
 _JSON = "application/json"
+_NOT_SERVED = frozenset({FailureKind.NO_ENDPOINT, FailureKind.WRONG_METHOD, FailureKind.NOT_FOUND})
+"""What an upstream says of a path that it does not have."""
 
 
 class Target(Struct, frozen=True):
@@ -80,7 +86,7 @@ class Relay:
         except ClientGoneError:
             connection.status = connection.status or CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 - the boundary of a request
-            await relayed.fail(explain(error, gateway.log))
+            await relayed.fail(error)
         finally:
             gateway.on_shutdown.discard(request_scope.shut_down)
             request_scope.close()
@@ -134,22 +140,22 @@ class _Relayed:
         finally:
             gateway.admission.release()
 
-    async def fail(self, error: ApiError) -> None:
+    async def fail(self, error: Exception) -> None:
         """Send an error as the answer, in the form of the endpoint's clients."""
-        self._code = error.code
+        failure = failure_from(error, self._gateway.log)
+        self._code = code_of(failure)
         if isinstance(error, AdmissionError):
             self._gateway.metrics.rejected.labels(error.reason).inc()
         if self._connection.status:
             return  # the answer has begun: all that can be done is to break it off
         try:
             with self._scope.grace_period(GRACE_PERIOD_S):
-                headers = [*error.headers(), *_FORWARDED]
-                await self._connection.respond(error.status, self._error_body(error), headers)
+                await self._connection.send_error(self._error(failure), _FORWARDED)
         except ClientGoneError:
             pass
 
-    def _error_body(self, error: ApiError) -> bytes:
-        return anthropic_body(error) if self._endpoint.anthropic else error.body()
+    def _error(self, failure: Failure) -> ErrorResponse:
+        return anthropic_errors.error(failure) if self._endpoint.anthropic else openai_errors.error(failure)
 
     def _content_type(self) -> str:
         """Return the content type; raise 415 for what the endpoint does not take."""
@@ -212,7 +218,7 @@ class _Relayed:
         except Exception as error:
             if stream is None or not stream.started:
                 raise
-            await self._end_stream(stream, explain(error, self._gateway.log))
+            await self._end_stream(stream, failure_from(error, self._gateway.log))
         finally:
             if stream is not None:
                 stream.release()
@@ -231,16 +237,16 @@ class _Relayed:
             )
         if isinstance(opened, Failure):
             self._ended(opened)
-            if opened.status in (404, 405) and opened.code != "model_not_found":
+            if opened.kind in _NOT_SERVED and opened.code != "model_not_found":
                 raise self._not_there()
-            raise from_upstream(opened)
+            raise FailureError(opened)
         self._answer = opened
         return opened
 
-    def _not_there(self) -> ApiError:
-        return ApiError(
-            404,
+    def _not_there(self) -> RequestError:
+        return RequestError(
             f"The upstream {self._upstream or 'of this model'!r} does not serve {self._endpoint.path}.",
+            kind=FailureKind.NOT_FOUND,
             code="endpoint_not_found",
         )
 
@@ -268,7 +274,7 @@ class _Relayed:
         if is_error(body):
             failure = failure_in(answer, body)
             self._ended(failure)
-            raise from_upstream(failure)
+            raise FailureError(failure)
         self._ended(None)
         kind = answer.headers.get("content-type", _JSON).encode()
         await self._connection.respond(200, body, self._headers(), kind=kind)
@@ -298,7 +304,7 @@ class _Relayed:
                     if error is not None:
                         failure = failure_in(answer, error)
                         self._ended(failure)
-                        raise from_upstream(failure)
+                        raise FailureError(failure)
             self._ended(None)
             with self._scope.grace_period(GRACE_PERIOD_S):
                 await stream.close(events.rest)
@@ -308,16 +314,16 @@ class _Relayed:
         except Exception as error:
             if not stream.started:
                 raise
-            await self._end_stream(stream, explain(error, self._gateway.log))
+            await self._end_stream(stream, failure_from(error, self._gateway.log))
         finally:
             stream.release()
 
-    async def _end_stream(self, stream: EventStream, error: ApiError) -> None:
-        self._code = error.code
-        self._gateway.metrics.aborts.labels("upstream" if error.status >= 502 else "gateway", "mid").inc()
+    async def _end_stream(self, stream: EventStream, failure: Failure) -> None:
+        self._code = code_of(failure)
+        self._gateway.metrics.aborts.labels(aborted_by(failure), "mid").inc()
         name = b"event: error\n" if self._endpoint.anthropic else b""
         with self._scope.grace_period(GRACE_PERIOD_S):
-            await stream.close(name + b"data: " + self._error_body(error) + b"\n\n")
+            await stream.close(name + b"data: " + self._error(failure).body + b"\n\n")
 
     def _ended(self, failure: Failure | None) -> None:
         assert self._timer is not None

@@ -6,14 +6,14 @@ import re
 
 import msgspec
 from toolgate_core.limits import MAX_EVENT_BYTES
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind
 
 from toolgate_gateway.http.errors import upstream_broke
 from toolgate_gateway.upstreams.base import ForwardedAnswer
 
 _END_OF_EVENT = re.compile(rb"\r?\n\r?\n")
 _DATA = re.compile(rb"^data: ?(.*)$", re.MULTILINE)
-_UNCLEAR = Failure(kind="error", message="The upstream failed inside its answer.", status=500)
+_UNCLEAR = Failure(kind=FailureKind.ERROR, message="The upstream failed inside its answer.", origin="500")
 
 
 class _Fields(msgspec.Struct, frozen=True):

@@ -12,9 +12,11 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
-from toolgate_core.types.errors import ToolgateError
+from toolgate_core.types.errors import RequestError, ToolgateError
+from toolgate_core.types.failures import Failure, FailureKind
+from toolgate_formats.api.openai_chat import errors
 
-from toolgate_gateway.http.errors import SERVER, ApiError, explain
+from toolgate_gateway.http.errors import failure_from, internal
 from toolgate_gateway.passthrough.endpoints import find_endpoint
 from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.upstreams.nearest import near_path
@@ -104,13 +106,14 @@ class Api:
         try:
             arguments = decode(body or b"{}")
         except JsonTextError as error:
-            raise ApiError(400, f"The body is not JSON: {error}.") from error
+            raise RequestError(f"The body is not JSON: {error}.") from error
         if not isinstance(arguments, dict):
-            raise ApiError(400, "The body must be a JSON object that contains the tool's arguments.")
+            raise RequestError("The body must be a JSON object that contains the tool's arguments.")
         seconds = self._gateway.settings.request_timeout_ms / 1000
         outcome = await self._gateway.deps.executor.execute(name, encode(arguments), timeout_s=seconds)
         if outcome.error is not None and outcome.error.code == "not_found":
-            raise ApiError(404, outcome.error.message, code="tool_not_found", param="name")
+            missing = outcome.error.message
+            raise RequestError(missing, kind=FailureKind.NOT_FOUND, code="tool_not_found", param="name")
         return _json({"name": name, **cast("JsonObject", msgspec.to_builtins(outcome))})
 
     async def _services(self) -> dict[str, str]:
@@ -156,7 +159,7 @@ def build(gateway: Gateway) -> FastAPI:
     app.post("/tools/{name}")(api.run_tool)
 
     async def failed(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the framework's signature
-        return _failure(explain(error, gateway.log))
+        return _failed(failure_from(error, gateway.log))
 
     # Registered as well: after the handler of `Exception` alone, the server closes the connection.
     app.add_exception_handler(ToolgateError, failed)
@@ -191,16 +194,26 @@ async def _http_failed(request: Request, error: Exception) -> Response:
         405: f"{request.method} is not allowed at {path[:_SHOWN]}.",
     }
     message = messages.get(error.status_code, str(error.detail))
-    kind = SERVER if error.status_code >= 500 else "invalid_request_error"
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code)
-    answer = _failure(ApiError(error.status_code, message, kind=kind, code=code))
+    answer = _failed(_framework_failure(error.status_code, message))
     answer.headers.update(error.headers or {})
     return answer
 
 
-def _failure(error: ApiError) -> Response:
-    headers = {name.decode(): value.decode() for name, value in error.headers()}
-    return Response(error.body(), error.status, headers, "application/json")
+def _framework_failure(status: int, message: str) -> Failure:
+    """Return the failure that the framework means: the one place where its errors are translated."""
+    match status:
+        case 404:
+            return Failure(kind=FailureKind.NOT_FOUND, message=message, code="not_found")
+        case 405:
+            return Failure(kind=FailureKind.METHOD_NOT_ALLOWED, message=message)
+        case _:
+            return Failure(kind=FailureKind.INVALID, message=message) if status < 500 else internal()
+
+
+def _failed(failure: Failure) -> Response:
+    response = errors.error(failure)
+    headers = {name.decode(): value.decode() for name, value in response.headers}
+    return Response(response.body, response.status, headers, "application/json")
 
 
 def _sent(request: Request, header: str) -> bytes | None:

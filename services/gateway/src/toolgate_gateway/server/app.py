@@ -10,11 +10,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 from toolgate_core.limits import MAX_ARGUMENTS
 from toolgate_core.types.vocabulary import Mode
+from toolgate_formats.api.openai_chat import errors
 
 from toolgate_gateway.chat.context import GRACE_PERIOD_S
 from toolgate_gateway.chat.handler import CLIENT_CLOSED, Chat, authenticate
 from toolgate_gateway.http.connection import Headers, HttpConnection, Scope, Send, request_id_of
-from toolgate_gateway.http.errors import explain
+from toolgate_gateway.http.errors import failure_from
 from toolgate_gateway.http.pages import from_page
 from toolgate_gateway.http.request_scope import ClientGoneError, DeadlineError, Receive, RequestScope, ShutdownError
 from toolgate_gateway.passthrough.endpoints import find_endpoint
@@ -106,7 +107,7 @@ class App:
                     suppress(ClientGoneError, DeadlineError, ShutdownError),
                     request_scope.grace_period(GRACE_PERIOD_S),
                 ):
-                    await connection.send_error(explain(error, gateway.log))
+                    await connection.send_error(errors.error(failure_from(error, gateway.log)))
         finally:
             gateway.on_shutdown.discard(request_scope.shut_down)
             request_scope.close()

@@ -127,9 +127,15 @@ class Gateway:
         for name, failure in failures.items():
             if name not in self._unreachable:
                 # A server that responds without a list of models is reachable; it just does not list them.
-                event = "upstream_models_unknown" if failure.status else "upstream_unreachable"
+                event = "upstream_models_unknown" if failure.answered else "upstream_unreachable"
                 reason = failure.message[:_REASON_LENGTH]
-                self.log.warning(event, upstream=name, kind=failure.kind, status=failure.status, reason=reason)
+                self.log.warning(
+                    event,
+                    upstream=name,
+                    kind=failure.kind,
+                    status=int(failure.origin) if failure.answered else None,
+                    reason=reason,
+                )
         for name in sorted(self._unreachable - failures.keys()):
             self.log.info("upstream_reachable", upstream=name)
         self._unreachable = set(failures)
@@ -151,7 +157,7 @@ class Gateway:
     def _pause_s(self) -> float:
         """Return when the upstreams are asked again: soon where one does not answer, so that its return is noticed."""
         refresh_s = self.settings.models_refresh_s
-        silent = any(not failure.status for failure in self.models.failures.values())
+        silent = any(not failure.answered for failure in self.models.failures.values())
         return min(refresh_s, _AGAIN_S) if silent else refresh_s
 
     async def _watch_loop(self) -> None:

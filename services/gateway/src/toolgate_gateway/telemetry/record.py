@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.ladder import Answer, Attempt, LadderRun
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import FALLBACK_REASONS, AttemptOutcome, Mode, RequestOutcome, Strategy
+from toolgate_formats.api.failures import code_of
 from toolgate_runtime.logs import Log
 
-from toolgate_gateway.http.errors import ApiError
 from toolgate_gateway.telemetry.metrics import OTHER, GatewayMetrics
 from toolgate_gateway.telemetry.stats import Stats
 
@@ -61,11 +62,10 @@ class Record:
         if self._first is None:
             self._first = self._clock()
 
-    def fail(self, error: ApiError) -> None:
+    def fail(self, failure: Failure) -> None:
         """Note why there is no answer, or no whole one."""
-        # Not the error itself: its traceback leads back to this record, and would keep a request's body for long.
-        self.code = error.code
-        self.outcome = error.outcome
+        self.code = code_of(failure)
+        self.outcome = failure.outcome
 
     def abort(self, by: str) -> None:
         """Note that a stream did not end well, and at whose hand."""

@@ -8,7 +8,6 @@ from toolgate_core.types.failures import Failure
 
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
 
-_CODES = {"unreachable": "connect_error", "timeout": "read_timeout", "cut": "reset"}
 CANCELLED = "cancelled"
 
 
@@ -36,7 +35,7 @@ class UpstreamTimer:
 
     def failed(self, failure: Failure) -> None:
         """End with the upstream's failure."""
-        self.end(str(failure.status) if failure.status else _CODES.get(failure.kind, failure.kind))
+        self.end(failure.origin or failure.kind)
 
     def end(self, code: str) -> None:
         """End with a status or a kind of failure."""

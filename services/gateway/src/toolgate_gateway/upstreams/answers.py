@@ -10,7 +10,7 @@ import aiohttp
 from toolgate_core.jsontext import JsonTextError, decode
 from toolgate_core.limits import MAX_ANSWER_BYTES, MAX_STREAM_BYTES
 from toolgate_core.types.chunks import ResponseChunk
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.codecs.openai_chat.failures import FailureTable
 from toolgate_formats.codecs.openai_chat.joiner import ChunkJoiner
 from toolgate_formats.codecs.openai_chat.lenient import decode_answer
@@ -58,19 +58,19 @@ class StreamedAnswer:
         try:
             events = self._events.feed(part) if part else self._events.finish()
         except SseTooLongError:
-            self._ending = self._failures.plain("error", "The upstream sent an event that is too long.")
+            self._ending = self._failures.plain(FailureKind.ERROR, "The upstream sent an event that is too long.")
             return
         burst = decode_burst(events[:-1]) if len(events) > 1 else []
         done = self._joiner.add_text_burst(burst) if burst else 0
         if self._joiner.over_limit:
-            self._ending = self._failures.plain("error", self._joiner.over_limit)
+            self._ending = self._failures.plain(FailureKind.ERROR, self._joiner.over_limit)
             return
         for place, data in enumerate(events[done:], done):
             self._take(data, burst[place] if place < len(burst) else decode_answer(data), last=not part)
             if self._ending is not None:
                 return
         if not part:
-            problem = self._failures.plain("cut", "The upstream ended its answer without a finish reason.")
+            problem = self._failures.plain(FailureKind.CUT, "The upstream ended its answer without a finish reason.")
             self._ending = self._conclude(problem, clean=True)
 
     async def _next(self) -> bytes | Failure:
@@ -88,7 +88,7 @@ class StreamedAnswer:
         elif answer is None:
             # What the end of the stream broke off is a cut, not bad JSON.
             if data.strip() and not last:
-                self._ending = self._failures.plain("error", "The upstream sent a chunk that can't be read.")
+                self._ending = self._failures.plain(FailureKind.ERROR, "The upstream sent a chunk that can't be read.")
         elif answer.is_error:
             self._ending = error_in(data, self._failures)
         else:
@@ -96,7 +96,7 @@ class StreamedAnswer:
             if self._joiner.usage_followed or self._joiner.abort_reason:
                 self._ending = self._conclude(None)
             elif self._joiner.over_limit:
-                self._ending = self._failures.plain("error", self._joiner.over_limit)
+                self._ending = self._failures.plain(FailureKind.ERROR, self._joiner.over_limit)
 
     def _conclude(self, problem: Failure | None, *, clean: bool = False) -> Failure | Literal["complete"]:
         """Say how the answer ended; a problem after a finish reason is none. `clean`: the server ended the response.
@@ -148,7 +148,7 @@ class WholeAnswer:
             value = None
         if isinstance(value, list):  # Gemini writes an error as a list of one
             return self._failures.from_answer(value)
-        return self._failures.plain("error", "The upstream's answer is not a chat completion.")
+        return self._failures.plain(FailureKind.ERROR, "The upstream's answer is not a chat completion.")
 
 
 class ForwardedBytes:
@@ -194,7 +194,7 @@ def error_in(data: bytes, failures: FailureTable) -> Failure:
     try:
         return failures.from_answer(decode(data))
     except JsonTextError:
-        return failures.plain("error", "The upstream sent an error that can't be read.")
+        return failures.plain(FailureKind.ERROR, "The upstream sent an error that can't be read.")
 
 
 def _numbered(answer: AnswerBody) -> AnswerBody:
@@ -209,9 +209,9 @@ def _numbered(answer: AnswerBody) -> AnswerBody:
 def _broken(joiner: ChunkJoiner, failures: FailureTable) -> Failure | None:
     """Return the failure of an answer that ended, but not with an answer."""
     if joiner.over_limit:
-        return failures.plain("error", joiner.over_limit)
+        return failures.plain(FailureKind.ERROR, joiner.over_limit)
     if joiner.abort_reason is not None:
-        return failures.plain("cut", "The upstream broke its answer off.")
+        return failures.plain(FailureKind.CUT, "The upstream broke its answer off.")
     if not joiner.started and joiner.finish is None:
-        return failures.plain("error", "The upstream's answer holds no choice.")
+        return failures.plain(FailureKind.ERROR, "The upstream's answer holds no choice.")
     return None

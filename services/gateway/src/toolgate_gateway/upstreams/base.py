@@ -8,7 +8,7 @@ from typing import Protocol
 
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.chunks import ResponseChunk
-from toolgate_core.types.errors import ToolgateError
+from toolgate_core.types.errors import FailureError
 from toolgate_core.types.failures import Failure
 
 CHAT_PATH = "/v1/chat/completions"
@@ -16,12 +16,8 @@ JSON_TYPE = "application/json"
 NO_TEXTS: Mapping[str, bytes] = MappingProxyType({})
 
 
-class UpstreamCutError(ToolgateError):
+class UpstreamCutError(FailureError):
     """A forwarded answer ended before its end; `failure` says how."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
 
 
 class ModelAnswer(Protocol):

@@ -10,7 +10,7 @@ from typing import Final
 import aiohttp
 from toolgate_core.jsontext import JsonObject, JsonTextError, decode
 from toolgate_core.limits import MAX_ERROR_BYTES, MAX_ERROR_CODE, MAX_MODEL_LIST_BYTES
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
 from toolgate_formats.codecs.openai_chat.failures import RESET, FailureTable
 from toolgate_formats.codecs.openai_chat.wire import request_bytes
 from toolgate_formats.profiles import VERSION_KEY, VLLM
@@ -49,7 +49,8 @@ class OpenAICompatible:
         try:
             data = request_bytes(body, texts, stream=stream)
         except JsonTextError as error:
-            return self._failures.plain("refused", f"The request can't be written as JSON: {error}", status=400)
+            message = f"The request cannot be written as JSON: {error}."
+            return Failure(kind=FailureKind.INVALID, message=message, refused=RefusedPart.REQUEST, origin="400")
         # The ladder goes on to another attempt by itself: a second one of the same kind would multiply its own.
         response = await self._post(data, request_id, error_retries=0)
         if isinstance(response, Failure):
@@ -61,7 +62,7 @@ class OpenAICompatible:
             return WholeAnswer(response, self._failures)
         if kind == "text/html":
             await ResponseBody(response, self._failures, 0).close(complete=False)
-            return self._failures.plain("error", "The upstream answered with a web page.")
+            return self._failures.plain(FailureKind.ERROR, "The upstream answered with a web page.")
         return StreamedAnswer(response, self._failures)
 
     async def forward(
@@ -89,7 +90,7 @@ class OpenAICompatible:
                 body = await listing.read_all()
                 await listing.close(complete=True)
         except TimeoutError:
-            return self._failures.plain("timeout", "The upstream did not list its models in time.")
+            return self._failures.plain(FailureKind.TIMEOUT, "The upstream did not list its models in time.")
         if isinstance(body, Failure):
             return body
         cards = self._model_list(body)
@@ -148,20 +149,20 @@ class OpenAICompatible:
             try:
                 response = await self._pool().request(method, url, data=payload, headers=headers, allow_redirects=False)
             except (TimeoutError, OSError, aiohttp.ClientError) as error:
-                outcome = self._broken(error)
+                outcome, status = self._broken(error), 0
             else:
                 if response.status == 200:
                     return response
-                outcome = await self._refused(response, data or b"")
-            if outcome.kind == "unreachable" and resends:
+                outcome, status = await self._refused(response, data or b""), response.status
+            if outcome.kind is FailureKind.UNREACHABLE and resends:
                 if loop.time() - began > RESEND_WITHIN_S:
                     return outcome
                 # Once for a pooled connection that was stale; a request that ends a server must not end it again.
                 resends = 0 if outcome.code == RESET else resends - 1
                 await asyncio.sleep(RECONNECT_PAUSE_S)
             elif (
-                outcome.kind == "error"
-                and outcome.status in (500, 502)
+                outcome.kind is FailureKind.ERROR
+                and status in (500, 502)
                 and errors
                 and outcome.should_retry is not False
             ):
@@ -172,19 +173,18 @@ class OpenAICompatible:
     def _broken(self, error: TimeoutError | OSError | aiohttp.ClientError) -> Failure:
         match error:
             case aiohttp.ConnectionTimeoutError():
-                return self._failures.plain("unreachable", "No connection to the upstream in time.")
+                return self._failures.plain(FailureKind.UNREACHABLE, "No connection to the upstream in time.")
             case TimeoutError():
-                return self._failures.plain("timeout", "The upstream did not answer in time.")
+                return self._failures.plain(FailureKind.TIMEOUT, "The upstream did not answer in time.")
             case aiohttp.ClientHttpProxyError():
-                return self._failures.plain("unreachable", "The proxy does not connect to the upstream.")
+                return self._failures.plain(FailureKind.UNREACHABLE, "The proxy does not connect to the upstream.")
             case aiohttp.ClientConnectorError():
-                return self._failures.plain("unreachable", "No connection to the upstream.")
+                return self._failures.plain(FailureKind.UNREACHABLE, "No connection to the upstream.")
             case OSError() | aiohttp.ServerDisconnectedError():
-                return Failure(
-                    kind="unreachable", message="The upstream closed the connection before it answered.", code=RESET
-                )
+                message = "The upstream closed the connection before it answered."
+                return self._failures.plain(FailureKind.UNREACHABLE, message, code=RESET)
             case _:
-                return self._failures.plain("error", "The upstream's answer is not HTTP.")
+                return self._failures.plain(FailureKind.ERROR, "The upstream's answer is not HTTP.")
 
     async def _refused(self, response: aiohttp.ClientResponse, sent: bytes) -> Failure:
         refusal = ResponseBody(response, self._failures, MAX_ERROR_BYTES)
@@ -219,7 +219,7 @@ class OpenAICompatible:
             value = None
         entries = value.get("data") if isinstance(value, dict) else value
         if not isinstance(entries, list):
-            return self._failures.plain("error", "The upstream's list of models can't be read.")
+            return self._failures.plain(FailureKind.ERROR, "The upstream's list of models can't be read.")
         return [_model(entry) for entry in entries if isinstance(entry, dict) and entry.get("id")]
 
 

@@ -12,12 +12,11 @@ from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder import LadderMemory
 from toolgate_core.limits import MAX_MODEL_NAME, MAX_REMEMBERED_MODELS
 from toolgate_core.presets import PRESETS, preset_name
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.errors import FailureError, RequestError
+from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.policy import Policy
-from toolgate_core.types.vocabulary import RequestOutcome
 from toolgate_formats.profiles import capabilities_of
 
-from toolgate_gateway.http.errors import SERVER, ApiError
 from toolgate_gateway.settings import ModelEntry
 from toolgate_gateway.upstreams.base import Provider
 from toolgate_gateway.upstreams.nearest import known_names
@@ -167,8 +166,7 @@ class ModelRegistry:
     def lookup(self, name: str) -> Route | None:
         """Return a model's route where nobody has to be asked for it; raise 400 for a name that can't be one."""
         if len(name) > MAX_MODEL_NAME:
-            raise ApiError(
-                400,
+            raise RequestError(
                 f"The model's name is longer than {MAX_MODEL_NAME} characters.",
                 code="string_above_max_length",
                 param="model",
@@ -193,7 +191,7 @@ class ModelRegistry:
     def _route_to_unlisted(self, name: str) -> Route | None:
         """Send an unknown name to an upstream that has no list of models; it will say whether it knows it."""
         for upstream, failure in self._failures.items():
-            if failure.kind in ("refused", "unsupported") or failure.status in (404, 405):
+            if failure.refused is not None or failure.kind is FailureKind.NO_ENDPOINT:
                 return self._route(name, name, upstream, None, {})
         return None
 
@@ -210,7 +208,7 @@ class ModelRegistry:
         if not self._upstreams:
             raise self._unknown("")
         if len(self._upstreams) > 1:
-            raise ApiError(400, "The request must name its model: there are several upstreams.", param="model")
+            raise RequestError("The request must name its model: there are several upstreams.", param="model")
         [(name, upstream)] = self._upstreams.items()
         return name, upstream.provider
 
@@ -271,18 +269,18 @@ class ModelRegistry:
             **kept,
         }
 
-    def _unknown(self, name: str) -> ApiError:
+    def _unknown(self, name: str) -> FailureError:
         if self._failures:
-            return ApiError(
-                503,
-                f"Cannot look up model {name!r}: the upstream {', '.join(sorted(self._failures))} does not answer.",
-                kind=SERVER,
+            unreachable = ", ".join(sorted(self._failures))
+            failure = Failure(
+                kind=FailureKind.UNAVAILABLE,
+                message=f"Cannot look up model {name!r}: the upstream {unreachable} does not answer.",
                 code="upstream_unreachable",
-                retry_after_s=1,
-                outcome=RequestOutcome.UPSTREAM_ERROR,
             )
+            return FailureError(failure)
         message = f"The model {name!r} does not exist." if self._upstreams else "No upstream is configured."
-        return ApiError(404, message + known_names(name, self.labels), code="model_not_found")
+        message += known_names(name, self.labels)
+        return RequestError(message, kind=FailureKind.NOT_FOUND, code="model_not_found")
 
 
 def _is_fact(value: JsonValue) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.chunks import ResponseChunk
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.codecs.openai_chat.failures import MAX_RESETS, RESET
 
 from toolgate_gateway.upstreams.balance import Balance, Load, key_of, key_of_text, pick
@@ -31,7 +31,7 @@ RESEND_WITHIN_S: Final = 5.0
 """A connection that breaks later than this broke on the request, which must not take the other replicas down too."""
 RETRY_PAUSE_S: Final = 0.05
 
-_ELSEWHERE: Final = frozenset({"unreachable", "overloaded"})
+_ELSEWHERE: Final = frozenset({FailureKind.UNREACHABLE, FailureKind.OVERLOADED})
 """After these nothing of the request has been done: another replica may do it."""
 
 
@@ -137,7 +137,7 @@ class Replicas:
             if failure.kind not in _ELSEWHERE or late or resets >= MAX_RESETS:
                 break
             if len(tried) >= len(self._replicas):
-                if failure.kind == "overloaded":
+                if failure.kind is FailureKind.OVERLOADED:
                     break
                 await asyncio.sleep(RETRY_PAUSE_S)
         return failure
@@ -154,7 +154,7 @@ class Replicas:
             # An answer stays counted until its end; a failure, and a request that was cancelled, are over.
             if not counted:
                 self._ended(replica)
-        if isinstance(answer, Failure) and answer.kind == "unreachable":
+        if isinstance(answer, Failure) and answer.kind is FailureKind.UNREACHABLE:
             replica.eject(self._clock())
         else:
             replica.failures, replica.ejected_until = 0, 0.0
@@ -277,7 +277,11 @@ async def _listing(provider: Provider) -> _Listing | Failure:
 
 def _no_replica() -> Failure:
     return Failure(
-        kind="overloaded", message="No server of this model is ready.", status=503, code="no_replica", retry_after_s=5
+        kind=FailureKind.UNAVAILABLE,
+        message="No server of this model is ready.",
+        code="no_replica",
+        origin="503",
+        retry_after_s=5,
     )
 
 

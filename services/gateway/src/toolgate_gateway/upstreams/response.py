@@ -9,7 +9,7 @@ from typing import Final
 
 import aiohttp
 from toolgate_core.limits import MAX_FORWARDED_HEADER, MAX_FORWARDED_HEADERS, MAX_INFLATED_READ_BYTES
-from toolgate_core.types.failures import Failure
+from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.codecs.openai_chat.failures import FailureTable
 
 DRAIN_WAIT_S: Final = 0.05
@@ -72,14 +72,18 @@ class ResponseBody:
         try:
             part = await (self._inflated() if self._coding else self._response.content.readany())
         except TimeoutError:
-            return self._failures.plain("timeout", "The upstream fell silent.")
+            return self._failures.plain(FailureKind.TIMEOUT, "The upstream fell silent.")
         except (aiohttp.ClientError, OSError):
-            return self._failures.plain("cut", "The upstream closed the connection before its answer was complete.")
+            return self._failures.plain(
+                FailureKind.CUT, "The upstream closed the connection before its answer was complete."
+            )
         except zlib.error:
-            return self._failures.plain("error", "The upstream's answer is compressed in a way that can't be read.")
+            return self._failures.plain(
+                FailureKind.ERROR, "The upstream's answer is compressed in a way that can't be read."
+            )
         self._size += len(part)
         if self._size > self._limit:
-            return self._failures.plain("error", f"The upstream's answer has more than {self._limit} bytes.")
+            return self._failures.plain(FailureKind.ERROR, f"The upstream's answer has more than {self._limit} bytes.")
         return part
 
     async def read_all(self) -> bytes | Failure:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from urllib.parse import quote
 
 from msgspec import Struct
 from msgspec.structs import replace
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode
 from toolgate_core.limits import MAX_ERROR_CODE, MAX_ERROR_MESSAGE
-from toolgate_core.types.failures import Failure, FailureKind
+from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
 
 from toolgate_formats.codecs.openai_chat.quoting import proper_message
 
@@ -91,29 +92,53 @@ _ADDRESSES = re.compile(
 _CODE = re.compile(r"[\w.: /-]+")
 _NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 
-_KINDS: dict[int, FailureKind] = {
-    401: "credential",
-    402: "credential",
-    403: "credential",
-    407: "credential",
-    408: "timeout",
-    429: "limited",
-    503: "overloaded",
-    504: "timeout",
-    529: "overloaded",
-}
-_OWN_TEXTS: dict[FailureKind, str] = {
+_KINDS = MappingProxyType(
+    {
+        401: FailureKind.CREDENTIAL,
+        402: FailureKind.CREDENTIAL,
+        403: FailureKind.CREDENTIAL,
+        407: FailureKind.CREDENTIAL,
+        408: FailureKind.TIMEOUT,
+        429: FailureKind.LIMITED,
+        503: FailureKind.OVERLOADED,
+        504: FailureKind.TIMEOUT,
+        529: FailureKind.OVERLOADED,
+    }
+)
+_REFUSED_KINDS = MappingProxyType(
+    {
+        404: FailureKind.NOT_FOUND,
+        405: FailureKind.WRONG_METHOD,
+        409: FailureKind.CONFLICT,
+        410: FailureKind.GONE,
+        413: FailureKind.TOO_LARGE,
+        422: FailureKind.UNPROCESSABLE,
+        451: FailureKind.GONE,
+    }
+)
+"""What a refusal is by its status; `INVALID` for all others."""
+_OWN_TEXTS = MappingProxyType(
     # The upstream's own text is about the gateway's account, which clients must not see.
-    "credential": "The upstream refused the gateway's credentials.",
-}
+    {FailureKind.CREDENTIAL: "The upstream refused the gateway's credentials."}
+)
 _SHOULD_RETRY = {"true": True, "false": False}
 _MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000
-_DEFAULT_TEXTS: dict[FailureKind, str] = {
-    "limited": "The upstream's rate limit is reached.",
-    "overloaded": "The upstream is overloaded.",
-    "timeout": "The upstream did not answer in time.",
-    "refused": "The upstream refused the request.",
-}
+_DEFAULT_TEXTS = MappingProxyType(
+    {
+        FailureKind.LIMITED: "The upstream's rate limit is reached.",
+        FailureKind.OVERLOADED: "The upstream is overloaded.",
+        FailureKind.TIMEOUT: "The upstream did not answer in time.",
+    }
+)
+_REFUSED_TEXT = "The upstream refused the request."
+_ORIGINS = MappingProxyType(
+    {
+        FailureKind.UNREACHABLE: "connect_error",
+        FailureKind.TIMEOUT: "read_timeout",
+        FailureKind.CUT: "reset",
+    }
+)
+"""How metrics call a failure that came without a status; any other by its kind."""
 
 
 class ErrorBody(Struct, frozen=True):
@@ -188,11 +213,12 @@ class FailureTable:
         `sent`: the request's bytes. A phrase that occurs in them too is a quotation, and no statement of the server.
         """
         error = normalise(body)
-        kind = _kind(status, error, sent)
+        failure = self._failure(*_kind(status, error, sent), status, error)
+        waits = failure.kind in (FailureKind.LIMITED, FailureKind.OVERLOADED)
         return replace(
-            self._failure(kind, status, error),
-            retry_after_s=retry_after(headers) if kind in ("limited", "overloaded") else None,
-            retry_after_ms=_retry_after_ms(headers),
+            failure,
+            retry_after_s=retry_after(headers) if waits else None,
+            retry_after_ms=None if failure.refused else _retry_after_ms(headers),
             should_retry=_SHOULD_RETRY.get(headers.get("x-should-retry", "").strip().lower()),
         )
 
@@ -204,31 +230,34 @@ class FailureTable:
         """
         body = normalise_value(error)
         status = int(body.code) if body.code and body.code.isdecimal() and len(body.code) == 3 else 500
-        kind = _kind(status if status >= 400 else 500, body, b"")
-        if kind in ("unsupported", "schema"):
-            kind = "schema" if status < 500 else "error"
-        return self._failure(kind, status, body)
+        kind, refused = _kind(status if status >= 400 else 500, body, b"")
+        if refused in (RefusedPart.FEATURE, RefusedPart.SCHEMA):
+            refused = RefusedPart.SCHEMA if status < 500 else None
+            kind = kind if refused else FailureKind.ERROR
+        return self._failure(kind, refused, status, body)
 
-    def plain(self, kind: FailureKind, message: str, *, status: int | None = None) -> Failure:
+    def plain(self, kind: FailureKind, message: str, *, code: str | None = None) -> Failure:
         """Return a failure with a message of the gateway."""
-        return Failure(kind=kind, message=message, status=status)
+        return Failure(kind=kind, message=message, code=code, origin=_ORIGINS.get(kind, kind.value))
 
-    def _failure(self, kind: FailureKind, status: int, error: ErrorBody) -> Failure:
+    def _failure(self, kind: FailureKind, refused: RefusedPart | None, status: int, error: ErrorBody) -> Failure:
         """Return the failure with texts that a client may see, and OpenAI's code where there is one."""
         code, param = self._clean_code(error.code), self._clean(error.param or "", MAX_ERROR_CODE) or None
-        if kind == "refused" and _is_overflow(error):
+        if refused is RefusedPart.REQUEST and _is_overflow(error):
             code, param = "context_length_exceeded", "messages"
-        elif kind == "refused" and status == 404:
+        elif refused is RefusedPart.REQUEST and kind is FailureKind.NOT_FOUND:
             code, param = "model_not_found", "model"
-        elif kind == "credential":
+        elif kind is FailureKind.CREDENTIAL:
             code, param = None, None
-        return Failure(kind=kind, message=self._message(kind, status, error), status=status, code=code, param=param)
+        message = self._message(kind, refused, status, error)
+        return Failure(kind=kind, message=message, refused=refused, origin=str(status), code=code, param=param)
 
-    def _message(self, kind: FailureKind, status: int, error: ErrorBody) -> str:
+    def _message(self, kind: FailureKind, refused: RefusedPart | None, status: int, error: ErrorBody) -> str:
         if kind in _OWN_TEXTS:
             return _OWN_TEXTS[kind]
+        default = _REFUSED_TEXT if refused is RefusedPart.REQUEST else _DEFAULT_TEXTS.get(kind)
         text = self._clean(error.message, MAX_ERROR_MESSAGE)
-        return text or _DEFAULT_TEXTS.get(kind) or f"The upstream failed with HTTP status {status}."
+        return text or default or f"The upstream failed with HTTP status {status}."
 
     def _clean_code(self, code: str | None) -> str | None:
         """Return a code that needs no cleaning; None for others, which may reveal more than a client may see."""
@@ -242,22 +271,24 @@ class FailureTable:
         return text if len(text) <= limit else text[:limit] + "…"
 
 
-def _kind(status: int, error: ErrorBody, sent: bytes) -> FailureKind:
+def _kind(status: int, error: ErrorBody, sent: bytes) -> tuple[FailureKind, RefusedPart | None]:
+    """Return what an error means, and what of the request it refuses."""
     if status in _KINDS:
-        return _KINDS[status]
+        return _KINDS[status], None
+    kind = _REFUSED_KINDS.get(status, FailureKind.INVALID)
     if status == 501:
-        return "unsupported"
+        return kind, RefusedPart.FEATURE
     if status in (400, 404, 422, 500):
         if status < 500 and _is_overflow(error):
-            return "refused"
+            return kind, RefusedPart.REQUEST
         text = proper_message(error.message)
         if _mentions(_SCHEMA, text, sent) or error.code in _SCHEMA_CODES:
-            return "schema"
+            return kind, RefusedPart.SCHEMA
         if _mentions(_UNSUPPORTED, text, sent):
-            return "unsupported"
+            return kind, RefusedPart.FEATURE
     if status == 404 and "model" not in error.message.lower() and error.code != "model_not_found":
-        return "error"  # the configured URL is wrong, which is not the client's fault
-    return "refused" if 400 <= status < 500 else "error"
+        return FailureKind.NO_ENDPOINT, None  # the address is wrong, which is not the client's fault
+    return (kind, RefusedPart.REQUEST) if 400 <= status < 500 else (FailureKind.ERROR, None)
 
 
 def _mentions(phrases: re.Pattern[str], text: str, sent: bytes) -> bool:
