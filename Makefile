@@ -134,16 +134,18 @@ generated: $(PYTHON_READY) ## Check that generated files and the lock match thei
 	$(BIN)/python scripts/configuration.py --check
 	$(BIN)/python scripts/dialects.py --check
 	$(BIN)/python scripts/limits.py --check
+	$(BIN)/python -m scripts.drawing --check
 	$(BIN)/python scripts/chart.py --check
 	$(UV) lock --check --quiet
 
 ##@ Generate
 .PHONY: generate
-generate: $(PYTHON_READY) ## Write the code of the protos, the pages of settings, dialects and limits
+generate: $(PYTHON_READY) ## Write the protos' code, the pages of settings, dialects and limits, the drawings
 	$(BIN)/python scripts/protos.py
 	$(BIN)/python scripts/configuration.py
 	$(BIN)/python scripts/dialects.py
 	$(BIN)/python scripts/limits.py
+	$(BIN)/python -m scripts.drawing
 
 .PHONY: clean
 clean: ## Remove installed files and caches

@@ -106,20 +106,35 @@ def described(step: Step, known: Mapping[str, Path]) -> str:
     return sentence.rstrip(".")
 
 
-def walk(steps: Iterable[Step]) -> str:
-    """Return the table of a walk; a room is named where it changes."""
-    known = modules(ROOT)
-    lines = ["| | room | step | what it does |", "|---|---|---|---|"]
-    room = ""
+def room(place: str) -> str:
+    """Return the package and room of a step's place, such as `gateway · http`."""
+    parts = place.partition(":")[0].removeprefix("toolgate_").split(".")
+    return " · ".join(parts[:2] if len(parts) > 2 else parts[:1])
+
+
+def path(steps: Iterable[Step]) -> str:
+    """Return the drawing of a walk: the rooms that it passes, with the numbers of the steps in each."""
+    visits: list[tuple[str, list[int]]] = []
     for number, step in enumerate(steps, 1):
-        module, _, path = step.place.partition(":")
-        parts = module.removeprefix("toolgate_").split(".")
-        here = " · ".join(parts[:2]) if (known[module].parent / "__init__.py") and len(parts) > 2 else parts[0]
-        cell = here if here != room else ""
-        room = here
+        if not visits or visits[-1][0] != room(step.place):
+            visits.append((room(step.place), []))
+        visits[-1][1].append(number)
+    nodes = [f'    v{at}["{name}: {", ".join(map(str, numbers))}"]' for at, (name, numbers) in enumerate(visits)]
+    arrows = "    " + " --> ".join(f"v{at}" for at in range(len(visits)))
+    return "\n".join(["```mermaid", "flowchart LR", *nodes, arrows, "```"])
+
+
+def walk(steps: Iterable[Step]) -> str:
+    """Return the drawing of a walk and its table; a room is named where it changes."""
+    steps, known = tuple(steps), modules(ROOT)
+    lines = ["| | room | step | what it does |", "|---|---|---|---|"]
+    last = ""
+    for number, step in enumerate(steps, 1):
+        module, _, name = step.place.partition(":")
+        cell, last = ("" if room(step.place) == last else room(step.place)), room(step.place)
         sentence = described(step, known).replace("|", "\\|")
-        lines.append(f"| {number} | {cell} | `{parts[-1]}.{path}` | {sentence} |")
-    return "\n".join(lines)
+        lines.append(f"| {number} | {cell} | `{module.rpartition('.')[2]}.{name}` | {sentence} |")
+    return "\n".join([path(steps), "", *lines])
 
 
 def drawings() -> dict[str, str]:

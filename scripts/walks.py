@@ -1,7 +1,7 @@
-"""The walks that docs/architecture.md shows: through which functions a request and a streamed chunk pass.
+"""The walks that docs/architecture.md shows: the functions that a request and a streamed chunk pass.
 
-Each step names a function or class; scripts/drawing.py takes its description from its docstring, and fails when it no
-longer uses the names in `uses`. Steps behind a port (`through`) run in another service, or in this process on a laptop.
+Each step names a function or class. scripts/drawing.py takes its description from the docstring, and fails when the
+code no longer uses the names in `uses`, which lead to the next steps.
 """
 
 from __future__ import annotations
@@ -10,20 +10,44 @@ from typing import NamedTuple
 
 
 class Step(NamedTuple):
-    """One step: `place` is `module:Class.method`, `says` overrides the docstring's first line."""
+    """One step: `place` is `module:Class.method`; `says` replaces the docstring's first line."""
 
     place: str
     uses: tuple[str, ...] = ()
     says: str = ""
 
 
-GATEWAY = "toolgate_gateway"
+_CORE, _FORMATS, _GATEWAY = "toolgate_core", "toolgate_formats", "toolgate_gateway"
 
 REQUEST = (
+    Step(f"{_GATEWAY}.http.protocol:ClientConnection"),
+    Step(f"{_GATEWAY}.server.app:App._dispatch", ("CHAT_PATHS", "_chat"), "Dispatch by path and method"),
     Step(
-        f"{GATEWAY}.http.protocol:BoundedProtocol", says="bounds the head and the connection, before the app is called"
+        f"{_GATEWAY}.chat.handler:Chat._answer",
+        ("authenticate", "read_body", "admit"),
+        "Authenticate, read the body, admit",
     ),
-    Step(f"{GATEWAY}.server.app:App.__call__"),
+    Step(
+        f"{_GATEWAY}.chat.handler:Chat._serve",
+        ("parse_request", "_route", "Climbing"),
+        "Parse, find the model's route, choose ladder or passthrough",
+    ),
+    Step(f"{_FORMATS}.api.openai_chat.parsing:parse_request"),
+    Step(f"{_GATEWAY}.upstreams.registry:ModelRegistry.lookup"),
+    Step(f"{_GATEWAY}.chat.ladder_handler:Climbing.run", ("LadderRun",)),
+    Step(f"{_GATEWAY}.chat.driver:Driver.run"),
+    Step(f"{_CORE}.ladder.ladder:LadderRun.run"),
+    Step(f"{_CORE}.strategies.selection:strategies_for"),
+    Step(f"{_CORE}.strategies.table:transform"),
+    Step(f"{_GATEWAY}.upstreams.openai_compatible:OpenAICompatible.call"),
+    Step(f"{_CORE}.ladder.reader:ResponseReader"),
+    Step(f"{_CORE}.schema.settle:settle"),
+    Step(f"{_GATEWAY}.chat.render:completion"),
 )
 
-CHUNK: tuple[Step, ...] = ()
+CHUNK = (
+    Step(f"{_GATEWAY}.upstreams.answers:StreamedAnswer.read"),
+    Step(f"{_FORMATS}.codecs.openai_chat.joiner:ChunkJoiner.add"),
+    Step(f"{_CORE}.ladder.reader:ResponseReader"),
+    Step(f"{_GATEWAY}.http.sse:EventStream.write"),
+)

@@ -37,6 +37,7 @@ CHECKED = (
     "protos",
     "pyproject.toml",
     "scripts/chart.py",
+    "scripts/drawing.py",
     "scripts/imports.py",
     "scripts/structure.py",
     "skaffold.yaml",
