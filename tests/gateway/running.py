@@ -7,16 +7,16 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 from openai import AsyncOpenAI
 from prometheus_client import CollectorRegistry
-from toolgate_gateway.server.compose import discovery_config, providers
-from toolgate_gateway.server.deps import Deps
-from toolgate_gateway.server.serve import Ports, Shutdown, serve
+from toolgate_gateway.server.compose import compose
+from toolgate_gateway.server.deps import Deps, Process, Services
+from toolgate_gateway.server.serve import Ports, serve
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime.local import LocalExtractor, LocalHealth, LocalTransformer
 from toolgate_runtime.ports import (
@@ -30,6 +30,7 @@ from toolgate_runtime.ports import (
     ToolOutcome,
     TransformerPort,
 )
+from toolgate_runtime.shutdown import Shutdown
 from toolgate_runtime.toolsets import toolset_cache
 
 from tests.support.upstream import Reply, Request, ScriptedUpstream, answer, chunk, completion, event, scripted, stream
@@ -179,31 +180,29 @@ async def gateway(
     registry = CollectorRegistry()
     numbers = itertools.count()
 
-    @asynccontextmanager
-    async def compose(settings: GatewaySettings) -> AsyncIterator[Deps]:
-        upstreams = providers(settings)
-        yield Deps(
-            providers=upstreams,
-            transformer=transformer or LocalTransformer(),
-            extractor=extractor or LocalExtractor(toolset_cache()),
-            executor=executor or OneTool(),
-            health={service: LocalHealth() for service in (TRANSFORMER, EXTRACTOR, EXECUTOR)},
-            registry=registry,
-            clock=time.monotonic,
-            now=lambda: 1_800_000_000.0,
-            new_id=lambda: f"id{next(numbers):05}",
-            version="1.2.3",
-            instance="here",
-            discovery=discovery_config(settings),
-        )
-        for provider in upstreams.values():
-            await provider.aclose()
+    services = Services(
+        transformer=transformer or LocalTransformer(),
+        extractor=extractor or LocalExtractor(toolset_cache()),
+        executor=executor or OneTool(),
+        health={service: LocalHealth() for service in (TRANSFORMER, EXTRACTOR, EXECUTOR)},
+    )
+    process = Process(
+        registry=registry,
+        clock=time.monotonic,
+        now=lambda: 1_800_000_000.0,
+        new_id=lambda: f"id{next(numbers):05}",
+        version="1.2.3",
+        instance="here",
+    )
+
+    def deps(settings: GatewaySettings) -> AbstractAsyncContextManager[Deps]:
+        return compose(settings, services, process)
 
     async with scripted(_with_models(chosen)) as upstream, httpx.AsyncClient(timeout=20, trust_env=False) as http:
         places = {"main": {"url": upstream.url}}
         told = {"port": 0, "metrics": False, "metrics_port": 0, "upstreams": places, "drain_s": 2, **settings}
         shutdown = Shutdown()
-        serving, ports = await _start(GatewaySettings(**told), compose, shutdown)
+        serving, ports = await _start(GatewaySettings(**told), deps, shutdown)
         house = House(f"http://127.0.0.1:{ports.http}", upstream, registry, http, shutdown, ports, serving)
         try:
             yield house
@@ -214,13 +213,13 @@ async def gateway(
             await serving
 
 
-async def _start(settings: GatewaySettings, compose: Any, shutdown: Shutdown) -> tuple[asyncio.Task[None], Ports]:
+async def _start(settings: GatewaySettings, deps: Any, shutdown: Shutdown) -> tuple[asyncio.Task[None], Ports]:
     bound: asyncio.Future[Ports] = asyncio.get_running_loop().create_future()
 
     async def ready(ports: Ports) -> None:
         bound.set_result(ports)
 
-    serving = asyncio.create_task(serve(settings, compose, shutdown=shutdown, ready=ready))
+    serving = asyncio.create_task(serve(settings, deps, shutdown=shutdown, ready=ready))
     await asyncio.wait((serving, bound), return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         await serving

@@ -7,7 +7,17 @@ import urllib.request
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, generate_latest
 from toolgate_core.cache import Cache
-from toolgate_runtime.metrics import CacheMetrics, MetricsServer, RpcMetrics, new_registry, precreate, toolgate_version
+from toolgate_runtime.errors import StartError
+from toolgate_runtime.metrics import (
+    CacheMetrics,
+    MetricsServer,
+    RpcMetrics,
+    new_registry,
+    precreate,
+    serving_metrics,
+    toolgate_version,
+)
+from toolgate_runtime.settings import Settings
 
 
 def test_a_registry_tells_the_build_and_the_process_and_no_created_series() -> None:
@@ -66,3 +76,19 @@ def test_metrics_are_served_until_closed() -> None:
         MetricsServer(new_registry("extractor"), "127.0.0.1", server.port)
     server.close()
     MetricsServer(new_registry("extractor"), "127.0.0.1", server.port).close()
+
+
+def test_disabled_metrics_bind_no_port() -> None:
+    with serving_metrics(Settings(metrics=False), new_registry("test")) as port:
+        assert port == 0
+
+
+def test_a_taken_metrics_port_names_its_setting() -> None:
+    registry = new_registry("test")
+    message = "^cannot serve metrics on 127.0.0.1:[0-9]+: .*TOOLGATE_METRICS_PORT"
+    with (
+        serving_metrics(Settings(metrics_port=0), registry) as port,
+        pytest.raises(StartError, match=message),
+        serving_metrics(Settings(metrics_port=port), registry),
+    ):
+        pass

@@ -79,7 +79,7 @@ def test_a_port_that_is_taken_stops_the_start_with_one_line_and_status_1(tmp_pat
     with running(module, tmp_path) as (_, line):
         for variable, what, address, hint in [
             ("TOOLGATE_GRPC_PORT", "listen", line["grpc"], ""),
-            ("TOOLGATE_METRICS_PORT", "serve metrics", line["metrics"], "; TOOLGATE_METRICS_PORT names another port"),
+            ("TOOLGATE_METRICS_PORT", "serve metrics", line["metrics"], "; set TOOLGATE_METRICS_PORT to another port"),
         ]:
             with command(module, tmp_path, **{variable: address.rpartition(":")[2]}) as second:
                 _, said = second.communicate(timeout=20)

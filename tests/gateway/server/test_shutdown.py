@@ -42,8 +42,8 @@ class Silence:
 
 def insist(house: House) -> None:
     """Two signals, as two ctrl-C."""
-    house.shutdown.signal()
-    house.shutdown.signal()
+    house.shutdown.request()
+    house.shutdown.request()
 
 
 @pytest.mark.parametrize("tools", [True, False])
@@ -86,7 +86,7 @@ async def test_what_takes_longer_than_the_drain_gets_the_same_error() -> None:
     async with gateway(script, drain_s=0) as house:
         waiting = asyncio.create_task(house.post(asked()))
         await script.asked.wait()
-        house.shutdown.signal()
+        house.shutdown.request()
         assert (await waiting).json()["error"]["code"] == "shutting_down"
         await house.serving
 

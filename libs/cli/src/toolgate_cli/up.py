@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-import socket
 import sys
 import tempfile
 import threading
-import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -18,17 +15,17 @@ from pathlib import Path
 import uvloop
 from msgspec import Struct
 from toolgate_core.types.errors import ToolgateError
-from toolgate_gateway.server.compose import discovery_config, new_id, providers, remote_deps
-from toolgate_gateway.server.deps import Deps
+from toolgate_gateway.server.compose import compose, remote_deps, this_process
+from toolgate_gateway.server.deps import Deps, Services
 from toolgate_gateway.server.notices import start_warnings
-from toolgate_gateway.server.serve import Ports, Shutdown, serve
+from toolgate_gateway.server.serve import Ports, serve
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime import logs
 from toolgate_runtime.local import LocalExtractor, LocalHealth, LocalTransformer
-from toolgate_runtime.metrics import new_registry, toolgate_version
 from toolgate_runtime.ports import EXECUTOR, EXTRACTOR, TRANSFORMER
 from toolgate_runtime.settings import Source, load_from
 from toolgate_runtime.settingwarnings import origins_of
+from toolgate_runtime.shutdown import Shutdown
 from toolgate_runtime.tls import check_identity
 from toolgate_runtime.toolsets import toolset_cache
 from toolgate_simulator.server import bind, make_server
@@ -74,8 +71,8 @@ def run(options: Namespace) -> int:
                 print(f"toolgate up: warning: {text}", file=sys.stderr)
             if options.grpc:
                 settings = held.enter_context(_services(settings))
-            compose = remote_deps if options.grpc else local_deps
-            uvloop.run(_until_interrupted(settings, compose, _announcement(start, grpc=options.grpc)))
+            deps = remote_deps if options.grpc else local_deps
+            uvloop.run(_until_interrupted(settings, deps, _announcement(start, grpc=options.grpc)))
             # What is left ends by itself within seconds; an impatient key would only leave parts of it behind.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         except (ToolgateError, OSError) as error:
@@ -162,41 +159,26 @@ def _services(settings: GatewaySettings) -> Iterator[GatewaySettings]:
 
 @asynccontextmanager
 async def local_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
-    """Give the dependencies of a gateway whose services live in this process, and close them in the end."""
+    """Yield the dependencies of a gateway whose services run in this process, and close them at exit."""
     async with AsyncExitStack() as stack:
-        upstreams = providers(settings)
-        for provider in upstreams.values():
-            stack.push_async_callback(provider.aclose)
         executor = Executor()
         stack.push_async_callback(executor.aclose)
         here = LocalHealth()
-        yield Deps(
-            providers=upstreams,
+        services = Services(
             transformer=LocalTransformer(),
             extractor=LocalExtractor(toolset_cache()),
             executor=executor,
             health={TRANSFORMER: here, EXTRACTOR: here, EXECUTOR: here},
-            registry=new_registry(settings.service),
-            clock=time.monotonic,
-            now=time.time,
-            new_id=new_id,
-            version=toolgate_version(),
-            instance=socket.gethostname(),
-            discovery=discovery_config(settings),
         )
+        yield await stack.enter_async_context(compose(settings, services, this_process(settings)))
 
 
 async def _until_interrupted(
-    settings: GatewaySettings, compose: Compose, announce: Callable[[Ports], Awaitable[None]]
+    settings: GatewaySettings, deps: Compose, announce: Callable[[Ports], Awaitable[None]]
 ) -> None:
     """Serve; the first ctrl-C (or SIGTERM, or a closed terminal) lets what is in flight end, a second one does not."""
-    loop = asyncio.get_running_loop()
-    shutdown = Shutdown()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup has SIGHUP ignored, and that is to stay.
-        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, shutdown.signal)
-    await serve(settings, compose, shutdown=shutdown, ready=announce, draining=_say_what_is_left)
+    shutdown = Shutdown.on_signals(hangup=True)
+    await serve(settings, deps, shutdown=shutdown, ready=announce, draining=_say_what_is_left)
 
 
 def _say_what_is_left(in_flight: int, seconds: float) -> None:

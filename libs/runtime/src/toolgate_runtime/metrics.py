@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 from wsgiref.simple_server import WSGIServer
@@ -27,6 +28,10 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 from toolgate_core.cache import Cache
+
+from toolgate_runtime.errors import StartError
+from toolgate_runtime.settings import Settings
+from toolgate_runtime.sockets import join_address
 
 LATENCY_BUCKETS = (*(0.01 * 2**n for n in range(14)), 163.84)
 """Bucket bounds in seconds for operations that wait for a model."""
@@ -77,6 +82,27 @@ class MetricsServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+@contextmanager
+def serving_metrics(settings: Settings, registry: CollectorRegistry) -> Iterator[int]:
+    """Serve a registry as the settings say, within the context; yield the bound port, 0 if metrics are off.
+
+    Raises `StartError` if the address is unavailable.
+    """
+    if not settings.metrics:
+        yield 0
+        return
+    try:
+        server = MetricsServer(registry, settings.metrics_host, settings.metrics_port)
+    except OSError as error:
+        address = join_address(settings.metrics_host, settings.metrics_port)
+        reason = f"{error.strerror or error}; set TOOLGATE_METRICS_PORT to another port"
+        raise StartError(f"cannot serve metrics on {address}: {reason}") from error
+    try:
+        yield server.port
+    finally:
+        server.close()
 
 
 class RpcMetrics:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,9 +22,11 @@ from toolgate_runtime import logs
 from toolgate_runtime.errors import StartError
 from toolgate_runtime.handling import Handling
 from toolgate_runtime.logs import Log
-from toolgate_runtime.metrics import MetricsServer, RpcMetrics, new_registry, toolgate_version
+from toolgate_runtime.metrics import RpcMetrics, new_registry, serving_metrics, toolgate_version
 from toolgate_runtime.settings import GrpcSettings, load_or_exit
 from toolgate_runtime.settingwarnings import warnings_of
+from toolgate_runtime.shutdown import Shutdown
+from toolgate_runtime.sockets import join_address, listen
 from toolgate_runtime.tls import server_credentials
 
 
@@ -93,27 +93,14 @@ class Server:
         await self._service.aclose()
 
 
-def join_address(host: str, port: int) -> str:
-    """Return an address in gRPC's format (`host:port`, `[ipv6]:port`)."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _listen(server: grpc.aio.Server, host: str, port: int, credentials: grpc.ServerCredentials | None) -> int:
+    # gRPC does not report why a bind failed; a plain socket does.
+    listen(host, port).close()
     address = join_address(host, port)
     try:
-        # gRPC does not report why a bind failed; a plain socket does.
-        _bind_once(host, port)
         return server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
-    except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]  # Python appends the address in parentheses
-        raise StartError(f"cannot listen on {address}: {reason}") from error
     except RuntimeError as error:
         raise StartError(f"cannot listen on {address}") from error
-
-
-def _bind_once(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    socket.create_server((host, port), family=family).close()
 
 
 def server_options(settings: GrpcSettings) -> list[tuple[str, int]]:
@@ -173,9 +160,8 @@ async def _serve(
     registry = new_registry(settings.service)
     rpc_metrics = RpcMetrics(registry, settings.service, sorted(descriptor.methods_by_name))
     handling = Handling(settings.service, rpc_metrics, log, max_call_s=settings.max_call_s)
-    stop = _on_signals()
-    metrics = _metrics_server(settings, registry)
-    try:
+    shutdown = Shutdown.on_signals()
+    with serving_metrics(settings, registry) as metrics_port:
         server = Server(settings, build(settings, handling, registry), descriptor, log)
         await server.start()
         # Objects that exist now live as long as the process; the collector need not traverse them again.
@@ -185,30 +171,9 @@ async def _serve(
             "serving",
             version=toolgate_version(),
             grpc=join_address(settings.grpc_host, server.port),
-            metrics=f"{settings.metrics_host}:{metrics.port}" if metrics else "off",
+            metrics=f"{settings.metrics_host}:{metrics_port}" if metrics_port else "off",
         )
-        await stop.wait()
+        await shutdown.asked.wait()
         log.info("draining", drain_s=settings.drain_s)
         await server.drain()
-    finally:
-        if metrics:
-            metrics.close()
     log.info("stopped")
-
-
-def _metrics_server(settings: GrpcSettings, registry: CollectorRegistry) -> MetricsServer | None:
-    if not settings.metrics:
-        return None
-    try:
-        return MetricsServer(registry, settings.metrics_host, settings.metrics_port)
-    except OSError as error:
-        address = f"{settings.metrics_host}:{settings.metrics_port}"
-        why = f"{error.strerror or error}; TOOLGATE_METRICS_PORT names another port"
-        raise StartError(f"cannot serve metrics on {address}: {why}") from error
-
-
-def _on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop

@@ -15,7 +15,7 @@ from toolgate_runtime.ports import EXECUTOR, EXTRACTOR, TRANSFORMER
 from toolgate_runtime.remote import RemoteExecutor, RemoteExtractor, RemoteHealth, RemoteTransformer
 from toolgate_runtime.settings import SettingsError
 
-from toolgate_gateway.server.deps import Deps, DiscoveryConfig
+from toolgate_gateway.server.deps import Deps, DiscoveryConfig, Process, Services
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_gateway.upstreams.base import Provider
 from toolgate_gateway.upstreams.config import UpstreamConfig
@@ -57,7 +57,7 @@ def providers(settings: GatewaySettings) -> dict[str, Provider]:
 
 
 def discovery_config(settings: GatewaySettings) -> DiscoveryConfig | None:
-    """Return where upstreams are found while the gateway runs, if anywhere."""
+    """Return the discovery of upstreams at run time, or None if it is off."""
     if settings.discovery == "none":
         return None
     log = Log(show_content=settings.log_content)
@@ -68,7 +68,7 @@ def discovery_config(settings: GatewaySettings) -> DiscoveryConfig | None:
 def _discovered_upstream(name: str, settings: GatewaySettings) -> Replicas:
     config = UpstreamConfig(
         name=name,
-        url="http://pod",  # each replica brings its own
+        url="http://pod",  # replaced by the URL of each replica
         api_key=settings.discovery_api_key.get_secret_value() or None,
         read_timeout_s=settings.request_timeout_ms / 1000,
         connect_timeout_s=_POD_CONNECT_S,
@@ -76,29 +76,54 @@ def _discovered_upstream(name: str, settings: GatewaySettings) -> Replicas:
     return Replicas(config, (), create_provider, balance=settings.discovery_balance, clock=time.monotonic)
 
 
+def this_process(settings: GatewaySettings) -> Process:
+    """Return the clocks, ids and names of the running process, with a new registry of metrics."""
+    return Process(
+        registry=new_registry(settings.service),
+        clock=time.monotonic,
+        now=time.time,
+        new_id=new_id,
+        version=toolgate_version(),
+        instance=socket.gethostname(),
+    )
+
+
 @asynccontextmanager
-async def remote_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
-    """Yield the dependencies of a gateway whose services run as gRPC servers, and close them at exit."""
+async def compose(settings: GatewaySettings, services: Services, process: Process) -> AsyncIterator[Deps]:
+    """Yield a gateway's dependencies, and close the providers at exit; `services` are their owner's to close."""
     async with AsyncExitStack() as stack:
         upstreams = providers(settings)
         for provider in upstreams.values():
             stack.push_async_callback(provider.aclose)
+        yield Deps(
+            providers=upstreams,
+            discovery=discovery_config(settings),
+            transformer=services.transformer,
+            extractor=services.extractor,
+            executor=services.executor,
+            health=services.health,
+            registry=process.registry,
+            clock=process.clock,
+            now=process.now,
+            new_id=process.new_id,
+            version=process.version,
+            instance=process.instance,
+        )
+
+
+@asynccontextmanager
+async def remote_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
+    """Yield the dependencies of a gateway whose services run as gRPC servers, and close them at exit."""
+    async with AsyncExitStack() as stack:
         channels: dict[str, Channel] = {}
         addresses = {TRANSFORMER: settings.transformer, EXTRACTOR: settings.extractor, EXECUTOR: settings.executor}
         for service, address in addresses.items():
             channels[service] = Channel(address, tls_dir=settings.tls_dir)
             stack.push_async_callback(channels[service].aclose)
-        yield Deps(
-            providers=upstreams,
+        services = Services(
             transformer=RemoteTransformer(channels[TRANSFORMER]),
             extractor=RemoteExtractor(channels[EXTRACTOR]),
             executor=RemoteExecutor(channels[EXECUTOR]),
             health={service: RemoteHealth(channel, service) for service, channel in channels.items()},
-            registry=new_registry(settings.service),
-            clock=time.monotonic,
-            now=time.time,
-            new_id=new_id,
-            version=toolgate_version(),
-            instance=socket.gethostname(),
-            discovery=discovery_config(settings),
         )
+        yield await stack.enter_async_context(compose(settings, services, this_process(settings)))

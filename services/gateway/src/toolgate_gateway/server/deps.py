@@ -14,28 +14,54 @@ from toolgate_gateway.upstreams.replicas import Replicas
 
 
 class DiscoveryConfig(Struct, frozen=True):
-    """Who finds upstreams, and what makes one of a name: without replicas, which come and go."""
+    """The source of discovered upstreams, and the function that creates one by name, without replicas at first."""
 
     source: Discovery
     create: Callable[[str], Replicas]
 
 
-class Deps(Struct, frozen=True, kw_only=True):
-    """The gateway's dependencies.
+class Services(Struct, frozen=True, kw_only=True):
+    """The gateway's ports to its services: over gRPC, or in this process.
 
     Attributes:
-        providers: one per upstream, by the upstream's name, in the order in which they are asked for models.
-        discovery: where upstreams are found while the gateway runs; None: nowhere.
         transformer: the prompt-transformer.
         extractor: the extractor.
         executor: the tool-executor.
-        health: who can say whether a service serves, by the service's name.
-        registry: where the metrics live.
+        health: the health of each service, by the service's name.
+    """
+
+    transformer: TransformerPort
+    extractor: ExtractorPort
+    executor: ExecutorPort
+    health: Mapping[str, HealthPort]
+
+
+class Process(Struct, frozen=True, kw_only=True):
+    """What a process provides: time, ids, metrics and its name.
+
+    Attributes:
+        registry: the registry of metrics.
         clock: monotonic time, in seconds.
-        now: wall time, in Unix seconds.
-        new_id: a new string of letters and digits that nobody can guess.
-        version: what `/health` says.
-        instance: what `/stats` calls this process.
+        now: wall-clock time, in Unix seconds.
+        new_id: returns a new unguessable string of letters and digits.
+        version: the version shown by `/health`.
+        instance: the name of this process in `/stats`.
+    """
+
+    registry: CollectorRegistry
+    clock: Callable[[], float]
+    now: Callable[[], float]
+    new_id: Callable[[], str]
+    version: str
+    instance: str
+
+
+class Deps(Struct, frozen=True, kw_only=True):
+    """All dependencies of one gateway: its upstreams, and the fields of `Services` and `Process`.
+
+    Attributes:
+        providers: one per upstream, by the upstream's name, in the order in which their models are listed.
+        discovery: discovery of further upstreams; None: off.
     """
 
     providers: Mapping[str, Provider]

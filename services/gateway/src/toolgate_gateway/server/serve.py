@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
@@ -16,8 +15,9 @@ import uvicorn
 from msgspec import Struct
 from toolgate_runtime.errors import StartError
 from toolgate_runtime.logs import Log, gathered
-from toolgate_runtime.metrics import MetricsServer
-from uvicorn._types import ASGIApplication
+from toolgate_runtime.metrics import serving_metrics
+from toolgate_runtime.shutdown import Shutdown
+from toolgate_runtime.sockets import listen
 
 from toolgate_gateway.http.connection import Headers, Scope, Send
 from toolgate_gateway.http.pages import is_loopback
@@ -27,7 +27,6 @@ from toolgate_gateway.server.app import App, create_app
 from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.settings import GatewaySettings
 
-_BACKLOG = 2048
 _IDLE_CONNECTION_S = 75
 """Keep-alive timeout. Longer than that of common client pools, so that clients close idle connections, not the server:
 a server that closes races with the client's next request."""
@@ -51,34 +50,8 @@ class Ports(Struct, frozen=True):
     passthrough: int = 0
 
 
-class Shutdown:
-    """The shutdown requests of a gateway. `asked`: drain; `at_once`: end requests in flight with an error."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.at_once = asyncio.Event()
-
-    def signal(self) -> None:
-        """Handle a signal: the first one asks for a drain, the second one ends at once."""
-        (self.at_once if self.asked.is_set() else self.asked).set()
-
-
 Announce = Callable[[int, float], None]
 """Called at a drain with the number of requests in flight (at least 1) and the seconds that they have left."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; raise `StartError` if the address is unavailable."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise StartError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    return listener
 
 
 async def serve(
@@ -105,14 +78,14 @@ async def serve(
     with ExitStack() as ports:
         listeners = _listeners(settings, ports)
         async with compose(settings) as deps:
-            metrics = _serve_metrics(settings, deps, ports)
+            metrics = ports.enter_context(serving_metrics(settings, deps.registry))
             app = _app(settings, deps)
             bound = {prefix: listener.getsockname()[1] for prefix, listener in listeners.items()}
             found = Ports(bound[""], metrics, bound.get(_EMULATE, 0), bound.get(_PASSTHROUGH, 0))
             with gathered():
                 limit = min(settings.max_connections, max(_open_files() // 2, 1))
                 modes = {port: prefix for prefix, port in bound.items() if prefix}
-                end = GracefulShutdown(app, settings, shutdown or _on_signals(), modes, draining)
+                end = GracefulShutdown(app, settings, shutdown or Shutdown.on_signals(), modes, draining)
                 connections = Connections(limit, app.gateway.metrics.refused_connection)
                 await _run(_Server(settings, end, connections), list(listeners.values()), found, end, ready)
 
@@ -146,19 +119,6 @@ def _open_files() -> int:
     return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
-def _serve_metrics(settings: GatewaySettings, deps: Deps, ports: ExitStack) -> int:
-    if not settings.metrics:
-        return 0
-    try:
-        metrics = MetricsServer(deps.registry, settings.metrics_host, settings.metrics_port)
-    except OSError as error:
-        address = f"{settings.metrics_host}:{settings.metrics_port}"
-        why = f"{error.strerror or error}; TOOLGATE_METRICS_PORT names another port"
-        raise StartError(f"cannot serve metrics on {address}: {why}") from error
-    ports.callback(metrics.close)
-    return metrics.port
-
-
 async def _run(
     server: _Server,
     listeners: list[socket.socket],
@@ -185,13 +145,6 @@ async def _run(
     finally:
         starting.cancel()
         watching.cancel()
-
-
-def _on_signals() -> Shutdown:
-    shutdown = Shutdown()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, shutdown.signal)
-    return shutdown
 
 
 class GracefulShutdown:
@@ -297,7 +250,7 @@ class _Server(uvicorn.Server):
     def __init__(self, settings: GatewaySettings, app: GracefulShutdown, connections: Connections) -> None:
         super().__init__(
             uvicorn.Config(
-                cast("ASGIApplication", app),
+                cast("Any", app),
                 http=cast("Any", partial(ClientConnection, all_connections=connections)),
                 ws="none",
                 lifespan="on",
