@@ -1,1 +1,1 @@
-"""What the gateway costs: its CPU time per request and the time it adds, beside the direct limit and a plain proxy."""
+"""The cost of the gateway: CPU time per request and added latency, compared with no proxy and a plain proxy."""

@@ -39,7 +39,7 @@ CALLED, STREAMED = '"get_weather"', LAST_TEXT.decode()
 
 @dataclass
 class Case:
-    """One row of a table, and what its rounds brought."""
+    """One row of a table, with the results of its rounds."""
 
     name: str
     target: Target
@@ -50,7 +50,7 @@ class Case:
     spaced: list[Sample] = field(default_factory=list)
 
     def row(self) -> Row:
-        """The row, with the memory that the process holds by now."""
+        """The row, with the current memory of the process."""
         rss = resident_mib(self.target.pid) if self.target.start_s else 0.0
         return Row(self.name, self.alone, self.loaded, self.spaced, rss, self.target.start_s)
 

@@ -1,4 +1,4 @@
-"""Keeps what is derived from the chart in step: the schema of its values, and the tables of values and models.
+"""Writes the files that follow from the chart: the schema of its values, and the tables of values and models.
 
 `chart.py` writes them; `chart.py --check` fails where they differ. Schema and table of values come from `values.yaml`:
 types from the defaults, meanings from the comments that begin with `# --`; the models from `models.yaml`.

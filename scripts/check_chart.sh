@@ -1,6 +1,6 @@
 #!/bin/sh
-# Everything about the chart that needs helm and no cluster: lint, unit tests, renders, conventions.
-# scripts/helm.sh says which programs: HELM and HELM_UNITTEST, those on the PATH, or built from their Go modules.
+# Checks the chart without a cluster: lint, unit tests, renders, conventions.
+# scripts/helm.sh finds the programs: HELM and HELM_UNITTEST, those on the PATH, or built from their Go modules.
 set -eu
 cd "$(dirname "$0")/.."
 CHART=charts/toolgate

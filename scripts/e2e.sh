@@ -1,10 +1,10 @@
 #!/bin/sh
-# The tests on a cluster that KUBECONFIG leads to. Needs kubectl and helm, and the images in the cluster or its reach:
-# TOOLGATE_E2E_REGISTRY and TOOLGATE_E2E_TAG say where they are (default: the chart's own).
+# Runs the tests on the cluster of KUBECONFIG. Needs kubectl and helm, and the images in the cluster or its reach:
+# TOOLGATE_E2E_REGISTRY and TOOLGATE_E2E_TAG name them (default: the chart's own).
 #
 # Beside that, where the cluster has it: TOOLGATE_E2E_GPUS=1 (a node offers eight nvidia.com/gpu),
 # TOOLGATE_E2E_ADAPTER=1 (an adapter serves the in-flight metric), TOOLGATE_E2E_KEDA=URL (KEDA's Prometheus).
-# tests/e2e/extras/up.sh runs adapter, Prometheus and KEDA beside a cluster, and says what to set.
+# tests/e2e/extras/up.sh runs adapter, Prometheus and KEDA beside a cluster, and prints the variables to set.
 set -eu
 cd "$(dirname "$0")/.."
 for program in kubectl helm; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The tests on a real vLLM with a small model. ENGINE names the command that starts one: `ENGINE up --port N [--model
+# Runs the tests on a real vLLM with a small model. ENGINE names the command that starts one: `ENGINE up --port N [--model
 # MODEL] [flags of vllm serve…]` returns once it serves on loopback, `ENGINE down --port N` ends it. Where there is no
-# such command this says so and ends well: a machine that can't run vLLM can still check everything else.
+# such command, this script prints so and succeeds: a machine that cannot run vLLM can still check everything else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 engine=${ENGINE:-}

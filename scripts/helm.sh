@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Prints two lines, what checks the chart: helm and helm-unittest (or helm's plugin of that name). HELM and HELM_UNITTEST
+# Prints the programs that check the chart, on two lines: helm and helm-unittest (or helm's plugin of that name). HELM and HELM_UNITTEST
 # name them, or the PATH has them; what is missing is built from its Go module into .tools/bin/ (minutes, once a checkout).
 # Exit status 1 where one is missing and there is no Go to build it with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 HELM_MODULE=helm.sh/helm/v4/cmd/helm@v4.3.1
-# helm-unittest needs a `replace`, which `go install MODULE@VERSION` refuses: a module of our own names its version.
+# helm-unittest needs a `replace`, which `go install MODULE@VERSION` refuses: a local module names its version.
 UNITTEST_FOLDER=tests/chart/helm-unittest
 UNITTEST_PACKAGE=github.com/helm-unittest/helm-unittest/cmd/helm-unittest
 bin=$PWD/.tools/bin

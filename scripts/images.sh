@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the images with docker or buildah, and brings them to a cluster without a registry.
+# Builds the images with docker or buildah, and loads them into a cluster without a registry.
 #
 #   scripts/images.sh build NAME…     REGISTRY/NAME:TAG
 #   scripts/images.sh load NAME…      into the kind cluster KIND_CLUSTER, or with `IMAGES_LOAD ARCHIVE…`

@@ -1,4 +1,4 @@
-"""Writes `k8s/base` and the generated parts of `k8s/components` from the chart, so that there is one description.
+"""Writes `k8s/base` and the generated parts of `k8s/components` from the chart, the only description.
 
 `kustomize.py --check` fails where they differ. Needs helm (`HELM`).
 """

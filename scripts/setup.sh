@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the workspace into the checkout: uv into .tools/, Python packages into .venv/. Needs any Python from 3.11 on,
-# with venv or pip. PYTHON=/path/to/python chooses the interpreter. Nothing outside of the checkout changes, save for the
-# caches of pip and uv.
+# with venv or pip. PYTHON=/path/to/python chooses the interpreter. Outside the checkout, only the caches of
+# pip and uv change.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -41,12 +41,12 @@ install_uv() {
     mkdir -p .tools
     if "$1" -m venv .tools/uv >.tools/venv.log 2>&1; then
         .tools/uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION" && return
-        fail "pip could not install uv; its message stands above"
+        fail "pip could not install uv; its message is above"
     fi
     rm -rf .tools/uv
     if "$1" -m pip --version >/dev/null 2>&1; then
         "$1" -m pip install --quiet --disable-pip-version-check --target .tools/uv "uv==$UV_VERSION" && return
-        fail "pip could not install uv; its message stands above"
+        fail "pip could not install uv; its message is above"
     fi
     fail "$1 has neither venv nor pip; install one of them (on Debian and Ubuntu: apt install python3-venv)"
 }

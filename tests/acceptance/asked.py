@@ -1,4 +1,4 @@
-"""A question that was asked, and what came of it."""
+"""A question and its answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.questions import Question
 
 @dataclass
 class Asked:
-    """`began` and `ended` are seconds of the run, for who cares."""
+    """`began` and `ended` are seconds since the start of the run."""
 
     question: Question
     outcome: Outcome

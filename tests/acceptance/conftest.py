@@ -1,4 +1,4 @@
-"""What the long runs share."""
+"""Fixtures of the long runs."""
 
 from tests.support.figures import pytest_terminal_summary
 

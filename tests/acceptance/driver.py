@@ -1,4 +1,4 @@
-"""A client that takes nothing for granted: it reads raw answers and notes every way in which one is malformed."""
+"""A strict client: it reads raw answers and notes every breach of the wire format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An upstream that is not ours: it writes random values that satisfy the schema it was sent, and nothing sensible.
+"""An adversarial upstream: it writes random values that satisfy the schema that it receives.
 
 Models: `random` ignores `tools` and obeys `response_format`; `random-native` answers with native calls whose arguments
 are random; `random-text` obeys nothing and writes prose and markup. Each question names its case (`case-17`), so that a test can look up what was written for it.
@@ -26,7 +26,7 @@ _CASE = re.compile(r"case-(\d+)")
 
 
 class ScriptedUpstream:
-    """What was asked of it, and what it wrote, by case."""
+    """Its requests and answers, by case."""
 
     def __init__(self) -> None:
         self.url = ""

@@ -1,4 +1,4 @@
-"""Gateways to drive: the whole of it in one process beside its upstream, or services that talk gRPC."""
+"""Running gateways: everything in one process, or services over gRPC."""
 
 from __future__ import annotations
 

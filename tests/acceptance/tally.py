@@ -1,4 +1,4 @@
-"""What a driver counted of the answers that it got, to be held against what a gateway says that it served."""
+"""Counts of a client's answers, to compare with a gateway's own counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Samples = dict[tuple[str, Labels], float]
 
 
 class Tally:
-    """Counts of one model's requests, as the answers tell them."""
+    """Counts of one model's requests, from the answers."""
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -63,12 +63,12 @@ class Tally:
         self.counts[f"toolgate_{name}", tuple(sorted({"model": self._model, **labels}.items()))] += 1
 
     def metrics(self, samples: Samples) -> tuple[Samples, Samples]:
-        """Return what was counted, and what the gateway's metrics page says about the same."""
+        """Return the counts, and the same ones from the gateway's metrics page."""
         names = {name for name, _ in self.counts} | {"toolgate_fallbacks_total", "toolgate_attempt_retries_total"}
         return dict(self.counts), {key: value for key, value in samples.items() if key[0] in names}
 
     def stats(self, page: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return what was counted, and what the gateway's `/stats` says about the same."""
+        """Return the counts, and the same ones from the gateway's `/stats`."""
         said = page["statistics"]
         counted: dict[str, Any] = {
             "total_requests": self.total,

@@ -1,4 +1,4 @@
-"""Requests that are at fault: each is refused with the field that is wrong, before anything is sent upstream."""
+"""Invalid requests: each is refused with the wrong field's name, before anything is sent upstream."""
 
 from __future__ import annotations
 

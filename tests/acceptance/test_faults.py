@@ -77,7 +77,7 @@ async def test_a_service_killed_under_load_is_said_clearly_and_served_again_soon
 
 
 def judge(asked: list[Asked], *, killed: float, returned: float) -> str:
-    """Hold every answer of the run against what a client may expect; return what was measured."""
+    """Check every answer of the run; return the measurements."""
     failed = [one for one in asked if not one.valid]
     slow = [one for one in asked if one.ended - one.began > DEADLINE_S + MARGIN_S]
     last = max((one.began for one in failed), default=killed)

@@ -1,4 +1,4 @@
-"""The main job: valid and right calls out of a model that never calls tools by itself, and honest counts of them."""
+"""The main job: valid and right calls from a model that never calls tools natively, and true counts of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An upstream whose constrained answers are random values of the schema it was sent: nothing may break or leak."""
+"""An upstream whose constrained answers are random values of the schema it was sent: nothing breaks or leaks."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def request(case: int, choice: str) -> dict[str, Any]:
 
 
 def problems(body: dict[str, Any], outcome: Outcome, written: list[str]) -> list[str]:
-    """Return all that is wrong with an answer, given what the upstream wrote for it."""
+    """Return the flaws of an answer, given the upstream's text for it."""
     found = list(outcome.flaws)
     answer, calls = read(written[-1])
     valid = [call for call in calls if fits(*call)]
@@ -114,7 +114,7 @@ def read(written: str) -> tuple[str | None, list[tuple[str, Any]]]:
 
 
 async def check(driver: Driver, upstream: ScriptedUpstream, cases: list[tuple[dict[str, Any], str, bool]]) -> None:
-    """Ask everything; every answer has to be a valid one, and no other than what was written."""
+    """Ask everything; every answer must be valid, and match the upstream's text."""
     limit = asyncio.Semaphore(CONCURRENCY)
     bad: list[str] = []
     served: Counter[str] = Counter()

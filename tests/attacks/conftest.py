@@ -1,4 +1,4 @@
-"""What the attacks share."""
+"""Fixtures of the attacks."""
 
 from tests.support.figures import pytest_terminal_summary
 

@@ -1,4 +1,4 @@
-"""A gateway under attack: a separate process, /livez asked all the while, and what an attack cost it.
+"""A gateway under attack: a separate process, /livez requested all the time, and the cost of an attack.
 
 `TOOLGATE_ATTACKED` names the Python of another checkout whose gateway is attacked instead, to compare two versions.
 The figures are printed; a test asserts facts (statuses, fields, counts) and only generous bounds of time.
@@ -36,7 +36,7 @@ SETTLED = 20
 
 @dataclass
 class Cost:
-    """What an attack cost: CPU seconds, the longest wait for /livez in seconds, and memory in MiB."""
+    """The cost of an attack: CPU seconds, the longest wait for /livez in seconds, and memory in MiB."""
 
     name: str
     cpu_s: float = 0.0
@@ -79,7 +79,7 @@ class Attacked:
 
     @asynccontextmanager
     async def watched(self, name: str) -> AsyncIterator[Cost]:
-        """Measure what happens inside, and what of it goes on until /livez answers fast again."""
+        """Measure the cost of the body, until /livez answers fast again."""
         cost = Cost(name, rss_before=self._rss())
         cpu, began = self._cpu(), time.perf_counter()
         with _polled(self.port) as poll:
@@ -200,5 +200,5 @@ async def _port(lines: asyncio.StreamReader) -> int:
 
 
 def shown(costs: Cost, record: Callable[[str, object], None]) -> None:
-    """Have a cost printed below the results of the tests."""
+    """Print a cost below the results of the tests."""
     record("figures", str(costs))

@@ -1,4 +1,4 @@
-"""What a stranger can do with connections, heads and bodies alone, most of it without a key."""
+"""Attacks with connections, heads and bodies, most of them without a key."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from tests.attacks.driver import Attacked, attacked, shown
 from tests.support.upstream import Reply, Request, answer, completion
 
 LIVEZ_S = 1.0
-"""Generous: the machine may be busy. The figures say what it was."""
+"""Generous, because the machine may be busy; the figures show the real value."""
 
 GET = b"GET /livez HTTP/1.1\r\nhost: x\r\n"
 POST = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"

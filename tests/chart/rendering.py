@@ -1,4 +1,4 @@
-"""The chart as helm renders it, for each of the values files that stand for a way to install it."""
+"""The chart as helm renders it, for each values file, one per way to install it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every object, whatever the values."""
+"""Rules for every object, with any values."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The renders, as text: what a change of a template changes is seen in review. TOOLGATE_GOLDEN=write writes them."""
+"""The renders, as text, so that a review shows the effect of a template's change. TOOLGATE_GOLDEN=write writes them."""
 
 import os
 from pathlib import Path

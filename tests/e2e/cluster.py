@@ -1,4 +1,4 @@
-"""A cluster, spoken to as its operator does: kubectl and helm, by KUBECONFIG alone."""
+"""A cluster, used like an operator: kubectl and helm with KUBECONFIG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHART = Path(__file__).parents[2] / "charts" / "toolgate"
 
 
 class CommandError(AssertionError):
-    """kubectl or helm said no; the message is what it said."""
+    """kubectl or helm failed; the message is its output."""
 
 
 def run(*command: str, stdin: str | None = None, timeout_s: float = 600) -> str:
@@ -61,7 +61,7 @@ async def meanwhile(function: Callable[..., Any], *arguments: Any, **options: An
 
 @contextmanager
 def namespace(name: str, level: str = "restricted") -> Any:
-    """A namespace in which only pods of a Pod Security level start; gone in the end, with all that is in it."""
+    """A namespace in which only pods of a Pod Security level start; deleted in the end."""
     labels = {"pod-security.kubernetes.io/enforce": level, "pod-security.kubernetes.io/warn": level}
     until(lambda: absent(name), 120, f"the namespace {name} of an earlier run is gone")
     apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
@@ -88,7 +88,7 @@ class Release:
 
     @property
     def prefix(self) -> str:
-        """What the names of its objects begin with."""
+        """The prefix of its objects' names."""
         return self.name if "toolgate" in self.name else f"{self.name}-toolgate"
 
     def upgrade(self, *, wait_s: int = 240, ready: bool = True, **values: Any) -> Release:
@@ -122,7 +122,7 @@ class Release:
         return [pod["metadata"]["name"] for pod in self.pods(component, **labels) if is_ready(pod)]
 
     def url(self) -> str:
-        """Return where the gateway is reached from outside: a node's address and the Service's port there."""
+        """Return the gateway's address from outside: a node's address and the Service's port there."""
         service = json.loads(kubectl("get", "service", f"{self.prefix}-gateway", "-n", self.namespace, "-o", "json"))
         port = next(port["nodePort"] for port in service["spec"]["ports"] if port["name"] == "http")
         (node, *_) = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]

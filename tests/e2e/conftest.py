@@ -1,4 +1,4 @@
-"""One release on a real cluster, for all tests of this folder. `make e2e` says what has to be there."""
+"""One release on a real cluster, for all tests of this folder. `make e2e` lists the requirements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Load as users make it: the official SDK, streams and whole answers, tools and text, conversations of several turns."""
+"""Load like that of users: the official SDK, streams and whole answers, tools and text, conversations of several turns."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Outcome:
 
 
 class Load:
-    """So many users at once, each with a question after the other, from entering to leaving the context."""
+    """Concurrent users, each with one question after the other, while the context is open."""
 
     def __init__(self, url: str, model: str, users: int, *, pool: bool = True, timeout_s: float = 60) -> None:
         """`pool`: users keep their connections, as the SDK does; otherwise each question comes on a new one."""

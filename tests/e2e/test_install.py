@@ -1,4 +1,4 @@
-"""What one `helm install` brings."""
+"""The result of one `helm install`."""
 
 import time
 from typing import Any

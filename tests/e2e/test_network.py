@@ -1,4 +1,4 @@
-"""NetworkPolicies, by trying: who reaches whom."""
+"""NetworkPolicies, tested by connections between pods."""
 
 from typing import Any
 

@@ -92,7 +92,7 @@ async def test_a_process_that_dies_costs_errors_only_until_it_is_back(
 
 
 async def test_evictions_go_one_by_one_and_lose_no_request(release: Release, record_property: Any) -> None:
-    """What `kubectl drain` does to a node: each pod is evicted, and again where a budget says not yet."""
+    """What `kubectl drain` does to a node: each pod is evicted, again while a budget forbids it."""
     release.upgrade(**TWO)
     settled(release)
     refused = 0

@@ -1,4 +1,4 @@
-"""What `helm uninstall` leaves: nothing, but the claims of caches."""
+"""`helm uninstall` leaves only the claims of caches."""
 
 from tests.e2e.cluster import Release, kubectl, until
 from tests.e2e.conftest import values

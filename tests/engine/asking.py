@@ -1,4 +1,4 @@
-"""The questions for a real model, put to the server itself and to the gateway in front of it, and what came of them."""
+"""The questions for a real model, to the server itself and to the gateway in front of it, and the answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CASES = Path(__file__).with_name("cases")
 
 @dataclass(frozen=True)
 class Question:
-    """One request of a group: what is asked, and the tool that fits (None: words are due)."""
+    """One request of a group: what is asked, and the tool that fits (None: text is right)."""
 
     messages: tuple[Json, ...]
     tools: tuple[Json, ...]
@@ -46,14 +46,14 @@ class Answered:
 
     @property
     def invalid(self) -> list[str]:
-        """What was delivered as a call and does not fit a declared tool's schema."""
+        """Delivered calls that violate a declared tool's schema."""
         schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in self.question.tools}
         calls = [*self.outcome.calls, *(self.later.calls if self.later else ())]
         return [f"{name}({arguments})" for name, arguments in calls if not _fits(schemas.get(name), arguments)]
 
     @property
     def good(self) -> bool:
-        """Whether the answer is what the group asks for: valid calls, or words where no call may come."""
+        """Whether the answer is what the group asks for: valid calls, or text where no call is allowed."""
         words = (self.outcome.content or "").strip()
         if self.outcome.status != 200 or self.outcome.error or self.invalid:
             return False
@@ -227,7 +227,7 @@ def _fits(schema: Json | None, arguments: str) -> bool:
 
 
 def _leaks(text: str) -> bool:
-    """Whether words hold a call: markup of one, or nothing but the JSON of one."""
+    """Whether text holds a call: markup of one, or nothing but the JSON of one."""
     bare = text.removeprefix("```json").strip("` \n")
     called = bare.startswith("{") and bare.endswith("}") and '"arguments"' in bare
     return called or any(marker in text for marker in ("<tool_call>", "<function", "<|", "[TOOL_CALLS]"))

@@ -39,7 +39,7 @@ class Engine:
         return f"{self.url}/v1"
 
     def logged(self) -> list[str]:
-        """The lines that tell of errors, so far; none where the command named no log."""
+        """The lines with errors, so far; none where the command named no log."""
         if self.log is None:
             return []
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""A real model on a real vLLM: what bare vLLM delivers, and what Toolgate delivers in front of it."""
+"""A real model on a real vLLM: the answers of vLLM alone, and of Toolgate in front of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chart's catalogue of models, held to what the gateway and vLLM know. Needs no helm."""
+"""The chart's catalogue of models, compared with the gateway and vLLM. Needs no helm."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The continuous check: which suites it starts, in which order, and what it says of those that it leaves out."""
+"""The continuous check: its suites, their order, and the lines for those that it leaves out."""
 
 import os
 import subprocess

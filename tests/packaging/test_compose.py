@@ -1,4 +1,4 @@
-"""`compose.yaml`, without Docker: its form, and that everything that is named is there."""
+"""`compose.yaml`, without Docker: its form, and that everything that it names exists."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The Dockerfile, without building it: a target per service, and what holds for all of them."""
+"""The Dockerfile, without building it: a target per service, and the rules for all of them."""
 
 import json
 import re

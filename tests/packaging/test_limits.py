@@ -1,4 +1,4 @@
-"""The page of limits says what the constants say."""
+"""The page of limits matches the constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`skaffold.yaml`, without skaffold: what it builds and deploys is there."""
+"""`skaffold.yaml`, without skaffold: everything that it builds and deploys exists."""
 
 import re
 from pathlib import Path

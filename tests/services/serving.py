@@ -49,7 +49,7 @@ async def serving(service: GrpcService, descriptor: Described, **settings: Any) 
 
 
 class FakeExecutor:
-    """`echo` returns its arguments; `wait` ends when `released` is set; `break` raises what no executor should."""
+    """`echo` returns its arguments; `wait` ends when `released` is set; `break` raises an unexpected error."""
 
     def __init__(self) -> None:
         self.entered = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What the tool-executor promises, in-process and over gRPC alike, for a small executor and for the real one."""
+"""The tool-executor's contract, in-process and over gRPC, for a small executor and for the real one."""
 
 from __future__ import annotations
 

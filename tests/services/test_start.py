@@ -1,4 +1,4 @@
-"""The services as processes: they start, say where, drain on SIGTERM, and fail with one line."""
+"""The services as processes: they start, print their addresses, drain on SIGTERM, and fail with one line."""
 
 from __future__ import annotations
 

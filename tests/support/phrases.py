@@ -1,4 +1,4 @@
-"""How people ask: places, templates and words in three languages, as the questions of the bank are made of them."""
+"""Parts of questions: places, templates and words in three languages."""
 
 from __future__ import annotations
 

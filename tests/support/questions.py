@@ -1,4 +1,4 @@
-"""Questions with their ground truth: which tool answers them, called with what. A seed makes the same ones again.
+"""Questions with their ground truth: the right tool and arguments. A seed makes the same ones again.
 
 The truth comes from how a question is put together, never from anything that reads it.
 """
@@ -230,7 +230,7 @@ _DISTRACTORS = (
 
 
 def _declare(rng: random.Random) -> tuple[tuple[Json, ...], dict[str, _Variant]]:
-    """Return a set of tools to declare, and the variant that stands for each kind."""
+    """Return a set of tools to declare, and the variant of each kind."""
     chosen = {kind: rng.choice(variants) for kind, variants in VARIANTS.items()}
     tools = [variant.tool for variant in chosen.values()] + rng.sample(_DISTRACTORS, rng.randint(0, 2))
     rng.shuffle(tools)

@@ -1,4 +1,4 @@
-"""A simulator on a free port, for as long as a test needs one."""
+"""A simulator on a free port, for one test."""
 
 from __future__ import annotations
 

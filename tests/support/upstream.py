@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass
 class Request:
-    """A request as it came over the socket; `gone` is set once the client has closed the connection."""
+    """A request from the socket; `gone` is set once the client has closed the connection."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""A gateway over gRPC services in front of the simulator, and how often both were asked."""
+"""A gateway over gRPC services in front of the simulator, and the number of requests to both."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_PER_TURN = 10
 
 @dataclass(frozen=True)
 class Turns:
-    """How often the gateway was asked since the test began, and the simulator by it."""
+    """Requests to the gateway since the test began, and its requests to the simulator."""
 
     gateway: Callable[[], int]
     upstream: Callable[[], int]

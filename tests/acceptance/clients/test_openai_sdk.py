@@ -1,4 +1,4 @@
-"""The official SDK for Python in the plain loop that everybody writes."""
+"""The official SDK for Python in the usual loop."""
 
 from __future__ import annotations
 

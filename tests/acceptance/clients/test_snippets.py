@@ -1,4 +1,4 @@
-"""Every block of `docs/clients.md` runs as it stands, against the address of a running gateway."""
+"""Every block of `docs/clients.md` runs unchanged against the address of a running gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every agent of these tests has to do: look up the weather and deliver it in a form."""
+"""The task of every agent here: look up the weather and deliver it as a typed result."""
 
 from __future__ import annotations
 
