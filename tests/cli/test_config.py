@@ -25,6 +25,20 @@ def test_good_settings_are_one_line_and_status_0(capsys: pytest.CaptureFixture[s
     assert said.err == ""
 
 
+def test_former_policy_names_are_valid_with_a_warning_each(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("gateway.yaml").write_text("models: {m: {policy: {arguments: early, plain_text: check}}, n: {policy: {}}}\n")
+    assert main(["config", "check", "gateway.yaml"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: models.m.policy: arguments is now stream_arguments; write stream_arguments: immediately",
+        "warning: models.m.policy: plain_text is now confirm_plain_text; write confirm_plain_text: true",
+    ]
+    Path("gateway.yaml").write_text(
+        "models: {m: {policy: {stream_arguments: immediately, confirm_plain_text: true}}}\n"
+    )
+    assert main(["config", "check", "--strict", "gateway.yaml"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("file", "variables", "said"),
     [
@@ -36,6 +50,16 @@ def test_good_settings_are_one_line_and_status_0(capsys: pytest.CaptureFixture[s
         ("upstreams: {a: {url: 'http://u:p@x'}}\n", {}, "upstreams: a: the URL of upstream 'a' holds credentials"),
         ("upstreams: {a: {url: 'http://x', api_key_file: /gone}}\n", {}, "upstreams: a: "),
         ("models: {m: {preset: nope}}\n", {}, "m.preset: unknown preset"),
+        (
+            "models: {m: {policy: {arguments: early, stream_arguments: when_valid}}}\n",
+            {},
+            "m.policy: arguments is the former name of stream_arguments; set only stream_arguments",
+        ),
+        (
+            "models: {m: {policy: {plain_text: maybe}}}\n",
+            {},
+            "m.policy: plain_text must be final or check; its current name is confirm_plain_text",
+        ),
         ("a: [\n", {}, "--config: gateway.yaml is not YAML"),
         ("", {"TOOLGATE_MODE": "turbo"}, "TOOLGATE_MODE: "),
         ("", {"TOOLGATE_TLS_DIR": "/nope"}, "TOOLGATE_TLS_DIR: cannot read /nope/tls.key"),

@@ -83,17 +83,40 @@ def test_a_dialect_goes_by_its_aliases_too(
     assert found == [[["ping", {}]], [["ping", {}]]]
 
 
-def test_a_text_may_begin_inside_reasoning(
-    monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+@pytest.mark.parametrize("option", [("--reasoning-starts-open",), ("--reasoning", "open")], ids=["now", "former"])
+def test_a_text_can_begin_inside_reasoning(
+    option: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    text = f"a ping</think>{PING}"
-    give(monkeypatch, lines({"text": text}))
-    assert main(["extract", "--jsonl", "--tools", TOOLS, "--reasoning", "open"]) == 0
+    give(monkeypatch, lines({"text": f"a ping</think>{PING}"}))
+    assert main(["extract", "--jsonl", "--tools", TOOLS, *option]) == 0
     found = json.loads(capsysbinary.readouterr().out)
     assert (found["calls"], found["content"], found["reasoning"]) == ([["ping", {}]], None, "a ping")
-    give(monkeypatch, lines({"text": text}))
-    assert main(["extract", "--jsonl", "--tools", TOOLS, "--reasoning", "x"]) == 1
-    assert "unknown reasoning 'x'" in json.loads(capsysbinary.readouterr().out)["error"]
+
+
+@pytest.mark.parametrize("option", [(), ("--reasoning", "marked")], ids=["now", "former"])
+def test_a_text_begins_outside_reasoning_by_default(
+    option: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    give(monkeypatch, lines({"text": f"a ping<think>so</think>{PING}"}))
+    assert main(["extract", "--jsonl", "--tools", TOOLS, *option]) == 0
+    assert json.loads(capsysbinary.readouterr().out)["reasoning"] == "so"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--reasoning", "x"), "--reasoning must be marked or open, not 'x'; use --reasoning-starts-open"),
+        (
+            ("--reasoning", "open", "--reasoning-starts-open"),
+            "--reasoning is the former name of --reasoning-starts-open",
+        ),
+    ],
+)
+def test_a_wrong_former_option_names_the_current_one(
+    options: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["extract", "--jsonl", "--tools", TOOLS, *options]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_lines_own_tools_come_before_those_of_the_file(

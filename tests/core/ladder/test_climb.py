@@ -316,11 +316,11 @@ def test_tool_choice_none_falls_to_a_prompt_where_the_upstream_knows_no_tools() 
     assert (world.text, world.climb.summary) == ("Hello.", "native:unsupported,bridge:ok")
 
 
-# plain_text: check
+# confirm_plain_text
 
 
 def test_checked_text_is_released_when_the_bridge_agrees() -> None:
-    world = World([said("Hello."), said('{"action":"answer","answer":"x"}')], policy=Policy(plain_text="check"))
+    world = World([said("Hello."), said('{"action":"answer","answer":"x"}')], policy=Policy(confirm_plain_text=True))
     answer = world.run()
     assert isinstance(answer, Answer)
     assert (world.text, answer.strategy, answer.degraded) == ("Hello.", Strategy.NATIVE, False)
@@ -328,7 +328,7 @@ def test_checked_text_is_released_when_the_bridge_agrees() -> None:
 
 
 def test_checked_text_gives_way_to_the_call_that_the_bridge_decides_on() -> None:
-    world = World([said("Hello."), decided(("ping", {}))], policy=Policy(plain_text="check"))
+    world = World([said("Hello."), decided(("ping", {}))], policy=Policy(confirm_plain_text=True))
     answer = world.run()
     assert isinstance(answer, Answer)
     assert (world.text, world.calls, answer.strategy) == ("", [("ping", {})], Strategy.BRIDGE)
@@ -336,14 +336,14 @@ def test_checked_text_gives_way_to_the_call_that_the_bridge_decides_on() -> None
 
 
 def test_checked_text_is_degraded_when_the_check_fails() -> None:
-    policy = Policy(plain_text="check", ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
+    policy = Policy(confirm_plain_text=True, ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
     world = World([said("Hello."), said("{")], policy=policy)
     answer = world.run()
     assert isinstance(answer, Answer)
     assert (world.text, answer.degraded) == ("Hello.", True)
 
 
-# arguments: early
+# stream_arguments: immediately
 
 
 def test_early_arguments_stream_as_they_come() -> None:
@@ -352,7 +352,7 @@ def test_early_arguments_stream_as_they_come() -> None:
         ResponseChunk(calls=(CallDelta(0, None, None, '"Oslo"}'),)),
         ResponseChunk(finish="tool_calls"),
     ]
-    world = World([pieces], policy=Policy(arguments="early"), stream=True)
+    world = World([pieces], policy=Policy(stream_arguments="immediately"), stream=True)
     assert isinstance(world.run(), Answer)
     assert world.emits == [
         (CallStart(0, "get_weather", "a"), ArgumentsDelta(0, '{"city":')),
@@ -366,14 +366,14 @@ def test_an_early_call_that_turns_out_bad_ends_in_an_error() -> None:
         ResponseChunk(calls=(CallDelta(0, "a", "get_weather", '{"city":3}'),)),
         ResponseChunk(finish="tool_calls"),
     ]
-    refusal = World([pieces], policy=Policy(arguments="early"), stream=True).run()
+    refusal = World([pieces], policy=Policy(stream_arguments="immediately"), stream=True).run()
     assert isinstance(refusal, Failure)
     assert refusal.code == "tool_call_unavailable"
 
 
 def test_an_early_call_that_is_cut_stays_unclosed() -> None:
     pieces = [ResponseChunk(calls=(CallDelta(0, "a", "get_weather", '{"city":'),)), ResponseChunk(finish="length")]
-    world = World([pieces], policy=Policy(arguments="early"), stream=True, tool_choice="required")
+    world = World([pieces], policy=Policy(stream_arguments="immediately"), stream=True, tool_choice="required")
     answer = world.run()
     assert isinstance(answer, Answer)
     assert answer.finish_reason == "length"
@@ -381,7 +381,7 @@ def test_an_early_call_that_is_cut_stays_unclosed() -> None:
 
 
 def test_only_one_early_call_is_under_way_at_a_time() -> None:
-    world = World([called(OSLO, ("ping", "{}"))], policy=Policy(arguments="early"))
+    world = World([called(OSLO, ("ping", "{}"))], policy=Policy(stream_arguments="immediately"))
     assert isinstance(world.run(), Answer)
     assert world.calls == [("get_weather", {"city": "Oslo"}), ("ping", {})]
 
@@ -672,7 +672,9 @@ def test_leaked_harmony_that_is_no_json_is_a_parse_error() -> None:
 
 def test_without_parallel_calls_no_second_one_begins_early() -> None:
     call = '<tool_call>{"name":"ping","arguments":{}}</tool_call>'
-    world = World([said(call + call)], policy=Policy(arguments="early"), parallel_tool_calls=False, stream=True)
+    world = World(
+        [said(call + call)], policy=Policy(stream_arguments="immediately"), parallel_tool_calls=False, stream=True
+    )
     answer = world.run()
     assert isinstance(answer, Answer)
     assert (world.calls, answer.repairs) == ([("ping", {})], ("leaked_markup", "parallel_call_dropped"))
@@ -829,7 +831,7 @@ def test_a_stray_marker_in_native_text_is_leaked_markup() -> None:
 
 def test_an_answer_may_begin_inside_reasoning_that_the_prompt_has_opened() -> None:
     text = 'Oslo, then.</think>\n\nLet me look.\n<tool_call>{"name": "ping", "arguments": {}}</tool_call>'
-    world = World([said(text)], policy=Policy(reasoning="open"))
+    world = World([said(text)], policy=Policy(reasoning_starts_open=True))
     answer = world.run()
     assert isinstance(answer, Answer)
     assert (world.reasoning, world.text, world.calls) == ("Oslo, then.", "Let me look.", [("ping", {})])
@@ -838,7 +840,7 @@ def test_an_answer_may_begin_inside_reasoning_that_the_prompt_has_opened() -> No
 
 def test_reasoning_that_the_upstream_splits_off_does_not_reach_into_the_text() -> None:
     pieces = [ResponseChunk(reasoning="Hm."), ResponseChunk(text="Hel"), ResponseChunk(text="lo.", finish="stop")]
-    world = World([pieces], policy=Policy(reasoning="open"), stream=True)
+    world = World([pieces], policy=Policy(reasoning_starts_open=True), stream=True)
     assert isinstance(world.run(), Answer)
     assert (world.reasoning, world.text) == ("Hm.", "Hello.")
 

@@ -263,10 +263,10 @@ def test_text_that_ran_away_after_it_was_sent_is_cut() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "get_weather"}}])
-@pytest.mark.parametrize("arguments", ["held", "early"])
+@pytest.mark.parametrize("arguments", ["when_valid", "immediately"])
 def test_no_prose_comes_before_a_call_that_was_demanded(choice: Any, stream: bool, arguments: Any) -> None:
     pieces = [ResponseChunk(reasoning="Hm."), ResponseChunk(text="Sure! "), *called(OSLO)]
-    world = World([pieces], tool_choice=choice, stream=stream, policy=Policy(arguments=arguments))
+    world = World([pieces], tool_choice=choice, stream=stream, policy=Policy(stream_arguments=arguments))
     assert isinstance(world.run(), Answer)
     assert (world.reasoning, world.text, world.calls) == ("Hm.", "", [("get_weather", {"city": "Oslo"})])
 

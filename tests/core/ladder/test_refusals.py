@@ -285,7 +285,7 @@ def test_different_errors_do_not_end_the_climb() -> None:
 def test_an_early_call_that_a_server_closed_at_the_limit_stays_open() -> None:
     pieces = [ResponseChunk(calls=(CallDelta(0, "a", "get_weather", '{"city":"Oslo"}'),)), called(OSLO)[0]]
     pieces[1] = ResponseChunk(finish="tool_calls", usage=pieces[1].usage)  # type: ignore[union-attr]
-    world = World([pieces], policy=Policy(arguments="early"), stream=True, max_tokens=5)
+    world = World([pieces], policy=Policy(stream_arguments="immediately"), stream=True, max_tokens=5)
     answer = world.run()
     assert isinstance(answer, Answer)
     assert answer.finish_reason == "length"

@@ -36,7 +36,8 @@ _ENDS: dict[str, tuple[TextEnd, Finish]] = {
     "content_filter": ("cut", "content_filter"),
 }
 NO_TOOLS = b""
-REASONING = ("marked", "open")
+_FORMER_REASONING = {"marked": False, "open": True}
+"""Values of the former option `--reasoning`, and what each says of `--reasoning-starts-open`."""
 
 
 class Extracted(Struct, frozen=True, kw_only=True):
@@ -125,7 +126,7 @@ class Reader(Struct, frozen=True, kw_only=True):
     Attributes:
         dialect: the name of a dialect, or one of its aliases, where a line gives none.
         finish: how a text ended, where a line does not say.
-        reasoning: `open` where a text begins inside reasoning that the prompt has opened, else `marked`.
+        reasoning_starts_open: a text begins inside reasoning that the prompt has opened.
         step: characters fed at a time; unset: all at once.
         explain: whether each text is explained.
     """
@@ -134,16 +135,14 @@ class Reader(Struct, frozen=True, kw_only=True):
     finish: str
     step: int | None
     explain: bool
-    reasoning: str = "marked"
+    reasoning_starts_open: bool = False
 
     def read(self, text: str, toolset: Toolset) -> tuple[Extracted, list[str]]:
         """Return what `text` holds, and one sentence for each thing in it that is no valid call.
 
-        An unknown dialect, finish or reasoning is a `LineError`.
+        An unknown dialect or finish is a `LineError`.
         """
-        if self.reasoning not in REASONING:
-            raise LineError(f"unknown reasoning {self.reasoning!r}; known: {', '.join(REASONING)}")
-        plan = _plan(self.dialect, reasoning_open=self.reasoning == "open")
+        plan = _plan(self.dialect, reasoning_open=self.reasoning_starts_open)
         if self.finish not in _ENDS:
             raise LineError(f"unknown finish {self.finish!r}; known: {', '.join(_ENDS)}")
         end, reason = _ENDS[self.finish]
@@ -216,7 +215,6 @@ class Lines:
             self._reader,
             dialect=_word(given, "dialect", self._reader.dialect),
             finish=_word(given, "finish", self._reader.finish),
-            reasoning=self._reader.reasoning,
         )
         return reader.read(text, compiled(self._tools if tools is None else encode(tools)))[0]
 
@@ -239,7 +237,7 @@ def run(options: Namespace) -> int:
         finish=options.finish,
         step=options.stream,
         explain=options.explain,
-        reasoning=options.reasoning,
+        reasoning_starts_open=_starts_open(options),
     )
     if options.jsonl:
         return _run_lines(options.file, Lines(tools, reader))
@@ -258,6 +256,18 @@ def run(options: Namespace) -> int:
     if options.tools is None:
         print("note: no tools are declared, so no call is valid: give --tools FILE", file=sys.stderr)
     return 0
+
+
+def _starts_open(options: Namespace) -> bool:
+    """Return whether texts begin inside reasoning, by the option or its former name; raise `CommandError`."""
+    former: str | None = options.reasoning
+    if former is None:
+        return bool(options.reasoning_starts_open)
+    if former not in _FORMER_REASONING:
+        raise CommandError(f"--reasoning must be marked or open, not {former!r}; use --reasoning-starts-open")
+    if options.reasoning_starts_open:
+        raise CommandError("--reasoning is the former name of --reasoning-starts-open; give only one of them")
+    return _FORMER_REASONING[former]
 
 
 def _declared(file: str | None, tools: bytes) -> Toolset:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from argparse import Action, ArgumentParser, ArgumentTypeError, BooleanOptionalAction, RawDescriptionHelpFormatter
+from argparse import (
+    SUPPRESS,
+    Action,
+    ArgumentParser,
+    ArgumentTypeError,
+    BooleanOptionalAction,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -87,11 +94,11 @@ def _add_extract(commands: Commands) -> None:
     extract.add_argument("--finish", default="stop", metavar="WORD", help="how it ended: stop (default), length, cut")
     extract.add_argument("--stream", type=positive, metavar="N", help="feed N characters at a time")
     extract.add_argument(
-        "--reasoning",
-        default="marked",
-        metavar="WORD",
-        help="open: the text begins inside reasoning that the prompt has opened (default marked)",
+        "--reasoning-starts-open",
+        action="store_true",
+        help="the text begins inside reasoning that the prompt opened",
     )
+    extract.add_argument("--reasoning", help=SUPPRESS)  # the former name: `--reasoning open`
     extract.add_argument("--explain", action="store_true", help="say on standard error which rule fired where")
     extract.add_argument("--jsonl", action="store_true", help="read and write one JSON object a line")
 

@@ -12,6 +12,7 @@ from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.table import find_dialect
 from toolgate_core.presets import PRESETS
 from toolgate_core.types.policy import Capabilities, Policy
+from toolgate_core.types.policy_names import with_current_names
 from toolgate_runtime.settings import PREFIX, Settings, setting
 
 from toolgate_gateway.http.keys import check_listed
@@ -120,6 +121,7 @@ class ModelEntry(BaseModel):
     @field_validator("policy")
     @classmethod
     def _policy(cls, policy: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        policy = with_current_names(policy)
         checked = msgspec.convert(policy, Policy)
         for name in (checked.dialect, checked.native_dialect):
             if name is not None and find_dialect(name) is None:

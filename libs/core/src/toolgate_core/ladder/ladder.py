@@ -191,7 +191,7 @@ class LadderRun:
             capabilities=self._capabilities(attempt),
             fault=fault,
             draft=draft,
-            reasoning_open=self._policy.reasoning == "open",
+            reasoning_open=self._policy.reasoning_starts_open,
         )
         transformed = yield from ask(effect)
         opened = yield from ask(CallModel(body=transformed.body, strategy=attempt.strategy))
@@ -228,13 +228,13 @@ class LadderRun:
             self._outbox,
             policy,
             clock=self._clock,
-            stream_arguments=self._policy.arguments == "early" and self._request.stream,
+            stream_arguments=self._policy.stream_arguments == "immediately" and self._request.stream,
         )
 
     def _confirms(self) -> bool:
         """Whether plain text has to be agreed to by the bridge."""
         auto = self._request.tool_choice.mode == "auto"
-        return auto and self._policy.plain_text == "check" and Strategy.BRIDGE in self._strategies
+        return auto and self._policy.confirm_plain_text and Strategy.BRIDGE in self._strategies
 
     def _upstream_failed(self, attempt: AttemptState, failure: Failure) -> Failure | None:
         """Record the failure; return how the climb ends, where no other attempt can help."""

@@ -44,12 +44,14 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             `function_calls` where its markers could not be seen.
         native_dialect: what is looked for first in the text of native answers, beside what can't be prose; unset: what
             the model's family speaks, else `dialect`.
-        reasoning: where an answer's text begins: outside of reasoning, which markers begin (`marked`), or inside,
-            because the prompt has opened it and the upstream does not split it off (`open`).
+        reasoning_starts_open: an answer's text begins inside reasoning, because the prompt opens it and the upstream
+            does not separate it. Otherwise markers open it.
         capabilities: what the upstream can do.
         retries: attempts beyond the first, per strategy; a retry quotes the fault.
-        plain_text: text without a call under auto is the answer (`final`) or is held until the bridge agrees (`check`).
-        arguments: calls are sent when settled (`held`), or their arguments stream as they come (`early`).
+        confirm_plain_text: under `tool_choice: auto`, text without a call is held until the bridge confirms that no
+            call is due. Otherwise it is the answer and streams.
+        stream_arguments: a call is sent once it is valid (`when_valid`), or its arguments stream as they arrive, before
+            they are checked (`immediately`).
         max_attempts: attempts a request may take in all.
         max_seconds: no attempt begins after this many seconds.
         max_tokens: no attempt begins once the attempts so far have cost this many tokens; unset: no limit.
@@ -65,11 +67,11 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     auto_start: Strategy = Strategy.NATIVE
     dialect: str | None = None
     native_dialect: str | None = None
-    reasoning: Literal["marked", "open"] = "marked"
+    reasoning_starts_open: bool = False
     capabilities: Capabilities = Capabilities()
     retries: dict[Strategy, _Count] = field(default_factory=lambda: {Strategy.BRIDGE: 1})
-    plain_text: Literal["final", "check"] = "final"
-    arguments: Literal["held", "early"] = "held"
+    confirm_plain_text: bool = False
+    stream_arguments: Literal["when_valid", "immediately"] = "when_valid"
     max_attempts: _Positive = 10
     max_seconds: Annotated[float, Meta(gt=0)] = 120.0
     max_tokens: _Positive | None = None

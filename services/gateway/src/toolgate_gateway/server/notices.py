@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from toolgate_core.types.policy_names import former_names
 from toolgate_runtime.settings import Source
 from toolgate_runtime.settingwarnings import warnings_of
 
@@ -18,7 +19,20 @@ _PROXIES: Final = {"http": ("http_proxy", "HTTP_PROXY"), "https": ("https_proxy"
 
 def start_warnings(source: Source, settings: GatewaySettings, given: Mapping[str, Any]) -> list[str]:
     """Return the warnings, one sentence each; `given`: settings that did not come from `source`."""
-    return [*warnings_of(source, settings, given), *_unused_proxies(source, settings)]
+    return [
+        *warnings_of(source, settings, given),
+        *_former_policy_names(source),
+        *_unused_proxies(source, settings),
+    ]
+
+
+def _former_policy_names(source: Source) -> Iterator[str]:
+    """Yield a warning for each field of a model's policy that is set under its former name."""
+    models, _, _ = source.get_field_value(GatewaySettings.model_fields["models"], "models")
+    for alias, entry in models.items() if isinstance(models, dict) else ():
+        policy = entry.get("policy") if isinstance(entry, dict) else None
+        for clause in former_names(policy) if isinstance(policy, dict) else ():
+            yield f"models.{alias}.policy: {clause}"
 
 
 def _unused_proxies(source: Source, settings: GatewaySettings) -> Iterator[str]:
