@@ -15,7 +15,7 @@ SOURCES = [
     *CORE.glob("schema/*.py"),
     *CORE.glob("extraction/**/*.py"),
     CORE / "schema" / "settle.py",
-    CORE / "ladder" / "reading.py",
+    *(CORE / "ladder" / f"{name}.py" for name in ("calls", "content", "delivery", "judge", "reader", "verdict")),
 ]
 WORD = re.compile(r"[a-z]+(?:_[a-z]+)*")
 PUT_TOGETHER = {"empty_to_array", "empty_to_object", "null_to_string"}
