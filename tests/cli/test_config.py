@@ -26,15 +26,18 @@ def test_good_settings_are_one_line_and_status_0(capsys: pytest.CaptureFixture[s
 
 
 def test_former_policy_names_are_valid_with_a_warning_each(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("gateway.yaml").write_text("models: {m: {policy: {arguments: early, plain_text: check}}, n: {policy: {}}}\n")
+    upstreams = "upstreams: {a: {url: 'http://x'}}\n"
+    former, current = (
+        "{arguments: early, plain_text: check}",
+        "{stream_arguments: immediately, confirm_plain_text: true}",
+    )
+    Path("gateway.yaml").write_text(f"{upstreams}models: {{m: {{policy: {former}}}, n: {{policy: {{}}}}}}\n")
     assert main(["config", "check", "gateway.yaml"]) == 0
     assert capsys.readouterr().err.splitlines() == [
         "warning: models.m.policy: arguments is now stream_arguments; write stream_arguments: immediately",
         "warning: models.m.policy: plain_text is now confirm_plain_text; write confirm_plain_text: true",
     ]
-    Path("gateway.yaml").write_text(
-        "models: {m: {policy: {stream_arguments: immediately, confirm_plain_text: true}}}\n"
-    )
+    Path("gateway.yaml").write_text(f"{upstreams}models: {{m: {{policy: {current}}}}}\n")
     assert main(["config", "check", "--strict", "gateway.yaml"]) == 0
     assert capsys.readouterr().err == ""
 

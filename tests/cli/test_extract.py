@@ -97,9 +97,10 @@ def test_a_text_can_begin_inside_reasoning(
 def test_a_text_begins_outside_reasoning_by_default(
     option: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    give(monkeypatch, lines({"text": f"a ping<think>so</think>{PING}"}))
+    give(monkeypatch, lines({"text": f"a ping {PING}"}))
     assert main(["extract", "--jsonl", "--tools", TOOLS, *option]) == 0
-    assert json.loads(capsysbinary.readouterr().out)["reasoning"] == "so"
+    found = json.loads(capsysbinary.readouterr().out)
+    assert (found["calls"], found["content"], found["reasoning"]) == ([["ping", {}]], "a ping", None)
 
 
 @pytest.mark.parametrize(
