@@ -148,7 +148,7 @@ def _reparse_s(dialect: str, size: int) -> float:
 
 def plain(dialect: str, text: str, runs: int) -> Iterator[Plain]:
     """Measure ordinary text; raise `WrongError` where it does not come out as it is."""
-    markers = tuple(marker_index(active_grammars(dialect)).table)
+    markers = tuple(marker_index(active_grammars(dialect)).markers)
     for name, size in SIZES.items():
         pieces = cut(text, size)
         jobs: dict[str, Callable[[], object]] = {"Extraction": partial(read, dialect, pieces)}

@@ -79,7 +79,7 @@ def vocabulary(dialect: str) -> Vocabulary:
     for name, arguments in _CALLS:
         text = form.render_calls([WrittenCall(name, arguments)])
         own += [text, *_WORD.findall(text)]
-    markers = [marker + close for marker in marker_index(looked_for).table for close in ("", ">")]
+    markers = [marker + close for marker in marker_index(looked_for).markers for close in ("", ">")]
     rest = [*markers, *map(chr, range(0x20, 0x7F)), "\n", "ß", "助手："]
     numbers: dict[str, int] = {}
     for first, words in ((REST, rest), (COMMON, _COMMON), (0, own)):

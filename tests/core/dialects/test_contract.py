@@ -31,7 +31,7 @@ PIECES = (
     "ſ", "ı", "\\\\", " " * 90, "\n" * 90, "<tool_sep>", "thought\n", ' name="ping"', ' name="html"', ' string="true"', ' tool="ping"', ' key="html"',
 )  # fmt: skip
 MARKERS = tuple(
-    sorted({marker for name in dialect_names() for marker in marker_index(active_grammars(name)).table} | set(PIECES))
+    sorted({marker for name in dialect_names() for marker in marker_index(active_grammars(name)).markers} | set(PIECES))
 )
 SPECIAL = tuple(marker for marker in MARKERS if marker.startswith(("<|", "<｜", "]<]", "[TOOL", "</｜")))
 MIXED = st.lists(st.one_of(st.sampled_from(PIECES), st.sampled_from(MARKERS), st.text(max_size=3)), max_size=24).map(
@@ -99,7 +99,9 @@ def test_nothing_of_a_text_is_lost(case):
     assert lost(case.plan, case.text, case.finish, case.toolset) == ""
 
 
-CONSUMED = frozenset(("call", "markup", "think", "unthink", "close", "wrap", "end", "dropped", "draft", "promoted"))
+CONSUMED = frozenset(
+    ("call", "markup", "think", "think_end", "close", "wrapper", "end", "dropped", "draft", "promoted")
+)
 
 
 def lost(plan, text, end, toolset=TOOLSET):

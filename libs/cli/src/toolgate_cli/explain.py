@@ -16,9 +16,9 @@ _MEANS = {
     "refused": "tried and refused:",
     "unread": "tried, refused behind the name:",
     "think": "reasoning begins:",
-    "unthink": "reasoning ends:",
+    "think_end": "reasoning ends:",
     "close": "closing marker, vanishes:",
-    "wrap": "marker around text, vanishes:",
+    "wrapper": "marker around text, vanishes:",
     "end": "end of the turn, vanishes:",
     "inert": "marker that is text:",
     "dropped": "dropped:",
@@ -26,7 +26,7 @@ _MEANS = {
     "promoted": "call in reasoning counts:",
 }
 _SEVERAL = ("refused", "unread")
-_VANISHING = ("close", "wrap", "end")
+_VANISHING = ("close", "wrapper", "end")
 
 
 class Places:

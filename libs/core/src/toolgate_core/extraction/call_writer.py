@@ -1,4 +1,13 @@
-"""Writing one call into the sink, whatever order its parts come in."""
+"""Writes one call into the sink, whatever order its parts come in.
+
+A call needs its name first: clients can't place arguments of an unknown function. But JSON members come in any order,
+so arguments in front of the name are kept and follow it. From the name on, each piece of the arguments goes out at
+once.
+
+What goes out is always a beginning of valid JSON. The end of the arguments' text is special: a closing quote and the
+brackets behind it may be part of a string whose quotes the model forgot to escape. `hold` keeps them back as `tail`,
+and `end` writes them once the frame knows what follows.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +20,20 @@ from toolgate_core.schema.relaxed import relax
 from toolgate_core.schema.toolset import Tool
 
 MAX_ARGUMENTS = 1 << 20
+"""Characters of JSON text that the arguments of one call may have; a larger call is incomplete (`too_large`)."""
 MAX_NAME = 256
-NO_TAGS: tuple[str, ...] = ()
+"""Characters of a name of a tool; OpenAI's API allows 64."""
+NO_REPAIRS: tuple[str, ...] = ()
 
 
 class CallWriter:
     """One call on its way into the sink; arguments that come before the name wait for it.
 
-    `tail` is the end of the arguments' text, which `end` writes: what follows may show that it is not the end.
+    Attributes:
+        name: the declared or written name; empty until `begin`.
+        call_id: the id that the model itself wrote, none where its dialect has no ids.
+        tool: the declared tool of that name.
+        tail: the end of the arguments' text, which `end` writes: what follows may show that it is not the end.
     """
 
     __slots__ = ("_reader", "_repairs", "_written", "call_id", "name", "tail", "tool")
@@ -33,7 +48,10 @@ class CallWriter:
         self.tool: Tool | None = None
 
     def begin(self, raw_name: str) -> bool:
-        """The name is complete; false if it is none. A declared tool's call goes out from here on."""
+        """Take the complete name; false if it is none. A declared tool's call goes out from here on.
+
+        gpt-oss leaks tokens into names (`foo<|channel|>commentary`): a name ends where a token begins.
+        """
         name = raw_name.split("<|", maxsplit=1)[0].strip()
         if not name or len(name) > MAX_NAME:
             return False
@@ -48,7 +66,11 @@ class CallWriter:
         return True
 
     def write(self, piece: str) -> None:
-        """The next piece of the arguments' JSON text; raises `TooLargeError`."""
+        """Write the next piece of the arguments' JSON text.
+
+        Raises:
+            TooLargeError: the arguments have more than MAX_ARGUMENTS characters; those go out before.
+        """
         room = MAX_ARGUMENTS - self._written.tell()
         self._written.write(piece[:room])
         if self.name:
@@ -57,14 +79,17 @@ class CallWriter:
             raise TooLargeError
 
     def write_text(self, text: str) -> bool:
-        """The arguments are the JSON text inside a string: write the object it says; false if it says none."""
+        r"""Write the object that the JSON text inside a string means; false if it means none.
+
+        Templates that follow OpenAI's API make models write `"arguments": "{\"city\": …}"`.
+        """
         try:
-            value, tags = decode(text), NO_TAGS
+            value, tags = decode(text), NO_REPAIRS
         except JsonTextError:
-            repaired: tuple[JsonValue, tuple[str, ...]] | None = relax(text) if text.strip() else ({}, NO_TAGS)
-            if repaired is None:
+            relaxed: tuple[JsonValue, tuple[str, ...]] | None = relax(text) if text.strip() else ({}, NO_REPAIRS)
+            if relaxed is None:
                 return False
-            value, tags = repaired
+            value, tags = relaxed
             text = encode_str(value)
         if isinstance(value, dict):
             self.add_repairs(*tags)
@@ -72,7 +97,10 @@ class CallWriter:
         return isinstance(value, dict)
 
     def write_value(self, value: JsonValue) -> bool:
-        """Write the rest of the arguments so that they say `value`; false where that can't be."""
+        """Write what is missing so that the arguments are `value`; false where what was written is something else.
+
+        This is how a repaired block goes on: part of its text is out already and can't be taken back.
+        """
         self.tail = ""
         if value is None:
             value = {}
@@ -98,11 +126,11 @@ class CallWriter:
         self.tail = tail
 
     def add_repairs(self, *tags: str) -> None:
-        """Note what was repaired."""
+        """Note what was repaired (see `toolgate_core.types.repairs`), each tag once."""
         self._repairs.extend(tag for tag in tags if tag not in self._repairs)
 
     def end(self, *, complete: bool = True) -> None:
-        """The call has ended; no arguments at all mean an empty object."""
+        """End the call; no arguments at all mean an empty object. An incomplete call is never delivered as a call."""
         if complete and (self.tail or self.empty):
             self.write(self.tail or "{}")
         self._reader.sink.end(complete=complete, repairs=tuple(self._repairs))

@@ -1,17 +1,45 @@
-"""The extraction engine: a model's text in, events out. Sans-IO, append-only, linear in the text.
+"""The extraction engine: the text of one choice in, events out. It does no I/O and is linear in the text.
 
-`Extraction` walks ordinary text with a `Scan`; at a live marker the frames of the grammars that may begin there are
-tried in order, and the first that recognises its own reads the block. A block is *tentative* until its name is complete
-and declared: what it says is held, and if it turns out to be no call its text is released and scanned on behind the
-marker. A call to a name that nobody declared goes out only once its block is complete, so that prose about tool calling
-stays prose and an invented name can still be reported. Calls inside reasoning are parked: if a call comes outside of it
-they were drafts; if none comes they are the calls.
+One engine reads every dialect; a dialect is data (`toolgate_core.dialects`). Its parts, from the outside in:
+
+```
+Extraction     this file: ordinary text, what kind of text it is, and who may read a block
+  Scan         the next marker that counts                                     (scanner, marker_index, code_spans)
+  frames       one per kind of grammar: read a block behind its marker         (frames/)
+    Cursor     the text that is not read yet, and how a frame waits for more   (cursor)
+    CallWriter the arguments of one call, in whatever order its parts come     (call_writer)
+  EventSink    events in order, and those that are still in doubt              (sink)
+```
+
+Invariants:
+
+- *The split law*: the events do not depend on the pieces in which the text comes (adjacent events of a kind joined).
+  `tests/core/dialects/test_contract.py` cuts every case in two at every place and into pieces of 1, 2, 3 and 7.
+- *Nothing is taken back.* An event that was returned is final. What may still turn out to be text is held instead.
+- *Nothing is lost.* Every character comes out as text or reasoning, or is part of a call, or is reported as a `Drop`.
+- *No text raises.* A block that can't be read is ordinary text, or an incomplete call if it certainly was one.
+
+How a block is read: at a marker that counts, the grammars that may begin there are tried in order, and the first whose
+frame recognises its own reads the block. Which one it is needs no table of next characters; every frame says so by what
+it finds behind the marker. A block is *tentative* until its name is complete and declared by the request: its events
+are held, and if it turns out to be no call its text is released and scanned on behind the marker. A call to a name that
+no tool has goes out only when its block is complete, so that prose about tool calling stays prose and an invented name
+can still be reported to the caller.
+
+Calls inside reasoning are *parked* until the text has ended. Models draft calls while they think: if a call comes
+outside of the reasoning the parked ones were drafts. Others forget to close their reasoning before they call: if no
+call comes outside, the parked ones are the calls.
+
+What bounds the cost: a frame that fails gives its text back to the scan, which reads it a second time. For a block of
+more than MAX_RESCAN characters that happens at most MAX_RESCANS times a text; later ones go out as text without another
+look. So a text of a thousand openers without a closer costs what its length costs.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Literal as OneOf
+from typing import TypeAlias
 
 from toolgate_core.dialects.base import AnyGrammar, MessageGrammar
 from toolgate_core.dialects.table import TEXT_ONLY, active_grammars, find_dialect
@@ -19,7 +47,7 @@ from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.cursor import Cursor, Steps
 from toolgate_core.extraction.frames.message import MessageStart
 from toolgate_core.extraction.frames.table import read_block
-from toolgate_core.extraction.marker_index import Marker, answer, lead
+from toolgate_core.extraction.marker_index import Marker, answer_pattern, header_pattern
 from toolgate_core.extraction.notes import NotedSink, Notes, WatchedScan
 from toolgate_core.extraction.scanner import Scan
 from toolgate_core.extraction.sink import EventSink
@@ -29,24 +57,36 @@ from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.vocabulary import TextEnd
 
 MAX_RESCAN = 4096
+"""Characters of a block that may be read twice as often as need be."""
 MAX_RESCANS = 16
-MAX_AROUND = 512
+"""How often a longer block of one text may be read twice."""
+MAX_ENCLOSING = 512
 """Characters of a tag around a call, and of what a call begins with."""
-MAX_TAGS_AROUND = 4
+MAX_ENCLOSING_TAGS = 4
 """Tags around a call, each inside the one before."""
 START = ScannerState()
 
-Mode = OneOf["content", "think", "reasoning", "skip", "after"]
+TextKind: TypeAlias = OneOf["content", "think", "message_reasoning", "skip", "after_call"]
+"""What ordinary text is at the moment: for the user, reasoning between markers, reasoning in a message of its own
+(harmony's `analysis`), a message for nobody here, or text behind a call that ended the turn."""
 
-_HALVES = re.compile("[\ud800-\udfff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Extraction:
     """Turns one choice's text into events.
 
     `feed` takes text in pieces of any size and `finish` says how the text ended; the events do not depend on the
-    pieces. No text makes it raise. An unknown dialect in the plan is a `ValueError`. `notes` gets what was decided
-    where, for people who want to know why.
+    pieces. No text makes it raise.
+
+    Args:
+        plan: how the answer was asked for: the dialect, and whether it begins inside reasoning.
+        toolset: the tools of the request; only their names make a call certain before its block is complete.
+        state: where a `MarkerScanner` stopped, if one has read the text before.
+        notes: gets what was decided where, for `toolgate extract --explain`; without one nothing is noted.
+
+    Raises:
+        ValueError: the plan names a dialect that does not exist.
     """
 
     def __init__(
@@ -57,35 +97,36 @@ class Extraction:
         if dialect is None:
             raise ValueError(f"unknown dialect: {name}")
         self._cursor = Cursor()
-        looked = active_grammars(dialect.name) if plan.form != "text" else TEXT_ONLY
+        active = active_grammars(dialect.name) if plan.form != "text" else TEXT_ONLY
         if notes is None:
-            self._sink, self._scan = EventSink(started=state.started), Scan(looked, state)
+            self._sink, self._scan = EventSink(started=state.started), Scan(active, state)
         else:
             self._sink = NotedSink(notes, self._cursor, started=state.started)
-            self._scan = WatchedScan(looked, state, notes, self._cursor)
+            self._scan = WatchedScan(active, state, notes, self._cursor)
         self._reader = BlockReader(self._cursor, self._sink, toolset, plan.names)
         self._notes = notes
-        self._mode: Mode = "content"
+        self._kind: TextKind = "content"
         self._decides = dialect.name == "decision"
-        self._last: AnyGrammar | None = None
-        self._rescans = MAX_RESCANS
+        self._last_grammar: AnyGrammar | None = None
+        self._rescans_left = MAX_RESCANS
         self._half = ""
         self._refused = ""
         if plan.reasoning_open:
-            self._turn("think")
+            self._begin_text("think")
         self._steps = self._read()
         self._idle = True
         self._done = False
 
     def feed(self, text: str) -> list[Event]:
-        """Take the next piece of text; return what is certain now."""
+        """Take the next piece of text; return the events that are certain now."""
         if not text:
             return []
         if not text.isascii():
-            text = self._whole(text)
+            text = self._join_surrogates(text)
         elif self._half:
             text, self._half = "\ufffd" + text, ""
-        if self._idle and not self._cursor.left and self._scan.plain(text):
+        # Nearly every token of an answer goes this way: no marker, nothing held, no generator resumed.
+        if self._idle and not self._cursor.left and self._scan.skip_ordinary(text):
             self._cursor.skip(len(text))
             self._say(text)
         else:
@@ -94,11 +135,14 @@ class Extraction:
         return self._sink.take()
 
     def finish(self, end: TextEnd) -> list[Event]:
-        """The text has ended; return the last events. Nothing is fed after this."""
+        """Say how the text ended; return the last events. Nothing may be fed after this.
+
+        Brackets and tags that the model left open are closed for it only after `stop`, when the model itself ended.
+        """
         if self._half:
             self._cursor.push("\ufffd")
         self._cursor.end = end
-        self._scan.literal.cut = end != "stop"
+        self._scan.code.truncated = end != "stop"
         while not self._done:
             self._step()
         self._sink.finish(promote=end == "stop")
@@ -110,25 +154,29 @@ class Extraction:
         except StopIteration:
             self._done = True
 
-    def _whole(self, text: str) -> str:
-        """Join halves of surrogate pairs that came apart; a lone half becomes U+FFFD."""
+    def _join_surrogates(self, text: str) -> str:
+        """Join halves of surrogate pairs that came apart; a lone half becomes U+FFFD.
+
+        JSON lets an upstream escape one character as two halves, and a chunk may end between them.
+        """
         text, self._half = self._half + text, ""
-        if _HALVES.search(text) is None:
+        if _SURROGATES.search(text) is None:
             return text
         if "\ud800" <= text[-1] <= "\udbff":
             text, self._half = text[:-1], text[-1]
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
     def _read(self) -> Steps[None]:
+        """Read the whole text: ordinary text up to a marker, then what the marker begins."""
         cursor, scan = self._cursor, self._scan
         while True:
             ended = cursor.end is not None
-            upto, entry = scan.run(cursor.text, cursor.pos, ended=ended)
-            scan.mute = -1
+            upto, marker = scan.run(cursor.text, cursor.pos, ended=ended)
+            scan.ignored_at = -1
             self._say(cursor.take(upto - cursor.pos))
-            if entry is not None:
+            if marker is not None:
                 self._idle = False
-                yield from self._marker(entry)
+                yield from self._read_marker(marker)
                 self._idle = True
             elif ended:
                 return
@@ -136,60 +184,63 @@ class Extraction:
                 yield
 
     def _say(self, text: str) -> None:
+        """Pass ordinary text on, as the kind of text that it is here."""
         if not text:
             return
-        if self._mode == "content" and self._decides:
-            # Only a decision may answer: what stands beside it is for whoever judges a text without one.
+        if self._kind == "content" and self._decides:
+            # Only a decision may answer. What stands beside it is kept for the ladder, which may need a best text.
             self._sink.drop("prose", text)
-        elif self._mode == "content":
+        elif self._kind == "content":
             self._sink.text(text)
-        elif self._mode in ("skip", "after"):
-            self._sink.drop("markup" if self._mode == "skip" else "after_call", text)
+        elif self._kind in ("skip", "after_call"):
+            self._sink.drop("markup" if self._kind == "skip" else "after_call", text)
         else:
             self._sink.reasoning(text)
 
-    def _turn(self, mode: Mode, *, quoted: bool = False) -> None:
-        """Text is of another kind from here on. `quoted`: calls in it are quotations."""
-        self._mode = mode
-        self._reader.parking = mode in ("think", "reasoning")
-        self._scan.thinking = mode == "think"
-        self._scan.thought |= mode == "think"
+    def _begin_text(self, kind: TextKind, *, quoted: bool = False) -> None:
+        """Text is of this kind from here on. `quoted`: calls in it are quotations."""
+        self._kind = kind
+        self._reader.parking = kind in ("think", "message_reasoning")
+        self._scan.in_reasoning = kind == "think"
+        self._scan.had_reasoning |= kind == "think"
         self._scan.quoted = quoted
-        self._scan.block()
+        self._scan.after_block()
         self._sink.boundary()
 
-    def _marker(self, entry: Marker) -> Steps[None]:
-        inside = entry.around and not entry.other
+    def _read_marker(self, marker: Marker) -> Steps[None]:
+        """Read what a marker begins: a block, an enclosing tag with a block inside, or nothing but the marker."""
+        may_enclose = marker.enclosing and not marker.role
         self._refused = ""
-        if entry.calls and (yield from self._block(entry.calls, last=not entry.other and not inside)):
+        if marker.grammars and (yield from self._read_block(marker.grammars, last=not marker.role and not may_enclose)):
             return
-        if not inside:
-            yield from self._other(entry)
-        elif not (yield from self._around()):
+        if not may_enclose:
+            yield from self._read_role(marker)
+        elif not (yield from self._read_enclosed()):
             self._release(self._refused)
 
-    def _around(self) -> Steps[bool]:
+    def _read_enclosed(self) -> Steps[bool]:
         """Read tags around a call, and the call; false where there is none, and the first tag is left.
 
-        Whatever such a tag is called, it vanishes with the call; without one it is text.
+        Models put the calls of their own dialect into the wrapper of another one (`<tool_calls>` around hermes'
+        `<tool_call>`). Whatever such a tag is called, it vanishes with the call; without a call it is text.
         """
         cursor, began = self._cursor, self._cursor.place
-        around, opens = self._scan.patterns
+        enclosing_tag, call_openers = self._scan.enclosing_patterns
         raw, names = "", set[str]()
-        for _ in range(MAX_TAGS_AROUND):
+        for _ in range(MAX_ENCLOSING_TAGS):
             cursor.starved = False
-            match = yield from cursor.expect(around, window=MAX_AROUND)
+            match = yield from cursor.expect(enclosing_tag, window=MAX_ENCLOSING)
             if match is None:
                 break
             names.add(match["name"].lower())
             raw += match[0] + (yield from self._space())
-            inner = yield from cursor.comes(opens, window=MAX_AROUND)
-            grammars = self._scan.opened(cursor.text, cursor.pos, inner[0]) if inner else ()
+            inner = yield from cursor.comes(call_openers, window=MAX_ENCLOSING)
+            grammars = self._scan.grammars_at(cursor.text, cursor.pos, inner[0]) if inner else ()
             cut = cursor.end in ("length", "cut") and (cursor.starved or not cursor.left)
-            if cut or (grammars and (yield from self._block(grammars, last=False))):
-                self._scan.around |= names
+            if cut or (grammars and (yield from self._read_block(grammars, last=False))):
+                self._scan.open_enclosing |= names
                 self._sink.drop("cut" if cut else "markup", raw)
-                self._note(began, "wrap", raw)
+                self._note(began, "wrapper", raw)
                 return True
         cursor.unread(raw)
         return False
@@ -201,46 +252,51 @@ class Extraction:
         self._cursor.stop(tape)
         return tape.getvalue()
 
-    def _other(self, entry: Marker) -> Steps[None]:
-        """A marker that begins no call."""
-        cursor, kind = self._cursor, entry.other
+    def _read_role(self, marker: Marker) -> Steps[None]:
+        """Read a marker that begins no call, and do what its role says."""
+        cursor, role = self._cursor, marker.role
         began = cursor.place
-        marker = cursor.take(self._scan.size)
-        ends_message = self._mode in ("reasoning", "skip") or self._scan.quoted
-        if kind == "think":
-            assert entry.reasoning is not None  # it is this marker's
-            if (yield from cursor.expect(answer(entry.reasoning), window=64)) is not None:
-                self._turn("content")
+        text = cursor.take(self._scan.marker_size)
+        ends_message = self._kind in ("message_reasoning", "skip") or self._scan.quoted
+        if role == "think":
+            form = marker.reasoning
+            assert form is not None  # it is this marker's
+            if (yield from cursor.expect(answer_pattern(form), window=64)) is not None:
+                self._begin_text("content")
             else:
-                if entry.reasoning.header:
-                    yield from cursor.expect(lead(entry.reasoning), window=64)
-                self._turn("think")
-        elif (kind == "unthink" and (self._mode == "think" or not entry.special)) or (
-            kind in ("close", "end") and ends_message
+                if form.header:
+                    yield from cursor.expect(header_pattern(form), window=64)
+                self._begin_text("think")
+        # A special token ends reasoning only where reasoning is open; `</think>` also alone, because prompts of some
+        # models open the reasoning themselves and the plan may not know it.
+        elif (role == "think_end" and (self._kind == "think" or not marker.special)) or (
+            role in ("close", "end") and ends_message
         ):
-            self._turn("content")
+            self._begin_text("content")
         else:
             self._sink.boundary()
-            self._scan.block()
-        if kind in ("close", "wrap", "end"):
-            self._last = None
-            self._scan.around.discard(marker.lower().strip("</> \t\r\n"))
-            self._sink.drop("markup", marker)
-        self._note(began, kind, marker)
+            self._scan.after_block()
+        if role in ("close", "wrapper", "end"):
+            self._last_grammar = None
+            self._scan.open_enclosing.discard(text.lower().strip("</> \t\r\n"))
+            self._sink.drop("markup", text)
+        self._note(began, role, text)
 
-    def _block(self, grammars: tuple[AnyGrammar, ...], *, last: bool) -> Steps[bool]:
+    def _read_block(self, grammars: tuple[AnyGrammar, ...], *, last: bool) -> Steps[bool]:
         """Let the frames of `grammars` try to read a block here; false where none does and the marker is left.
 
         `last`: the marker means nothing else, so that what is no block is ordinary text.
         """
-        if self._last in grammars:  # a section goes on as it began
-            grammars = (self._last, *(grammar for grammar in grammars if grammar is not self._last))
+        # A section goes on as it began: behind a call of GLM the next `<tool_call>` is most likely one, too, and a text
+        # that several grammars can read would otherwise change its dialect in the middle.
+        if self._last_grammar in grammars:
+            grammars = (self._last_grammar, *(one for one in grammars if one is not self._last_grammar))
         cursor, began = self._cursor, self._cursor.place
         cursor.starved = False
         for grammar in grammars:
             tape = cursor.record()
-            self._reader.begin(tape, plain=grammar.plain_opener)
-            if isinstance(grammar, MessageGrammar) and self._mode == "reasoning":
+            self._reader.begin(tape, plain_opener=grammar.plain_opener)
+            if isinstance(grammar, MessageGrammar) and self._kind == "message_reasoning":
                 self._reader.parking = False  # a new header says itself what its message is
             read = yield from read_block(self._reader, grammar)
             cursor.stop(tape)
@@ -249,7 +305,7 @@ class Extraction:
                 self._note(began, "call" if self._reader.has_call else "markup", grammar)
                 return True
             self._sink.discard()
-            self._reader.parking = self._mode in ("think", "reasoning")
+            self._reader.parking = self._kind in ("think", "message_reasoning")
             raw = tape.getvalue()
             self._note(began, "unread" if self._reader.has_call else "refused", grammar)
             if grammar is not grammars[-1]:
@@ -257,21 +313,23 @@ class Extraction:
         return self._refuse(raw, last=last)
 
     def _accept(self, grammar: AnyGrammar, read: bool | MessageStart, raw: str) -> None:
-        """A block has been read."""
+        """A block has been read: let its events out, or park them, and see what kind of text follows."""
         sink = self._sink
-        self._scan.closes = True
-        self._last = grammar
+        self._scan.had_call = True
+        self._last_grammar = grammar
         if sink.holding:
             sink.park(raw) if self._reader.parking else sink.commit()
         if isinstance(read, MessageStart):
-            self._turn(read.kind, quoted=read.quoted)
+            self._begin_text(read.kind, quoted=read.quoted)
         elif isinstance(grammar, MessageGrammar):
-            self._turn("content")
+            self._begin_text("content")
         else:
-            self._scan.block()
+            self._scan.after_block()
             sink.boundary()
-            if grammar.after == "drop" and self._mode == "content" and self._reader.has_call:
-                self._mode = "after"
+            # Some templates end the turn with the calls (Kimi K2, MiniMax M3, Llama): what models write behind them is
+            # an invented result, not an answer.
+            if grammar.after == "drop" and self._kind == "content" and self._reader.has_call:
+                self._kind = "after_call"
 
     def _refuse(self, raw: str, *, last: bool) -> bool:
         """A block was none: its text is ordinary, unless the end of the text cut what had begun.
@@ -279,7 +337,8 @@ class Extraction:
         Return whether that is all there is to the marker.
         """
         cursor = self._cursor
-        if cursor.end in ("length", "cut") and cursor.starved and not self._reader.plain:
+        # Half a marker or half a name before the length limit is no answer. An opener of ordinary characters is: `[`.
+        if cursor.end in ("length", "cut") and cursor.starved and not self._reader.plain_opener:
             self._sink.boundary()
             self._sink.drop("cut", raw + cursor.take(cursor.left))
             return True
@@ -290,13 +349,13 @@ class Extraction:
         return last
 
     def _release(self, raw: str) -> None:
-        """What stands here, and has been read as a block in vain, is ordinary text."""
-        if len(raw) > MAX_RESCAN and self._rescans <= 0:
+        """What stands here, and was read as a block in vain, is ordinary text; see MAX_RESCANS for the two ways."""
+        if len(raw) > MAX_RESCAN and self._rescans_left <= 0:
             self._say(self._cursor.take(len(raw)))
-            self._scan.block()
+            self._scan.after_block()
         else:
-            self._rescans -= len(raw) > MAX_RESCAN
-            self._scan.mute = self._cursor.pos
+            self._rescans_left -= len(raw) > MAX_RESCAN
+            self._scan.ignored_at = self._cursor.pos
 
     def _note(self, began: int, what: str, about: AnyGrammar | str) -> None:
         if self._notes is not None:

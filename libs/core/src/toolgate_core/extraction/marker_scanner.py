@@ -43,7 +43,7 @@ class MarkerScanner:
         if self.hit:
             self._pieces.append(text)
             return ""
-        if not self._tail and not self._gap and text and text[-1] not in WHITE and self._scan.plain(text):
+        if not self._tail and not self._gap and text and text[-1] not in WHITE and self._scan.skip_ordinary(text):
             return text
         return self._scanned(self._tail + text, ended=False) if text else ""
 
@@ -64,8 +64,8 @@ class MarkerScanner:
         return clean
 
     def _scanned(self, text: str, *, ended: bool) -> str:
-        upto, entry = self._scan.run(text, 0, ended=ended)
-        self.hit = entry is not None
+        upto, marker = self._scan.run(text, 0, ended=ended)
+        self.hit = marker is not None
         self._tail = text[upto:]
         clean = text[:upto]
         core = clean.rstrip(WHITE)

@@ -1,7 +1,11 @@
-"""Which rule fired where: what an extraction decided, for people who want to know why.
+"""Notes of what an extraction decided where, for people who want to know why: `toolgate extract --explain`.
 
-An ordinary extraction takes no notes. Where some are wanted, a scan and a sink stand in that say what they pass over
-and what they drop; they decide nothing themselves.
+An ordinary extraction takes no notes and pays nothing for them. Where notes are wanted, `WatchedScan` and `NotedSink`
+stand in for the scan and the sink. They decide nothing themselves, so that an explained extraction gives the same
+events; the fuzzer compares both. A note is one span of the text, counted from its start, and the rule that applied.
+
+The notes also serve as a proof that nothing is lost: what is neither text nor noted as consumed would be a hole
+(`test_nothing_of_a_text_is_lost`). So everything that is taken out of the text must be noted, and once only.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from toolgate_core.extraction.cursor import Cursor
 from toolgate_core.extraction.marker_index import Marker
 from toolgate_core.extraction.scanner import Scan
 from toolgate_core.extraction.sink import EventSink
+from toolgate_core.extraction.verdict import MarkerVerdict
 from toolgate_core.types.plan import ScannerState
 
 
@@ -21,9 +26,9 @@ class Note(Struct, frozen=True):
     """One decision: the characters of the text from `start` to `stop`, what they were taken for, and the rule.
 
     `what`: `call`; `markup`, which is no call; `refused` (a dialect looked and it was not its own) or `unread` (the
-    same behind a name); what a marker is: `think`, `unthink`, `close`, `wrap`, `end`; `inert` (a marker that means
-    nothing here; the rule says why); `dropped` (the rule is the kind of the drop); `draft` or `promoted` (a call in
-    reasoning).
+    same behind a name); the role of a marker: `think`, `think_end`, `close`, `wrapper`, `end`; `inert` (a marker that
+    means nothing here; the rule says why); `dropped` (the rule is the kind of the drop); `draft` or `promoted` (a call
+    in reasoning).
     """
 
     start: int
@@ -40,9 +45,9 @@ class Notes:
         self.calls: list[int] = []
 
     def add(self, start: int, stop: int, what: str, about: AnyGrammar | str) -> None:
-        """Take one more decision; `about` is the grammar, or the rule in words.
+        """Add a decision; `about` is the grammar, or the rule in words.
 
-        What is dropped piece by piece, because it came so, is one decision.
+        Adjacent drops of a kind become one note: in how many pieces the text came is no decision.
         """
         rule = (
             about
@@ -58,32 +63,36 @@ class Notes:
 class WatchedScan(Scan):
     """A scan that notes which markers it passes over, and why; markers of one character are not worth a note."""
 
-    __slots__ = ("_cursor", "_notes", "_told")
+    __slots__ = ("_cursor", "_noted_to", "_notes")
 
     def __init__(self, active: ActiveGrammars, state: ScannerState, notes: Notes, cursor: Cursor) -> None:
         super().__init__(active, state)
         self._notes = notes
         self._cursor = cursor
-        self._told = -1
+        # A place that waited for more text is judged again when it has come; it is noted once.
+        self._noted_to = -1
 
-    def _live(self, entry: Marker, text: str, span: tuple[int, int, int], *, ended: bool) -> tuple[Marker, int | None]:
-        live, skip = super()._live(entry, text, span, ended=ended)
+    def _judge(
+        self, marker: Marker, text: str, span: tuple[int, int, int], *, ended: bool
+    ) -> tuple[Marker, MarkerVerdict]:
+        live, verdict = super()._judge(marker, text, span, ended=ended)
         _, start, stop = span
         place = self._cursor.place + start - self._cursor.pos
-        if skip and start != self.mute and stop - start > 1 and place > self._told:
-            self._told = place
+        is_text = isinstance(verdict, int)
+        if is_text and start != self.ignored_at and stop - start > 1 and place > self._noted_to:
+            self._noted_to = place
             self._notes.add(place, place + stop - start, "inert", self._why(live))
-        return live, skip
+        return live, verdict
 
     def _why(self, live: Marker) -> str:
         """Return why a marker is ordinary text; `live` is what it could still have been."""
-        if not live.calls and self.quoted and not live.special:
+        if not live.grammars and self.quoted and not live.special:
             return "in a message that is not for a tool"
-        if not live.calls and live.other == "end":
+        if not live.grammars and live.role == "end":
             return "not at the end of the turn"
-        if not live.calls and live.other == "close" and not self.closes:
+        if not live.grammars and live.role == "close" and not self.had_call:
             return "no call before it"
-        if (live.calls or live.other) and (self.literal.fence or self.literal.ticks):
+        if (live.grammars or live.role) and (self.code.fence or self.code.ticks):
             return "inside code"
         return "not where it counts: at the start of a line or of the text"
 
@@ -95,11 +104,11 @@ class NotedSink(EventSink):
         super().__init__(started=started)
         self._notes = notes
         self._cursor = cursor
-        self._known = (0, 0)
+        self._before_block = (0, 0)
         self._blocks: list[tuple[int, int, list[int]]] = []
 
     def drop(self, kind: str, raw: str) -> None:
-        """See `EventSink`; what is dropped has just been read."""
+        """See `EventSink`; what is dropped is what was read last, so its place is known."""
         super().drop(kind, raw)
         if raw:
             place = self._cursor.place
@@ -113,18 +122,18 @@ class NotedSink(EventSink):
     def hold(self) -> None:
         """See `EventSink`."""
         super().hold()
-        self._known = (len(self._notes.all), len(self._notes.calls))
+        self._before_block = (len(self._notes.all), len(self._notes.calls))
 
     def discard(self) -> None:
-        """See `EventSink`: what was noted in the meantime never was, either."""
+        """See `EventSink`: what was noted since `hold` did not happen either."""
         if self.holding:
-            notes, calls = self._known
+            notes, calls = self._before_block
             del self._notes.all[notes:], self._notes.calls[calls:]
         super().discard()
 
     def park(self, raw: str) -> None:
-        """See `EventSink`."""
-        place, known = self._cursor.place, self._known[1]
+        """See `EventSink`: whether the calls of the block are calls is noted at the end."""
+        place, known = self._cursor.place, self._before_block[1]
         calls = self._notes.calls[known:]
         del self._notes.calls[known:]
         before = len(self._parked)
@@ -138,6 +147,7 @@ class NotedSink(EventSink):
         why = "the text was cut" if not promote else f"{'a' if self.calls else 'no'} call came outside of the reasoning"
         noted = list(self._notes.all)
         super().finish(promote=promote)
+        # Replaying a parked block notes its drops a second time, at the end of the text: those are thrown away.
         self._notes.all = noted
         for start, stop, calls in self._blocks:
             self._notes.add(start, stop, "promoted" if real else "draft", why)

@@ -42,7 +42,7 @@ _BLOCK = regex.compile(r"\s{0,64}<[a-z]+:")
 class MessageStart(Struct, frozen=True):
     """What kind of text follows a header; `quoted`: calls in it are quotations."""
 
-    kind: Literal["content", "reasoning", "skip"]
+    kind: Literal["content", "message_reasoning", "skip"]
     quoted: bool = False
 
 
@@ -68,7 +68,7 @@ def read_message(reader: BlockReader, grammar: MessageGrammar) -> Steps[bool | M
         return (yield from _call(reader, grammar, to.removeprefix("functions.")))
     if role.startswith("functions") or channel not in grammar.reasoning | grammar.content:
         return MessageStart("content") if role in ("", "assistant") and not channel else MessageStart("skip")
-    return MessageStart("reasoning" if channel in grammar.reasoning else "content")
+    return MessageStart("message_reasoning" if channel in grammar.reasoning else "content")
 
 
 def _addressed(reader: BlockReader, grammar: MessageGrammar, to: str) -> Steps[bool | MessageStart]:
@@ -79,7 +79,7 @@ def _addressed(reader: BlockReader, grammar: MessageGrammar, to: str) -> Steps[b
             "content", quoted=bool(to) and not begins
         )  # nobody begins an answer with a quotation of a call
     if to in grammar.reasoning:
-        return MessageStart("reasoning", quoted=True)
+        return MessageStart("message_reasoning", quoted=True)
     if (yield from reader.cursor.comes(_BLOCK, window=128)) is None:
         return False
     return MessageStart("skip")
