@@ -1,8 +1,16 @@
-"""The elements of a broken list of envelopes, one by one, so that a bad one does not take the others along.
+"""Splits a broken list of envelopes into its elements, so that a bad element does not take the others along.
 
-An element ends where a closing brace stands before what begins another one, unless it does so in a list inside of the
-element: that is no list of calls. Brackets inside its strings may hide an end, and never invent one. Braces that are
-missing there are closed, because the model has gone on.
+```
+list    = element { [","|";"] element }          element = "{" … "}"
+end     = "}" that stands before the beginning of another element, `{"name":`
+```
+A list that can't be repaired as a whole is mostly one with a single bad element, or with a comma missing. Where an
+element ends can't be parsed then, so it is told by what begins behind it: a brace and a key of envelopes. That is no
+end inside a list within the element (its brackets are not balanced there): such a list is a list of arguments, not of
+calls. Brackets inside its strings may hide an end, and never invent one. A brace that is missing at the end of an
+element is closed, because the model has gone on.
+
+Bounds: MAX_TRIES readings for each element that does not close, everything else is one pass.
 """
 
 from __future__ import annotations
@@ -23,7 +31,7 @@ _OTHER_KEYS = ("type", "index", "function", "tool_call")
 
 
 class ListElement(Struct, frozen=True):
-    """One element: the calls that it says, or the text that can't be read, with the name in it (empty: none)."""
+    """One element: its calls, or the text that can't be read, with the name found in it (empty: none)."""
 
     found: tuple[ParsedCall, ...]
     repairs: tuple[str, ...] = ()
@@ -44,10 +52,11 @@ def _patterns(grammar: EnvelopeGrammar) -> tuple[regex.Pattern[str], regex.Patte
     )
 
 
-def ends_at(text: str) -> int:
-    """Return where a list ends that nothing closes: behind a bracket at a line's end, its braces being balanced.
+def list_end(text: str) -> int:
+    """Return where a list ends that has no closing marker: behind a bracket at the end of a line, braces balanced.
 
-    Where they never are, because one is missing, it is the last such bracket that nothing of a list follows.
+    Granite and Mistral write a list without a closer, and text may follow it. Where the braces never balance, because
+    one is missing, it is the last such bracket that is not followed by more of a list.
     """
     last, depth, counted = len(text), 0, 0
     for match in _LIST_END.finditer(text):
@@ -60,8 +69,8 @@ def ends_at(text: str) -> int:
     return last
 
 
-def elements(text: str, grammar: EnvelopeGrammar, *, arguments: bool = False) -> list[ListElement]:
-    """Return the elements of what stands inside of a list's brackets; empty where it has not several of them.
+def split_list(text: str, grammar: EnvelopeGrammar, *, arguments: bool = False) -> list[ListElement]:
+    """Return the elements of what stands inside the brackets of a list; empty if it has fewer than two.
 
     `arguments`: an object without arguments is no call.
     """

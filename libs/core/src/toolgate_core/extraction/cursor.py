@@ -1,8 +1,25 @@
-"""The text that has come and is not yet read, and how a reader waits for more of it.
+r"""The text that has come and is not read yet, and how a reader waits for more of it.
 
-Readers are generators that yield where they need more text; whoever drives them pushes text and resumes them. A
-reader holds at most a marker or a token back, so joining the held rest with new text costs next to nothing, and reading
-stays linear in the text whatever the size of the pieces.
+Readers are generators. Where a reader needs text that has not come, it yields; the engine pushes the next piece and
+resumes it. So a frame is written as if the whole text were there, and still reads it piece by piece.
+
+```
+reader = generator that yields None to wait, and returns what it read           (the type `Steps`)
+```
+
+Two rules keep the split law for every reader:
+
+- *Decide only what more text can't change.* `comes` and `expect` match a pattern partially: as long as the text that is
+  there may still become a match, they wait. A pattern must therefore match the same however much text follows it. It
+  may not end in an optional part, in `\Z` or in a negative look-ahead: those match early what would match otherwise
+  later. (`regex` can match partially, `re` can't: https://pypi.org/project/regex/, "Partial matches".)
+- *Wait for a bounded time.* Every wait has a window: what is longer than it is no match. Without it a hostile text
+  could make the engine hold everything that comes.
+
+Cost: what is not read yet is at most a window, so joining it with the next piece is cheap, and reading is linear
+whatever the size of the pieces. What was read can be put back (`unread`), which is how the next frame tries the same
+block; the engine and `BlockReader.rereads_left` bound how often. A tape records what is read, for a block that may be
+text.
 """
 
 from __future__ import annotations
@@ -25,7 +42,14 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class Cursor:
-    """Unread text, the end of it once known, and tapes that record what is read."""
+    """Unread text, the end of it once known, and tapes that record what is read.
+
+    Attributes:
+        text: the text that is there; what stands before `pos` has been read.
+        pos: the index of the next character.
+        end: how the text ended; none while more may come.
+        starved: a reader wanted more text and there was none any more: what it looked for may have been cut off.
+    """
 
     __slots__ = ("_pushed", "_tapes", "end", "pos", "starved", "text")
 
@@ -48,13 +72,16 @@ class Cursor:
         return len(self.text) - self.pos
 
     def push(self, text: str) -> None:
-        """Add text at the end."""
+        """Add text that has come."""
         self.text = self.text[self.pos :] + text
         self.pos = 0
         self._pushed += len(text)
 
     def skip(self, count: int) -> None:
-        """Count text that has been read elsewhere; nothing may be unread here."""
+        """Count text that went past the cursor because it was ordinary; nothing may be unread here.
+
+        Places of events and notes count all characters of the answer.
+        """
         self._pushed += count
 
     def take(self, count: int) -> str:
@@ -66,7 +93,7 @@ class Cursor:
         return piece
 
     def unread(self, text: str) -> None:
-        """Put back what was read last; tapes forget it."""
+        """Put back `text`, which must be what was read last; tapes forget it."""
         for tape in self._tapes:
             tape.seek(max(tape.tell() - len(text), 0))
             tape.truncate()
@@ -120,6 +147,7 @@ class Cursor:
         while True:
             match = pattern.match(self.text, self.pos, self.pos + window, partial=self.end is None)
             if match is None or not match.partial:
+                # At the end of a text nothing is waited for, but that the end cut a match must still be known.
                 if match is None and self.end is not None and not self.starved:
                     self.starved = pattern.fullmatch(self.text, self.pos, partial=True) is not None
                 return match
@@ -134,9 +162,10 @@ class Cursor:
         return match
 
     def closes(self, pattern: regex.Pattern[str], *, least: int = 2) -> Steps[bool]:
-        """Read the closing marker that `pattern` matches here.
+        """Read the closing marker that `pattern` matches here; whether there was one.
 
-        Where the model ended its text, a beginning of `least` characters counts as one, because nothing else follows.
+        Where the model ended its text, a beginning of `least` characters counts as one,
+        because nothing else follows.
         """
         if (yield from self.expect(pattern)) is not None:
             return True

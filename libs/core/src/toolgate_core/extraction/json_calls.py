@@ -1,4 +1,13 @@
-"""The calls that a parsed JSON value contains: an envelope, a list of envelopes, or one inside a wrapper key."""
+"""The calls that a parsed JSON value contains: an envelope, a list of envelopes, or one inside a wrapper key.
+
+```
+value    = envelope | "[" { value } "]" | { wrapper: value }
+envelope = { name key: string, [argument key: any], [id key: string] }  |  { NAME: arguments, … }    (`keyed`, Apertus)
+```
+Which keys these are is data of the grammar (`EnvelopeGrammar`). OpenAI's own form, `{"function": {"name": …}}`, is one
+of the wrappers. Only repaired blocks and JSON without markers are read this way; good JSON never becomes a value here,
+it streams (`frames/json_envelope`). At most four levels are looked into: nothing real nests deeper.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +20,7 @@ _WRAPPERS = ("function", "tool_calls", "toolcalls", "calls", "tool_call", "toolc
 
 
 class ParsedCall(Struct, frozen=True):
-    """A call inside a JSON value."""
+    """A call inside a JSON value; its arguments may be of any type, and the caller decides what it takes."""
 
     name: str
     arguments: JsonValue
@@ -21,9 +30,10 @@ class ParsedCall(Struct, frozen=True):
 def calls_in(
     value: JsonValue, grammar: EnvelopeGrammar, depth: int = 4, *, arguments: bool = False
 ) -> list[ParsedCall]:
-    """Return the calls that a JSON value says: an envelope, a list of them, or one wrapped in `function`.
+    """Return the calls that a JSON value contains, in order.
 
-    `arguments`: an object without arguments is none.
+    `arguments`: an object without arguments is none. That is asked where no marker announced the JSON, since
+    `{"name": "Bob", "age": 3}` is data.
     """
     if isinstance(value, list):
         return (
@@ -38,7 +48,7 @@ def calls_in(
         call_id = next((value[key] for key in grammar.id_keys if key in value), None)
         key = next((key for key in grammar.argument_keys if key in value), None)
         if arguments and (key is None or "description" in value):
-            return []  # the definition of a tool has a description, a call has not
+            return []  # a tool's definition has a description, a call does not
         return [ParsedCall(name, value[key] if key else {}, call_id if isinstance(call_id, str) else None)]
     wrapped = next((value[key] for key in _WRAPPERS if key in value), None)
     return calls_in(wrapped, grammar, depth - 1, arguments=arguments)

@@ -1,9 +1,23 @@
-"""JSON read as it comes: strictly, without looking back, with an explicit stack.
+"""Reads JSON as it comes: strictly, without looking back, with an explicit stack.
 
-`JsonScanner` checks one JSON value and passes its text on as it stands. It lets out only what can still be continued
-once the text turns out to be broken: a closing quote, and all brackets, commas and keys behind it, wait until a value
-or a colon confirms them; those at the very end, `tail`, are for whoever knows what follows the value. So a repaired
-value can go on where the broken text stopped: `continuation`.
+```
+value  = "{" [ string ":" value { "," string ":" value } ] "}" | "[" [ value { "," value } ] "]" | string | scalar
+scalar = "true" | "false" | "null" | number                     (RFC 8259; nothing else is read here)
+```
+
+`JsonScanner` checks one value and passes its text on as it stands: numbers keep all their digits, and nothing is parsed
+and written again. It lets out only text that can still be continued if the value turns out to be broken. That is why a
+closing quote, and all brackets, commas and keys behind it, are held until a value or a colon confirms them: in
+`{"note": "close it with "}" please"}` the second quote looks like the end of the arguments. Those at the very end of a
+value, its `tail`, are confirmed by whoever knows what follows the value. So a repaired value can go on where the broken
+text stopped: `continuation` computes what is missing.
+
+Near-JSON (single quotes, trailing commas, comments) is not read here. It fails at once, and the block is repaired as a
+whole (`repair`), by a reader that may look at all of it.
+
+Invariants: no character is looked at twice, except for a scalar that the end of a piece cut; what was let out plus what
+is held is exactly what was read. May wait: half an escape, a scalar whose end has not come (at most MAX_SCALAR
+characters). Bounds: MAX_DEPTH brackets; no recursion, so hostile nesting can't exhaust the stack.
 """
 
 from __future__ import annotations
@@ -15,7 +29,9 @@ from toolgate_core.extraction.cursor import Cursor, Steps
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
 
 MAX_DEPTH = 128
+"""Brackets inside each other. Arguments of real tools have a handful; decoders further on recurse and need a bound."""
 MAX_SCALAR = 4096
+"""Characters of a number: far more than any real one has, and a bound on what a piece leaves unread."""
 
 _SPACE = re.compile(r"[ \t\r\n]+")
 _BODY = re.compile(r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+')
@@ -30,19 +46,23 @@ _SCALAR = re.compile(r"[^\s{}\[\],:\"]+")
 _VALID_SCALAR = re.compile(r"(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\Z")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 
+# What is expected next. Plain integers instead of an enum: the state is compared once for each token of the JSON text.
 VALUE, FIRST_ITEM, STRING, FIRST_KEY, KEY, KEY_BODY, COLON, AFTER = range(8)
 
 
 class MalformedBlockError(Exception):
-    """The text breaks the grammar of the block that is being read, or ends inside of it. Never leaves the engine."""
+    """The text breaks the grammar of the block that is being read, or ends inside of it.
+
+    It never leaves the engine: a frame answers it by a repair, by an incomplete call, or by "not my block".
+    """
 
 
 class TruncatedBlockError(MalformedBlockError):
-    """The text ends inside of the block, before its time: there is nothing to be repaired."""
+    """A limit or a lost connection ended the text inside of the block: nothing is there to be repaired."""
 
 
 class TooLargeError(MalformedBlockError):
-    """The call is larger than any call may be."""
+    """The call is larger than MAX_ARGUMENTS."""
 
 
 class JsonScanner:
@@ -66,7 +86,7 @@ class JsonScanner:
         self._state = VALUE
 
     def tail(self) -> str:
-        """Return the end of a complete value that only what follows confirms: from a last closing quote on."""
+        """Return the end of a complete value that is still to be confirmed: everything from its last closing quote."""
         return "".join(self._held)
 
     def read(self, text: str, pos: int, *, ended: bool) -> int:
@@ -82,12 +102,13 @@ class JsonScanner:
                 after = self._value(text, pos, ended=ended)
             else:
                 after = self._structure(text[pos], pos)
-            if after == pos:
+            if after == pos:  # a scalar or an escape that the end of the piece cut
                 break
             pos = after
         return pos
 
     def _emit(self, piece: str) -> None:
+        # A value or a colon: what was held before it is JSON for certain.
         self.out.extend(self._held)
         self._held.clear()
         self._quoted = False
@@ -116,6 +137,7 @@ class JsonScanner:
             self._held.append('"')
             self._state = COLON
         elif self._stack:
+            # The string may go on behind an unescaped quote: hold this one until the next token says otherwise.
             self._held.append('"')
             self._quoted = True
             self._ended_value()
@@ -155,6 +177,7 @@ class JsonScanner:
 
     def _close(self, char: str) -> None:
         self._stack.pop()
+        # Behind a quote in doubt a bracket is in doubt, too; behind a number it closes for certain.
         if self._quoted:
             self._held.append(char)
         else:
@@ -178,6 +201,7 @@ class JsonScanner:
         return pos + 1
 
     def _hold_comma(self) -> None:
+        # A comma may be a trailing one, which JSON has not: it waits for the key or value behind it.
         if not self._quoted:
             self.out.extend(self._held)
             self._held.clear()
@@ -186,7 +210,10 @@ class JsonScanner:
 
 
 def unescape(raw: str) -> str:
-    """Return what the inside of a JSON string says; a lone half of a surrogate pair becomes U+FFFD."""
+    r"""Return what the inside of a JSON string means; a lone half of a surrogate pair becomes U+FFFD.
+
+    Models that write `\ud83d` alone exist, and msgspec refuses such a string as a whole.
+    """
     if "\\" not in raw:
         return raw
     try:
@@ -207,6 +234,7 @@ def read_string(cursor: Cursor, put: Callable[[str], None]) -> Steps[None]:
         match = _BODY.match(cursor.text, cursor.pos)
         assert match is not None  # the pattern matches the empty string
         body, rest = match.group(), len(cursor.text) - match.end()
+        # An escaped pair may be cut between its halves: the first one waits for the second.
         if rest < 6 and cursor.end is None and _ends_in_high_half(body):
             if rest == 0 or _could_be_low(cursor.text[match.end() :]):
                 body = body[: len(body) - 6]
@@ -233,9 +261,10 @@ def _could_be_low(text: str) -> bool:
 
 
 def continuation(written: str, value: JsonValue) -> str | None:
-    """Return what must follow `written`, a beginning of JSON text, so that both together say `value`; none if nothing.
+    """Return what must follow `written`, a beginning of JSON text, so that both together mean `value`.
 
-    Numbers and strings may be written differently on both sides as long as they say the same.
+    None if nothing can: what went out is something else than the repaired value. Both sides are compared token by
+    token, since numbers and strings may be written differently and still be equal.
     """
     whole = encode_str(value)
     done = _TOKEN.findall(written)

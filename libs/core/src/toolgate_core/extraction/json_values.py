@@ -1,4 +1,13 @@
-"""JSON that stands in a block, read into a call as it comes: short strings, arguments, values of no interest."""
+"""Reads JSON that stands inside a block: short strings, arguments, and values that nobody asked for.
+
+```
+arguments = object | string that holds the JSON text of an object | "null"
+```
+(Granite 4 and templates after OpenAI's API write arguments as a string; some models write `null` for "none".)
+
+What may wait is what `JsonScanner` and `read_string` hold. Bounds: a value has at most MAX_BODY characters, everything
+that a block's tape holds at most MAX_BLOCK, because an array of calls may be larger than one call.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +26,11 @@ from toolgate_core.extraction.json_reader import (
 from toolgate_core.extraction.repair import MAX_BODY
 
 MAX_BLOCK = 16 * MAX_BODY
+"""Characters of a block, which may hold several calls; it is kept until it is certain that it needs no repair."""
 
 
 def short_string(reader: BlockReader) -> Steps[str]:
-    """Read a JSON string of at most 256 characters."""
+    """Read a JSON string of at most 256 characters: a name, an id, a key. Raises `MalformedBlockError`."""
     pieces: list[str] = []
 
     def put(piece: str) -> None:
@@ -33,7 +43,7 @@ def short_string(reader: BlockReader) -> Steps[str]:
 
 
 def read_arguments(reader: BlockReader, call: CallWriter, tape: StringIO) -> Steps[None]:
-    """Read the arguments: an object, the JSON text of one inside a string, or null."""
+    """Read the arguments into `call`. Raises `MalformedBlockError` where they are none of the three forms."""
     char = yield from reader.cursor.peek()
     if char == '"':
         pieces: list[str] = []
@@ -59,7 +69,11 @@ def read_arguments(reader: BlockReader, call: CallWriter, tape: StringIO) -> Ste
 
 
 def scan_value(reader: BlockReader, tape: StringIO, call: CallWriter | None) -> Steps[str]:
-    """Read one JSON value into `call`; without one, return its first characters."""
+    """Read one JSON value into `call`; without a call, read over it and return its first 16 characters.
+
+    Raises `MalformedBlockError`, `TruncatedBlockError` or `TooLargeError`. The end of the value is not written but held
+    (`CallWriter.tail`), because only the caller knows what must follow.
+    """
     cursor, scan, head, start = reader.cursor, JsonScanner(), "", tape.tell()
     while True:
         stop = scan.read(cursor.text, cursor.pos, ended=cursor.end is not None)

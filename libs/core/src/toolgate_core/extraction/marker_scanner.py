@@ -1,4 +1,18 @@
-"""The cheap guard of answers that should hold no markup."""
+"""The cheap guard of answers that should hold no markup: it passes text on until a marker counts.
+
+The gateway reads native answers with it, since nearly all of them hold no markup. Only at the first marker an
+extraction is opened, which may be in another service, and goes on from here: `state` and `held` are all that it needs.
+From then on this scanner only collects.
+
+```
+answer = ordinary text, which goes out at once  [ marker and all that follows, which is held ]
+```
+
+Invariants: text before the marker went out exactly as it came, but for white space in front of the marker, which the
+extraction may drop as layout; a scanner and an extraction from its state give the same as one extraction of the whole
+text (a law of `test_contract.py`). What waits is white space at the end, and the beginning of a marker. The cost is
+that of `Scan`: a few character searches for a piece without an anchor.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +22,7 @@ from toolgate_core.extraction.scanner import Scan
 from toolgate_core.types.plan import ScannerState
 
 MIN_HALF = 3
-"""Characters of a marker's beginning that are hardly anything else."""
+"""Characters of the beginning of a marker that are hardly anything else at the end of a text."""
 
 
 class MarkerScanner:
@@ -48,7 +62,7 @@ class MarkerScanner:
         return self._scanned(self._tail + text, ended=False) if text else ""
 
     def finish(self, *, stopped: bool = False) -> str:
-        """The text has ended; return what was held, or nothing if a marker came true at the very end (`hit`).
+        """End the text; return what was held, or nothing if it became a marker at the very end (`hit`).
 
         `stopped`: a stop string may have cut the text, so that the beginning of a marker is no text of the answer.
         """

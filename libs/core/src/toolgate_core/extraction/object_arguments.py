@@ -1,4 +1,14 @@
-"""Frames' common part: the arguments as one JSON object, and what closes the call behind it."""
+"""The arguments as one JSON object behind a header that holds the name, and what closes the call.
+
+```
+call tail = [fence] [object | string] strays [close]         strays = { "}" | "]" | "," | ";" | "`" (in a fence) }
+```
+This is the common part of the frames `named` and `message`. No object before the closer means no arguments. Good JSON
+streams into the call; broken JSON is repaired up to an edge (`repair`).
+
+Invariant: false is returned only if nothing went out, so that the engine can show the text. `marked` decides that:
+where special tokens stand before the object, text can't look like it, and a broken object is a broken call.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +32,12 @@ def read_object(
 ) -> Steps[bool]:
     """Read the object and the closer, and write the end of the call; false where it turns out to be none.
 
-    `marked`: what stands before the object can't be ordinary text, so that a broken one is a broken call. No object
-    before the closer means no arguments. `edges` are where a broken object ends at the latest; the group `other` is set
-    where such an edge is not the closer.
+    Args:
+        reader: what the frame reads from and writes to.
+        call: the call, its name known.
+        close: what closes the call.
+        edges: where a broken object ends at the latest; the group `other` is set where that is not the closer.
+        marked: what stands before the object can't be ordinary text, so that a broken object is a broken call.
     """
     cursor = reader.cursor
     fenced = (yield from cursor.space()) == "`" and (yield from cursor.expect(_FENCE, window=64)) is not None
@@ -36,6 +49,7 @@ def read_object(
         reader.sink.drop("bad_json" if cursor.end is None or reader.stopped else "cut", "arguments")
         return True
     call.end(complete=complete)
+    # Models close more than they opened; such brackets are no text of the answer.
     strays = ""
     known = _STRAYS + "`" if fenced else _STRAYS
     while (char := (yield from cursor.space())) and char in known and not (yield from cursor.comes(close)):
@@ -46,7 +60,7 @@ def read_object(
 
 
 def _arguments(reader: BlockReader, call: CallWriter, edges: regex.Pattern[str]) -> Steps[bool]:
-    """Read the arguments; false where they can't be read."""
+    """Read the arguments; false where they can't be read, or where the end of the text cut them."""
     cursor = reader.cursor
     char = yield from cursor.space()
     tape = cursor.record()

@@ -1,4 +1,13 @@
-"""The arguments of a call in Python's syntax, up to its closing parenthesis."""
+"""The arguments of a call in Python's syntax, up to its closing parenthesis.
+
+```
+arguments = "(" [ argument { "," argument } ] ")"       argument = [ NAME ("=" | ":") ] value
+```
+Each argument goes out once it is complete: a value has no type of its own until then, and Python's strings need their
+closing quote found (`python_quotes`). `:` and quoted names are taken, too; models mix in JSON. An argument without a
+name is the required parameter in its place, where the tool declares its required ones first; any other is refused,
+since guessing would make a valid call with a wrong meaning. Of equal names the first counts: it went out.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +17,14 @@ from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import MalformedBlockError
-from toolgate_core.extraction.python_quotes import QuoteContext
+from toolgate_core.extraction.python_quotes import NAMED, POSITIONAL, QuoteContext
 from toolgate_core.extraction.python_values import PythonValues
 from toolgate_core.jsontext import JsonObject, encode_str
 
 _KEYWORD = regex.compile(r"""(?:["'])?(?P<key>[A-Za-z_][\w\-]{0,255})(?:["'])?\s{0,16}[=:]""")
 
 
-def read_arguments(
+def read_python_arguments(
     reader: BlockReader, call: CallWriter, following: QuoteContext, *, named: bool = False
 ) -> Steps[bool]:
     """Read arguments up to the closing parenthesis; false where one of them is no value that JSON has.
@@ -65,7 +74,7 @@ def _places(call: CallWriter) -> list[str]:
 def _argument(
     reader: BlockReader, call: CallWriter, literals: PythonValues, places: list[str], seen: set[str]
 ) -> Steps[None]:
-    cursor, kind = reader.cursor, "a"
+    cursor, kind = reader.cursor, NAMED
     match = yield from cursor.expect(_KEYWORD, window=300)
     if match is not None:
         key = match["key"]
@@ -73,7 +82,7 @@ def _argument(
             raise MalformedBlockError  # a comparison
     elif len(seen) < len(places):
         key = places[len(seen)]
-        kind = "p" if len(seen) + 1 < len(places) else "a"
+        kind = POSITIONAL if len(seen) + 1 < len(places) else NAMED
         call.add_repairs("positional")
     else:
         raise MalformedBlockError

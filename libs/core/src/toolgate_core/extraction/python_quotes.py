@@ -1,8 +1,16 @@
 """Where a string in a Python call ends: what may stand behind its closing quote, by the brackets around it.
 
-The brackets are a string of their kinds, the innermost last: `a` the arguments of a call that must be named from here
-on, `p` those that may stand without names, `[` a list, `(` a tuple, `{` the first thing in braces, `k` a key, `v` the
-value behind one. What must be read to tell is at most `MAX_AHEAD` characters, so that reading stays linear.
+```
+f(cmd='sed -n '360,450p' file', n=1)          the second and third quote are the string's own
+```
+Models do not escape quotes inside strings. So a quote ends the string only if what follows it goes on as the grammar
+says: closing brackets in their order, then a comma and the next argument, or the end of the call and of the block.
+Inner quotes come in pairs (`InnerQuotes`), and a name that no tool declares is not the next argument but part of the
+string. Where two readings are possible the call is incomplete: a cut string would be a valid call with a wrong meaning.
+
+The brackets around a place are a string of the one-letter kinds below, the innermost last. It is a string because it is
+built for every value and compared by character. What must be read to decide is at most MAX_AHEAD characters, so that
+reading stays linear; with more white space than that the quote does not end the string.
 """
 
 from __future__ import annotations
@@ -17,7 +25,14 @@ from toolgate_core.extraction.cursor import Cursor, Steps
 from toolgate_core.schema.quotes import Follows, InnerQuotes
 
 MAX_AHEAD = 400
-_CLOSERS = {"a": ")", "p": ")", "[": "]", "(": ")", "{": "}", "v": "}", "k": ""}
+"""Characters behind a quote that may be looked at."""
+NAMED, POSITIONAL = "a", "p"
+"""Arguments of a call: those that must have names from here on, those that may stand without."""
+LIST, TUPLE, FIRST_IN_BRACES, MAPPING_KEY, MAPPING_VALUE = "[", "(", "{", "k", "v"
+"""Inside brackets; the first thing in braces may be a key or an item of a set."""
+_CLOSERS = {
+    NAMED: ")", POSITIONAL: ")", LIST: "]", TUPLE: ")", FIRST_IN_BRACES: "}", MAPPING_VALUE: "}", MAPPING_KEY: "",
+}  # fmt: skip
 _SPACE = regex.compile(r"\s*+")
 _KEYWORD = regex.compile(r"""(?P<quote>["']?)(?P<key>[A-Za-z_][\w\-]{0,255}+)(?P=quote)\s{0,16}[=:](?!=)""")
 _VALUE = regex.compile(r"""["'\[({]|[-+]?\.?\d|[bBrRfFuU]{1,2}["']|(?:[Tt]rue|[Ff]alse|None|null)\b""")
@@ -43,9 +58,13 @@ def call_end(grammar: PythonGrammar, *, listed: bool) -> tuple[regex.Pattern[str
 
 
 class QuoteContext:
-    """Tells what follows a quote in the arguments of one call.
+    """Decides what follows a quote in the arguments of one call.
 
-    `parameters` are the names of the call's parameters, none where its tool declares none; `tools` those of all tools.
+    Args:
+        cursor: the text.
+        ends: what may stand behind the call, and what ends the block there (see `call_end`).
+        parameters: the names of the declared parameters; empty where the tool declares none.
+        tools: the names of all tools.
     """
 
     def __init__(
@@ -85,7 +104,7 @@ class QuoteContext:
             char = text[place : place + 1] if place < limit else ""
             if not char:
                 return self._at_end(ended=ended)
-            if char == "," or (char == ":" and stack[level] in "{k"):
+            if char == "," or (char == ":" and stack[level] in (FIRST_IN_BRACES, MAPPING_KEY)):
                 found = self._next(stack[level], char, (place + 1, limit), ended=ended)
                 if found is not None:
                     return found
@@ -105,7 +124,7 @@ class QuoteContext:
         """Return what stands behind a comma, or behind the colon of a key; none where the closer does."""
         if char == ":":
             return Follows.VALUE
-        if kind == "k":
+        if kind == MAPPING_KEY:
             return Follows.NOT
         text, limit = self._cursor.text, span[1]
         place = _space(text, *span)
@@ -113,11 +132,11 @@ class QuoteContext:
             return self._at_end(ended=ended)
         if text[place] == _CLOSERS[kind]:
             return None
-        if kind in "ap":
+        if kind in (NAMED, POSITIONAL):
             match = _KEYWORD.match(text, place, limit, partial=not ended)
             if match is not None:
                 return Follows.WAIT if match.partial or (not ended and match.end() == len(text)) else str(match["key"])
-            if kind == "a":
+            if kind == NAMED:
                 return Follows.NOT
         match = _VALUE.match(text, place, limit, partial=not ended)
         if match is not None and match.partial:

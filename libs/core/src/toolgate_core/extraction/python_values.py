@@ -1,4 +1,16 @@
-"""Python's literals read as they come, JSON's words among them, and written as JSON text."""
+"""Reads the literals of Python as they come, the words of JSON among them, and returns them as JSON text.
+
+```
+value = string | number | word | "[" items "]" | "(" items ")" | "{" items "}" | "{" key ":" value … "}"
+word  = True | False | None | true | false | null | none | TRUE | …         (models mix both languages)
+```
+Sets and tuples become lists. What JSON has no value for (bytes, a formatted string, a variable) is *foreign*: the value
+is read to its end, so that the rest of the block can be read, and the call is incomplete. Numbers keep their digits
+where JSON can write them; others (`07`, `1_000`, `.5`) are converted and tagged.
+
+May wait: a scalar until the character behind it, a quote until what follows it is known (`python_quotes`). Bounds:
+MAX_DEPTH brackets, MAX_ARGUMENTS characters. Not read with `ast`: that needs the whole text, and accepts programs.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +20,7 @@ from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.call_writer import MAX_ARGUMENTS
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import MAX_DEPTH, MalformedBlockError, TooLargeError
-from toolgate_core.extraction.python_quotes import QuoteContext
+from toolgate_core.extraction.python_quotes import MAPPING_KEY, MAPPING_VALUE, NAMED, QuoteContext
 from toolgate_core.jsontext import encode_str
 from toolgate_core.schema.quotes import InnerQuotes
 from toolgate_core.schema.relaxed import number
@@ -29,7 +41,7 @@ _CLOSERS = {"[": "]", "(": ")", "{": "}"}
 
 
 class PythonValues:
-    """Reads values one after another; `following` tells where their strings end.
+    """Reads values one after another; `following` decides where their strings end.
 
     Attributes:
         repairs: tags of what was repaired.
@@ -46,7 +58,7 @@ class PythonValues:
         self.foreign = False
         self.unsure = False
 
-    def value(self, stack: str = "a") -> Steps[str]:
+    def value(self, stack: str = NAMED) -> Steps[str]:
         """Read one value; return its JSON text. Raises `MalformedBlockError` where it is none.
 
         `stack` are the brackets around it, as in `python_quotes`.
@@ -123,7 +135,7 @@ class PythonValues:
             if items and not (yield from self._goes_on(char, closer)):
                 single = False
                 continue
-            item = yield from self.value(stack + ("k" if mapping and items else opener))
+            item = yield from self.value(stack + (MAPPING_KEY if mapping and items else opener))
             if opener == "{" and (not items or mapping):
                 mapping, item = yield from self._member(item, first=not items, stack=stack)
             items.append(item)
@@ -157,7 +169,7 @@ class PythonValues:
                 raise MalformedBlockError
             return False, key
         cursor.take(1)
-        value = yield from self.value(stack + "v")
+        value = yield from self.value(stack + MAPPING_VALUE)
         return True, f"{key if key.startswith(chr(34)) else encode_str(key)}:{value}"
 
     def _string(self, quote: str, stack: str, *, raw: bool = False) -> Steps[str]:
@@ -206,7 +218,7 @@ class PythonValues:
 
     def _closes(self, inside: InnerQuotes, before: str, stack: str) -> Steps[bool]:
         """Whether the quote here ends the string: a quote inside of it may not be escaped."""
-        assert self._following is not None  # whoever reads values says what follows them
+        assert self._following is not None  # only `known` is used without one
         follows = yield from self._following.look(stack, 1, inner=inside)
         return inside.ends(before, self._cursor.text[self._cursor.pos + 1 : self._cursor.pos + 2], follows)
 

@@ -1,8 +1,23 @@
-"""Where readers put what they found: events in order, white space around blocks trimmed, doubtful calls held.
+"""Collects the events of an extraction: in order, white space around blocks trimmed, doubtful events held back.
 
-Text is exact except for white space next to a block (a call, a reasoning block): that is not meant for the user. Where
-text stands on both sides of a block, the white space before the block (or after it) is kept once, so that words do not
-run together.
+Text is exact, except for white space next to a block (a call, reasoning): models put line breaks around their markup
+that are not meant for the user. Where text stands on both sides of a block, the white space in front of the block (or
+behind it, if there is none in front) is kept once, so that two words do not run together.
+
+```
+content   = text { block text }        white space at its start and around blocks is layout, at its end it is text
+reasoning = the same, and the white space at its start and end is layout, too
+```
+
+Invariants:
+
+- Events leave in the order of the text, calls are numbered from 0, and each `CallStart` has one `CallEnd` before the
+  next one.
+- While the sink holds (`hold` … `commit`, `discard` or `park`), no event leaves. A frame may be wrong until `commit`.
+- White space at the end of what has come waits in a `TextChannel`, because it may turn out to stand before a block.
+
+Bounds: at most MAX_CALLS calls leave (the rest are dropped and reported), parked blocks hold at most MAX_PARKED
+characters together, and pieces are joined before there are more than MAX_PIECES of them.
 """
 
 from __future__ import annotations
@@ -14,13 +29,21 @@ from toolgate_core.extraction.cursor import WHITE
 from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 
 MAX_CALLS = 128
+"""Calls of one answer; a model that loops writes thousands, and each costs an event and a validation."""
 MAX_PARKED = 2 << 20
+"""Characters of all calls in reasoning; drafts beyond it are dropped, since they are most likely a loop."""
 MAX_RAW = 4096
+"""Characters of a dropped text that are reported: for logs and for the fault that a retry quotes to the model."""
 MAX_PIECES = 1024
+"""Pieces of one event that wait to be joined; a list of a million one-character strings would be the larger cost."""
 
 
 class TextChannel:
-    """One channel of text; decides which white space is part of it."""
+    """Decides which white space is part of a channel of text, content or reasoning.
+
+    `visible`: text of the channel has gone out, so that white space in front of more text is meant. `fresh`: a block
+    stands right before, so that white space is layout until other text comes.
+    """
 
     __slots__ = ("_fresh", "_gap", "_joint", "_visible")
 
@@ -36,18 +59,19 @@ class TextChannel:
         if not body:
             self._gap.append(text)
             return ""
-        lead = "".join(self._gap) + text[: len(text) - len(body)]
+        before = "".join(self._gap) + text[: len(text) - len(body)]
         if self._fresh:
-            lead = (self._joint or lead) if self._visible else ""
+            # One gap remains of the two around a block: the one in front of it, which the text had before the call.
+            before = (self._joint or before) if self._visible else ""
             self._joint = ""
             self._fresh = False
         core = body.rstrip(WHITE)
         self._gap = [body[len(core) :]] if len(core) < len(body) else []
         self._visible = True
-        return lead + core
+        return before + core
 
     def boundary(self) -> None:
-        """A block stands here."""
+        """Remember that a block stands here."""
         if self._visible and not self._joint:
             self._joint = "".join(self._gap)
         self._gap = []
@@ -61,14 +85,14 @@ class TextChannel:
 
 
 class ParkedCall(Struct):
-    """A call that stood inside reasoning, with its text."""
+    """The events of a block that stood inside reasoning, and its text, which is reported if they do not count."""
 
     events: list[Event]
     raw: str
 
 
 class EventSink:
-    """Collects the events of an extraction."""
+    """Collects the events of an extraction; `started`: text of the answer went out before this sink began."""
 
     def __init__(self, *, started: bool) -> None:
         self.calls = 0
@@ -90,17 +114,17 @@ class EventSink:
         return out
 
     def text(self, text: str) -> None:
-        """Text for the user."""
+        """Add text for the user."""
         if piece := self._content.write(text):
             self._piece("text", piece)
 
     def verbatim(self, text: str) -> None:
-        """Text for the user whose ends the model itself has marked: its white space is all meant."""
+        """Add text whose ends the model itself has marked (a decision's answer): all of its white space is meant."""
         if text:
             self._piece("text", text)
 
     def reasoning(self, text: str) -> None:
-        """Text that the model meant for itself."""
+        """Add text that the model meant for itself."""
         if piece := self._reasoning.write(text):
             self._piece("reasoning", piece)
 
@@ -118,16 +142,16 @@ class EventSink:
             self._put(Drop(kind, raw if kind == "prose" else raw[:MAX_RAW]))
 
     def start(self, name: str, call_id: str | None) -> None:
-        """A call begins."""
+        """Begin a call; its number is known when it leaves."""
         self._put(CallStart(0, name, call_id))
 
     def arguments(self, piece: str) -> None:
-        """The next piece of the arguments of the call that began last."""
+        """Add to the arguments of the call that began last."""
         if self._held is not None or not self._muted:
             self._piece("arguments", piece)
 
     def end(self, *, complete: bool, repairs: tuple[str, ...]) -> None:
-        """The call that began last ends."""
+        """End the call that began last."""
         self._put(CallEnd(0, complete, repairs))
 
     def hold(self) -> None:
@@ -141,18 +165,18 @@ class EventSink:
         return self._held is not None
 
     def commit(self) -> None:
-        """What is held is true: let it out, and hold no more."""
+        """Let out what is held, and hold no more: the block is what it looked like."""
         self._flush()
         held, self._held = self._held or [], None
         self._replay(held)
 
     def discard(self) -> None:
-        """What is held never was."""
+        """Forget what is held: the block was something else."""
         self._flush()
         self._held = None
 
     def park(self, raw: str) -> None:
-        """Keep what is held apart: it stood inside reasoning, so the end of the text decides what it is."""
+        """Keep what is held apart: it stood inside reasoning, and the end of the text decides whether it counts."""
         self._flush()
         held, self._held = self._held or [], None
         self._reasoning.boundary()
@@ -163,7 +187,10 @@ class EventSink:
             self._parked.append(ParkedCall(held, raw))
 
     def finish(self, *, promote: bool) -> None:
-        """The text has ended. `promote`: parked calls are real if none came outside of reasoning."""
+        """End the text. `promote`: parked calls count if none came outside of reasoning.
+
+        Where the text was cut they do not: the call outside of the reasoning may be what is missing.
+        """
         parked, self._parked = self._parked, []
         real = promote and not self.calls
         for block in parked:
@@ -182,6 +209,7 @@ class EventSink:
                 self._put(event)
 
     def _put(self, event: Event) -> None:
+        # The number of a call is given where it leaves: of held or parked calls nobody knows yet whether they count.
         self._flush()
         if self._held is not None:
             self._held.append(event)

@@ -1,4 +1,20 @@
-"""Tags of tagged calls: their patterns, compiled, and the attributes inside of them."""
+"""The patterns of tagged calls, compiled once for each grammar, or for each call whose tags depend on the tool.
+
+```
+tag       = "<" name [attributes] ["/"] ">"        attribute = name "=" ("value" | 'value' | value)
+closer    = "</" name ">"
+```
+Grammars say how their tags look (`TaggedGrammar`). Here they are put together into the questions that a reader asks at
+a `<`: does an argument begin, does the value end, does the call end? In most dialects the answer needs the text
+*behind* the tag, since `</parameter>` may stand inside a value that shows such markup. Therefore each closing tag is
+compiled several times: alone, with structure behind it (`confirmed`), and with the end of the text behind it (`last`).
+
+Some dialects name their tags after the tool or its parameters (`<city>Oslo</city>`): their patterns hold these names
+and are cached for the last 1024 tools. Names are escaped, because a tool may be called `weather.v2`.
+
+Bounds: a tag has at most MAX_TAG characters; attributes and names have bounded lengths in the patterns themselves, and
+quantifiers are possessive where a hostile tag could otherwise be parted in many ways.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +28,11 @@ from toolgate_core.dialects.base import TaggedGrammar
 from toolgate_core.dialects.patterns import ATTRIBUTES, ungrouped
 
 MAX_TAG = 2048
+"""Characters that a tag with its attributes may have; a longer one is text."""
 MAX_STRAYS = 4
 """Closing tags in a row that close nothing."""
 _NEVER = "(?!)"
+# Models put a tag around all arguments that no dialect has: it says nothing, and is read over.
 _ALL = r"<(?:parameters|arguments|params|args|input)\s{0,16}>"
 """A tag around all arguments."""
 _STRAYS = rf"</[^<>]{{1,128}}>|[,;]|{_ALL}|<!--(?:[^-]|-(?!->)){{0,512}}-->"
@@ -85,10 +103,12 @@ def tag_patterns(grammar: TaggedGrammar) -> TagPatterns:
     return _compile_patterns(grammar, grammar.call_close, grammar.parameter, grammar.parameter)
 
 
+# Bounded: names come from requests. The patterns of a tool are compiled once for all calls to it.
 @lru_cache(maxsize=1024)
 def _patterns_for_name(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -> TagPatterns:
     named = _property("|".join(map(regex.escape, properties))) if properties else ""
     declared = "|".join(filter(None, (grammar.parameter, named)))
+    # An element of an unknown name holds arguments if it is JSON that begins with a declared parameter.
     first = rf"(?:{'|'.join(map(regex.escape, properties))})"
     held = rf'{_property(_ANY_NAME)}(?=\s*+\{{\s*+"{first}")' if properties and grammar.declared_only else ""
     anything = _property(_ANY_NAME) if grammar.declared_only else declared
@@ -97,11 +117,18 @@ def _patterns_for_name(grammar: TaggedGrammar, name: str, properties: tuple[str,
 
 
 def _property(names: str) -> str:
+    """Return the pattern of a tag that is named after a parameter; group `property`."""
     return f"<(?P<property>{names}){ATTRIBUTES}>"
 
 
 def call_patterns(grammar: TaggedGrammar, name: str, properties: tuple[str, ...]) -> TagPatterns:
-    """Return the patterns for one call; `properties` are the names of the declared arguments."""
+    """Return the patterns for one call.
+
+    Args:
+        grammar: the grammar that the call is read by.
+        name: the name of the tool, as it was written.
+        properties: the names of its declared parameters, in order.
+    """
     if grammar.property_tags or "{name}" in grammar.call_close:
         return _patterns_for_name(grammar, name, properties)
     return tag_patterns(grammar)
@@ -157,7 +184,7 @@ def value_ends(close: str, behind: str, opens: str = "") -> ValueEnds:
 
 
 def argument_key(match: regex.Match[str], grammar: TaggedGrammar) -> str | None:
-    """Return the name of the argument whose opening tag `match` is; none where the tag has none."""
+    """Return the name of the argument whose opening tag `match` is; none where the tag names none."""
     found = match.groupdict()
     key = found.get("key")
     if key is not None:
@@ -166,7 +193,7 @@ def argument_key(match: regex.Match[str], grammar: TaggedGrammar) -> str | None:
 
 
 def attribute(inside: str, name: str) -> str | None:
-    """Return an attribute of a tag, its entities decoded."""
+    """Return an attribute of a tag, its entities decoded; none where the tag has no such attribute."""
     for match in _ATTRIBUTE.finditer(inside):
         if match.group(1).lower() == name:
             return unescape_entities(match.group(2) or match.group(3) or match.group(4) or "")
@@ -174,7 +201,7 @@ def attribute(inside: str, name: str) -> str | None:
 
 
 def unescape_entities(text: str) -> str:
-    """Return `text` with the five XML entities and numeric ones decoded once."""
+    """Return `text` with the five XML entities and numeric ones decoded once: `&amp;lt;` becomes `&lt;`."""
     return ENTITY.sub(decoded, text) if "&" in text else text
 
 
@@ -186,7 +213,7 @@ def without_escapes(text: str) -> str:
 
 
 def decoded(match: re.Match[str]) -> str:
-    """Return what an entity stands for; itself where it is none."""
+    """Return what an entity stands for; the entity itself where its number is no character."""
     name, decimal, hexadecimal = match.groups()
     if name:
         return _NAMES[name]

@@ -1,4 +1,20 @@
-"""The arguments of a tagged call: from tag to tag, each written once, under its own key."""
+"""The arguments of a tagged call: from tag to tag, each written once, under its own key.
+
+```
+arguments = { argument | stray }        argument = opening tag with KEY, VALUE, closing tag
+```
+`TaggedArguments` decides what a tag means for the object that is written; where a value ends is up to `tagged_values`.
+
+- A key that comes twice is written once, the first one counts: it may have gone out already. Only where the schema
+  wants an array do all of them count, as its items, which is how models without lists write them.
+- A value gets its type from the schema. A plain string streams as it comes; every other value waits for its end.
+- An only argument that the tool does not declare may hold all of them, as JSON or as elements (`arguments`, `input`):
+  DeepSeek and others wrap them so. It waits until another argument shows that it is one.
+- Text between arguments belongs to no argument. It is read over and reported, and the call is incomplete (`lost`): what
+  is missing may have been the middle of a value, and a wrong call is worse than none.
+
+Bounds: those of the values; keys are at most 256 characters by their patterns.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +27,8 @@ from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import MalformedBlockError
 from toolgate_core.extraction.tag_patterns import MAX_TAG, TagPatterns, argument_key, attribute
-from toolgate_core.extraction.tagged_values import Siblings, Value
+from toolgate_core.extraction.tagged_doubt import Siblings
+from toolgate_core.extraction.tagged_values import TaggedValue
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.schema import coerce_text
 from toolgate_core.schema.kinds import possible
@@ -22,7 +39,7 @@ _WRAPPED = regex.compile(r"\s*<value>(.*)</value>\s*", regex.DOTALL)
 _RAW = ("true", "string", "str")
 
 
-class _Lone(Struct, frozen=True):
+class _OnlyArgument(Struct, frozen=True):
     """The first argument, which the tool does not declare: as long as it is the only one, it may hold all of them."""
 
     key: str
@@ -30,8 +47,8 @@ class _Lone(Struct, frozen=True):
     raw: bool | None
 
 
-class Parameters:
-    """Reads the arguments of one call.
+class TaggedArguments:
+    """Reads the arguments of one call and writes them into it.
 
     `lost`: text that belongs to no argument was read over, so that the call can't be what was meant.
     """
@@ -48,7 +65,7 @@ class Parameters:
         repeated = (key for key, schema in self.declared.items() if "array" in possible(schema, self._root))
         self._siblings = Siblings(frozenset(self.declared), frozenset(repeated))
         self._several: dict[str, list[str]] = {}
-        self._lone: _Lone | None = None
+        self._lone: _OnlyArgument | None = None
         self.lost = False
 
     def read(self) -> Steps[bool]:
@@ -106,7 +123,7 @@ class Parameters:
         if key is not None and key in self._several:
             yield from self._another(key, tag, empty=empty)
         elif key in self._siblings.seen and self._grammar.declared_only:
-            raise MalformedBlockError  # which of two texts is meant can't be told
+            raise MalformedBlockError  # an element may also be markup in a text, so neither of the two is certain
         elif key is None or key in self._siblings.seen:
             value = self._value(tag, kept=True)
             value.hold()
@@ -133,7 +150,7 @@ class Parameters:
         value.hold()
         self._call.add_repairs(*(yield from value.read(empty=empty)))
         if lone:
-            self._lone = _Lone(key, value.text, raw)
+            self._lone = _OnlyArgument(key, value.text, raw)
         elif key in self._siblings.repeated and not value.text.lstrip().startswith("["):
             self._several[key] = [value.text]
         else:
@@ -146,8 +163,10 @@ class Parameters:
         self._call.add_repairs(*(yield from value.read(empty=empty)))
         self._several[key].append(value.text)
 
-    def _value(self, tag: str | None, schema: JsonValue = True, *, raw: bool = False, kept: bool = False) -> Value:
-        return Value(
+    def _value(
+        self, tag: str | None, schema: JsonValue = True, *, raw: bool = False, kept: bool = False
+    ) -> TaggedValue:
+        return TaggedValue(
             self._reader,
             self._grammar,
             self._patterns,
@@ -185,12 +204,12 @@ class Parameters:
         self._call.write(encode_str([coerce_text(text, items, self._root)[0] for text in texts]))
         self._call.add_repairs("repeated_key")
 
-    def _write_lone(self, lone: _Lone | None) -> None:
+    def _write_lone(self, lone: _OnlyArgument | None) -> None:
         """Write an argument that has turned out to be one among others."""
         if lone is not None:
             self._write(lone.key, lone.text, {}, raw=bool(lone.raw), typed=lone.raw is False)
 
-    def _unwrap(self, lone: _Lone) -> bool:
+    def _unwrap(self, lone: _OnlyArgument) -> bool:
         """Write the object that the only argument holds, if its members are arguments of the tool; whether it does."""
         found = _json(lone.text)
         if found is None and lone.text.lstrip().startswith("<"):
@@ -205,7 +224,7 @@ class Parameters:
 
 
 def _json(text: str) -> tuple[JsonValue, tuple[str, ...]] | None:
-    """Return the value that `text` writes in JSON, or nearly so, and what was repaired; none where it writes none."""
+    """Return the value of JSON or near-JSON and the tags of repairs; none where `text` is neither."""
     try:
         return decode(text.strip()), ()
     except JsonTextError:

@@ -1,7 +1,15 @@
 """The text of one tagged argument: which white space at its edges is layout, and what its escapes stand for.
 
-Text comes in pieces and goes out as soon as it is sure: into the call where the value streams, else into a buffer.
-White space waits, because it may turn out to stand at the end of the value; at most `MAX_GAP` characters of it.
+```
+value text = [layout] text [layout]         layout by `TaggedGrammar.trim`:
+    none     nothing (Kimi K3, DSML: spaces count)            line    one line break on each side (Qwen3-Coder)
+    layout   one line break on each side, if the value begins with one (GLM, function_calls)
+    strip    all white space (MiniMax M2: its template strips values)
+```
+Text comes in pieces and goes out as soon as it is certain: into the call where the value streams, else into a buffer.
+White space waits, because it may turn out to stand at the end of the value; at most MAX_GAP characters of it, then it
+is text whatever follows. Where a value's own closing tag is missing, the line break before the next tag is layout in
+every dialect, since a model that forgets the tag still begins a new line.
 """
 
 from __future__ import annotations
@@ -15,6 +23,7 @@ from toolgate_core.extraction.json_reader import TooLargeError, escape
 from toolgate_core.extraction.tag_patterns import unescape_entities
 
 MAX_GAP = 4096
+"""Characters of white space that may wait at the end of what has come; layout is never longer."""
 CDATA, CDATA_END = "<![CDATA[", "]]>"
 _LAYOUT = re.compile(r"\n[ \t]*\Z")
 _SECTION = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)

@@ -1,6 +1,10 @@
-"""Values of tagged arguments: text up to a closing tag, typed by the tool's schema.
+"""Values of tagged arguments: text up to a closing tag, typed by the schema of the tool.
 
-Where a value ends is decided by these rules; each of them was once a wrong call.
+```
+value = { text | entity | CDATA section | inner element } closing tag
+```
+The dialects do not escape values, so `</parameter>` or a whole call may be part of one: models write files that hold
+such markup. Where a value ends is decided by these rules; each of them was once a wrong call.
 
 1. A closing tag counts where structure follows it (the next argument, the end of the call or of the section, the end of
    the text) and no element of its own kind stands open inside the value. Closing tags without an opener between it and
@@ -10,15 +14,14 @@ Where a value ends is decided by these rules; each of them was once a wrong call
    whose argument comes once more behind the value.
 3. The end of the call ends the value.
 
-What can't be told yet is *in doubt*: the text is kept on a tape from the doubtful place on, and either becomes part of
-the value or is unread, so that it is read again as what it was. `BlockReader.rereads_left` bounds how often that
-happens in one text; beyond it a doubtful place is an end, which keeps reading linear in the text.
+What can't be decided yet is *in doubt* (`tagged_doubt`): the text is kept on a tape from the doubtful place on, and
+either becomes part of the value or is unread, so that it is read again as what it was. `BlockReader.rereads_left`
+bounds how often that happens in one text; beyond it a doubtful place is an end, which keeps reading linear in the text.
 """
 
 from __future__ import annotations
 
 import re
-from io import StringIO
 from typing import Literal as OneOf
 
 import regex
@@ -37,6 +40,7 @@ from toolgate_core.extraction.tag_patterns import (
     decoded,
     without_escapes,
 )
+from toolgate_core.extraction.tagged_doubt import Doubt, Siblings
 from toolgate_core.extraction.tagged_value_text import CDATA, CDATA_END, ValueText
 from toolgate_core.jsontext import JsonValue
 
@@ -46,60 +50,21 @@ _SPACE = regex.compile(r"\s*")
 _CDATA_HEADS = frozenset(CDATA[:size] for size in range(1, len(CDATA)))
 _NOT_STREAMED = frozenset(("enum", "const", "$ref", "allOf", "anyOf", "oneOf"))
 
+# How a value ended, as the tags of repairs that the call gets. None in its place: the value goes on.
 CLOSED: tuple[str, ...] = ()
 UNCLOSED: tuple[str, ...] = ("missing_close",)
 
 
 def streams(schema: JsonValue) -> bool:
-    """Whether a value of this schema is its text, whatever the text is, so that it need not wait for its end."""
+    """Whether a value of this schema is its text, whatever the text is, so that it need not wait for its end.
+
+    An `enum` or a union may still turn the text into another value, and white space around it may not count.
+    """
     return isinstance(schema, dict) and schema.get("type") == "string" and not _NOT_STREAMED & schema.keys()
 
 
-class Siblings:
-    """The arguments of the call that a value stands in.
-
-    Attributes:
-        declared: the names that the tool declares.
-        seen: the names that have been read, the value's own among them.
-        repeated: names of arrays, which may come several times.
-    """
-
-    __slots__ = ("declared", "repeated", "seen")
-
-    def __init__(self, declared: frozenset[str], repeated: frozenset[str]) -> None:
-        self.declared = declared
-        self.repeated = repeated
-        self.seen: set[str] = set()
-
-    def may_follow(self, key: str, *, line_start: bool) -> bool:
-        """Whether an argument of this name may come next; without declared names, where a line begins."""
-        key = key.strip()
-        known = key in self.declared if self.declared else line_start
-        return known and (key not in self.seen or key in self.repeated)
-
-
-class Doubt:
-    """A place where the value may have ended, and what was read since.
-
-    Attributes:
-        kind: `closer`: behind it nothing confirms the closing tag; `opener`: a sibling's tag, or another call's;
-            `end`: a closing tag of the call that nothing confirms.
-        tape: everything from that place on.
-        keys: the siblings whose tags have been seen since.
-        confirmed: where on the tape the first closing tag stands that structure follows; -1: none yet.
-    """
-
-    __slots__ = ("confirmed", "keys", "kind", "tape")
-
-    def __init__(self, kind: OneOf["closer", "opener", "end"], tape: StringIO) -> None:
-        self.kind = kind
-        self.tape = tape
-        self.keys: set[str] = set()
-        self.confirmed = -1
-
-
-class Value:
-    """Reads one value. Without a call it is read over; `tag`: the tag's name where it is named after the argument.
+class TaggedValue:
+    """Reads one value. Without a call it is read over; `tag`: the name of the tag where it is named after the argument.
 
     White space at the edges that is layout (see `TaggedGrammar.trim`) is left out; white space around CDATA sections is
     layout too.
@@ -149,7 +114,7 @@ class Value:
         self._text.hold()
 
     def read(self, *, empty: bool) -> Steps[tuple[str, ...]]:
-        """Read up to the end of the value; return the tags of mends. Raises `MalformedBlockError` where it is cut."""
+        """Read up to the end of the value; return the tags of repairs. Raises `MalformedBlockError` where it is cut."""
         tags = CLOSED
         try:
             while not empty and (edge := (yield from self._part())) is None:
@@ -343,7 +308,7 @@ class Value:
 
     def _end_in_doubt(self, at: int = 0) -> tuple[str, ...]:
         """The value ended at a place of what was kept back: what has been read behind it is unread."""
-        assert self._doubt is not None  # whoever asks has seen it
+        assert self._doubt is not None  # the callers have checked it
         kept, kind = self._doubt.tape.getvalue(), self._doubt.kind
         self._settle(text=False)
         self._text.put_source(self._cursor.take(at))
@@ -361,7 +326,7 @@ class Value:
         return self._ends.close.fullmatch(cursor.text, cursor.pos, partial=True) is not None
 
     def _at_cdata(self) -> Steps[bool]:
-        """Whether a CDATA section begins here that is markup: hardly anyone means one that begins a value literally."""
+        """Whether a CDATA section begins here that is markup. One at the start of a value is hardly ever text."""
         cursor = self._cursor
         if self._doubt is not None or (self._grammar.entities != "always" and (self._text.begun or self._raw)):
             return False

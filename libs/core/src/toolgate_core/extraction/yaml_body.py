@@ -1,7 +1,14 @@
-"""Bodies in YAML: the schema says what a scalar is, and where it is silent the scalar's JSON form.
+"""Bodies in YAML: the schema says what a scalar is, and where it is silent the JSON form of the scalar.
 
-YAML's own readings (`no` is false, `1_0` is ten) would be guesses. Anchors and aliases are refused, because a small
-text could name a huge value with them.
+```
+body = mapping of argument names to values                 (YAML 1.2, https://yaml.org/spec/1.2.2/, less the below)
+```
+Granite 4 writes hermes' calls in YAML at times, and `yaml_xml` is a form that asks for it. The readings of YAML itself
+(`no` is false, `1_0` is ten) would be guesses about arguments, so scalars are read without them. Anchors and aliases
+are refused: a small text could name a huge value with them ("billion laughs").
+
+The body is not streamed: its indentation can be undone only when all lines are there. Bounds: MAX_YAML characters,
+MAX_DEPTH levels, MAX_BRACKETS in flow style (the parser recurses on them).
 """
 
 from __future__ import annotations

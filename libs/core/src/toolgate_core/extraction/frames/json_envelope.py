@@ -9,18 +9,16 @@ Good JSON streams through as it stands. Broken JSON is read to the block's edge 
 
 from __future__ import annotations
 
-from functools import cache
 from io import StringIO
 
 import regex
-from msgspec import Struct
 
 from toolgate_core.dialects.base import EnvelopeGrammar
-from toolgate_core.dialects.patterns import ANY_ATTRIBUTES
 from toolgate_core.extraction.block_reader import BlockReader
-from toolgate_core.extraction.broken_list import ListElement, elements, ends_at
+from toolgate_core.extraction.broken_list import ListElement, list_end, split_list
 from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.envelope_patterns import EMPTY_LIST, EnvelopePatterns, envelope_patterns
 from toolgate_core.extraction.json_calls import calls_in
 from toolgate_core.extraction.json_reader import MalformedBlockError, TooLargeError, TruncatedBlockError
 from toolgate_core.extraction.json_values import read_arguments, scan_value, short_string
@@ -31,36 +29,8 @@ from toolgate_core.jsontext import JsonValue
 _FENCE = regex.compile(r"```\w{0,16}\s")
 _NAMED = regex.compile(r"""["']?(?:name|arguments|parameters|function|tool|tool_name)["']?\s*:""")
 _PYTHON = regex.compile(r"\[\s{0,16}[A-Za-z_][\w.\-]{0,255}\(")
-_EMPTY = regex.compile(r"\[\s{0,64}\]")
 _BARE_EDGE = regex.compile(r"\n[ \t\r]*+\n\s*+(?=\S)|<\|e|\n(?=\{)|(?P<other>(?!))")
 _YAML = regex.compile(r"(?:-[ \t]{1,8})?(?:name|function|tool_name)[ \t]{0,8}:[ \t\n]")
-
-
-class EnvelopePatterns(Struct, frozen=True):
-    """A grammar's markers, compiled; `empty` is all that stands in a block without calls, and what closes it."""
-
-    open: regex.Pattern[str]
-    close: regex.Pattern[str]
-    empty: regex.Pattern[str]
-    edges: regex.Pattern[str]
-    yaml_edge: regex.Pattern[str]
-
-
-@cache
-def envelope_patterns(grammar: EnvelopeGrammar) -> EnvelopePatterns:
-    """Return the patterns of a grammar's markers."""
-    tags = "|".join(regex.escape(f"<{tag}") + f"{ANY_ATTRIBUTES}>" for tag in grammar.tags)
-    tokens = "|".join(map(regex.escape, grammar.tokens))
-    opens = grammar.open or "|".join(filter(None, (tags, tokens)))
-    closes = [rf"</\s*{regex.escape(tag)}\s*>" for tag in grammar.close_tags]
-    close = grammar.close or "|".join((*closes, *map(regex.escape, grammar.close_tokens))) or "(?!)"
-    return EnvelopePatterns(
-        open=regex.compile(opens, regex.IGNORECASE),
-        close=regex.compile(close, regex.IGNORECASE),
-        empty=regex.compile(rf"(?:{_EMPTY.pattern}\s{{0,64}})?+(?:{close})", regex.IGNORECASE),
-        edges=regex.compile(rf"{close}|(?P<other>(?:{opens})\s*[{{\[])", regex.IGNORECASE),
-        yaml_edge=regex.compile(rf"</[\w.:-]{{1,64}}\s*>|{opens}", regex.IGNORECASE),
-    )
 
 
 def read_envelopes(reader: BlockReader, grammar: EnvelopeGrammar) -> Steps[bool]:
@@ -82,7 +52,7 @@ def read_envelopes(reader: BlockReader, grammar: EnvelopeGrammar) -> Steps[bool]
         return False
     if not char or char not in "{[":
         return grammar.yaml and (yield from _yaml(reader, grammar, patterns))
-    if grammar.special and (yield from cursor.expect(_EMPTY, window=128)) is not None:
+    if grammar.special and (yield from cursor.expect(EMPTY_LIST, window=128)) is not None:
         yield from cursor.space()
         yield from cursor.closes(patterns.close)
         return True
@@ -173,10 +143,10 @@ class Body:
 
     def listed(self, raw: str) -> bool:
         """Write what is left of a block that can't be repaired as a whole, object by object; false if no call."""
-        stop = len(raw) if self._closed else ends_at(raw)
+        stop = len(raw) if self._closed else list_end(raw)
         self._cursor.unread(raw[stop:])
         raw = raw[:stop]
-        rest = elements(raw, self._grammar)[self.done - self._base :]
+        rest = split_list(raw, self._grammar)[self.done - self._base :]
         named = (one.name if not one.found else one.found[0].name for one in rest)
         call = self.open if self.open and self.open.name else None
         if not rest or (call is None and not self.done and not any(map(self._reader.tool, named))):

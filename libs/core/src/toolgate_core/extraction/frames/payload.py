@@ -14,7 +14,7 @@ import regex
 from toolgate_core.dialects.base import EnvelopeGrammar, PayloadGrammar
 from toolgate_core.dialects.catalog.generic import ARGUMENT_KEYS, BEGINS, FENCE, NAME_KEYS, OBJECT
 from toolgate_core.extraction.block_reader import BlockReader
-from toolgate_core.extraction.broken_list import elements
+from toolgate_core.extraction.broken_list import split_list
 from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_calls import ParsedCall, calls_in
@@ -88,7 +88,7 @@ def _call_of(tool: Tool, values: list[JsonValue]) -> list[ParsedCall]:
 
 def _listed(reader: BlockReader, text: str) -> bool:
     """Write the calls of a list that can't be read as a whole, if all of its elements name declared tools."""
-    rest = elements(text, WIDE, arguments=True)
+    rest = split_list(text, WIDE, arguments=True)
     good = [one for element in rest for one in element.found]
     bad = [element.name for element in rest if not element.found]
     if not good or not all(_acceptable(reader, one) for one in good) or not all(map(reader.tool, bad)):

@@ -21,7 +21,7 @@ from toolgate_core.extraction.call_writer import MAX_ARGUMENTS, CallWriter
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.frames.statements import Statements
 from toolgate_core.extraction.json_reader import MalformedBlockError, TooLargeError
-from toolgate_core.extraction.python_arguments import properties_of, read_arguments
+from toolgate_core.extraction.python_arguments import properties_of, read_python_arguments
 from toolgate_core.extraction.python_quotes import QuoteContext, call_end
 from toolgate_core.extraction.repair import skip_to_edge
 
@@ -235,7 +235,7 @@ class Block:
         self._open = call
         names = frozenset(self._reader.toolset.names)
         following = QuoteContext(self._cursor, self._ends, frozenset(properties_of(call)), names)
-        complete = yield from read_arguments(self._reader, call, following, named=self._grammar.keywords)
+        complete = yield from read_python_arguments(self._reader, call, following, named=self._grammar.keywords)
         if not complete and self._grammar.nothing_after:
             raise MalformedBlockError
         self._argued = self._argued or not call.empty

@@ -17,7 +17,7 @@ from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import MalformedBlockError
-from toolgate_core.extraction.python_arguments import properties_of, read_arguments
+from toolgate_core.extraction.python_arguments import properties_of, read_python_arguments
 from toolgate_core.extraction.python_quotes import QuoteContext, call_end
 
 _SHOWN = regex.compile(r"(?:print\([ \t]{0,16}[A-Za-z_]\w{0,63}[ \t]{0,16}\)|#[^\n`]{0,256})[ \t]{0,16}(?=[\r\n`;])")
@@ -66,7 +66,7 @@ class Statements:
         call.begin(match["name"])
         names = frozenset(self._reader.toolset.names)
         following = QuoteContext(self._cursor, self._ends, frozenset(properties_of(call)), names)
-        complete = yield from read_arguments(self._reader, call, following)
+        complete = yield from read_python_arguments(self._reader, call, following)
         if match["print"] and (yield from self._cursor.expect(_PRINTED, window=32)) is None:
             raise MalformedBlockError
         call.end(complete=complete)

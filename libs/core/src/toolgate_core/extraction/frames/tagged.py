@@ -20,7 +20,7 @@ from toolgate_core.extraction.json_reader import MalformedBlockError, TooLargeEr
 from toolgate_core.extraction.json_values import scan_value
 from toolgate_core.extraction.repair import repair_block, skip_to_edge, value_is_complete
 from toolgate_core.extraction.tag_patterns import MAX_TAG, TagPatterns, attribute, call_patterns, tag_patterns
-from toolgate_core.extraction.tagged_arguments import Parameters
+from toolgate_core.extraction.tagged_arguments import TaggedArguments
 from toolgate_core.extraction.yaml_body import read_mapping
 
 MAX_SECTIONS = 4
@@ -68,7 +68,7 @@ class Element:
             grammar, call.name, tuple(schema) if isinstance(schema, dict) else ()
         )
         self._call = call
-        self._parameters = Parameters(reader, grammar, self._patterns, call)
+        self._arguments = TaggedArguments(reader, grammar, self._patterns, call)
         self._indent = ""
 
     def read(self, *, empty: bool) -> Steps[bool]:
@@ -120,9 +120,9 @@ class Element:
             yield from self._cursor.expect(self._patterns.call_close)
         elif not closed:
             self._call.add_repairs("missing_close")
-        if self._parameters.lost:
+        if self._arguments.lost:
             self._call.add_repairs("lost_text")
-        self._call.end(complete=closed is not None and not self._parameters.lost)
+        self._call.end(complete=closed is not None and not self._arguments.lost)
         return True
 
     def _body(self) -> Steps[bool]:
@@ -137,7 +137,7 @@ class Element:
             self._reader.confirm(self._call.tool)
             while (yield from self._member()):
                 pass
-            self._parameters.end()
+            self._arguments.end()
         return (yield from self._after_body())
 
     def _json(self) -> Steps[None]:
@@ -160,7 +160,7 @@ class Element:
     def _member(self) -> Steps[bool]:
         """Read one argument, or what stands beside arguments; false where the call ends."""
         cursor = self._cursor
-        if (yield from self._parameters.read()):
+        if (yield from self._arguments.read()):
             return True
         char = yield from cursor.space()
         for known in (
@@ -175,7 +175,7 @@ class Element:
             return False
         match = yield from cursor.comes(self._patterns.stray, window=MAX_TAG)
         if match is None:
-            self._parameters.lost = True
+            self._arguments.lost = True
             match = _WORD.match(cursor.text, cursor.pos)
         self._reader.sink.drop("markup", cursor.take(match.end() - cursor.pos if match else 1))
         return True
