@@ -72,17 +72,20 @@ def ending(turn: Turn, tools: Sequence[ToolSpec], text: str, *, must: bool) -> C
     once it has results, one whose call is an answer. A tool not called yet comes first; one that was called comes again
     only where a call is due, since then its result found fault with it.
     """
-    called = {call.name for call in turn.done}
-    final = [tool for tool in tools if ends(tool, tools)]
-    if not (must or turn.results):
-        final = [tool for tool in final if says_it_ends(tool)]
+    declared_only = not (must or turn.results)
+    final = [tool for tool in tools if ends(tool, tools) and (says_it_ends(tool) or not declared_only)]
     if len(final) == len(tools) and not (must and turn.results):
         return None
-    fresh = [tool for tool in final if tool.name not in called]
-    if must and turn.results:
-        fresh = fresh or [tool for tool in tools if hands_over(tool.name) and tool.name not in called]
-    chosen = fresh or (final if must else [])
+    chosen = _not_called(turn, final)
+    if not chosen and must:
+        others = [tool for tool in tools if hands_over(tool.name)] if turn.results else []
+        chosen = _not_called(turn, others) or final
     return _call(chosen[0], turn, text) if chosen else None
+
+
+def _not_called(turn: Turn, tools: Sequence[ToolSpec]) -> list[ToolSpec]:
+    called = {call.name for call in turn.done}
+    return [tool for tool in tools if tool.name not in called]
 
 
 def handing_over(turn: Turn, tools: Sequence[ToolSpec]) -> Call | None:

@@ -121,11 +121,13 @@ def _known(schema: Json, root: Json, source: Source, name: str, depth: int) -> A
     if "object" in kinds and properties_of(schema):
         filled = fill_object(schema, root, source, depth)
         return filled if any(key not in required_of(schema) for key in filled) or not depth else MISSING
-    said = _stated(name, source.text)
-    if said is not MISSING:
-        fitted = _fit(said, schema, root)
-        if fitted is not MISSING:
-            return fitted
+    stated = _stated(name, source.text)
+    fitted = MISSING if stated is MISSING else _fit(stated, schema, root)
+    return _by_meaning(schema, root, source, name) if fitted is MISSING else fitted
+
+
+def _by_meaning(schema: Json, root: Json, source: Source, name: str) -> Any:
+    """Return the first fact that the name of a parameter means and that its schema takes."""
     for slot, pattern in _MEANINGS:
         if pattern.search(name):
             value = _gathered(slot, schema, source)

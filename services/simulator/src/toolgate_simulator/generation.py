@@ -55,15 +55,11 @@ class Generation:
 
 def generate(draft: Draft, body: Json) -> Generation:
     """Return the tokens of an answer under a request's limits."""
-    stops = _stops(body)
-    text, hit = _stopped(draft.text or "", stops)
+    text, hit = _stopped(draft.text or "", _stops(body))
     pieces = [Token("reasoning", piece) for piece in tokens.split(draft.reasoning)]
     pieces += [Token("text", piece) for piece in tokens.split(text)]
     if hit is None:
-        for place, call in enumerate(draft.calls):
-            arguments = draft.damaged[place] if draft.damaged else dumps(call.arguments)
-            pieces.append(Token("name", call.name, place))
-            pieces += [Token("arguments", piece, place) for piece in tokens.split(arguments)]
+        pieces += _call_tokens(draft)
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     if draft.fate == "runs_away":
         last = pieces[-1]
@@ -71,16 +67,29 @@ def generate(draft: Draft, body: Json) -> Generation:
         return Generation(tuple(pieces[: limit or _RUNAWAY]), "length", fate=draft.fate)
     if limit is not None and len(pieces) > limit:
         return Generation(tuple(pieces[: int(limit)]), "length", fate=draft.fate)
-    # A named choice ends with `stop`, as OpenAI's does; every other answer with calls with `tool_calls`.
-    called = draft.calls and hit is None and not isinstance(body.get("tool_choice"), dict)
-    called = called or (draft.fate == "swallowed" and body.get("tool_choice") == "required")
     return Generation(
         tuple(pieces),
-        "tool_calls" if called else "stop",
+        _finish_reason(draft, body, stopped=hit is not None),
         hit,
         null=draft.text is None and not draft.calls,
         fate=draft.fate,
     )
+
+
+def _call_tokens(draft: Draft) -> list[Token]:
+    pieces: list[Token] = []
+    for place, call in enumerate(draft.calls):
+        arguments = draft.damaged[place] if draft.damaged else dumps(call.arguments)
+        pieces.append(Token("name", call.name, place))
+        pieces += [Token("arguments", piece, place) for piece in tokens.split(arguments)]
+    return pieces
+
+
+def _finish_reason(draft: Draft, body: Json, *, stopped: bool) -> str:
+    """Return `stop` for a named choice, as OpenAI does, and `tool_calls` for every other answer with calls."""
+    choice = body.get("tool_choice")
+    called = draft.calls and not stopped and not isinstance(choice, dict)
+    return "tool_calls" if called or (draft.fate == "swallowed" and choice == "required") else "stop"
 
 
 def _stops(body: Json) -> Sequence[str]:

@@ -106,9 +106,7 @@ def schema_of(value: Any) -> Json | None:
     if value is None or value == {}:
         return NO_PARAMETERS
     if isinstance(value, list):
-        named = [one for one in value if isinstance(one, dict) and isinstance(one.get("name"), str)]
-        properties = {one["name"]: {key: one[key] for key in one if key not in ("name", "required")} for one in named}
-        return _objects(properties, [one["name"] for one in named if one.get("required")]) if named else None
+        return _from_list(value)
     if not isinstance(value, dict):
         return None
     if isinstance(value.get("properties"), dict) or "$ref" in value:
@@ -118,6 +116,12 @@ def schema_of(value: Any) -> Json | None:
     if all(isinstance(one, dict) and _SCHEMA_WORDS & set(one) for one in value.values()):
         return _objects(value, [name for name, one in value.items() if one.get("required") is True])
     return None
+
+
+def _from_list(value: list[Any]) -> Json | None:
+    named = [one for one in value if isinstance(one, dict) and isinstance(one.get("name"), str)]
+    properties = {one["name"]: {key: one[key] for key in one if key not in ("name", "required")} for one in named}
+    return _objects(properties, [one["name"] for one in named if one.get("required")]) if named else None
 
 
 def _objects(properties: Json, required: list[str]) -> Json:

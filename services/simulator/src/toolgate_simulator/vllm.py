@@ -31,18 +31,7 @@ _ENVIRONMENT = "TOOLGATE_SIMULATOR_"
 
 def settings_of(given: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
     """Return a simulator's settings; raise `SettingsError` where vLLM, or the simulator, would not start."""
-    fault = wrong(given)
-    if fault:
-        raise SettingsError(fault)
-    model = given.model_tag or given.model
-    if not model:
-        message = "a model is needed: vllm serve MODEL"
-        raise SettingsError(message)
-    if given.chat_template and "{" not in given.chat_template and not Path(given.chat_template).is_file():
-        message = f"the chat template {given.chat_template} is neither a file nor a template"
-        raise SettingsError(message)
-    if given.tool_call_parser in _NEEDS_PYTHON_TAG and not re.search(r"llama-?[34]", model, re.IGNORECASE):
-        raise SettingsError(_NO_PYTHON_TAG)
+    model = _checked_model(given)
     persona = _persona(given, model, environment.get(_ENVIRONMENT + "PERSONA") or STRONG)
     keys = (given.api_key, environment.get("VLLM_API_KEY"))
     return Settings(
@@ -57,6 +46,22 @@ def settings_of(given: argparse.Namespace, environment: Mapping[str, str]) -> Se
         api_keys=tuple(key for key in keys if key),
         grace_s=given.shutdown_timeout or 0,
     )
+
+
+def _checked_model(given: argparse.Namespace) -> str:
+    fault = wrong(given)
+    if fault:
+        raise SettingsError(fault)
+    model: str = given.model_tag or given.model or ""
+    if not model:
+        message = "a model is needed: vllm serve MODEL"
+        raise SettingsError(message)
+    if given.chat_template and "{" not in given.chat_template and not Path(given.chat_template).is_file():
+        message = f"the chat template {given.chat_template} is neither a file nor a template"
+        raise SettingsError(message)
+    if given.tool_call_parser in _NEEDS_PYTHON_TAG and not re.search(r"llama-?[34]", model, re.IGNORECASE):
+        raise SettingsError(_NO_PYTHON_TAG)
+    return model
 
 
 def _persona(given: argparse.Namespace, model: str, wanted: str) -> Persona:
