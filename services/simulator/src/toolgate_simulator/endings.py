@@ -78,9 +78,12 @@ def ending(turn: Turn, tools: Sequence[ToolSpec], text: str, *, must: bool) -> C
         return None
     chosen = _not_called(turn, final)
     if not chosen and must:
-        others = [tool for tool in tools if hands_over(tool.name)] if turn.results else []
-        chosen = _not_called(turn, others) or final
+        chosen = _not_called(turn, _handovers(tools) if turn.results else []) or final
     return _call(chosen[0], turn, text) if chosen else None
+
+
+def _handovers(tools: Sequence[ToolSpec]) -> list[ToolSpec]:
+    return [tool for tool in tools if hands_over(tool.name)]
 
 
 def _not_called(turn: Turn, tools: Sequence[ToolSpec]) -> list[ToolSpec]:

@@ -93,7 +93,11 @@ def _error_of(value: Any) -> tuple[str, str]:
     if isinstance(error, dict) and error:
         code = error.get("code") or error.get("type") or ""
         return shown(code), shown(error.get("message") or error.get("detail") or json.dumps(error))
-    # vLLM of old, FastAPI and many others have no `error` object.
+    return _error_without_object(value)
+
+
+def _error_without_object(value: dict[str, Any]) -> tuple[str, str]:
+    """Return code and message as old versions of vLLM, FastAPI and others write them."""
     if value.get("object") == "error" or "detail" in value or ("message" in value and "choices" not in value):
         found = value.get("message") or value.get("detail")
         return shown(value.get("code") or ""), shown(found if isinstance(found, str) else json.dumps(found))

@@ -76,10 +76,7 @@ def _example(schema: JsonValue, depth: int = 4) -> JsonValue:
     kind = schema.get("type")
     kind = kind[0] if isinstance(kind, list) and kind else kind
     if kind == "object" and depth:
-        properties, required = schema.get("properties"), schema.get("required")
-        if not isinstance(properties, dict) or not isinstance(required, list):
-            return {}
-        return {str(name): _example(properties.get(str(name)), depth - 1) for name in required}
+        return _example_object(schema, depth)
     if kind == "array" and depth:
         return [_example(schema.get("items"), depth - 1)]
     scalars: dict[str, JsonValue] = {
@@ -91,3 +88,10 @@ def _example(schema: JsonValue, depth: int = 4) -> JsonValue:
         "array": [],
     }
     return scalars.get(str(kind), "...")
+
+
+def _example_object(schema: JsonObject, depth: int) -> JsonValue:
+    properties, required = schema.get("properties"), schema.get("required")
+    if not isinstance(properties, dict) or not isinstance(required, list):
+        return {}
+    return {str(name): _example(properties.get(str(name)), depth - 1) for name in required}

@@ -6,6 +6,7 @@ that means something whether the block is its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 from msgspec import Struct
@@ -196,25 +197,26 @@ def active_grammars(name: str) -> ActiveGrammars:
     A model that was asked for one dialect may fall back to the one it was trained on.
     """
     dialect = DIALECTS[name]
-    ends_a_text = any(isinstance(grammar, PayloadGrammar | DecisionGrammar) for grammar in dialect.grammars)
-    safe = (
-        grammar
-        for other in _TEXT
-        for grammar in other.grammars
-        if grammar.auto and not (isinstance(grammar, PayloadGrammar) and (ends_a_text or _bare(dialect)))
-    )
     forms = (form for other in _TEXT for form in other.reasoning if form.auto)
     wraps = (token for other in _TEXT for token in other.wrappers if _BARS & set(token))
     ends = (token for other in _TEXT for token in other.ends if _BARS & set(token))
     heads = (pattern for other in _TEXT for pattern in other.start_patterns if _BARS & set(pattern) and "<" in pattern)
     return ActiveGrammars(
-        grammars=tuple(dict.fromkeys((*dialect.grammars, *safe))),
+        grammars=tuple(dict.fromkeys((*dialect.grammars, *_safe_grammars(dialect)))),
         reasoning=tuple(dict.fromkeys((THINK, *dialect.reasoning, *forms))),
         wrappers=tuple(dict.fromkeys((*dialect.wrappers, *wraps))),
         ends=tuple(dict.fromkeys((*dialect.ends, *ends))),
         start_patterns=tuple(dict.fromkeys((*dialect.start_patterns, *heads))),
         enclosing_tags=ENCLOSING_TAGS,
     )
+
+
+def _safe_grammars(dialect: Dialect) -> Iterator[AnyGrammar]:
+    """Yield the grammars that can't be prose, beside those of `dialect`."""
+    ends_a_text = any(isinstance(grammar, PayloadGrammar | DecisionGrammar) for grammar in dialect.grammars)
+    bare = ends_a_text or _bare(dialect)
+    for other in _TEXT:
+        yield from (each for each in other.grammars if each.auto and not (bare and isinstance(each, PayloadGrammar)))
 
 
 TEXT_ONLY = ActiveGrammars((), (THINK,), (), ())

@@ -166,8 +166,11 @@ def _calls(value: JsonValue, levels: int) -> list[str]:
     wrapped = next((value[key] for key in (*WRAPPERS, "function") if isinstance(value.get(key), dict | list)), None)
     if wrapped is not None:
         return _calls(wrapped, levels - 1)
-    name = next((value[key] for key in NAME_KEYS if isinstance(value.get(key), str)), None)
-    return [name] if isinstance(name, str) and _has_arguments(value) else []
+    return _name(value) if _has_arguments(value) else []
+
+
+def _name(value: JsonObject) -> list[str]:
+    return [name for name in (value.get(key) for key in NAME_KEYS) if isinstance(name, str)][:1]
 
 
 def _has_arguments(value: JsonObject) -> bool:

@@ -69,8 +69,7 @@ class _Coercion:
         """Return `value` made to fit `schema`."""
         self._steps += 1
         if isinstance(value, Text):
-            value = self._read(value, schema) if self._affords(value) else str(value)
-            schema = {} if schema is True else schema  # what elements hold is such text again
+            value, schema = self._from_text(value, schema)
         if not isinstance(schema, dict) or level > MAX_LEVELS or self._steps > MAX_COERCION_STEPS:
             self._problems += schema is False
             return value
@@ -93,6 +92,11 @@ class _Coercion:
             value = self._items(value, schema, level)
         self._problems += broken(value, schema, known.options)
         return value
+
+    def _from_text(self, value: Text, schema: JsonValue) -> tuple[JsonValue, JsonValue]:
+        """Return the value of a text that elements hold; with `True` for a schema, what it holds is such text again."""
+        read = self._read(value, schema) if self._affords(value) else str(value)
+        return read, {} if schema is True else schema
 
     def _about(self, schema: JsonObject) -> _Known:
         """Return what is looked up in a schema again for each value; the schema lives as long as the coercion."""

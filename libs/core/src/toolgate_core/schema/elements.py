@@ -59,14 +59,18 @@ def _items(children: _Children, types: tuple[str, ...], *, markup: bool) -> list
     """Return the items of a list that is written as these elements; None where they are none."""
     names = [name for name, _ in children]
     single = len(set(names)) == 1
-    repeats = single and len(names) > 1 and "object" not in types and bool(types)
-    if _listed(names) or (repeats and not (markup and _PROSE.fullmatch(names[0]))):
+    prose = markup and _PROSE.fullmatch(names[0]) is not None
+    if _listed(names) or (_repeats(names, types) and not prose):
         return [value for _, value in children]
-    if not (single and markup and types) or "object" in types or _PROSE.fullmatch(names[0]):
+    if not (single and markup and types) or "object" in types or prose:
         return None
     below = _children(children[0][1])
     inner = _items(below, types, markup=markup) if below else None
     return [children[0][1]] if inner is None else inner
+
+
+def _repeats(names: list[str], types: tuple[str, ...]) -> bool:
+    return len(names) > 1 and len(set(names)) == 1 and "object" not in types and bool(types)
 
 
 def _listed(names: list[str]) -> bool:

@@ -65,14 +65,18 @@ def reduce(node: JsonValue, refer: Refer) -> JsonObject:
     if possible:
         reduced["anyOf"] = [reduce(option, refer) for option in possible]
     _object(node, refer, reduced)
+    _array(node, refer, reduced)
+    return reduced
+
+
+def _array(node: JsonObject, refer: Refer, reduced: JsonObject) -> None:
     first, rest = _tuple(node)
     reduced.update(_sizes(node, first, rest))
     items = [reduce(member, refer) for member in (first if rest is False else [*first, rest])]
-    told = "items" in node or "prefixItems" in node
-    if told and 0 < len(items) <= MAX_SENT_TUPLE and (not first or all(items)):
+    declares_items = "items" in node or "prefixItems" in node
+    if declares_items and 0 < len(items) <= MAX_SENT_TUPLE and (not first or all(items)):
         distinct = [one for place, one in enumerate(items) if one not in items[:place]]
         reduced["items"] = distinct[0] if len(distinct) == 1 else {"anyOf": list[JsonValue](distinct)}
-    return reduced
 
 
 def _object(node: JsonObject, refer: Refer, reduced: JsonObject) -> None:

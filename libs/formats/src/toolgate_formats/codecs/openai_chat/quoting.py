@@ -61,16 +61,17 @@ def _of_errors(message: str) -> str:
                 where, key, expects_key = [], "", True
         elif match["close"]:
             depth -= 1
-        elif match["text"]:
-            quoted = match["text"][1:-1]
-            if depth == 2 and expects_key:
-                key = quoted
-            elif depth == 2 and key == "msg":
-                out.append(_joined(where, quoted))
-            elif depth == 3 and key == "loc" and quoted != "body":
+        else:
+            quoted = (match["text"] or "")[1:-1]
+            if depth == 3 and key == "loc" and match["text"] and quoted != "body":
                 where.append(quoted)
-        if depth == 2 and not match["open"] and not match["close"]:
-            expects_key = match[0] == ","
+            elif depth == 2 and match["text"]:
+                if expects_key:
+                    key = quoted
+                elif key == "msg":
+                    out.append(_joined(where, quoted))
+            if depth == 2:
+                expects_key = match[0] == ","
     return "\n".join(out)
 
 
