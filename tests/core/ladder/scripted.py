@@ -7,7 +7,7 @@ from typing import Any
 
 from toolgate_core.extraction import Extraction
 from toolgate_core.jsontext import JsonObject, decode, encode
-from toolgate_core.ladder import Answer, DeadlineExceeded, LadderMemory, LadderRun
+from toolgate_core.ladder import Answer, Choice, DeadlineExceeded, LadderMemory, LadderRun
 from toolgate_core.ladder.effects import (
     AnyEffect,
     CallModel,
@@ -89,8 +89,8 @@ class World:
             self.toolset,
             self.mode,
             clock=self.clock,
-            new_id=lambda: next(self.ids),
-            memory=self.memory,
+            choice=Choice(lambda: next(self.ids)),
+            knowledge=self.memory.snapshot(self.request.tools_json, self.clock()),
         )
 
     def run(self, *, throw_at: int | None = None) -> Answer | Failure:
@@ -108,6 +108,7 @@ class World:
         except StopIteration as stop:
             result = stop.value
         assert isinstance(result, Answer | Failure)
+        self.memory.fold(self.request.tools_json, self.climb.observations, self.clock())
         return result
 
     def reply(self, effect: AnyEffect) -> Reply:

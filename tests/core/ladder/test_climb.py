@@ -52,7 +52,7 @@ def test_required_falls_from_strategy_to_strategy_until_a_call_settles() -> None
     assert (world.text, world.calls) == ("", [("get_weather", {"city": "Oslo"})])
     assert answer.usage == USAGE
     assert answer.total_usage == Usage(30, 15)
-    assert world.climb.priority is Strategy.BRIDGE
+    assert world.climb.serving_strategy is Strategy.BRIDGE
 
 
 def test_two_pass_reasons_first_and_converts_then() -> None:
@@ -155,7 +155,7 @@ def test_a_degraded_answer_is_told_as_the_attempts_that_its_text_came_from() -> 
     world = World([said(BROKEN), failed("error")], policy=policy)
     answer = world.run()
     assert isinstance(answer, Answer)
-    assert (world.text, answer.strategy, world.climb.priority) == ("Wait.", Strategy.NATIVE, Strategy.NATIVE)
+    assert (world.text, answer.strategy, world.climb.serving_strategy) == ("Wait.", Strategy.NATIVE, Strategy.NATIVE)
     assert (answer.usage, answer.total_usage) == (USAGE, USAGE)
 
 
@@ -511,10 +511,10 @@ def test_priority_is_known_from_the_first_event_on() -> None:
     world = World([[ResponseChunk(text="Hello"), ResponseChunk(finish="stop")]], stream=True)
     steps = world.climb.run()
     effect = next(steps)
-    before = world.climb.priority
+    before = world.climb.serving_strategy
     while not world.emits:
         effect = steps.send(world.reply(effect))
-    assert (before, world.climb.priority) == (None, Strategy.NATIVE)
+    assert (before, world.climb.serving_strategy) == (None, Strategy.NATIVE)
     steps.close()
 
 

@@ -240,7 +240,7 @@ def test_a_history_that_is_refused_in_both_forms_proves_nothing() -> None:
     world = World([refused(), refused(), decided(("ping", {}))], messages=TALK)
     assert isinstance(world.run(), Answer)
     assert world.climb.summary == "native:unsupported,native:unsupported,guided:ok"
-    assert not world.memory.wants_simple(world.clock())
+    assert not world.memory.snapshot(b"", world.clock()).simple_history
 
 
 def test_a_simple_history_stays_as_it_is() -> None:

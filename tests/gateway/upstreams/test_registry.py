@@ -79,7 +79,7 @@ async def test_presets_capabilities_and_overrides_make_the_policy() -> None:
     assert (policy.auto_start, policy.max_choices, policy.capabilities.strict) == (Strategy.BRIDGE, 2, True)
     assert policy.retries == PRESETS["gpt-oss"].retries
     assert (await models.find("plain")).policy.capabilities.skip_special_tokens
-    assert (await models.find("alias")).memory is before.memory
+    assert (await models.find("alias")).knowledge is before.knowledge
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ async def test_a_server_that_was_upgraded_is_asked_for_what_it_knows_now() -> No
     await models.refresh()
     after = await models.find("a")
     assert (before.policy.capabilities.strict, after.policy.capabilities.strict) == (False, True)
-    assert after.memory is before.memory
+    assert after.knowledge is before.knowledge
 
 
 @pytest.mark.parametrize("key", ["root", "parent"])

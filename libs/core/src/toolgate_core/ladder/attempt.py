@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from toolgate_core.ladder.confirm import TextRole
+from toolgate_core.ladder.decisions import Sent
+from toolgate_core.ladder.outbox import Outbox
 from toolgate_core.ladder.outcome import Attempt
 from toolgate_core.ladder.reader import ResponseReader
 from toolgate_core.types.faults import Fault
@@ -12,21 +15,39 @@ from toolgate_core.types.vocabulary import AttemptOutcome, Strategy
 class AttemptState:
     """An attempt from its transform to its end; `record` makes the `Attempt` that remains of it.
 
-    `first_usage`: the tokens of a first pass. `weaker`: it was refused, and the same strategy has a weaker form left.
+    `role`: what its text means for the run. `constrained`: in which form it is asked for. `fault`: what a retry quotes.
     """
 
-    def __init__(self, strategy: Strategy, *, constrained: bool, retry: int, now: float) -> None:
+    def __init__(self, strategy: Strategy, role: TextRole, *, constrained: bool, retry: int, now: float) -> None:
         self.strategy = strategy
+        self.role = role
         self.constrained = constrained
         self.retry = retry
         self.began = now
         self.ended = now
         self.reader: ResponseReader | None = None
         self.dialect = "none"
-        self.first_usage: Usage | None = None
-        self.reason: AttemptOutcome | None = None
         self.fault: Fault | None = None
-        self.weaker = False
+        self.recorded: Attempt | None = None
+        self._first_usage: Usage | None = None
+
+    def take_draft(self) -> str:
+        """Return what the first of two passes brought; the second one follows."""
+        reader = self.reader
+        assert reader is not None
+        self._first_usage, self.reader = reader.verdict.usage, None
+        return reader.content.text or reader.content.reasoning
+
+    def sent(self, outbox: Outbox) -> Sent:
+        """Return what the client has been sent, as far as it matters for what may follow this attempt."""
+        if outbox.call_sent:
+            return Sent.CALL
+        if not outbox.text_sent:
+            return Sent.NOTHING
+        if self.reader is not None and self.reader.content.schema_error:
+            return Sent.INVALID_TEXT
+        own = self.reader is not None and self.reader.delivery.own_text_sent
+        return Sent.TEXT if own else Sent.EARLIER_TEXT
 
     @property
     def usage(self) -> Usage | None:
@@ -35,7 +56,7 @@ class AttemptState:
         The second prompt repeats the first one, so a client that adds it up would overestimate its conversation.
         """
         second = self.reader.verdict.usage if self.reader is not None else None
-        first = self.first_usage
+        first = self._first_usage
         if first is None or second is None:
             return second or first
         return Usage(
@@ -50,14 +71,14 @@ class AttemptState:
     def spent(self) -> Usage | None:
         """All tokens that it cost: both prompts of two passes."""
         second = self.reader.verdict.usage if self.reader is not None else None
-        first = self.first_usage
+        first = self._first_usage
         return second or first if first is None or second is None else first + second
 
     def record(self, outcome: AttemptOutcome, detail: str, *, now: float) -> Attempt:
         """Return what remains of this attempt."""
         self.ended = now
         reader = self.reader
-        return Attempt(
+        self.recorded = Attempt(
             strategy=self.strategy,
             outcome=outcome,
             detail=detail,
@@ -69,3 +90,4 @@ class AttemptState:
             dialect=self.dialect,
             held_s=reader.delivery.held_s if reader is not None else 0.0,
         )
+        return self.recorded

@@ -1,40 +1,29 @@
-"""What a model's upstream has shown that it refuses, remembered between requests so that no client pays for another.
+"""What a model's upstream has refused, kept in this process so that no client pays for another's refusal.
 
 A refusal proves little by itself: the request may be at fault, and its error may quote anything. So one is remembered
 for the toolset that it was about, and for every toolset only after `DIFFERENT_TOOLSETS` of them were refused for a
-feature. An acceptance proves a lot: what was accepted lately is not taken for unsupported, whatever another request
-was told. Everything is forgotten after `ttl_s` seconds, since servers are upgraded.
+feature. An acceptance proves a lot: what was accepted lately does not count as unsupported, whatever happened to other
+requests. Everything is forgotten after `ttl_s` seconds, since servers are upgraded.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
 
+from toolgate_core.ladder.knowledge import (
+    NOTHING_KNOWN,
+    Form,
+    FormAccepted,
+    FormRefused,
+    Knowledge,
+    Observation,
+)
 from toolgate_core.limits import MAX_REMEMBERED_REFUSALS
-from toolgate_core.types.requests import ChatRequest, ToolChoiceMode
-from toolgate_core.types.vocabulary import Strategy
 
 DIFFERENT_TOOLSETS = 3
 """Toolsets that have to be refused before a feature counts as missing for all of them."""
 
-Form: TypeAlias = tuple[Strategy, bool, ToolChoiceMode, frozenset[str]]
-"""What was asked for: strategy, constrained or not, the tool choice, and the fields that an upstream may not know."""
-
 _NEVER = float("-inf")
-_KNOWN = frozenset(
-    (
-        *("model", "messages", "tools", "tool_choice", "stream", "stream_options", "n", "stop", "user", "seed"),
-        *("temperature", "top_p", "max_tokens", "max_completion_tokens", "frequency_penalty", "presence_penalty"),
-    )
-)
-"""Fields that every server takes; any other one may be why a request is refused."""
-_NO_FIELDS: frozenset[str] = frozenset()
-
-
-def form_of(request: ChatRequest, strategy: Strategy, *, constrained: bool) -> Form:
-    """Return what a request asks an upstream for under a strategy."""
-    fields = _NO_FIELDS if _KNOWN.issuperset(request.body) else frozenset(request.body.keys() - _KNOWN)
-    return strategy, constrained, request.tool_choice.mode, fields
 
 
 class _Evidence:
@@ -48,7 +37,7 @@ class _Evidence:
 
 
 class LadderMemory:
-    """One model's memory, shared by its requests. Times are seconds of the caller's clock."""
+    """Remembers refusals of one model for `ttl_s` seconds: the in-memory adapter of `LearnedKnowledge`."""
 
     def __init__(self, ttl_s: float = 60.0) -> None:
         self._ttl_s = ttl_s
@@ -56,20 +45,39 @@ class LadderMemory:
         self._refused_until = _NEVER
         self._simple_until = _NEVER
 
-    def accept(self, form: Form, toolset: int, now: float) -> None:
-        """Remember that the upstream took a request of this form."""
+    def snapshot(self, tools_json: bytes, now: float) -> Knowledge:
+        """Return what is known now about requests with these tools."""
+        simple = self._simple_until > now
+        if self._refused_until <= now:
+            # As nearly always: nothing was refused lately, and no form has to be looked at.
+            return Knowledge(simple_history=True) if simple else NOTHING_KNOWN
+        toolset = hash(tools_json)
+        unsupported = [form for form, of in self._evidence if of is None and self._missing(form, now)]
+        unsupported += [form for form, of in self._evidence if of == toolset and self._refused(form, toolset, now)]
+        return Knowledge(unsupported=frozenset(unsupported), simple_history=simple)
+
+    def fold(self, tools_json: bytes, observations: Sequence[Observation], now: float) -> None:
+        """Remember what a run has observed."""
+        toolset = hash(tools_json)
+        for observation in observations:
+            match observation:
+                case FormAccepted(form):
+                    self._accept(form, toolset, now)
+                case FormRefused():
+                    self._refuse(observation, toolset, now)
+                case _:
+                    self._simple_until = now + self._ttl_s
+
+    def _accept(self, form: Form, toolset: int, now: float) -> None:
         for key in ((form, toolset), (form, None)):
             evidence = self._of(key)
             evidence.accepted_at = now
             evidence.refused_at.clear()
 
-    def refuse(self, form: Form, toolset: int, now: float, *, feature: bool) -> None:
-        """Remember that the upstream refused a request of this form.
-
-        `feature`: it does not know a field or a feature; otherwise only this toolset's schemas are at fault.
-        """
+    def _refuse(self, refused: FormRefused, toolset: int, now: float) -> None:
+        form = refused.form
         self._refused_until = now + self._ttl_s
-        for key in ((form, toolset), (form, None)) if feature else ((form, toolset),):
+        for key in ((form, toolset), (form, None)) if refused.feature else ((form, toolset),):
             evidence = self._of(key)
             if evidence.accepted_at + self._ttl_s > now:
                 continue
@@ -78,30 +86,16 @@ class LadderMemory:
             if len(evidence.refused_at) > DIFFERENT_TOOLSETS:
                 del evidence.refused_at[next(iter(evidence.refused_at))]
 
-    def knows_refusals(self, now: float) -> bool:
-        """Whether anything has been refused lately; else `unsupported` says no to all."""
-        return self._refused_until > now
-
-    def unsupported(self, form: Form, toolset: int, now: float) -> bool:
-        """Whether a request of this form would be refused, as far as is known."""
-        return self._refused(form, toolset, now) >= 1 or self._refused(form, None, now) >= DIFFERENT_TOOLSETS
-
-    def simplify(self, now: float) -> None:
-        """Remember that the upstream took a history only after it had been simplified."""
-        self._simple_until = now + self._ttl_s
-
-    def wants_simple(self, now: float) -> bool:
-        """Whether histories have to be simplified at once."""
-        return self._simple_until > now
+    def _missing(self, form: Form, now: float) -> bool:
+        """Whether a form was refused for so many toolsets that it counts as missing for all."""
+        return self._refused(form, None, now) >= DIFFERENT_TOOLSETS
 
     def _refused(self, form: Form, toolset: int | None, now: float) -> int:
-        evidence = self._evidence.get((form, toolset))
-        if evidence is None:
-            return 0
-        return sum(at + self._ttl_s > now for at in evidence.refused_at.values())
+        """Return how many toolsets were refused lately."""
+        return sum(at + self._ttl_s > now for at in self._evidence[form, toolset].refused_at.values())
 
     def _of(self, key: tuple[Form, int | None]) -> _Evidence:
-        """Return the evidence for `key`, from now on the newest; the oldest gives way."""
+        """Return the evidence for `key`, which becomes the newest; the oldest is forgotten when there is too much."""
         evidence = self._evidence.pop(key, None) or _Evidence()
         self._evidence[key] = evidence
         if len(self._evidence) > MAX_REMEMBERED_REFUSALS:

@@ -1,10 +1,11 @@
-"""How attempts and climbs end."""
+"""What remains of attempts and runs when they have ended."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 from toolgate_core.jsontext import JsonObject
+from toolgate_core.ladder.outbox import SettledCall
 from toolgate_core.types.errors import ToolgateError
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import SUCCESSES, AttemptOutcome, FinishReason, Strategy
@@ -54,11 +55,19 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """A climb that ended well: all of the answer has been emitted.
+    """The end of a run that has an answer; all of it has been emitted but `calls`.
 
-    `usage` is the serving attempt's, `total_usage` the sum of all attempts'. `strategy` is the one that served.
-    `degraded`: the text is the best there was, no attempt was good. `choice_fields` and `answer_fields`: what the
-    upstream says beyond OpenAI's contract.
+    Attributes:
+        finish_reason: why the answer ended.
+        strategy: the one that served.
+        usage: the tokens of the serving attempt.
+        total_usage: the sum over all attempts of all runs of the choice.
+        degraded: no attempt was good, and the text is the best there was.
+        repairs: tags of the repairs.
+        logprobs: of the serving attempt.
+        choice_fields: the upstream's own fields of the choice, beyond OpenAI's contract.
+        answer_fields: such fields of the whole answer.
+        calls: valid calls to tools that the gateway executes, each with its id; the client has not seen them.
     """
 
     finish_reason: FinishReason
@@ -70,3 +79,4 @@ class Answer(Struct, frozen=True, kw_only=True):
     logprobs: tuple[JsonObject, ...] = ()
     choice_fields: JsonObject = {}
     answer_fields: JsonObject = {}
+    calls: tuple[SettledCall, ...] = ()

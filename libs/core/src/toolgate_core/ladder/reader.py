@@ -134,11 +134,12 @@ class ResponseReader:
         return self._router.route(chunk.text, end)
 
     def _take_calls(self, chunk: ResponseChunk) -> None:
-        """Take the native calls of a chunk, and the end of the answer."""
+        """Take the native calls of a chunk (a draft has none), and the end of the answer."""
         written = chunk.text
-        for delta in chunk.calls:
-            self._calls.add_delta(delta)
-            written += delta.arguments
+        if self._form != "text":
+            for delta in chunk.calls:
+                self._calls.add_delta(delta)
+                written += delta.arguments
         if chunk.finish is not None:
             self._finish(chunk.finish)
         elif self._blanks.feed(written):

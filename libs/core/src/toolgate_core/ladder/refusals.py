@@ -1,14 +1,27 @@
-"""What an upstream has refused or failed in this climb, and what follows for the attempts to come.
+"""What an upstream has refused or failed in this run, and which forms are left for the attempts to come.
 
-An attempt asks for something (its form): own tools or a prompt, constrained or not, the history as given or simplified.
-What is refused in one form is asked for in the next weaker one, and then by the next strategy. A refusal that would be
-the same in every form ends the climb: by its kind (`TERMINAL_CODES`), or because the same text came with and without
-each of the things that may be at fault.
+An attempt asks for something in a form: native tools or a prompt, constrained or not, the history as given or
+simplified. What is refused in one form is asked for in the next weaker one, and then by the next strategy. A refusal
+that would be the same in every form ends the run: by its kind (`is_terminal`), or because the same text came with and
+without each of the things that may be at fault.
+
+What a refusal says about the upstream is an observation only once another form of the same request has been answered.
+A request that is refused in every form is at fault itself, whatever its error says.
 """
 
 from __future__ import annotations
 
-from toolgate_core.ladder.memory import Form, LadderMemory, form_of
+from toolgate_core.ladder.attempt import AttemptState
+from toolgate_core.ladder.decisions import Ending, Sent
+from toolgate_core.ladder.knowledge import (
+    Form,
+    FormAccepted,
+    FormRefused,
+    HistorySimplified,
+    Knowledge,
+    Observation,
+    form_of,
+)
 from toolgate_core.strategies.native import strict_fits
 from toolgate_core.strategies.simple import simplified
 from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
@@ -31,6 +44,16 @@ _UNTOUCHED_FIELDS = frozenset(
 MAX_SAME_ERRORS = 3
 """Times that an upstream may fail with the same text: a sample may differ, a defect does not."""
 
+_DOWN = frozenset(
+    {
+        FailureKind.CREDENTIAL,
+        FailureKind.LIMITED,
+        FailureKind.OVERLOADED,
+        FailureKind.UNAVAILABLE,
+        FailureKind.UNREACHABLE,
+    }
+)
+"""Failures that no other request to the same upstream would escape."""
 _ERRORS = frozenset({FailureKind.ERROR, FailureKind.NO_ENDPOINT})
 _OWN_TOOLS = frozenset({Strategy.NATIVE, Strategy.GUIDED})
 
@@ -40,109 +63,113 @@ def is_terminal(failure: Failure) -> bool:
     return failure.code in TERMINAL_CODES or failure.kind in _TERMINAL_KINDS or failure.param in _UNTOUCHED_FIELDS
 
 
+def ending_of(failure: Failure, sent: Sent) -> Ending:
+    """Return how an attempt ended that the upstream failed."""
+    if failure.refused is not None and sent in (Sent.NOTHING, Sent.EARLIER_TEXT):
+        return Ending.REFUSED_FOR_GOOD if is_terminal(failure) else Ending.REFUSED
+    if failure.kind is FailureKind.TIMEOUT:
+        return Ending.TIMEOUT
+    return Ending.UPSTREAM_DOWN if failure.kind in _DOWN else Ending.UPSTREAM_ERROR
+
+
 class Refusals:
-    """One climb's refusals, and the memory of those before it."""
+    """The refusals and errors of one run, on top of what earlier requests have shown (`knowledge`)."""
 
     def __init__(
-        self, request: ChatRequest, policy: Policy, strategies: tuple[Strategy, ...], memory: LadderMemory, now: float
+        self, request: ChatRequest, policy: Policy, strategies: tuple[Strategy, ...], knowledge: Knowledge
     ) -> None:
         self.request = request
         self.first: Failure | None = None
         self.hopeless = False
+        self.observations: list[Observation] = []
         self._policy = policy
         self._strategies = strategies
-        self._memory = memory
-        self._toolset = hash(request.tools_json)
+        self._unsupported = knowledge.unsupported
         self._simplified = False
         self._confirm_simple = False
-        self._unproven: list[tuple[Form, bool]] = []
-        self._here: set[tuple[Strategy, bool]] = set()
+        self._unproven: list[FormRefused] = []
+        self._refused: set[tuple[Strategy, bool]] = set()
         self._texts: dict[tuple[str, str | None], list[tuple[bool, bool]]] = {}
         self._strict = policy.capabilities.strict and request.tool_choice.forced and strict_fits(request)
-        if memory.wants_simple(now):
+        if knowledge.simple_history:
             self.request = simplified(request)
             self._simplified = True
-        # Where nothing would be left to try, the memory is worth nothing.
-        self._believed = not memory.knows_refusals(now) or not all(
-            self._unsupported(strategy, now, constrained=constrained)
-            for strategy in strategies
+        if self._unsupported and self._nothing_is_left():
+            # Knowledge may be wrong, and trying costs one call: better than a request without an attempt.
+            self._unsupported = frozenset()
+
+    def _nothing_is_left(self) -> bool:
+        return all(
+            self._form(strategy, constrained=constrained) in self._unsupported
+            for strategy in self._strategies
             for constrained in self._forms(strategy)
         )
 
-    def form(self, strategy: Strategy, now: float) -> bool | None:
+    def form(self, strategy: Strategy) -> bool | None:
         """Return whether to constrain the next attempt of `strategy`; None: the upstream does not take it.
 
-        The last form of the last strategy is always tried: no memory may leave a request without an attempt.
+        The last form of the last strategy is always tried: no knowledge may leave a request without an attempt.
         """
         forms = self._forms(strategy)
-        if not self._here and not self._memory.knows_refusals(now):
+        if not self._refused and not self._unsupported:
             return forms[0]
         last = forms[-1] if strategy is self._strategies[-1] else None
         for constrained in forms:
-            if (strategy, constrained) in self._here:
+            if (strategy, constrained) in self._refused:
                 continue
-            known = self._believed and self._unsupported(strategy, now, constrained=constrained)
+            known = bool(self._unsupported) and self._form(strategy, constrained=constrained) in self._unsupported
             if constrained is last or not known:
                 return constrained
         return None
 
-    def _unsupported(self, strategy: Strategy, now: float, *, constrained: bool) -> bool:
-        if not self._memory.knows_refusals(now):
-            return False  # and the form need not be found out
-        form = self._form(strategy, constrained=constrained)
-        return self._memory.unsupported(form, self._toolset, now)
-
-    def accept(self, strategy: Strategy, now: float, *, constrained: bool) -> None:
+    def accept(self, attempt: AttemptState) -> None:
         """Note that the upstream has answered, which proves that what it refused before was refused for its form."""
-        for form, feature in self._unproven:
-            self._memory.refuse(form, self._toolset, now, feature=feature)
+        self.observations.extend(self._unproven)
         self._unproven.clear()
-        self._memory.accept(self._form(strategy, constrained=constrained), self._toolset, now)
+        self.observations.append(FormAccepted(self._form(attempt.strategy, constrained=attempt.constrained)))
         if self._confirm_simple:
             # The same request was refused as it was given: that is the proof.
-            self._memory.simplify(now)
+            self.observations.append(HistorySimplified())
             self._confirm_simple = False
 
-    def refuse(self, failure: Failure, strategy: Strategy, *, constrained: bool, inside: bool = False) -> bool:
-        """Note a refusal; return whether the strategy has another form.
-
-        It is remembered for other requests once another form of this one has been answered: a request that is refused
-        in every form is at fault itself, whatever its error says. `inside`: it came inside an answer, and is about
-        that one generation.
-        """
+    def refuse(self, failure: Failure, attempt: AttemptState) -> bool:
+        """Note a refusal; return whether the strategy has another form."""
+        strategy, constrained = attempt.strategy, attempt.constrained
         self.first = self.first or failure
         self._confirm_simple = False
         self._repeated(failure, strategy, constrained=constrained, enough=2)
         if failure.refused is RefusedPart.REQUEST and self._simplify(strategy):
             return True
-        self._here.add((strategy, constrained))
-        lasting = not inside and failure.refused is not RefusedPart.REQUEST
+        self._refused.add((strategy, constrained))
+        # A refusal inside an answer is about that one generation, and says nothing about the form.
+        lasting = attempt.reader is None and failure.refused is not RefusedPart.REQUEST
         if lasting:
             form = self._form(strategy, constrained=constrained)
-            self._unproven.append((form, failure.refused is RefusedPart.FEATURE))
+            self._unproven.append(FormRefused(form=form, feature=failure.refused is RefusedPart.FEATURE))
         if failure.refused is RefusedPart.SCHEMA:
             self._refuse_schema(strategy, constrained=constrained, lasting=lasting)
         weaker = failure.refused is not RefusedPart.REQUEST or strategy not in _OWN_TOOLS
-        return weaker and any((strategy, other) not in self._here for other in self._forms(strategy))
+        return weaker and any((strategy, other) not in self._refused for other in self._forms(strategy))
 
     def _refuse_schema(self, strategy: Strategy, *, constrained: bool, lasting: bool) -> None:
         """Leave out the forms that would send the same schema: the tools' own, or the decision's."""
         if strategy is not Strategy.NATIVE:
             self._relax()
         elif not constrained:
-            self._here.add((Strategy.GUIDED, True))
+            self._refused.add((Strategy.GUIDED, True))
             if lasting:
-                self._unproven.append((self._form(Strategy.GUIDED, constrained=True), False))
+                guided = self._form(Strategy.GUIDED, constrained=True)
+                self._unproven.append(FormRefused(form=guided, feature=False))
 
     def end(self, failure: Failure) -> None:
         """Note a refusal that would be the same in every form."""
         self.first = self.first or failure
         self.hopeless = True
 
-    def fail(self, failure: Failure, strategy: Strategy, *, constrained: bool) -> None:
+    def fail(self, failure: Failure, attempt: AttemptState) -> None:
         """Note that the upstream failed: a third time with the same text is the last one."""
         if failure.kind in _ERRORS:
-            self._repeated(failure, strategy, constrained=constrained, enough=MAX_SAME_ERRORS)
+            self._repeated(failure, attempt.strategy, constrained=attempt.constrained, enough=MAX_SAME_ERRORS)
 
     def _repeated(self, failure: Failure, strategy: Strategy, *, constrained: bool, enough: int) -> None:
         own = strategy in _OWN_TOOLS
@@ -158,7 +185,7 @@ class Refusals:
 
     def _relax(self) -> None:
         """Constrain nothing any more."""
-        self._here.update((strategy, True) for strategy in Strategy if strategy is not Strategy.NATIVE)
+        self._refused.update((strategy, True) for strategy in Strategy if strategy is not Strategy.NATIVE)
 
     def _simplify(self, strategy: Strategy) -> bool:
         if self._simplified or strategy not in _OWN_TOOLS:

@@ -79,7 +79,13 @@ class Driver:
             return _time_is_up(ladder)
         finally:
             steps.close()
+            self._learn()
             await self._hang_up()
+
+    def _learn(self) -> None:
+        """Fold in what the run has observed about its upstream, however it ended: what was observed is true."""
+        context = self._context
+        context.route.knowledge.fold(context.request.tools_json, self._climb.observations, context.deps.clock())
 
     async def _go(self, steps: Steps) -> Answer | Failure:
         act = self._act_and_tell if self._context.log.stages else self._act

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 
 from toolgate_core.jsontext import JsonObject
-from toolgate_core.ladder import Answer, LadderRun
+from toolgate_core.ladder import Answer, Choice, LadderRun
 from toolgate_core.nesting import is_heavy
 from toolgate_core.schema import Toolset, compiled, remembered
 from toolgate_core.types.errors import FailureError, RequestError
@@ -62,6 +62,7 @@ class Climbing:
         if toolset is None:
             toolset = await self._compiled()
         ids: set[str] = set()
+        knowledge = self._route.knowledge.snapshot(request.tools_json, deps.clock())
         climbs = [
             LadderRun(
                 request,
@@ -69,9 +70,8 @@ class Climbing:
                 toolset,
                 mode,
                 clock=deps.clock,
-                new_id=lambda: call_id(deps.new_id()),
-                memory=self._route.memory,
-                ids=ids,
+                choice=Choice(lambda: call_id(deps.new_id()), ids),
+                knowledge=knowledge,
             )
             for _ in range(request.n)
         ]

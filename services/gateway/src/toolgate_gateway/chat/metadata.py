@@ -51,8 +51,8 @@ def headers(climbs: Sequence[LadderRun]) -> Headers:
     priority, attempts = 0, []
     for climb in climbs:
         attempts.append(climb.summary)
-        if climb.priority is not None:
-            priority = max(priority, climb.priority.priority)
+        if climb.serving_strategy is not None:
+            priority = max(priority, climb.serving_strategy.priority)
     told = ";".join(attempts) or "none"
     unknown = b"pending" if ":pending" in told else b"none"
     return ((b"x-toolgate-priority", b"%d" % priority if priority else unknown), (_ATTEMPTS, told.encode()))

@@ -9,7 +9,7 @@ from typing import cast
 import msgspec
 from toolgate_core.dialects.families import dialect_to_prompt, family_of
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.ladder import LadderMemory
+from toolgate_core.ladder import LadderMemory, LearnedKnowledge
 from toolgate_core.limits import MAX_MODEL_NAME, MAX_REMEMBERED_MODELS
 from toolgate_core.presets import PRESETS, preset_name
 from toolgate_core.types.errors import FailureError, RequestError
@@ -46,7 +46,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     upstream: str
     provider: Provider
     policy: Policy
-    memory: LadderMemory
+    knowledge: LearnedKnowledge
 
 
 class ModelRegistry:
@@ -186,7 +186,7 @@ class ModelRegistry:
         if known is None or known.upstream != upstream:
             return route
         # A listing may tell more than the one before: a server has been upgraded.
-        return known if known.policy == route.policy else msgspec.structs.replace(route, memory=known.memory)
+        return known if known.policy == route.policy else msgspec.structs.replace(route, knowledge=known.knowledge)
 
     def _route_to_unlisted(self, name: str) -> Route | None:
         """Send an unknown name to an upstream that has no list of models; it will say whether it knows it."""
@@ -221,7 +221,7 @@ class ModelRegistry:
                 continue  # it may be found later
             route = self._route(alias, config.model or alias, upstream, config.preset, config.policy)
             known = before.get(alias)
-            self._configured[alias] = msgspec.structs.replace(route, memory=known.memory) if known else route
+            self._configured[alias] = msgspec.structs.replace(route, knowledge=known.knowledge) if known else route
 
     def _route(
         self, name: str, model: str, upstream: str, preset: str | None, overrides: Mapping[str, JsonValue]
@@ -240,7 +240,7 @@ class ModelRegistry:
             upstream=upstream,
             provider=self._upstreams[upstream].provider,
             policy=policy,
-            memory=LadderMemory(),
+            knowledge=LadderMemory(),
         )
 
     def _with_family_dialects(self, policy: Policy, upstream: str, model: str) -> Policy:
