@@ -1,4 +1,4 @@
-"""Tools as TypeScript declares functions, which is how some families are told of them.
+"""Tools as TypeScript declares functions, which is how some families' templates show them.
 
 What TypeScript has no words for (limits, patterns, whole numbers) stands in comments.
 """

@@ -3,6 +3,7 @@
 ```
 [{"name": "F", "arguments": {…}}]
 ```
+vLLM reads it with `--tool-call-parser xlam`.
 """
 
 from __future__ import annotations
