@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec import Struct
-from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
+from toolgate_core.jsontext import DECODE_ERRORS, JsonObject, JsonTextError, JsonValue, decode, encode
 from toolgate_core.limits import MAX_ANSWER_BYTES
 from toolgate_core.strategies.history import mended
 from toolgate_core.types.errors import FailureError, RequestError
@@ -57,7 +57,7 @@ def read_head(body: bytes) -> Head:
     """Return a body's head; raise `RequestError`."""
     try:
         return _head.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+    except DECODE_ERRORS as error:
         message = str(error)
         param = next((name for name in ("model", "stream") if f"`{name}`" in message or f"$.{name}" in message), None)
         raise RequestError(f"The body can't be read: {message}.", param=param) from error

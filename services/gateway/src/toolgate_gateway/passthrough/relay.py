@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec import Struct
+from toolgate_core.jsontext import DECODE_ERRORS
 from toolgate_core.limits import MAX_ANSWER_BYTES
 from toolgate_core.types.errors import FailureError, RequestError
 from toolgate_core.types.failures import Failure, FailureKind
@@ -341,7 +342,7 @@ def read_target(body: bytes) -> Target:
     """Return a body's model and whether it asks for a stream; raise `RequestError`."""
     try:
         return _target.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+    except DECODE_ERRORS as error:
         message = str(error)
         raise RequestError(
             f"The body can't be read: {message}.", param="model" if "$.model" in message else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import msgspec
+from toolgate_core.jsontext import DECODE_ERRORS
 from toolgate_core.limits import MAX_EVENT_BYTES
 from toolgate_core.types.failures import Failure, FailureKind
 
@@ -35,7 +36,7 @@ def is_error(data: bytes) -> bool:
         return False
     try:
         found = _fields.decode(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except DECODE_ERRORS:
         return False
     return bytes(found.error) not in _NOTHING or _ERROR in (bytes(found.object), bytes(found.type))
 

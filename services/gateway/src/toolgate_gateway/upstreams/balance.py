@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
-from toolgate_core.jsontext import JsonValue, encode
+from toolgate_core.jsontext import DECODE_ERRORS, JsonValue, encode
 
 Balance: TypeAlias = Literal["least_in_flight", "prefix_affinity"]
 
@@ -71,7 +71,7 @@ def key_of_text(body: bytes) -> bytes:
     try:
         messages = msgspec.json.decode(body, type=_Body).messages
         return _digest((msgspec.json.decode(item, type=_Message).role, bytes(item)) for item in messages)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except DECODE_ERRORS:
         return b""
 
 

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 import msgspec
 from msgspec import field
-from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
+from toolgate_core.jsontext import DECODE_ERRORS, JsonObject, JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.limits import MAX_TOKEN_COUNT
 from toolgate_core.types.requests import Usage
 
@@ -68,7 +68,7 @@ def decode_answer(data: bytes) -> AnswerBody | None:
         return answer_decoder.decode(data)
     except msgspec.ValidationError:
         pass
-    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+    except DECODE_ERRORS:
         return None
     try:
         return answer_from_json(decode(data))

@@ -12,7 +12,7 @@ from typing import ClassVar, cast
 
 import msgspec
 from msgspec import Struct, field
-from toolgate_core.jsontext import JsonObject, JsonValue, encode
+from toolgate_core.jsontext import DECODE_ERRORS, JsonObject, JsonValue, encode
 
 NO_FIELDS: Mapping[str, object] = MappingProxyType({})
 CARRIED_BY_MESSAGES = ("annotations", "audio")
@@ -136,7 +136,7 @@ def decode_burst(chunks: Sequence[bytes]) -> list[AnswerBody]:
     """Return the chunks of one read, decoded at once; empty where they must be decoded one by one."""
     try:
         answers = _burst_decoder.decode(b"[%b]" % b",".join(chunks))
-    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+    except DECODE_ERRORS:
         return []
     return answers if len(answers) == len(chunks) else []
 
