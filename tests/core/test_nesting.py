@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from toolgate_core.jsontext import JsonValue, encode_str
-from toolgate_core.nesting import deeper, deeper_than, outside_strings
+from toolgate_core.nesting import bytes_deeper_than, deeper_than, outside_strings
 
 VALUES = st.recursive(
     st.one_of(st.none(), st.integers(), st.text()),
@@ -50,5 +50,5 @@ def test_what_strings_hold_is_left_out() -> None:
 
 
 def test_few_brackets_are_never_deep() -> None:
-    assert not deeper(b"[[]]", 2)
-    assert deeper(b"[[]]", 1)
+    assert not bytes_deeper_than(b"[[]]", 2)
+    assert bytes_deeper_than(b"[[]]", 1)

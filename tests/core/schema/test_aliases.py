@@ -4,9 +4,9 @@ import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import MAX_TYPE_WORD, MAX_TYPES
 from toolgate_core.schema import coerce, coerce_text
-from toolgate_core.schema.aliases import json_type, plain
+from toolgate_core.schema.aliases import json_type, normalize
 from toolgate_core.schema.compiling import SchemaError, compile_schema
-from toolgate_core.schema.kinds import possible
+from toolgate_core.schema.kinds import possible_types
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_null_is_taken_where_open_api_calls_a_schema_nullable(
 
 
 def test_nullable_adds_null_to_the_possible_types() -> None:
-    assert possible({"enum": ["a"], "nullable": True}, {}) == ("null", "string")
-    assert possible({"nullable": True}, {}) == ()
+    assert possible_types({"enum": ["a"], "nullable": True}, {}) == ("null", "string")
+    assert possible_types({"nullable": True}, {}) == ()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_nullable_adds_null_to_the_possible_types() -> None:
     ],
 )
 def test_a_schema_is_put_in_the_words_of_json_schema(member: JsonObject, meant: JsonObject) -> None:
-    assert plain({"properties": {"a": member}}) == {"properties": {"a": meant}}
+    assert normalize({"properties": {"a": member}}) == {"properties": {"a": meant}}
 
 
 def test_a_schema_in_the_words_of_json_schema_is_the_very_same() -> None:
@@ -122,7 +122,7 @@ def test_a_schema_in_the_words_of_json_schema_is_the_very_same() -> None:
         "minProperties": 7,
         "not": {"type": 7},
     }
-    assert plain(schema) is schema
+    assert normalize(schema) is schema
 
 
 def valid(schema: JsonObject, value: JsonValue) -> bool:

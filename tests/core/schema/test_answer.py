@@ -9,7 +9,7 @@ PAIR: JsonObject = {"type": "object", "properties": {"a": {"type": "integer"}}, 
 
 
 def misfit(schema: JsonObject, text: str) -> str:
-    return answer_check(encode(schema)).misfit(text)
+    return answer_check(encode(schema)).schema_error(text)
 
 
 def test_an_answer_fits_or_the_place_is_named() -> None:

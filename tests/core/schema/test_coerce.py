@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.schema import coerce, coerce_text
-from toolgate_core.schema.kinds import possible
+from toolgate_core.schema.kinds import possible_types
 
 INTEGER: JsonObject = {"type": "integer"}
 STRING: JsonObject = {"type": "string"}
@@ -337,7 +337,7 @@ def test_text_becomes_a_value_by_its_schema(
 
 
 def test_types_are_intersected_where_several_rules_apply() -> None:
-    assert possible({"type": ["string", "integer"], "enum": ["a", 1, None]}, {}) == ("integer", "string")
+    assert possible_types({"type": ["string", "integer"], "enum": ["a", 1, None]}, {}) == ("integer", "string")
 
 
 leaves = st.sampled_from(
@@ -415,5 +415,5 @@ def test_the_work_is_bounded_by_what_a_schema_lists_and_a_value_holds() -> None:
 def test_a_type_is_looked_for_in_so_many_schemas() -> None:
     few: JsonObject = {"anyOf": [INTEGER] * 100}
     many: JsonObject = {"anyOf": [INTEGER] * 1_000}
-    assert possible(few, few) == ("integer",)
-    assert possible(many, many) == ()
+    assert possible_types(few, few) == ("integer",)
+    assert possible_types(many, many) == ()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.schema import coerce
-from toolgate_core.schema.keys import MAX_PATTERN, matches, member_schemas, renamed
+from toolgate_core.schema.keys import MAX_PATTERN, match_undeclared_keys, matches, member_schemas
 
 INTEGER: JsonObject = {"type": "integer"}
 
@@ -33,7 +33,7 @@ def closed(*names: str) -> JsonObject:
 def test_the_one_declared_name_that_a_key_meant_is_found(
     value: JsonObject, schema: JsonObject, expected: dict[str, str]
 ) -> None:
-    assert renamed(value, schema) == expected
+    assert match_undeclared_keys(value, schema) == expected
 
 
 def test_a_key_in_another_case_is_the_declared_one() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.schema import coerce, coerce_text
-from toolgate_core.schema.lists import MAX_CHARS, MAX_PIECES, bare_words, listed, split
+from toolgate_core.schema.lists import MAX_CHARS, MAX_PIECES, bare_words, split_scalars, without_brackets
 
 STRING: JsonObject = {"type": "string"}
 INTEGER: JsonObject = {"type": "integer"}
@@ -118,4 +118,4 @@ def test_an_object_that_may_be_an_item_is_one(value: JsonObject, schema: JsonObj
 
 def test_readings_are_bounded() -> None:
     long = "a," * MAX_CHARS
-    assert (bare_words(f"[{long}a]"), listed(f'"{long}"'), split(long)) == (None, None, [])
+    assert (bare_words(f"[{long}a]"), without_brackets(f'"{long}"'), split_scalars(long)) == (None, None, [])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from toolgate_core.jsontext import JsonValue
 from toolgate_core.limits import MAX_FOLDED_CHARS, MAX_FOLDED_OPTIONS
-from toolgate_core.schema.options import Options, option, options
+from toolgate_core.schema.options import AllowedValues, allowed_values, find_allowed
 
 
 @pytest.mark.parametrize(
@@ -37,29 +37,29 @@ from toolgate_core.schema.options import Options, option, options
 def test_the_one_option_that_a_value_writes_is_found(
     value: JsonValue, allowed: list[JsonValue], expected: tuple[JsonValue, str] | None
 ) -> None:
-    assert option(value, allowed) == expected
+    assert find_allowed(value, allowed) == expected
 
 
 def test_const_is_the_only_option() -> None:
-    assert options({"const": 1, "enum": [2]}) == [1]
-    assert options({"enum": [2]}) == [2]
-    assert options({"enum": 7}) == options({}) == []
+    assert allowed_values({"const": 1, "enum": [2]}) == [1]
+    assert allowed_values({"enum": [2]}) == [2]
+    assert allowed_values({"enum": 7}) == allowed_values({}) == []
 
 
 def test_the_options_hold_a_value_as_json_schema_compares() -> None:
-    options = Options([1, "a", None, [1], {"a": True}])
+    options = AllowedValues([1, "a", None, [1], {"a": True}])
     assert len(options) == 5
     held: list[JsonValue] = [1, 1.0, "a", None, [1], {"a": True}]
     others: list[JsonValue] = [True, "A", False, [2], {"a": 2}]
-    assert [options.hold(value) for value in held] == [True] * 6
-    assert [options.hold(value) for value in others] == [False] * 5
-    assert not Options([]).hold(1)
+    assert [options.contain(value) for value in held] == [True] * 6
+    assert [options.contain(value) for value in others] == [False] * 5
+    assert not AllowedValues([]).contain(1)
 
 
 def test_only_equal_values_count_among_very_many_options() -> None:
     for many in (
-        Options([f"v{place}" for place in range(MAX_FOLDED_OPTIONS + 1)]),
-        Options(["v1", "x" * MAX_FOLDED_CHARS]),
+        AllowedValues([f"v{place}" for place in range(MAX_FOLDED_OPTIONS + 1)]),
+        AllowedValues(["v1", "x" * MAX_FOLDED_CHARS]),
     ):
-        assert many.hold("v1")
+        assert many.contain("v1")
         assert many.find("V1") is None

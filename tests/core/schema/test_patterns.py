@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from toolgate_core.schema.compiling import compile_schema
-from toolgate_core.schema.patterns import needs_backtracking, search_states, states
+from toolgate_core.schema.patterns import count_search_states, count_states, needs_backtracking
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ from toolgate_core.schema.patterns import needs_backtracking, search_states, sta
     ],
 )
 def test_states_are_about_what_the_engine_makes(pattern: str, count: int) -> None:
-    assert states(pattern) == count
+    assert count_states(pattern) == count
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_states_are_about_what_the_engine_makes(pattern: str, count: int) -> Non
     ],
 )
 def test_a_repeated_class_that_is_all_there_is_meets_one_state_at_a_time(pattern: str, count: int) -> None:
-    assert search_states(pattern) == count
+    assert count_search_states(pattern) == count
 
 
 @pytest.mark.parametrize("letter", ["x", "\u00e9", "\U0001f600"])

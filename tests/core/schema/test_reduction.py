@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import MAX_SENT_ITEMS
 from toolgate_core.schema.compiling import SchemaError, compile_schema
-from toolgate_core.schema.decision import decision_schema, sendable
+from toolgate_core.schema.decision_schema import decision_schema, sendable
 from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 NAMES = st.sampled_from(["a", "b", "ab", "c"])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.schema import coerce
-from toolgate_core.schema.rules import broken, chosen
+from toolgate_core.schema.rules import count_violations, matching_members
 
 CAT: JsonObject = {"$ref": "#/$defs/Cat"}
 DOG: JsonObject = {"$ref": "#/$defs/Dog"}
@@ -29,7 +29,7 @@ RULE: JsonObject = {"propertyName": "kind", "mapping": {"cat": "#/$defs/Cat", "h
 def test_the_discriminator_names_the_member_of_a_union(
     value: JsonValue, rule: JsonValue, expected: list[JsonValue]
 ) -> None:
-    assert chosen(value, {"oneOf": [CAT, True, DOG], "discriminator": rule}, "oneOf") == expected
+    assert matching_members(value, {"oneOf": [CAT, True, DOG], "discriminator": rule}, "oneOf") == expected
 
 
 def test_only_the_member_that_the_discriminator_names_is_applied() -> None:
@@ -48,4 +48,4 @@ def test_only_the_member_that_the_discriminator_names_is_applied() -> None:
 
 def test_the_rules_that_a_value_breaks_are_counted() -> None:
     schema: JsonObject = {"type": "string", "enum": ["ab", "cd"], "minLength": 2}
-    assert [broken(value, schema) for value in ("ab", "xy", "x", 5)] == [0, 1, 2, 2]
+    assert [count_violations(value, schema) for value in ("ab", "xy", "x", 5)] == [0, 1, 2, 2]

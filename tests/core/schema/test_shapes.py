@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.schema.shapes import MAX_PARTS, item_names, item_types, may_unwrap, parts, tuple_items
+from toolgate_core.schema.shapes import MAX_PARTS, applicable_schemas, item_names, item_types, may_unwrap, tuple_items
 
 INTEGER: JsonObject = {"type": "integer"}
 STRING: JsonObject = {"type": "string"}
@@ -10,13 +10,13 @@ STRING: JsonObject = {"type": "string"}
 
 def test_the_parts_of_a_schema_are_what_may_apply_to_the_same_value() -> None:
     root: JsonObject = {"$ref": "#/$defs/a", "allOf": [True, STRING], "anyOf": 7, "$defs": {"a": {"oneOf": [INTEGER]}}}
-    assert sorted(str(part) for part in parts(root, root)) == sorted(
+    assert sorted(str(part) for part in applicable_schemas(root, root)) == sorted(
         str(part) for part in (root, STRING, {"oneOf": [INTEGER]}, INTEGER)
     )
 
 
 def test_a_schema_that_refers_to_itself_has_bounded_parts() -> None:
-    assert len(list(parts({"$ref": "#"}, {"$ref": "#"}))) == MAX_PARTS
+    assert len(list(applicable_schemas({"$ref": "#"}, {"$ref": "#"}))) == MAX_PARTS
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
-from toolgate_core.schema import EMPTY, Toolset, Violation, compiled, parse_tools, remembered
+from toolgate_core.schema import EMPTY, Toolset, Violation, cached_toolset, compiled, parse_tools
 from toolgate_core.schema.definitions import NO_PARAMETERS, check_names
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.failures import FailureKind
@@ -307,6 +307,6 @@ def test_every_wrong_item_is_told() -> None:
 
 def test_a_toolset_is_remembered_once_it_was_compiled() -> None:
     text = encode([tool("only_here", obj({}))])
-    assert remembered(text) is None
+    assert cached_toolset(text) is None
     made = compiled(text)
-    assert remembered(text) is made
+    assert cached_toolset(text) is made

@@ -14,7 +14,7 @@ from toolgate_core.limits import (
 )
 from toolgate_core.schema import Toolset
 from toolgate_core.schema.compiling import SchemaCheck, SchemaError, compile_schema
-from toolgate_core.schema.effort import Size, explainable, measured, searched
+from toolgate_core.schema.effort import ValueSize, explainable, measure, size_within_budget
 from toolgate_core.schema.weights import Weights, weigh
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.requests import ToolDefinition
@@ -107,10 +107,10 @@ def test_all_tools_together_are_bounded(schema: JsonObject, count: int) -> None:
 
 
 def test_a_value_is_measured() -> None:
-    assert measured(None) == Size(1)
-    assert measured("abc") == Size(1, 1, 3, 3)
-    assert measured({"ab": ["x", 1], "c": {}}) == Size(5, 3, 4, 2)
-    assert measured([1] * 100, 10).parts == 11
+    assert measure(None) == ValueSize(1)
+    assert measure("abc") == ValueSize(1, 1, 3, 3)
+    assert measure({"ab": ["x", 1], "c": {}}) == ValueSize(5, 3, 4, 2)
+    assert measure([1] * 100, 10).parts == 11
 
 
 MANY: JsonValue = [["a"] * 1_000] * 30
@@ -169,10 +169,10 @@ def test_recursion_and_length_end_the_walk() -> None:
     assert not explainable(["x"] * 4_000, {"items": {"type": "integer"}})
     assert not explainable({str(place): "x" for place in range(4_000)}, {"additionalProperties": {"type": "integer"}})
     weights = Weights(1, MAX_CHECK_STEPS, 0, 0, 0)
-    assert searched(["x"] * 4_000, {"items": {"type": "integer"}}, weights, exact=False) is None
-    assert searched(["x"] * 4_000, {"items": {"type": "integer"}}, weigh({"items": {}}), exact=True) == Size(
-        4_001, 4_000, 4_000, 1
-    )
+    assert size_within_budget(["x"] * 4_000, {"items": {"type": "integer"}}, weights, exact=False) is None
+    assert size_within_budget(
+        ["x"] * 4_000, {"items": {"type": "integer"}}, weigh({"items": {}}), exact=True
+    ) == ValueSize(4_001, 4_000, 4_000, 1)
 
 
 def test_many_missing_parameters_are_named_without_a_copy_for_each() -> None:

@@ -7,7 +7,7 @@ from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import WrittenCall
 from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.schema.decision import decision_schema
+from toolgate_core.schema.decision_schema import decision_schema
 from toolgate_core.strategies.envelope import ENVELOPE_TOKENS
 from toolgate_core.strategies.history import MAX_QUOTED
 from toolgate_core.strategies.table import transform

@@ -21,6 +21,7 @@ WORD = re.compile(r"[a-z]+(?:_[a-z]+)*")
 PUT_TOGETHER = {"empty_to_array", "empty_to_object", "null_to_string"}
 NO_TAGS = {"function_call", "json_object", "json_schema", "tool_call", "tool_calls"}
 NO_TAGS |= {"guided_grammar", "guided_json_object", "guided_regex", "structured_outputs"}
+NO_TAGS |= {"after_call", "message_reasoning", "think_end"}  # roles of markers
 
 
 def words(node: ast.expr) -> Iterator[str]:
@@ -51,7 +52,7 @@ def passed_on(node: ast.AST) -> Iterator[str]:
     found: list[str] = []
     if isinstance(node, ast.Return) and node.value is not None:
         found = list(words(node.value))
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_pieces":
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_stripped":
         found = list(words(node.args[-1]))
     elif isinstance(node, ast.Tuple) and node.elts:
         found = [word for one in (node.elts[0], node.elts[-1]) for word in words(one)]

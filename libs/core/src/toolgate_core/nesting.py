@@ -18,7 +18,7 @@ def outside_strings(text: bytes) -> bytes:
     return b"".join(text.split(b'"')[::2])
 
 
-def deeper(text: bytes, limit: int) -> bool:
+def bytes_deeper_than(text: bytes, limit: int) -> bool:
     """Whether JSON text nests more than `limit` levels.
 
     Takes the innermost pairs of brackets away, level by level; so many levels are seen in so many passes.
@@ -36,7 +36,7 @@ def deeper(text: bytes, limit: int) -> bool:
 
 def deeper_than(text: str, limit: int) -> bool:
     """Whether JSON text nests more than `limit` levels; see `deeper`."""
-    return text.count("{") + text.count("[") > limit and deeper(text.encode(errors="surrogatepass"), limit)
+    return text.count("{") + text.count("[") > limit and bytes_deeper_than(text.encode(errors="surrogatepass"), limit)
 
 
 def is_heavy(body: bytes) -> bool:

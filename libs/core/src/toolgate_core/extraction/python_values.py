@@ -226,7 +226,7 @@ class PythonValues:
         """Raise where the quotes inside of a string allow another reader."""
         if inside.any:
             self.repairs.append("unescaped_quote")
-            if not inside.clear(alone=True):
+            if not inside.is_unambiguous(alone=True):
                 raise MalformedBlockError
 
     def _escape(self, *, raw: bool) -> Steps[str]:

@@ -31,7 +31,7 @@ from toolgate_core.extraction.tagged_doubt import Siblings
 from toolgate_core.extraction.tagged_values import TaggedValue
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.schema import coerce_text
-from toolgate_core.schema.kinds import possible
+from toolgate_core.schema.kinds import possible_types
 from toolgate_core.schema.relaxed import relax
 
 _WRAPPERS = ("arguments", "input", "parameters", "params", "args", "properties")
@@ -62,7 +62,7 @@ class TaggedArguments:
         self._root: JsonObject = call.tool.parameters if call.tool else {}
         properties = self._root.get("properties")
         self.declared: JsonObject = properties if isinstance(properties, dict) else {}
-        repeated = (key for key, schema in self.declared.items() if "array" in possible(schema, self._root))
+        repeated = (key for key, schema in self.declared.items() if "array" in possible_types(schema, self._root))
         self._siblings = Siblings(frozenset(self.declared), frozenset(repeated))
         self._several: dict[str, list[str]] = {}
         self._lone: _OnlyArgument | None = None
@@ -188,7 +188,7 @@ class TaggedArguments:
             value, tags = found
             self._call.add_repairs(*tags)
         else:
-            wrapped = _WRAPPED.fullmatch(text) if "string" not in possible(schema, self._root) else None
+            wrapped = _WRAPPED.fullmatch(text) if "string" not in possible_types(schema, self._root) else None
             value, tags = coerce_text(wrapped[1] if wrapped else text, schema, self._root)
             self._call.add_repairs(*tags)
         self._open(key)

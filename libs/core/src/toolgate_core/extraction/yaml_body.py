@@ -24,7 +24,7 @@ from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import MalformedBlockError, TooLargeError
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.schema import coerce_text
-from toolgate_core.schema.kinds import possible
+from toolgate_core.schema.kinds import possible_types
 
 MAX_YAML = 65_536
 MAX_DEPTH = 32
@@ -106,7 +106,7 @@ def _built(node: yaml.Node, schema: JsonValue, root: JsonObject, depth: int) -> 
         return [_built(item, known.get("items", True), root, depth - 1) for item in node.value]
     assert isinstance(node, yaml.ScalarNode)  # there is no fourth kind
     text = _text(node)
-    if possible(schema, root):
+    if possible_types(schema, root):
         return coerce_text(text, schema, root)[0]
     return decode(text) if not node.style and _SCALAR.match(text) else text
 

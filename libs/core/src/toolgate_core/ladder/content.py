@@ -74,7 +74,7 @@ class AnswerContent:
     def schema_error(self) -> str:
         """How the text violates the client's format, in one sentence; empty where it fits, or was cut."""
         whole = self._verdict.finish in ("stop", "tool_calls") and not self._stop.stopped
-        return self._check.misfit(self.text) if self._check is not None and whole and self._text else ""
+        return self._check.schema_error(self.text) if self._check is not None and whole and self._text else ""
 
     def add_text(self, text: str) -> None:
         """Take text that the model meant for the user."""

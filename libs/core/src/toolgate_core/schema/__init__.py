@@ -3,7 +3,7 @@
 from toolgate_core.schema.coerce import coerce, coerce_text
 from toolgate_core.schema.definitions import parse_tools
 from toolgate_core.schema.relaxed import relax
-from toolgate_core.schema.toolset import EMPTY, Tool, Toolset, compiled, remembered
+from toolgate_core.schema.toolset import EMPTY, Tool, Toolset, cached_toolset, compiled
 from toolgate_core.schema.violations import Violation
 
 __all__ = [
@@ -11,10 +11,10 @@ __all__ = [
     "Tool",
     "Toolset",
     "Violation",
+    "cached_toolset",
     "coerce",
     "coerce_text",
     "compiled",
     "parse_tools",
     "relax",
-    "remembered",
 ]

@@ -36,37 +36,37 @@ def json_type(name: str) -> str:
     if len(name) > MAX_TYPE_WORD:
         return name
     word = name.casefold()
-    return _TYPES.get(word) or _TYPES.get(_bare(word).removeprefix("typing."), name)
+    return _TYPES.get(word) or _TYPES.get(_without_parameters(word).removeprefix("typing."), name)
 
 
-def _bare(word: str) -> str:
+def _without_parameters(word: str) -> str:
     """Return a type's word without its parameters: `list[str]` is `list`."""
     starts = [start for start in map(word.find, "[<") if start >= 0]
     return word[: min(starts)] if starts and word.endswith(("]", ">")) else word
 
 
-def plain(schema: JsonObject) -> JsonObject:
+def normalize(schema: JsonObject) -> JsonObject:
     """Return a whole schema in the words of JSON Schema; the very same where it is so already.
 
     A tuple that is written as older drafts do (a list of `items`) becomes `prefixItems`, unless the schema says that it
     is of an older draft.
     """
     draft = schema.get("$schema")
-    return worded(schema, tuples=not isinstance(draft, str) or "2020-12" in draft)
+    return normalize_words(schema, tuples=not isinstance(draft, str) or "2020-12" in draft)
 
 
-def worded(schema: JsonObject, *, tuples: bool) -> JsonObject:
+def normalize_words(schema: JsonObject, *, tuples: bool) -> JsonObject:
     """Return the same, with tuples as `prefixItems` or as they came."""
-    new: JsonObject = {keyword: _plain_at(keyword, value, tuples=tuples) for keyword, value in schema.items()}
+    new: JsonObject = {keyword: _normalize_keyword(keyword, value, tuples=tuples) for keyword, value in schema.items()}
     if "type" in new:
-        _name_type(new)
+        _normalize_type(new)
     if tuples and isinstance(new.get("items"), list) and "prefixItems" not in new:
-        return _tuple(new)
+        return _with_prefix_items(new)
     same = len(new) == len(schema) and all(value is schema[keyword] for keyword, value in new.items())
     return schema if same else new
 
 
-def _tuple(schema: JsonObject) -> JsonObject:
+def _with_prefix_items(schema: JsonObject) -> JsonObject:
     """Return what a list of `items` means."""
     rest = {keyword: value for keyword, value in schema.items() if keyword not in ("items", "additionalItems")}
     if schema["items"]:
@@ -76,32 +76,32 @@ def _tuple(schema: JsonObject) -> JsonObject:
     return rest
 
 
-def _plain(schema: JsonValue, *, tuples: bool) -> JsonValue:
+def _normalize_child(schema: JsonValue, *, tuples: bool) -> JsonValue:
     if not isinstance(schema, dict):
         return schema
-    new = worded(schema, tuples=tuples)
-    return _or_null(new) if new.get("nullable") is True else new
+    new = normalize_words(schema, tuples=tuples)
+    return _with_null(new) if new.get("nullable") is True else new
 
 
-def _plain_at(keyword: str, value: JsonValue, *, tuples: bool) -> JsonValue:
+def _normalize_keyword(keyword: str, value: JsonValue, *, tuples: bool) -> JsonValue:
     if isinstance(value, list) and keyword in _LISTS:
-        members = [_plain(member, tuples=tuples) for member in value]
+        members = [_normalize_child(member, tuples=tuples) for member in value]
         return members if any(new is not old for new, old in zip(members, value, strict=True)) else value
     if isinstance(value, dict) and keyword in _MAPS:
-        named = {name: _plain(member, tuples=tuples) for name, member in value.items()}
+        named = {name: _normalize_child(member, tuples=tuples) for name, member in value.items()}
         return named if any(new is not value[name] for name, new in named.items()) else value
-    return _plain(value, tuples=tuples) if keyword in _SCHEMA else value
+    return _normalize_child(value, tuples=tuples) if keyword in _SCHEMA else value
 
 
-def _name_type(schema: JsonObject) -> None:
-    types = _types(schema["type"])
+def _normalize_type(schema: JsonObject) -> None:
+    types = _type_names(schema["type"])
     if types is None:
         del schema["type"]
     else:
         schema["type"] = types
 
 
-def _types(types: JsonValue) -> JsonValue:
+def _type_names(types: JsonValue) -> JsonValue:
     """Return what `type` says in JSON Schema's names, the very same where it does so already; None for any type."""
     if isinstance(types, str):
         return json_type(types) or None
@@ -113,7 +113,7 @@ def _types(types: JsonValue) -> JsonValue:
     return types if named == types else [name for place, name in enumerate(named) if name not in named[:place]]
 
 
-def _or_null(schema: JsonObject) -> JsonObject:
+def _with_null(schema: JsonObject) -> JsonObject:
     """Return what `nullable: true` makes of a schema."""
     rest = {keyword: value for keyword, value in schema.items() if keyword != "nullable"}
     if any(keyword in rest for keyword in _IN_PLACE):

@@ -37,7 +37,7 @@ def answer_schema(request: ChatRequest) -> JsonObject | None:
         return None
     wanted = request.response_format
     if wanted is None:
-        return wanted_json(request.body)
+        return requested_schema(request.body)
     described = wanted.get("json_schema")
     schema: JsonValue = described.get("schema") if isinstance(described, dict) else None
     if isinstance(schema, dict):
@@ -45,20 +45,20 @@ def answer_schema(request: ChatRequest) -> JsonObject | None:
     return _ANY_OBJECT if wanted.get("type") in ("json_object", "json_schema") else None
 
 
-def wanted_json(body: JsonObject) -> JsonObject | None:
+def requested_schema(body: JsonObject) -> JsonObject | None:
     """Return the schema of vLLM's own fields for constraints, where they ask for JSON."""
     if CONSTRAINTS.isdisjoint(body):
         return None
     structured = body.get("structured_outputs")
     options = structured if isinstance(structured, dict) else {}
     for given in (options.get("json"), body.get("guided_json")):
-        schema = _schema(given)
+        schema = _as_schema(given)
         if schema is not None:
             return schema
     return _ANY_OBJECT if options.get("json_object") or body.get("guided_json_object") else None
 
 
-def _schema(given: JsonValue) -> JsonObject | None:
+def _as_schema(given: JsonValue) -> JsonObject | None:
     """Return a schema that is given as itself or as its JSON text."""
     if isinstance(given, str):
         try:
@@ -81,7 +81,7 @@ class AnswerCheck:
         """About how much memory its validator takes."""
         return self._check.kept_bytes
 
-    def misfit(self, text: str) -> str:
+    def schema_error(self, text: str) -> str:
         """Return one sentence about what is wrong with an answer; empty where nothing is."""
         try:
             value = decode(text)
@@ -92,11 +92,11 @@ class AnswerCheck:
         validator = self._check.within_budget(value)
         if validator is None:
             return "The answer is too large to be held against the schema of the response format."
-        place = _place(validator, value) if explainable(value, self._schema) else ""
+        place = _first_violation(validator, value) if explainable(value, self._schema) else ""
         return f"The answer does not fit the schema of the response format at '{place:.200}'."
 
 
-def _place(validator: jsonschema_rs.Validator, value: JsonValue) -> str:
+def _first_violation(validator: jsonschema_rs.Validator, value: JsonValue) -> str:
     """Return where a value breaks its first rule."""
     try:
         validator.validate(value)

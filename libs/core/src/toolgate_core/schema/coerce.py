@@ -11,17 +11,17 @@ from typing import TypeAlias
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.limits import MAX_COERCION_CHARS, MAX_COERCION_STEPS
 from toolgate_core.schema.aliases import NULL
-from toolgate_core.schema.conversions import Converted, convert, says_null
-from toolgate_core.schema.elements import read_elements
-from toolgate_core.schema.escaped import begins_container, container, unescaped
-from toolgate_core.schema.keys import member_schemas, renamed
-from toolgate_core.schema.kinds import ORDER, Inner, Text, accepts, declared, kind, possible
-from toolgate_core.schema.lists import Reading, bare_words, listed, split, unwrapped
-from toolgate_core.schema.options import Options, options
+from toolgate_core.schema.conversions import Converted, convert, is_null_word
+from toolgate_core.schema.escaped import begins_container, exact_container, unescape
+from toolgate_core.schema.keys import match_undeclared_keys, member_schemas
+from toolgate_core.schema.kinds import ORDER, ElementText, UntypedText, accepts, declared_types, possible_types, type_of
+from toolgate_core.schema.lists import ListReading, bare_words, split_scalars, unwrap_object, without_brackets
+from toolgate_core.schema.options import AllowedValues, allowed_values
 from toolgate_core.schema.references import follow
 from toolgate_core.schema.relaxed import relax
-from toolgate_core.schema.rules import broken, chosen
+from toolgate_core.schema.rules import count_violations, matching_members
 from toolgate_core.schema.shapes import item_types, may_unwrap, tuple_items
+from toolgate_core.schema.xml_elements import read_elements
 
 MAX_LEVELS = 100
 """Schemas applied inside each other."""
@@ -51,7 +51,7 @@ def coerce_text(text: str, schema: JsonValue, root: JsonObject) -> tuple[JsonVal
     (`007` stays text). Objects and arrays may also be nearly-JSON or XML elements, whose contents are such text again.
     Tags say what had to be mended; text that is the JSON form of its type needs none.
     """
-    return coerce(Text(text), schema, root)
+    return coerce(UntypedText(text), schema, root)
 
 
 class _Coercion:
@@ -63,62 +63,62 @@ class _Coercion:
         self._problems = 0
         self._steps = 0
         self._chars = 0
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, _SchemaFacts] = {}
 
     def apply(self, value: JsonValue, schema: JsonValue, level: int = 0) -> JsonValue:
         """Return `value` made to fit `schema`."""
         self._steps += 1
-        if isinstance(value, Text):
+        if isinstance(value, UntypedText):
             value, schema = self._from_text(value, schema)
         if not isinstance(schema, dict) or level > MAX_LEVELS or self._steps > MAX_COERCION_STEPS:
             self._problems += schema is False
             return value
-        known = self._about(schema)
+        known = self._facts_of(schema)
         self._steps += known.steps
         if schema.get("nullable") is True:
             rest: JsonValue = {keyword: rule for keyword, rule in schema.items() if keyword != "nullable"}
-            return self._best(value, [NULL, rest], level)
+            return self._best_member(value, [NULL, rest], level)
         if "$ref" in schema:
             value = self.apply(value, follow(schema["$ref"], self._root), level + 1)
         for member in _list(schema.get("allOf")):
             value = self.apply(value, member, level + 1)
-        value = self._typed(value, schema, level)
+        value = self._convert_type(value, schema, level)
         for keyword in _UNIONS:
             if keyword in schema:
-                value = self._best(value, chosen(value, schema, keyword), level)
+                value = self._best_member(value, matching_members(value, schema, keyword), level)
         if isinstance(value, dict):
-            value = self._members(value, schema, level)
+            value = self._coerce_members(value, schema, level)
         elif isinstance(value, list):
-            value = self._items(value, schema, level)
-        self._problems += broken(value, schema, known.options)
+            value = self._coerce_items(value, schema, level)
+        self._problems += count_violations(value, schema, known.options)
         return value
 
-    def _from_text(self, value: Text, schema: JsonValue) -> tuple[JsonValue, JsonValue]:
+    def _from_text(self, value: UntypedText, schema: JsonValue) -> tuple[JsonValue, JsonValue]:
         """Return the value of a text that elements hold; with `True` for a schema, what it holds is such text again."""
-        read = self._read(value, schema) if self._affords(value) else str(value)
+        read = self._read_text(value, schema) if self._within_budget(value) else str(value)
         return read, {} if schema is True else schema
 
-    def _about(self, schema: JsonObject) -> _Known:
+    def _facts_of(self, schema: JsonObject) -> _SchemaFacts:
         """Return what is looked up in a schema again for each value; the schema lives as long as the coercion."""
         known = self._known.get(id(schema))
         if known is None:
-            known = self._known[id(schema)] = _Known(schema)
+            known = self._known[id(schema)] = _SchemaFacts(schema)
             self._steps += len(known.options) // 10
         return known
 
-    def _possible(self, schema: JsonValue) -> tuple[str, ...]:
+    def _possible_types(self, schema: JsonValue) -> tuple[str, ...]:
         if not isinstance(schema, dict):
             return ()
-        known = self._about(schema)
+        known = self._facts_of(schema)
         if known.types is None:
-            known.types = possible(schema, self._root)
+            known.types = possible_types(schema, self._root)
         return known.types
 
-    def _read(self, text: Text, schema: JsonValue) -> JsonValue:
+    def _read_text(self, text: UntypedText, schema: JsonValue) -> JsonValue:
         """Return what a text without a type says to `schema`: a plain string, or a value of another type."""
-        types = self._possible(schema)
+        types = self._possible_types(schema)
         if not types:
-            return self._untyped(text)
+            return self._read_untyped(text)
         if types == ("string",):
             return str(text)
         stripped = text.strip()
@@ -128,20 +128,20 @@ class _Coercion:
         try:
             exact = decode(stripped)
         except JsonTextError:
-            return self._mended(str(text), schema, types)
+            return self._read_lenient(str(text), schema, types)
         if "string" in types:
-            return exact if kind(exact) != "string" and accepts(types, exact) else str(text)
+            return exact if type_of(exact) != "string" and accepts(types, exact) else str(text)
         whole_number = isinstance(exact, float) and "number" not in types
         return stripped if whole_number else exact
 
-    def _untyped(self, text: Text) -> JsonValue:
+    def _read_untyped(self, text: UntypedText) -> JsonValue:
         """Return an object or a list for its exact form; a scalar could as well be a text, and is one."""
-        found = container(text)
-        if found is None and isinstance(text, Inner):
+        found = exact_container(text)
+        if found is None and isinstance(text, ElementText):
             found = read_elements(text, (), markup=True)
         return str(text) if found is None else found
 
-    def _mended(self, text: str, schema: JsonValue, types: tuple[str, ...]) -> JsonValue:
+    def _read_lenient(self, text: str, schema: JsonValue, types: tuple[str, ...]) -> JsonValue:
         if "string" in types:
             for wanted in ("null", "boolean"):  # python's words for them; every other text is a string here
                 converted = convert(text, wanted) if wanted in types else None
@@ -149,7 +149,7 @@ class _Coercion:
                     self.tags.append(converted[1])
                     return converted[0]
             return text
-        plain = unescaped(text)
+        plain = unescape(text)
         relaxed = relax(plain or text)
         if relaxed is not None:
             self.tags.extend(("escaped_quotes",) if plain else ())
@@ -162,63 +162,63 @@ class _Coercion:
         self.tags.append("elements")
         return read
 
-    def _affords(self, text: str) -> bool:
+    def _within_budget(self, text: str) -> bool:
         """Whether a text may be read once more. Each member of a union reads it anew."""
         self._chars += len(text)
         return self._steps <= MAX_COERCION_STEPS and (self._chars <= MAX_COERCION_CHARS or len(text) <= _SHORT)
 
-    def _typed(self, value: JsonValue, schema: JsonObject, level: int) -> JsonValue:
-        allowed = self._about(schema).options
-        if allowed and not allowed.hold(value):
-            match = allowed.find(value) if not isinstance(value, str) or self._affords(value) else None
+    def _convert_type(self, value: JsonValue, schema: JsonObject, level: int) -> JsonValue:
+        allowed = self._facts_of(schema).options
+        if allowed and not allowed.contain(value):
+            match = allowed.find(value) if not isinstance(value, str) or self._within_budget(value) else None
             if match:
                 self.tags.append(match[1])
                 return match[0]
-        types = declared(schema)
-        if accepts(types, value) or (isinstance(value, str) and not self._affords(value)):
+        types = declared_types(schema)
+        if accepts(types, value) or (isinstance(value, str) and not self._within_budget(value)):
             return value
         for wanted in types:
-            converted = self._array(value, schema, level) if wanted == "array" else convert(value, wanted)
+            converted = self._to_array(value, schema, level) if wanted == "array" else convert(value, wanted)
             if converted:
                 self.tags.append(converted[1])
                 return converted[0]
         return value
 
-    def _array(self, value: JsonValue, schema: JsonObject, level: int) -> Converted:
+    def _to_array(self, value: JsonValue, schema: JsonObject, level: int) -> Converted:
         """Return `value` as an array: what it holds where it is written or built like a list, else its only item."""
         alone = convert(value, "array")
         if alone is None or alone[1] != "scalar_to_array":
             return alone
         if isinstance(value, str):
             # A broken list is no list of one broken text.
-            return self._written_array(value, schema, level) or (None if begins_container(value) else alone)
+            return self._array_in_text(value, schema, level) or (None if begins_container(value) else alone)
         if isinstance(value, dict):
-            return self._unwrapped_array(value, schema, level) or alone
+            return self._array_in_object(value, schema, level) or alone
         return alone
 
-    def _unwrapped_array(self, value: JsonObject, schema: JsonObject, level: int) -> Reading | None:
-        found = unwrapped(value)
+    def _array_in_object(self, value: JsonObject, schema: JsonObject, level: int) -> ListReading | None:
+        found = unwrap_object(value)
         if found is None or not may_unwrap(value, schema, self._root):
             return None
-        return found if self._trial(found[0], schema, level) <= self._trial([value], schema, level) else None
+        return found if self._cost_as(found[0], schema, level) <= self._cost_as([value], schema, level) else None
 
-    def _written_array(self, text: str, schema: JsonObject, level: int) -> Reading | None:
-        for reading in (bare_words(text), listed(text)):
+    def _array_in_text(self, text: str, schema: JsonObject, level: int) -> ListReading | None:
+        for reading in (bare_words(text), without_brackets(text)):
             if reading and self._fits(reading[0], schema, level):
                 return reading
         types = item_types(schema, self._root)
         if not types or "object" in types or "array" in types:
             return None
-        readings = split(text)
+        readings = split_scalars(text)
         if not readings or self._fits([text], schema, level):
             return None
         fitting = [reading for reading in readings if self._fits(reading[0], schema, level)]
         return fitting[0] if len(fitting) == 1 else None
 
     def _fits(self, value: JsonValue, schema: JsonObject, level: int) -> bool:
-        return self._trial(value, schema, level) == (0, 0)
+        return self._cost_as(value, schema, level) == (0, 0)
 
-    def _trial(self, value: JsonValue, schema: JsonValue, level: int) -> tuple[int, int]:
+    def _cost_as(self, value: JsonValue, schema: JsonValue, level: int) -> tuple[int, int]:
         """Return how many rules `value` would still break, and how often something of it would be dropped."""
         tags, problems = self.tags, self._problems
         self.tags, self._problems = [], 0
@@ -227,7 +227,7 @@ class _Coercion:
         self.tags, self._problems = tags, problems
         return cost
 
-    def _best(self, value: JsonValue, members: list[JsonValue], level: int) -> JsonValue:
+    def _best_member(self, value: JsonValue, members: list[JsonValue], level: int) -> JsonValue:
         """Return `value` as the member takes it that leaves the fewest problems and changes the least."""
         if not members:
             return value
@@ -237,14 +237,14 @@ class _Coercion:
             self.tags, self._problems = [], 0
             result = self.apply(value, member, level + 1)
             dropped = sum(tag in _DROPPED for tag in self.tags)
-            cost = (self._problems, dropped, len(self.tags), ORDER.index(kind(result)))
+            cost = (self._problems, dropped, len(self.tags), ORDER.index(type_of(result)))
             found.append((cost, result, self.tags))
-        cost, result, added = min(found, key=_cost)
+        cost, result, added = min(found, key=_cost_of)
         self.tags, self._problems = tags + added, problems + cost[0]
         return result
 
-    def _members(self, value: JsonObject, schema: JsonObject, level: int) -> JsonObject:
-        known = self._about(schema)
+    def _coerce_members(self, value: JsonObject, schema: JsonObject, level: int) -> JsonObject:
+        known = self._facts_of(schema)
         self._steps += known.patterns * len(value)
         names: dict[str, str] | None = None
         result: JsonObject = {}
@@ -256,7 +256,7 @@ class _Coercion:
             if not rules:
                 changed = True
                 if names is None:
-                    names = renamed(value, schema)
+                    names = match_undeclared_keys(value, schema)
                     self._steps += (known.named + len(value)) // 10
                 if key not in names:
                     self.tags.append("extra_dropped")
@@ -278,11 +278,11 @@ class _Coercion:
 
     def _is_absent(self, value: JsonValue, rules: list[JsonValue]) -> bool:
         """Whether a value that breaks `rules` only says that there is none."""
-        if not says_null(value):
+        if not is_null_word(value):
             return False
-        return value is None or all("string" not in (self._possible(rule) or ("string",)) for rule in rules)
+        return value is None or all("string" not in (self._possible_types(rule) or ("string",)) for rule in rules)
 
-    def _items(self, value: list[JsonValue], schema: JsonObject, level: int) -> list[JsonValue]:
+    def _coerce_items(self, value: list[JsonValue], schema: JsonObject, level: int) -> list[JsonValue]:
         first, rest = tuple_items(schema)
         result = [
             self.apply(item, first[place] if place < len(first) else rest, level + 1)
@@ -291,14 +291,14 @@ class _Coercion:
         return result if any(new is not old for new, old in zip(result, value, strict=True)) else value
 
 
-class _Known:
+class _SchemaFacts:
     """What a coercion looks up in one schema."""
 
     __slots__ = ("named", "options", "patterns", "required", "steps", "types")
 
     def __init__(self, schema: JsonObject) -> None:
         required, named, patterns = (schema.get(word) for word in ("required", "properties", "patternProperties"))
-        self.options = Options(options(schema))
+        self.options = AllowedValues(allowed_values(schema))
         self.required = frozenset(name for name in _list(required) if isinstance(name, str))
         self.named = len(named) if isinstance(named, dict) else 0
         self.patterns = len(patterns) if isinstance(patterns, dict) else 0
@@ -307,7 +307,7 @@ class _Known:
         self.steps = (len(self.required) + members) // 20
 
 
-def _cost(found: tuple[_Cost, JsonValue, list[str]]) -> _Cost:
+def _cost_of(found: tuple[_Cost, JsonValue, list[str]]) -> _Cost:
     return found[0]
 
 

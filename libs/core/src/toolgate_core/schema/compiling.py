@@ -12,9 +12,9 @@ import jsonschema_rs
 
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import BACKTRACK_STEPS, MAX_PATTERN_BYTES, MIN_BACKTRACK_STEPS
-from toolgate_core.schema.aliases import plain, worded
-from toolgate_core.schema.effort import Size, searched
-from toolgate_core.schema.kinds import declared
+from toolgate_core.schema.aliases import normalize, normalize_words
+from toolgate_core.schema.effort import ValueSize, size_within_budget
+from toolgate_core.schema.kinds import declared_types
 from toolgate_core.schema.weights import SchemaError, Weights, weigh
 
 __all__ = ["SchemaCheck", "SchemaError", "compile_schema"]
@@ -62,12 +62,12 @@ class SchemaCheck:
         weights = self.weights
         if self._validator is not None and weights.steps <= _LIGHT and not weights.patterns:
             return self._validator
-        size = searched(value, self._schema, weights, exact=self._validator is None)
+        size = size_within_budget(value, self._schema, weights, exact=self._validator is None)
         if size is None:
             return None
         return self._validator or self._backtracker(size)
 
-    def _backtracker(self, size: Size) -> jsonschema_rs.Validator | None:
+    def _backtracker(self, size: ValueSize) -> jsonschema_rs.Validator | None:
         share = size.texts * self.weights.patterns * (1 + size.longest // _CHARS_PER_STEP)
         steps = BACKTRACK_STEPS
         while steps * share > BACKTRACK_STEPS and steps >= MIN_BACKTRACK_STEPS:
@@ -86,33 +86,36 @@ def compile_schema(schema: JsonObject, *, object_only: bool = True) -> SchemaChe
     the schema says in words that JSON Schema lacks (`int`, `nullable`) is checked as it is meant; words that mean
     nothing are an error.
     """
-    if object_only and declared(schema) != _OBJECT and "type" in schema:
+    if object_only and declared_types(schema) != _OBJECT and "type" in schema:
         raise SchemaError(f"the schema of a function's parameters must have type 'object', not {schema['type']!r:.80}")
     weights = weigh(schema)
-    meant = plain(schema)
+    meant = normalize(schema)
     if meant is schema:
-        return _checked(schema, weights)
+        return _check(schema, weights)
     try:
-        return _checked(meant, weights)
+        return _check(meant, weights)
     except SchemaError:  # a reference into what was put differently; or an error, whose words shall fit what came in
-        return _otherwise(schema, weights)
+        return _check_with_older_tuples(schema, weights)
 
 
-def _otherwise(schema: JsonObject, weights: Weights) -> SchemaCheck:
+def _check_with_older_tuples(schema: JsonObject, weights: Weights) -> SchemaCheck:
     """Return the check of a schema whose references lead into what is put differently.
 
     Draft 2019-09 has tuples in the older form and all else that has the same place.
     """
-    older: JsonObject = {**worded(schema, tuples=False), "$schema": "https://json-schema.org/draft/2019-09/schema"}
+    older: JsonObject = {
+        **normalize_words(schema, tuples=False),
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+    }
     for candidate in (older, schema) if "$schema" not in schema else (schema,):
         try:
-            return _checked(candidate, weights)
+            return _check(candidate, weights)
         except SchemaError:
             continue
-    return _checked(schema, weights)
+    return _check(schema, weights)
 
 
-def _checked(schema: JsonObject, weights: Weights) -> SchemaCheck:
+def _check(schema: JsonObject, weights: Weights) -> SchemaCheck:
     try:
         return SchemaCheck(schema, _compiled(schema, _linear()), weights)
     except SchemaError:

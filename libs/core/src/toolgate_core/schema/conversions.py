@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode_str
 from toolgate_core.nesting import deeper_than
-from toolgate_core.schema.escaped import unescaped
+from toolgate_core.schema.escaped import unescape
 from toolgate_core.schema.numbers import number
 from toolgate_core.schema.relaxed import MAX_DEPTH, relax
 
@@ -27,29 +27,29 @@ def convert(value: JsonValue, wanted: str) -> Converted:
     return converter(value) if converter else None
 
 
-def says_null(value: JsonValue) -> bool:
+def is_null_word(value: JsonValue) -> bool:
     """Whether a value is null, or a string that says so in JSON or in python."""
     return value is None or (isinstance(value, str) and value.strip().casefold() in _NULLS)
 
 
 def _null(value: JsonValue) -> Converted:
-    return (None, "string_to_null") if says_null(value) else None
+    return (None, "string_to_null") if is_null_word(value) else None
 
 
 def _integer(value: JsonValue) -> Converted:
     whole = _WHOLE.match(value.strip()) if isinstance(value, str) else None
-    found = number(whole[1]) if whole else as_number(value)
+    found = number(whole[1]) if whole else number_in(value)
     if isinstance(found, float):
         found = int(found) if found.is_integer() and abs(found) < _EXACT else None
     return None if found is None else (found, "string_to_integer")
 
 
 def _number(value: JsonValue) -> Converted:
-    found = as_number(value)
+    found = number_in(value)
     return None if found is None else (found, "string_to_number")
 
 
-def as_number(value: JsonValue) -> int | float | None:
+def number_in(value: JsonValue) -> int | float | None:
     """Return the number that a string writes, exact where it is whole; None where it writes none."""
     if not isinstance(value, str):
         return None
@@ -81,7 +81,7 @@ def _array(value: JsonValue) -> Converted:
 def _container_in(value: JsonValue) -> JsonValue:
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", "(")) or deeper_than(value, MAX_DEPTH):
         return None
-    value = unescaped(value) or value
+    value = unescape(value) or value
     try:
         return decode(value.strip())
     except JsonTextError:

@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import MAX_CHECK_STEPS, MAX_EXPLAINED, MAX_SEARCH_STEPS, MAX_VISITS
-from toolgate_core.schema.patterns import search_states
+from toolgate_core.schema.patterns import count_search_states
 from toolgate_core.schema.references import follow
-from toolgate_core.schema.weights import Weights, in_place, listed
+from toolgate_core.schema.weights import Weights, in_place, listed_steps
 
 _MAX_LEVELS = 300
 
 
-class Size(NamedTuple):
+class ValueSize(NamedTuple):
     """How large a value is: its parts, itself among them; its texts and keys, the characters of all, of the longest."""
 
     parts: int
@@ -28,7 +28,7 @@ class Size(NamedTuple):
     longest: int = 0
 
 
-def measured(value: JsonValue, most: int = MAX_CHECK_STEPS) -> Size:
+def measure(value: JsonValue, most: int = MAX_CHECK_STEPS) -> ValueSize:
     """Return the size of a value, of no more than about `most` of its parts."""
     parts = texts = chars = longest = 0
     waiting: list[JsonValue] = [value]
@@ -43,34 +43,34 @@ def measured(value: JsonValue, most: int = MAX_CHECK_STEPS) -> Size:
             lengths = list(map(len, part))
             texts, chars, longest = texts + len(part), chars + sum(lengths), max(longest, *lengths, 0)
             waiting.extend(part.values())
-    return Size(parts, max(texts, 1), chars, longest)
+    return ValueSize(parts, max(texts, 1), chars, longest)
 
 
-def searched(value: JsonValue, schema: JsonObject, weights: Weights, *, exact: bool) -> Size | None:
+def size_within_budget(value: JsonValue, schema: JsonObject, weights: Weights, *, exact: bool) -> ValueSize | None:
     """Return what the patterns of the whole schema `schema` will have to search in `value`, all of it at most.
 
     None where checking the value is beyond the budget. `exact`: by a walk over value and schema, where it is short.
     """
-    size = measured(value)
+    size = measure(value)
     cheap = size.parts * weights.steps <= MAX_CHECK_STEPS and size.chars * weights.search <= MAX_SEARCH_STEPS
     if cheap and not exact:
         return size
-    visits = _Visits(schema)
+    visits = _BudgetWalk(schema)
     visits.visit(value, schema, 0)
     if visits.left <= 0:
         return size if cheap else None
     within = visits.steps <= MAX_CHECK_STEPS and visits.search <= MAX_SEARCH_STEPS
-    return Size(size.parts, max(visits.texts, 1), size.chars, visits.longest) if within else None
+    return ValueSize(size.parts, max(visits.texts, 1), size.chars, visits.longest) if within else None
 
 
 def explainable(value: JsonValue, schema: JsonObject) -> bool:
     """Whether explaining what `value` does against the whole schema `schema` is within the budget."""
-    visits = _Visits(schema, explain=True)
+    visits = _BudgetWalk(schema, explain=True)
     visits.visit(value, schema, 0)
     return visits.left > 0
 
 
-class _Visits:
+class _BudgetWalk:
     """Counts the schemas that meet each part of a value, each as often as there are ways to it."""
 
     def __init__(self, root: JsonObject, *, explain: bool = False) -> None:
@@ -96,12 +96,12 @@ class _Visits:
             self._items(value, schema, level)
 
     def _count(self, value: JsonValue, schema: JsonObject) -> None:
-        self.steps += 1 + listed(schema)
+        self.steps += 1 + listed_steps(schema)
         pattern = schema.get("pattern")
         if isinstance(value, str) and isinstance(pattern, str):
-            self._search((value,), search_states(pattern))
+            self._search((value,), count_search_states(pattern))
         elif isinstance(value, dict) and "patternProperties" in schema:
-            self._search(tuple(value), sum(map(search_states, _dict(schema["patternProperties"]))))
+            self._search(tuple(value), sum(map(count_search_states, _dict(schema["patternProperties"]))))
         if self._explain:
             self._copy(value, schema)
 
@@ -116,7 +116,7 @@ class _Visits:
         options, required = schema.get("enum"), schema.get("required")
         missing = isinstance(value, dict) and isinstance(required, list)
         errors = 1 + (sum(name not in value for name in required) if missing else 0)  # type: ignore[operator,union-attr]
-        self._copies += errors * measured(value, MAX_EXPLAINED).parts + (
+        self._copies += errors * measure(value, MAX_EXPLAINED).parts + (
             len(options) if isinstance(options, list) else 0
         )
         if self._copies > MAX_EXPLAINED:

@@ -20,7 +20,7 @@ def begins_container(text: str) -> bool:
     return _CONTAINER.match(text) is not None
 
 
-def unescaped(text: str) -> str | None:
+def unescape(text: str) -> str | None:
     """Return the JSON text that `text` is the escaped form of; None where it is no object or list in that form.
 
     White space of the layout may stand unescaped; every quote must be escaped.
@@ -38,12 +38,12 @@ def _control(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
 
 
-def container(text: str) -> JsonValue:
+def exact_container(text: str) -> JsonValue:
     """Return the object or the list that `text` is the exact JSON of, escaped or not; None where it is neither."""
     stripped = text.strip()
     if stripped[:1] not in ("{", "[", "\\"):
         return None
-    for candidate in (stripped, unescaped(stripped)):
+    for candidate in (stripped, unescape(stripped)):
         try:
             return None if candidate is None else decode(candidate)
         except JsonTextError:

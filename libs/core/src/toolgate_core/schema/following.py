@@ -21,7 +21,7 @@ _KEY = re.compile(
 _VALUE = re.compile(r"""["'\[({]|[+-]?\.?\d|(?:true|false|null|True|False|None)\b""")
 
 
-def skipped(text: str, at: int) -> int | None:
+def skip_blank(text: str, at: int) -> int | None:
     """Return the place behind white space and comments; none where a comment has no end that counts."""
     while True:
         at = SPACE.match(text, at).end()  # type: ignore[union-attr]  # matches nothing too
@@ -42,26 +42,26 @@ def after_value(text: str, at: int, stack: list[str], *, close: bool) -> Follows
     """
     level = len(stack)
     while True:
-        place = skipped(text, at)
+        place = skip_blank(text, at)
         if place is None:
             return Follows.NOT
         char = text[place : place + 1]
         if not level or not char:
             return Follows.END if TRAIL.match(text, place) else Follows.NOT
-        if char == "," and (found := _next(text, place + 1, stack[level - 1])) is not None:
+        if char == "," and (found := _after_comma(text, place + 1, stack[level - 1])) is not None:
             return found
         if char == ",":  # a closer stands behind it
             at = place + 1
             continue
         if char not in ")]}":
             return Follows.NOT
-        own = _closed(stack, level, char, close=close)
+        own = _level_closed_by(stack, level, char, close=close)
         if own < 0:
             return Follows.END if TRAIL.match(text, place) else Follows.NOT
         level, at = own, place + 1
 
 
-def _closed(stack: list[str], level: int, char: str, *, close: bool) -> int:
+def _level_closed_by(stack: list[str], level: int, char: str, *, close: bool) -> int:
     """Return how many containers are open behind a closer; negative where it closes none."""
     own = level - 1
     while close and own >= 0 and stack[own] != char:
@@ -69,9 +69,9 @@ def _closed(stack: list[str], level: int, char: str, *, close: bool) -> int:
     return own if own >= 0 and stack[own] == char else -1
 
 
-def _next(text: str, at: int, closer: str) -> Follows | None:
+def _after_comma(text: str, at: int, closer: str) -> Follows | None:
     """Return whether another item, or the end, stands behind a comma; none where a closer does."""
-    place = skipped(text, at)
+    place = skip_blank(text, at)
     if place is None:
         return Follows.NOT
     if place == len(text):

@@ -8,7 +8,7 @@ from functools import lru_cache
 import jsonschema_rs
 
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.schema.patterns import states
+from toolgate_core.schema.patterns import count_states
 
 MAX_PATTERN = 1_000
 """Characters of a regular expression for names; what a longer one says is not looked at."""
@@ -62,7 +62,7 @@ def matches(pattern: str, key: str) -> bool | None:
 
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> jsonschema_rs.Validator | None:
-    if states(pattern) > MAX_NAME_STATES:
+    if count_states(pattern) > MAX_NAME_STATES:
         return None
     engine = jsonschema_rs.FancyRegexOptions(backtrack_limit=MAX_NAME_STEPS)
     try:
@@ -71,7 +71,7 @@ def _compiled(pattern: str) -> jsonschema_rs.Validator | None:
         return None
 
 
-def renamed(value: JsonObject, schema: JsonObject) -> dict[str, str]:
+def match_undeclared_keys(value: JsonObject, schema: JsonObject) -> dict[str, str]:
     """Return undeclared key → declared name, where only case, `_` and `-` differ and no other name or key fits.
 
     A key is wrong only where no others are allowed: empty for an object that is open.

@@ -17,24 +17,24 @@ _MAX_HOPS = 32
 _NULL = frozenset(("null",))
 
 
-class Text(str):
+class UntypedText(str):
     """A value whose type its format does not say: text until a schema is met."""
 
     __slots__ = ()
 
 
-class Inner(Text):
+class ElementText(UntypedText):
     """Such text that stands in an element of its own: where the schema is silent, elements in it are its members."""
 
     __slots__ = ()
 
 
-def kind(value: JsonValue) -> str:
+def type_of(value: JsonValue) -> str:
     """Return the JSON Schema type of `value`; a float is a `number` even where it is whole."""
     return _KINDS[type(value)]
 
 
-def declared(schema: JsonObject) -> tuple[str, ...]:
+def declared_types(schema: JsonObject) -> tuple[str, ...]:
     """Return what `type` says, in `ORDER` and in JSON Schema's names; empty where it says nothing."""
     types = schema.get("type")
     if isinstance(types, str):
@@ -48,20 +48,20 @@ def declared(schema: JsonObject) -> tuple[str, ...]:
 
 def accepts(types: tuple[str, ...], value: JsonValue) -> bool:
     """Whether a value of this type is one of `types`; no types accept everything."""
-    if not types or kind(value) in types:
+    if not types or type_of(value) in types:
         return True
     return (isinstance(value, int) and not isinstance(value, bool) and "number" in types) or (
         isinstance(value, float) and value.is_integer() and "integer" in types
     )
 
 
-def possible(schema: JsonValue, root: JsonObject) -> tuple[str, ...]:
+def possible_types(schema: JsonValue, root: JsonObject) -> tuple[str, ...]:
     """Return the types that `schema` allows, seen through references, unions and enums; empty where any type is."""
-    found = _Possible(root).types(schema, _MAX_HOPS)
+    found = _TypeWalk(root).types(schema, _MAX_HOPS)
     return () if found is None else tuple(name for name in ORDER if name in found)
 
 
-class _Possible:
+class _TypeWalk:
     """One look through a schema, at no more than `MAX_TYPE_PARTS` schemas."""
 
     def __init__(self, root: JsonObject) -> None:
@@ -73,7 +73,7 @@ class _Possible:
         self._left -= 1
         if not isinstance(schema, dict) or not hops or self._left < 0:
             return None
-        found: frozenset[str] | None = frozenset(declared(schema)) or None
+        found: frozenset[str] | None = frozenset(declared_types(schema)) or None
         for limit in self._limits(schema, hops - 1):
             if limit is not None:
                 found = limit if found is None else found & limit
@@ -87,7 +87,7 @@ class _Possible:
         if isinstance(options, list):
             limits.append(frozenset(_KINDS[one] for one in set(map(type, options))))
         if "const" in schema:
-            limits.append(frozenset((kind(schema["const"]),)))
+            limits.append(frozenset((type_of(schema["const"]),)))
         members = schema.get("allOf")
         if isinstance(members, list):
             limits.extend(self.types(member, hops) for member in members)

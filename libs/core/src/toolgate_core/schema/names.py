@@ -27,13 +27,13 @@ def fold(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
 
 
-def unnumbered(name: str) -> str:
+def without_number(name: str) -> str:
     """Return a name without the number that some models hang on it (`functions_F_0` for F)."""
     match = _NUMBERED.match(name)
     return match[1] if match else name
 
 
-def steps(raw: str) -> Iterator[tuple[str, str]]:
+def cleaning_steps(raw: str) -> Iterator[tuple[str, str]]:
     """Yield (name, tag) after each step of cleaning that changed something, each on top of the ones before."""
     name = raw
     for tag, clean in _CLEANERS:
@@ -43,27 +43,27 @@ def steps(raw: str) -> Iterator[tuple[str, str]]:
             yield name, tag
 
 
-def _uncut(name: str) -> str:
+def _before_special_token(name: str) -> str:
     return name.split("<|", 1)[0]
 
 
-def _unprefixed(name: str) -> str:
+def _without_prefix(name: str) -> str:
     return name.removeprefix(_PREFIX)
 
 
-def _undoubled(name: str) -> str:
+def _without_repetition(name: str) -> str:
     half = name[: len(name) // 2]
     return half if name == f"{half}.{half}" else name
 
 
-def _unsuffixed(name: str) -> str:
+def _without_suffix(name: str) -> str:
     return _SUFFIX.sub("", name)
 
 
 _CLEANERS = (
-    ("name_special", _uncut),
+    ("name_special", _before_special_token),
     ("name_space", str.strip),
-    ("name_prefix", _unprefixed),
-    ("name_prefix", _undoubled),
-    ("name_suffix", _unsuffixed),
+    ("name_prefix", _without_prefix),
+    ("name_prefix", _without_repetition),
+    ("name_suffix", _without_suffix),
 )

@@ -8,10 +8,10 @@ from typing import TypeAlias, TypeVar
 
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
 from toolgate_core.limits import MAX_FOLDED_CHARS, MAX_FOLDED_OPTIONS
-from toolgate_core.schema.conversions import as_number
-from toolgate_core.schema.kinds import kind
+from toolgate_core.schema.conversions import number_in
+from toolgate_core.schema.kinds import type_of
 
-Option: TypeAlias = tuple[JsonValue, str] | None
+Match: TypeAlias = tuple[JsonValue, str] | None
 K = TypeVar("K", str, int | float)
 
 _NAMES = {"integer": "number"}
@@ -20,7 +20,7 @@ _QUOTES = ('"', "'", "`")
 _WORDS = {"none": "null"}
 
 
-def options(schema: JsonObject) -> list[JsonValue]:
+def allowed_values(schema: JsonObject) -> list[JsonValue]:
     """Return the values that `const` or `enum` allow; empty where neither says anything."""
     if "const" in schema:
         return [schema["const"]]
@@ -28,12 +28,12 @@ def options(schema: JsonObject) -> list[JsonValue]:
     return values if isinstance(values, list) else []
 
 
-def same(left: JsonValue, right: JsonValue) -> bool:
+def equal(left: JsonValue, right: JsonValue) -> bool:
     """Whether two values are one to JSON Schema, to which `True` is no `1`."""
     return isinstance(left, bool) == isinstance(right, bool) and left == right
 
 
-class Options:
+class AllowedValues:
     """The values that one schema allows, indexed once: there may be as many values to look up as there are of them."""
 
     __slots__ = ("_amounts", "_containers", "_exact", "_forms", "_scalars")
@@ -48,26 +48,26 @@ class Options:
     def __len__(self) -> int:
         return len(self._scalars) + len(self._containers)
 
-    def hold(self, value: JsonValue) -> bool:
+    def contain(self, value: JsonValue) -> bool:
         """Whether `value` is one of them."""
         if isinstance(value, list | dict):
-            return any(same(value, one) for one in self._containers)
+            return any(equal(value, one) for one in self._containers)
         return (isinstance(value, bool), value) in self._exact
 
-    def find(self, value: JsonValue) -> Option:
+    def find(self, value: JsonValue) -> Match:
         """Return the one option that `value` writes with another case, spacing, separator or type, and the tag.
 
         None where no option fits, where more than one does, and where there are more than can be compared in forms.
         """
-        if isinstance(value, list | dict) or not self._scalars or not self._indexed():
+        if isinstance(value, list | dict) or not self._scalars or not self._build_index():
             return None
         for form, index in zip(_FORMS, self._forms or (), strict=True):
             matches = index.get(form(value))
             if matches:
                 return (matches[0], _tag(value, matches[0])) if len(matches) == 1 else None
-        return self._amount(value) or self._unquoted(value)
+        return self._equal_number(value) or self._value_in_quotes(value)
 
-    def _indexed(self) -> bool:
+    def _build_index(self) -> bool:
         if self._forms is None and len(self._scalars) <= MAX_FOLDED_OPTIONS:
             if sum(len(one) for one in self._scalars if isinstance(one, str)) > MAX_FOLDED_CHARS:
                 return False
@@ -77,13 +77,13 @@ class Options:
                 self._amounts[texts] = _index(_number, others)
         return self._forms is not None
 
-    def _amount(self, value: JsonValue) -> Option:
+    def _equal_number(self, value: JsonValue) -> Match:
         """Return the number that a text writes, or the text that writes a number."""
         amount = _number(value)
         matches = [] if amount is None else self._amounts[not isinstance(value, str)].get(amount, [])
         return (matches[0], _tag(value, matches[0])) if len(matches) == 1 else None
 
-    def _unquoted(self, value: JsonValue) -> Option:
+    def _value_in_quotes(self, value: JsonValue) -> Match:
         """Return the option that stands in quotes inside a string."""
         text = value.strip() if isinstance(value, str) else ""
         if len(text) < 2 or text[0] != text[-1] or text[0] not in _QUOTES or (False, text[1:-1]) not in self._exact:
@@ -91,9 +91,9 @@ class Options:
         return text[1:-1], "enum_quotes"
 
 
-def option(value: JsonValue, allowed: list[JsonValue]) -> Option:
+def find_allowed(value: JsonValue, allowed: list[JsonValue]) -> Match:
     """Return the one of a few options that `value` writes in another form; see `Options.find`."""
-    return Options(allowed).find(value)
+    return AllowedValues(allowed).find(value)
 
 
 def _index(form: Callable[[JsonValue], K | None], options_: list[JsonValue]) -> dict[K, list[JsonValue]]:
@@ -106,8 +106,8 @@ def _index(form: Callable[[JsonValue], K | None], options_: list[JsonValue]) -> 
 
 
 def _tag(value: JsonValue, match: JsonValue) -> str:
-    old, new = (_NAMES.get(kind(one), kind(one)) for one in (value, match))
-    return "enum_case" if old == new else f"{old}_to_{kind(match)}"
+    old, new = (_NAMES.get(type_of(one), type_of(one)) for one in (value, match))
+    return "enum_case" if old == new else f"{old}_to_{type_of(match)}"
 
 
 def _text(value: JsonValue) -> str:
@@ -132,5 +132,5 @@ _FORMS: tuple[Callable[[JsonValue], str], ...] = (_folded, _word, _separated)
 
 def _number(value: JsonValue) -> int | float | None:
     if isinstance(value, str):
-        return as_number(value)
+        return number_in(value)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

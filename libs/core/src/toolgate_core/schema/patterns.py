@@ -31,7 +31,7 @@ _MOST = 10**9
 """More states than any bound allows; larger numbers would only slow the sum."""
 
 
-def states(pattern: str) -> int:
+def count_states(pattern: str) -> int:
     """Return about how many states a pattern compiles to: copies of a single letter that would cost as much."""
     outer: list[int] = []
     done = last = 0
@@ -48,13 +48,13 @@ def states(pattern: str) -> int:
     return min(done + last + sum(outer), _MOST)
 
 
-def search_states(pattern: str) -> int:
+def count_search_states(pattern: str) -> int:
     """Return how many of a pattern's states one character of a text may meet.
 
     Of the copies of a class that are all there is between start and end, only one is ever reached.
     """
     counted = _COUNTED.fullmatch(pattern)
-    return states(pattern) if counted is None else 1 + _weight(counted["one"])
+    return count_states(pattern) if counted is None else 1 + _weight(counted["one"])
 
 
 def _weight(token: str) -> int:

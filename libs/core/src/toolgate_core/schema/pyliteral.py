@@ -120,16 +120,16 @@ class _Reader:
                 raise _UnreadableError
             self._at += 1
             members[key] = self._value()
-            if self._closed("}", first=False):
+            if self._container_ended("}", first=False):
                 return members
             key = self._string()
 
     def _items(self, closer: str, items: list[JsonValue]) -> list[JsonValue]:
-        while not self._closed(closer, first=not items):
+        while not self._container_ended(closer, first=not items):
             items.append(self._value())
         return items
 
-    def _closed(self, closer: str, *, first: bool) -> bool:
+    def _container_ended(self, closer: str, *, first: bool) -> bool:
         """Move over what stands between members; whether the container has ended."""
         if not first and self._peek() == ",":
             self._at += 1
@@ -147,7 +147,7 @@ class _Reader:
             raise _UnreadableError
         self._at = match.end()
         body = next(part for part in match.groups()[1:] if part is not None)
-        return body if match[1] in ("r", "R") else _whole(_ESCAPE.sub(_escaped, body))
+        return body if match[1] in ("r", "R") else _join_surrogates(_ESCAPE.sub(_escaped, body))
 
 
 def _number(match: re.Match[str]) -> int | float:
@@ -175,7 +175,7 @@ def _escaped(match: re.Match[str]) -> str:
     return _SIMPLE.get(char, match[0])
 
 
-def _whole(text: str) -> str:
+def _join_surrogates(text: str) -> str:
     """Return `text` with the halves of surrogate pairs put together."""
     try:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")

@@ -69,7 +69,7 @@ class InnerQuotes:
             return True
         return not (before.isalnum() or before == "_") and not after.isspace() and after not in ("", self._quote)
 
-    def clear(self, *, alone: bool) -> bool:
+    def is_unambiguous(self, *, alone: bool) -> bool:
         """Whether the string that has ended has one reading only; `alone`: no quote stands behind it."""
         if self._unclear or (self.open and self._lone):
             return False

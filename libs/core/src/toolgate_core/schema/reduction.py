@@ -17,11 +17,15 @@ from typing import TypeAlias
 
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import MAX_SENT_ITEMS, MAX_SENT_TUPLE
-from toolgate_core.schema.kinds import accepts, declared
+from toolgate_core.schema.kinds import accepts, declared_types
 from toolgate_core.schema.patterns import needs_backtracking
 from toolgate_core.schema.shapes import tuple_items
 
-Refer: TypeAlias = Callable[[JsonValue], JsonObject]
+RewriteReference: TypeAlias = Callable[[JsonValue], JsonObject]
+"""What `$ref` says → the schema that replaces its schema."""
+
+Change: TypeAlias = Callable[[JsonValue, RewriteReference], JsonValue]
+"""A way to rewrite a schema: `loosen` or `rewrite_references`."""
 
 KNOWN_FORMATS = frozenset(("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"))
 """The formats that all engines know which vLLM builds grammars with."""
@@ -48,7 +52,7 @@ _UNKNOWN = (
 """Keywords that each older draft does not know; `$ref` among them: nothing that stands beside it counts."""
 
 
-def reduce(node: JsonValue, refer: Refer) -> JsonObject:
+def reduce(node: JsonValue, refer: RewriteReference) -> JsonObject:
     """Return what every grammar knows of a schema."""
     if not isinstance(node, dict):
         return {}
@@ -69,7 +73,7 @@ def reduce(node: JsonValue, refer: Refer) -> JsonObject:
     return reduced
 
 
-def _array(node: JsonObject, refer: Refer, reduced: JsonObject) -> None:
+def _array(node: JsonObject, refer: RewriteReference, reduced: JsonObject) -> None:
     first, rest = _tuple(node)
     reduced.update(_sizes(node, first, rest))
     items = [reduce(member, refer) for member in (first if rest is False else [*first, rest])]
@@ -79,7 +83,7 @@ def _array(node: JsonObject, refer: Refer, reduced: JsonObject) -> None:
         reduced["items"] = distinct[0] if len(distinct) == 1 else {"anyOf": list[JsonValue](distinct)}
 
 
-def _object(node: JsonObject, refer: Refer, reduced: JsonObject) -> None:
+def _object(node: JsonObject, refer: RewriteReference, reduced: JsonObject) -> None:
     named = node.get("properties")
     if isinstance(named, dict):
         kept: JsonObject = {name: reduce(member, refer) for name, member in named.items() if member is not False}
@@ -95,7 +99,7 @@ def _object(node: JsonObject, refer: Refer, reduced: JsonObject) -> None:
 def _values(node: JsonObject) -> JsonObject:
     """Return the values that `const` and `enum` allow, of the types that are allowed beside; nothing where none is."""
     found = [node["const"]] if "const" in node else node.get("enum")
-    types = declared(node)
+    types = declared_types(node)
     values = [value for value in found if accepts(types, value)] if isinstance(found, list) else []
     return {"enum": values} if values else {}
 
@@ -138,14 +142,14 @@ def _count(value: JsonValue) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def refused(schema: JsonObject) -> bool:
+def has_refused_keywords(schema: JsonObject) -> bool:
     """Whether there is anything in a schema, references aside, for which a server would refuse a request."""
     waiting: list[JsonValue] = [schema]
     while waiting:
         node = waiting.pop()
         if not isinstance(node, dict):
             continue
-        if _refused_here(node):
+        if _is_refused(node):
             return True
         waiting.extend(node[key] for key in SCHEMAS if key in node)
         for key in LISTS:
@@ -157,7 +161,7 @@ def refused(schema: JsonObject) -> bool:
     return False
 
 
-def _refused_here(node: JsonObject) -> bool:
+def _is_refused(node: JsonObject) -> bool:
     if any(key in node for key in _REFUSED) or isinstance(node.get("items"), list):
         return True
     kept = {**_bounds(node), **_sizes(node, *tuple_items(node)), **_values(node)}
@@ -165,23 +169,23 @@ def _refused_here(node: JsonObject) -> bool:
         return True
     if "enum" in node and "const" not in node and node["enum"] != kept.get("enum"):
         return True
-    return not _sent("format", node.get("format")) or not _sent("pattern", node.get("pattern"))
+    return not _may_be_sent("format", node.get("format")) or not _may_be_sent("pattern", node.get("pattern"))
 
 
-def _sent(keyword: str, value: JsonValue) -> bool:
+def _may_be_sent(keyword: str, value: JsonValue) -> bool:
     """Whether what a keyword says may go upstream; all but some formats and patterns may."""
     if keyword == "format":
         return value is None or value in KNOWN_FORMATS
     return keyword != "pattern" or not isinstance(value, str) or not needs_backtracking(value)
 
 
-def loosen(node: JsonValue, refer: Refer) -> JsonValue:
+def loosen(node: JsonValue, refer: RewriteReference) -> JsonValue:
     """Return a schema without what a server would refuse."""
     if not isinstance(node, dict):
         return node
     new: JsonObject = {}
     for key, value in node.items():
-        if key in _REFUSED or key in _TURNING or key in _REWRITTEN or not _sent(key, value):
+        if key in _REFUSED or key in _TURNING or key in _REWRITTEN or not _may_be_sent(key, value):
             continue
         new[key] = _child(key, value, refer, loosen)
     new.update(_values(node))
@@ -198,39 +202,42 @@ def loosen(node: JsonValue, refer: Refer) -> JsonValue:
     return new
 
 
-def current(root: JsonObject) -> JsonObject:
+def as_current_draft(root: JsonObject) -> JsonObject:
     """Return a whole schema in the meaning of draft 2020-12: without what the draft that it names does not know."""
     draft = root.get("$schema")
     unknown = next((words for name, words in _UNKNOWN if isinstance(draft, str) and name in draft), None)
     if unknown is None:
         return root
-    new = _known(root, unknown)
+    new = _without_unknown(root, unknown)
     assert isinstance(new, dict)
     return new
 
 
-def _known(node: JsonValue, unknown: tuple[str, ...]) -> JsonValue:
+def _without_unknown(node: JsonValue, unknown: tuple[str, ...]) -> JsonValue:
     if not isinstance(node, dict):
         return node
     if "$ref" in node and unknown[0] == "$ref":
         kept: JsonObject = {key: node[key] for key in ("$ref", "$schema", "$defs", "definitions") if key in node}
     else:
         kept = {key: value for key, value in node.items() if key == "$ref" or key not in unknown}
-    return {key: _child(key, value, _same, lambda child, _: _known(child, unknown)) for key, value in kept.items()}
+    return {
+        key: _child(key, value, _unchanged, lambda child, _: _without_unknown(child, unknown))
+        for key, value in kept.items()
+    }
 
 
-def _same(ref: JsonValue) -> JsonObject:
+def _unchanged(ref: JsonValue) -> JsonObject:
     return {"$ref": ref}
 
 
-def moved(node: JsonValue, refer: Refer) -> JsonValue:
+def rewrite_references(node: JsonValue, refer: RewriteReference) -> JsonValue:
     """Return a schema with all of its keywords, its references as `refer` says."""
     if not isinstance(node, dict):
         return node
-    return {key: _child(key, value, refer, moved) for key, value in node.items()}
+    return {key: _child(key, value, refer, rewrite_references) for key, value in node.items()}
 
 
-def _child(key: str, value: JsonValue, refer: Refer, change: Callable[[JsonValue, Refer], JsonValue]) -> JsonValue:
+def _child(key: str, value: JsonValue, refer: RewriteReference, change: Change) -> JsonValue:
     """Return what a keyword says, with the schemas in it changed."""
     if key == "$ref":
         return refer(value)["$ref"]

@@ -77,14 +77,14 @@ class _Reader:
             self._tags.append("stray_text")
             self._at = lead.end()
         value = self._value()
-        self._skip()
+        self._skip_blank()
         if self._at < len(self._text):
             if not TRAIL.match(self._text, self._at):
                 raise _UnreadableError
             self._tags.append("stray_text")
         return value
 
-    def _skip(self) -> None:
+    def _skip_blank(self) -> None:
         """Move over white space and comments."""
         while True:
             self._at = SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # matches nothing too
@@ -97,7 +97,7 @@ class _Reader:
             self._tags.append("comment")
 
     def _peek(self) -> str:
-        self._skip()
+        self._skip_blank()
         return self._text[self._at : self._at + 1]
 
     def _value(self) -> JsonValue:
@@ -124,7 +124,7 @@ class _Reader:
     def _object(self) -> JsonValue:
         self._at += 1
         members: JsonObject = {}
-        while not self._closed("}", first=not members):
+        while not self._container_ended("}", first=not members):
             key = self._key()
             if self._peek() != ":":
                 raise _UnreadableError
@@ -140,11 +140,11 @@ class _Reader:
             self._tags.append("python_literal")
         self._at += 1
         items: list[JsonValue] = []
-        while not self._closed(closer, first=not items):
+        while not self._container_ended(closer, first=not items):
             items.append(self._value())
         return items
 
-    def _closed(self, closer: str, *, first: bool) -> bool:
+    def _container_ended(self, closer: str, *, first: bool) -> bool:
         """Move over what stands between members; whether the container has ended."""
         char = self._peek()
         if char == "," and not first:
@@ -215,10 +215,10 @@ class _Reader:
                 self._at = match.end()
             char = self._text[self._at : self._at + 1]
             self._at += 1
-            if char == quote and inner and not self._ends(inside, first):
+            if char == quote and inner and not self._ends_string(inside, first):
                 pieces.append(char)
             elif char == quote:
-                self._mended(inside)
+                self._check_inner_quotes(inside)
                 return "".join(pieces)
             elif not char:
                 raise _UnreadableError
@@ -228,19 +228,19 @@ class _Reader:
                 self._tags.append("unescaped_newline")
                 pieces.append(char)
 
-    def _ends(self, inside: InnerQuotes, first: int) -> bool:
+    def _ends_string(self, inside: InnerQuotes, first: int) -> bool:
         """Whether the quote that has been read ends the string that began at `first`."""
         at = self._at
         before = self._text[at - 2] if at - 2 >= first else ""
         follows = after_value(self._text, at, self._stack, close=self._close)
         return inside.ends(before, self._text[at : at + 1], follows)
 
-    def _mended(self, inside: InnerQuotes) -> None:
+    def _check_inner_quotes(self, inside: InnerQuotes) -> None:
         """Raise where the quotes inside a string allow another reading of the text."""
         if not inside.any:
             return
         self._tags.append("unescaped_quote")
-        if not inside.clear(alone=self._text.find(self._text[self._at - 1], self._at) < 0):
+        if not inside.is_unambiguous(alone=self._text.find(self._text[self._at - 1], self._at) < 0):
             raise _UnreadableError
 
     def _escape(self, quote: str) -> str:

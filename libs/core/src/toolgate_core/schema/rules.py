@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.schema.kinds import accepts, declared, kind
-from toolgate_core.schema.options import Options, options
+from toolgate_core.schema.kinds import accepts, declared_types, type_of
+from toolgate_core.schema.options import AllowedValues, allowed_values
 
 _BOUNDS: dict[str, Callable[[float, float], bool]] = {
     "minimum": lambda value, bound: value >= bound,
@@ -17,7 +17,7 @@ _BOUNDS: dict[str, Callable[[float, float], bool]] = {
 _SIZES = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}
 
 
-def chosen(value: JsonValue, schema: JsonObject, keyword: str) -> list[JsonValue]:
+def matching_members(value: JsonValue, schema: JsonObject, keyword: str) -> list[JsonValue]:
     """Return the members of a union, or only the one that the value's discriminator (OpenAPI) names."""
     found = schema.get(keyword)
     members = found if isinstance(found, list) else []
@@ -40,20 +40,20 @@ def _reference(member: JsonValue) -> str:
     return ref if isinstance(ref, str) else ""
 
 
-def broken(value: JsonValue, schema: JsonObject, allowed: Options | None = None) -> int:
+def count_violations(value: JsonValue, schema: JsonObject, allowed: AllowedValues | None = None) -> int:
     """Return how many of the rules that decide between the members of a union `value` breaks.
 
     `allowed` are the options of the schema, where they are at hand.
     """
     if allowed is None:
-        allowed = Options(options(schema))
-    broken = int(bool(allowed) and not allowed.hold(value))
-    broken += not accepts(declared(schema), value)
+        allowed = AllowedValues(allowed_values(schema))
+    broken = int(bool(allowed) and not allowed.contain(value))
+    broken += not accepts(declared_types(schema), value)
     if isinstance(value, dict):
         required = schema.get("required")
         return broken + sum(key not in value for key in (required if isinstance(required, list) else ()))
     if isinstance(value, str | list):
-        low, high = (schema.get(keyword) for keyword in _SIZES[kind(value)])
+        low, high = (schema.get(keyword) for keyword in _SIZES[type_of(value)])
         broken += isinstance(low, int) and len(value) < low
         broken += isinstance(high, int) and len(value) > high
     elif isinstance(value, int | float) and not isinstance(value, bool):

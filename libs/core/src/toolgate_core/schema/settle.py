@@ -47,7 +47,7 @@ def settle(
     text = arguments_text.strip()
     if text in ("", "null"):
         text = "{}"
-    fault = _limits(tool, text)
+    fault = _limit_fault(tool, text)
     if fault:
         return fault
     try:
@@ -56,15 +56,17 @@ def settle(
         relaxed = relax(text, close=close)
         if relaxed is None:
             return _unreadable(tool, text, f"the arguments are not valid JSON ({error})")
-        return _mended(tool, text, *relaxed, tags)
+        return _settle_changed(tool, text, *relaxed, tags)
     if tool.valid(value):
         return Settled(tool.definition.name, text, tags)
-    return _mended(tool, text, value, (), tags)
+    return _settle_changed(tool, text, value, (), tags)
 
 
-def _mended(tool: Tool, text: str, value: JsonValue, mended: tuple[str, ...], tags: tuple[str, ...]) -> Settled | Fault:
+def _settle_changed(
+    tool: Tool, text: str, value: JsonValue, mended: tuple[str, ...], tags: tuple[str, ...]
+) -> Settled | Fault:
     """Settle what can't be sent as the model wrote it."""
-    value, unwrapped = _unwrapped(value)
+    value, unwrapped = _unwrap(value)
     if not isinstance(value, dict):
         return _unreadable(tool, text, "the arguments must be one JSON object")
     coerced, changes = coerce(value, tool.parameters, tool.parameters)
@@ -73,10 +75,12 @@ def _mended(tool: Tool, text: str, value: JsonValue, mended: tuple[str, ...], ta
         rules = "; ".join(violation.message for violation in violations)
         return Fault(AttemptOutcome.SCHEMA_INVALID, f"{tool.definition.name}: {rules}.", text[:_MAX_RAW])
     arguments = encode_str(coerced)
-    return _limits(tool, arguments) or Settled(tool.definition.name, arguments, (*tags, *mended, *unwrapped, *changes))
+    return _limit_fault(tool, arguments) or Settled(
+        tool.definition.name, arguments, (*tags, *mended, *unwrapped, *changes)
+    )
 
 
-def _unwrapped(value: JsonValue) -> tuple[JsonValue, tuple[str, ...]]:
+def _unwrap(value: JsonValue) -> tuple[JsonValue, tuple[str, ...]]:
     """Return the object inside a JSON string that holds one."""
     if not isinstance(value, str) or not value.lstrip().startswith("{") or deeper_than(value, MAX_DEPTH):
         return value, ()
@@ -87,7 +91,7 @@ def _unwrapped(value: JsonValue) -> tuple[JsonValue, tuple[str, ...]]:
         return (relaxed[0], ("json_string_to_object", *relaxed[1])) if relaxed else (value, ())
 
 
-def _limits(tool: Tool, text: str) -> Fault | None:
+def _limit_fault(tool: Tool, text: str) -> Fault | None:
     if len(text) > MAX_ARGUMENTS:
         return _unreadable(tool, text, f"the arguments are longer than {MAX_ARGUMENTS} characters")
     if deeper_than(text, MAX_DEPTH):

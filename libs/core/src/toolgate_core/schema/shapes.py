@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.schema.kinds import ORDER, possible
+from toolgate_core.schema.kinds import ORDER, possible_types
 from toolgate_core.schema.references import follow
 
 MAX_PARTS = 64
 """Schemas that are looked through for one value."""
 
 
-def parts(schema: JsonValue, root: JsonObject) -> Iterator[JsonObject]:
+def applicable_schemas(schema: JsonValue, root: JsonObject) -> Iterator[JsonObject]:
     """Yield the schemas that may apply to the same value as `schema` does, itself first, at most `MAX_PARTS`."""
     waiting: list[JsonValue] = [schema]
     for _ in range(MAX_PARTS):
@@ -32,7 +32,7 @@ def parts(schema: JsonValue, root: JsonObject) -> Iterator[JsonObject]:
 def item_schemas(schema: JsonValue, root: JsonObject) -> list[JsonValue]:
     """Return the schemas that the items of an array may have to meet."""
     found: list[JsonValue] = []
-    for part in parts(schema, root):
+    for part in applicable_schemas(schema, root):
         for keyword in ("prefixItems", "items"):
             items = part.get(keyword)
             found.extend(items if isinstance(items, list) else [items] if keyword in part else ())
@@ -43,7 +43,7 @@ def item_types(schema: JsonValue, root: JsonObject) -> tuple[str, ...]:
     """Return the types that the items of an array may have, in `ORDER`; empty where any will do."""
     found: set[str] = set()
     for items in item_schemas(schema, root):
-        types = possible(items, root)
+        types = possible_types(items, root)
         if not types:
             return ()
         found.update(types)
@@ -56,7 +56,7 @@ def item_names(schema: JsonValue, root: JsonObject) -> set[str]:
 
 
 def _names(schema: JsonValue, root: JsonObject) -> Iterator[str]:
-    for part in parts(schema, root):
+    for part in applicable_schemas(schema, root):
         named = part.get("properties")
         yield from named if isinstance(named, dict) else ()
 

@@ -19,7 +19,7 @@ def check_strict(schema: JsonObject) -> None:
     """Raise `SchemaError` where `schema` is not allowed under `strict: true`."""
     if schema.get("type") != "object" or "anyOf" in schema:
         raise SchemaError("under strict, the root must be of type 'object' and not an 'anyOf'")
-    count = _Count()
+    count = _StrictWalk()
     count.visit(schema, "", 1, 0)
     count.check()
 
@@ -33,7 +33,7 @@ def strict_allows(schema: JsonObject) -> bool:
     return True
 
 
-class _Count:
+class _StrictWalk:
     """Walks a strict schema and sums up what OpenAI limits."""
 
     def __init__(self) -> None:

@@ -131,14 +131,14 @@ class Toolset:
             return tool, ()
         tags: tuple[str, ...] = ()
         name = raw_name
-        for name, tag in names.steps(raw_name):
+        for name, tag in names.cleaning_steps(raw_name):
             tags += (tag,)
             if name in self._tools:
                 return self._tools[name], tags
         match = self._folded.get(names.fold(name))
         if match is not None:
             return self._tools[match], (*tags, "name_case")
-        bare = self._tools.get(names.unnumbered(name))
+        bare = self._tools.get(names.without_number(name))
         return (bare, (*tags, "name_suffix")) if bare is not None else (None, ())
 
 
@@ -171,7 +171,7 @@ def compiled(tools_json: bytes) -> Toolset:
     return _COMPILED.get(tools_json)
 
 
-def remembered(tools_json: bytes) -> Toolset | None:
+def cached_toolset(tools_json: bytes) -> Toolset | None:
     """Return the toolset of a text that was compiled lately; None where it would have to be compiled."""
     return _COMPILED.peek(tools_json)
 

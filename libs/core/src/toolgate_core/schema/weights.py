@@ -23,7 +23,7 @@ from toolgate_core.limits import (
     MAX_SCHEMAS,
     MAX_TYPES,
 )
-from toolgate_core.schema.patterns import search_states, states
+from toolgate_core.schema.patterns import count_search_states, count_states
 from toolgate_core.schema.references import follow, is_local
 
 _IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
@@ -129,7 +129,7 @@ class _Walk:
         count = 1 + times * sum(part.schemas for part in parts)
         if count > MAX_SCHEMA_EXPANSION:
             raise SchemaError(f"more than {MAX_SCHEMA_EXPANSION} schemas apply to one value")
-        steps = 1 + listed(node) + times * sum(part.steps for part in parts)
+        steps = 1 + listed_steps(node) + times * sum(part.steps for part in parts)
         search = self._patterns(node) + times * sum(part.search for part in parts)
         return _Weight(count, steps, search)
 
@@ -141,8 +141,8 @@ class _Walk:
         for pattern in found:
             if len(pattern) > MAX_PATTERN:
                 raise SchemaError(f"the pattern '{pattern[:MAX_QUOTED]}…' has more than {MAX_PATTERN} characters")
-            compiled += states(pattern)
-            searched += search_states(pattern)
+            compiled += count_states(pattern)
+            searched += count_search_states(pattern)
         self.patterns += len(found)
         self.states += compiled
         if self.states > MAX_PATTERN_STATES:
@@ -169,7 +169,7 @@ class _Walk:
             yield target
 
 
-def listed(node: JsonObject) -> int:
+def listed_steps(node: JsonObject) -> int:
     """Return the steps that what a schema lists costs for one value; a list of texts alone is looked up at once."""
     steps = 0
     required, options, named = (node.get(keyword) for keyword in ("required", "enum", "patternProperties"))

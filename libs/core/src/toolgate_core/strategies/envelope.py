@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from toolgate_core.jsontext import JsonObject, encode, encode_str
 from toolgate_core.schema.answer import answer_schema
-from toolgate_core.schema.decision import decision_for
+from toolgate_core.schema.decision_schema import decision_for
 from toolgate_core.types.requests import ChatRequest
 
 ENVELOPE_TOKENS = 64

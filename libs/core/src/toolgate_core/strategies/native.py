@@ -7,7 +7,7 @@ from typing import cast
 from toolgate_core.dialects.catalog.decision import DECISION
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.schema.decision import sendable
+from toolgate_core.schema.decision_schema import sendable
 from toolgate_core.schema.strict import strict_allows
 from toolgate_core.strategies.envelope import without_tools
 from toolgate_core.strategies.history import mended, quote

@@ -16,7 +16,7 @@ from toolgate_core.dialects.base import Dialect, NamedGrammar, Reasoning, Tagged
 from toolgate_core.dialects.tagging import tagged
 from toolgate_core.dialects.writing import argument_items, escape_lt, openai_definition, standard_writer
 from toolgate_core.jsontext import JsonValue
-from toolgate_core.schema.kinds import kind
+from toolgate_core.schema.kinds import type_of
 from toolgate_core.types.requests import ToolDefinition
 
 
@@ -68,7 +68,7 @@ def definitions(tools: Sequence[ToolDefinition]) -> str:
 
 
 def _type(value: JsonValue) -> str:
-    return kind(value).replace("integer", "number")
+    return type_of(value).replace("integer", "number")
 
 
 def _escaped(text: str) -> str:

@@ -30,7 +30,7 @@ from toolgate_core.extraction.json_reader import MAX_DEPTH, MalformedBlockError,
 from toolgate_core.extraction.python_values import PythonValues
 from toolgate_core.extraction.repair import skip_to_edge
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
-from toolgate_core.schema.kinds import possible
+from toolgate_core.schema.kinds import possible_types
 
 _KEY = re.compile(r"""[^\s:=,{}()\[\]<"']{1,257}""")
 _CLOSERS = {"{": "}", "(": ")"}
@@ -208,7 +208,7 @@ class BraceArguments:
             return (yield from self._object(depth, schema))
         if char == "[":
             return (yield from self._list(depth, schema))
-        return (yield from self._scalar(possible(schema, self._root)))
+        return (yield from self._scalar(possible_types(schema, self._root)))
 
     def _object(self, depth: int, schema: JsonValue) -> Steps[str]:
         self._cursor.take(1)

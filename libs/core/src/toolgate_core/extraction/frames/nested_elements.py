@@ -32,7 +32,7 @@ from toolgate_core.extraction.repair import skip_to_edge
 from toolgate_core.extraction.tag_patterns import attribute
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.schema import coerce_text
-from toolgate_core.schema.kinds import possible
+from toolgate_core.schema.kinds import possible_types
 from toolgate_core.schema.references import follow
 
 _PLAIN = regex.compile(r"[^<\]]*")
@@ -200,7 +200,7 @@ class NestedElements:
 def _value(node: ElementNode, schema: JsonValue, root: JsonObject) -> JsonValue:
     schema = _followed(schema, root)
     text = "".join(node.text)
-    types = possible(schema, root)
+    types = possible_types(schema, root)
     if not node.children:
         if not text.strip() and "string" not in types:
             return [] if "array" in types else {} if "object" in types else text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from toolgate_core.cache import Cache
 from toolgate_core.jsontext import JsonObject, JsonValue, decode, encode
 from toolgate_core.limits import MAX_REMEMBERED_DECISIONS_BYTES, MAX_STOPS
-from toolgate_core.schema.answer import wanted_json
+from toolgate_core.schema.answer import requested_schema
 from toolgate_core.schema.compiling import SchemaError, compile_schema
 from toolgate_core.types.errors import RequestError
 
@@ -161,7 +161,7 @@ def _check_format_schema(described: JsonValue) -> None:
 
 def _check_wanted_json(body: JsonObject) -> None:
     """Raise for a schema in vLLM's own fields that can't be used beside tools: the ladder has to hold answers to it."""
-    schema = wanted_json(body) if body.get("tools") else None
+    schema = requested_schema(body) if body.get("tools") else None
     if schema is None:
         return
     field = "structured_outputs" if isinstance(body.get("structured_outputs"), dict) else "guided_json"

@@ -18,7 +18,7 @@ from toolgate_core.limits import (
     MAX_QUOTED,
     MAX_REMEMBERED_TOOLS_BYTES,
 )
-from toolgate_core.nesting import deeper, outside_strings
+from toolgate_core.nesting import bytes_deeper_than, outside_strings
 from toolgate_core.schema.definitions import check_names
 from toolgate_core.schema.toolset import compiled
 from toolgate_core.types.errors import RequestError
@@ -99,7 +99,7 @@ def _value(text: bytes, field: str) -> JsonValue:
     if brackets > MAX_BODY_CONTAINERS or (len(text) > MAX_BODY_VALUES and text.count(b",") > MAX_BODY_VALUES):
         _check_extent(text, field)
     value = decode(text)
-    if brackets >= MAX_BODY_NESTING and deeper(text, MAX_BODY_NESTING - 1):
+    if brackets >= MAX_BODY_NESTING and bytes_deeper_than(text, MAX_BODY_NESTING - 1):
         what = f"The JSON body of your request is nested more than {MAX_BODY_NESTING} levels deep."
         raise RequestError(what, param=field[:MAX_QUOTED])
     return value

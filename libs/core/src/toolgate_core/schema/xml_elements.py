@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from toolgate_core.jsontext import JsonValue
 from toolgate_core.schema.keys import POLLUTING
-from toolgate_core.schema.kinds import Inner
+from toolgate_core.schema.kinds import ElementText
 from toolgate_core.schema.lists import ITEM_NAMES
 
 MAX_CHILDREN = 20_000
@@ -36,7 +36,7 @@ _PROSE = re.compile(
 )
 """Elements of HTML: in a text they are its markup, not a list of texts."""
 
-_Children: TypeAlias = list[tuple[str, Inner]]
+_Children: TypeAlias = list[tuple[str, ElementText]]
 
 
 def read_elements(text: str, types: tuple[str, ...], *, markup: bool) -> JsonValue:
@@ -60,7 +60,7 @@ def _items(children: _Children, types: tuple[str, ...], *, markup: bool) -> list
     names = [name for name, _ in children]
     single = len(set(names)) == 1
     prose = markup and _PROSE.fullmatch(names[0]) is not None
-    if _listed(names) or (_repeats(names, types) and not prose):
+    if _names_a_list(names) or (_repeats(names, types) and not prose):
         return [value for _, value in children]
     if not (single and markup and types) or "object" in types or prose:
         return None
@@ -73,7 +73,7 @@ def _repeats(names: list[str], types: tuple[str, ...]) -> bool:
     return len(names) > 1 and len(set(names)) == 1 and "object" not in types and bool(types)
 
 
-def _listed(names: list[str]) -> bool:
+def _names_a_list(names: list[str]) -> bool:
     items = names[0].casefold() in ITEM_NAMES and len(set(names)) == 1
     return items or any(names == [str(place + first) for place in range(len(names))] for first in (0, 1))
 
@@ -101,7 +101,7 @@ def _children(text: str) -> _Children | None:
         inner, at = (match.end(), match.end()) if match["empty"] else _close(text, name, match.end())
         if at < 0:
             return None
-        children.append((name, Inner(_LAYOUT.sub(r"\1", text[match.end() : inner]))))
+        children.append((name, ElementText(_LAYOUT.sub(r"\1", text[match.end() : inner]))))
         at = _after_space(text, at)
     return None if text[at:] else children
 

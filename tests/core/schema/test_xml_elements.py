@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.schema import coerce, coerce_text
-from toolgate_core.schema.elements import MAX_CHILDREN, read_elements
+from toolgate_core.schema.xml_elements import MAX_CHILDREN, read_elements
 
 STRING: JsonObject = {"type": "string"}
 INTEGER: JsonObject = {"type": "integer"}

@@ -14,8 +14,16 @@ from typing import TypeAlias
 from toolgate_core.cache import Cache
 from toolgate_core.jsontext import JsonObject, JsonValue, decode
 from toolgate_core.limits import MAX_REMEMBERED_DECISIONS_BYTES
-from toolgate_core.schema.aliases import plain
-from toolgate_core.schema.reduction import Refer, current, loosen, moved, reduce, refused
+from toolgate_core.schema.aliases import normalize
+from toolgate_core.schema.reduction import (
+    Change,
+    RewriteReference,
+    as_current_draft,
+    has_refused_keywords,
+    loosen,
+    reduce,
+    rewrite_references,
+)
 from toolgate_core.schema.references import follow
 from toolgate_core.schema.toolset import compiled
 from toolgate_core.types.requests import ToolChoice, ToolDefinition
@@ -38,7 +46,7 @@ def decision_schema(
     call = _branch("call", "calls", _calls([tool for tool in tools if choice.permits(tool.name)], hoist, single=single))
     if choice.forced:
         return hoist.finish(call)
-    answer: JsonValue = {"type": "string"} if answer_schema is None else hoist.whole(answer_schema)
+    answer: JsonValue = {"type": "string"} if answer_schema is None else hoist.rewritten(answer_schema)
     return hoist.finish({"anyOf": [call, _branch("answer", "answer", answer)]})
 
 
@@ -104,7 +112,7 @@ class Hoist:
 
     def reduced(self, schema: JsonObject) -> JsonObject:
         """Return a tool's schema in the keywords that grammars know."""
-        root = current(plain(schema))
+        root = as_current_draft(normalize(schema))
         refer = self._referrer(root, reduce)
         target = root
         while "$ref" in target:  # a root that is only a reference: the arguments' own schema is wanted in place
@@ -112,13 +120,13 @@ class Hoist:
             target = found if isinstance(found, dict) else _ANY
         return reduce(target, refer)
 
-    def whole(self, schema: JsonObject) -> JsonValue:
+    def rewritten(self, schema: JsonObject) -> JsonValue:
         """Return a schema with all of its keywords but those that a server would refuse, its references moved."""
-        root = current(plain(schema))
-        change = loosen if refused(root) else moved
+        root = as_current_draft(normalize(schema))
+        change = loosen if has_refused_keywords(root) else rewrite_references
         return change(_rootless(root), self._referrer(root, change))
 
-    def _referrer(self, root: JsonObject, change: Callable[[JsonValue, Refer], JsonValue]) -> Refer:
+    def _referrer(self, root: JsonObject, change: Change) -> RewriteReference:
         self._roots += 1
         number = self._roots
 
@@ -138,8 +146,8 @@ class Hoist:
         name: str,
         ref: JsonValue,
         root: JsonObject,
-        change: Callable[[JsonValue, Refer], JsonValue],
-        refer: Refer,
+        change: Change,
+        refer: RewriteReference,
     ) -> None:
         target = follow(ref, root)
         if target is root:
@@ -153,10 +161,10 @@ def _rootless(root: JsonObject) -> JsonObject:
 
 def sendable(schema: JsonObject) -> JsonObject:
     """Return a schema without what a server would refuse a request for; the very same where there is nothing."""
-    if plain(schema) is schema and not refused(schema):
+    if normalize(schema) is schema and not has_refused_keywords(schema):
         return schema
     hoist = Hoist()
-    sent = hoist.whole(schema)
+    sent = hoist.rewritten(schema)
     assert isinstance(sent, dict)
     return hoist.finish(sent)
 

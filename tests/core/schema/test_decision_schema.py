@@ -5,7 +5,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from toolgate_core.jsontext import JsonObject, JsonValue, encode
-from toolgate_core.schema.decision import decision_for, decision_schema
+from toolgate_core.schema.decision_schema import decision_for, decision_schema
 from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 AUTO = ToolChoice("auto")
