@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from toolgate_gateway.caller import ANONYMOUS
 from toolgate_gateway.http.keys import ClientKeys, parse_keys
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime.logs import Log
@@ -120,13 +121,13 @@ def test_a_key_is_sent_as_bearer_or_as_x_api_key(
 ) -> None:
     (tmp_path / "keys").write_text("# team-a, rotated in May\ntwo\n")
     keys = ClientKeys(("one",), tmp_path / "keys", Log())
-    assert keys.allows(authorization, api_key) is let_in
+    assert (keys.authenticate(authorization, api_key) is not None) is let_in
 
 
 def test_without_a_source_everybody_may() -> None:
     keys = ClientKeys((), None, Log())
     assert not keys.required
-    assert keys.allows(None, None)
+    assert keys.authenticate(None, None) == ANONYMOUS
 
 
 async def test_a_changed_file_counts_at_once_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:

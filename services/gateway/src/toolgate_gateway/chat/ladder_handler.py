@@ -18,7 +18,6 @@ from toolgate_formats.api.openai_chat import errors
 from toolgate_runtime import offload
 
 from toolgate_gateway.chat import metadata as facts
-from toolgate_gateway.chat.context import GRACE_PERIOD_S, RequestContext
 from toolgate_gateway.chat.driver import Driver, RunContext
 from toolgate_gateway.chat.render import (
     DONE,
@@ -32,9 +31,11 @@ from toolgate_gateway.chat.render import (
     logprobs_json,
 )
 from toolgate_gateway.http.connection import Headers
+from toolgate_gateway.http.context import RequestContext
 from toolgate_gateway.http.errors import aborted_by, failure_from
-from toolgate_gateway.http.request_scope import ClientGoneError
+from toolgate_gateway.http.request_scope import GRACE_PERIOD_S, ClientGoneError
 from toolgate_gateway.http.sse import EventStream
+from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.upstreams.registry import Route
 from toolgate_gateway.upstreams.response import as_pairs
 
@@ -42,14 +43,14 @@ from toolgate_gateway.upstreams.response import as_pairs
 class Climbing:
     """One request on its way up."""
 
-    def __init__(self, context: RequestContext, request: ChatRequest, route: Route) -> None:
-        self._gateway = context.gateway
+    def __init__(self, gateway: Gateway, context: RequestContext, request: ChatRequest, route: Route) -> None:
+        self._gateway = gateway
         self._connection = context.connection
         self._scope = context.scope
         self._record = context.record
         self._request = request
         self._route = route
-        deps = context.gateway.deps
+        deps = gateway.deps
         self._identity = Identity(f"chatcmpl-{deps.new_id()}", int(deps.now()), request.model)
 
     async def run(self, mode: Mode) -> None:
@@ -75,7 +76,7 @@ class Climbing:
             )
             for _ in range(request.n)
         ]
-        self._record.climbs = climbs
+        self._record.runs = climbs
         context = RunContext(
             request=request,
             route=self._route,
@@ -152,7 +153,7 @@ class Climbing:
         self._record.fail(failure)
         self._record.blocked()
         with self._scope.grace_period(GRACE_PERIOD_S):
-            await stream.close(error_event(errors.error(failure).body, facts.field(self._record.climbs, ())))
+            await stream.close(error_event(errors.error(failure).body, facts.field(self._record.runs, ())))
 
     async def _stream_choices(self, climbs: Sequence[LadderRun], context: RunContext, stream: EventStream) -> bytes:
         """Stream all choices; return what ends the stream."""

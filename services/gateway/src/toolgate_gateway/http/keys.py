@@ -15,6 +15,8 @@ from toolgate_core.limits import MAX_KEYS_FILE_BYTES
 from toolgate_runtime.logs import Log
 from toolgate_runtime.settings import SettingsError
 
+from toolgate_gateway.caller import ANONYMOUS, Caller, caller_of
+
 _Stamp: TypeAlias = tuple[int, int, int, int]
 
 
@@ -49,42 +51,41 @@ def _is_key(text: str) -> bool:
 
 
 class ClientKeys:
-    """Who may send requests. `required` is false where no key was configured: then everybody may."""
+    """Authenticates callers by their API keys; without configured keys, every caller is anonymous."""
 
     def __init__(self, listed: Sequence[str], file: Path | None, log: Log) -> None:
-        """Read the file; raises OSError where it can't be read, `SettingsError` where it is wrong."""
+        """Read the file; raises OSError if it is unreadable, `SettingsError` if it is wrong."""
         self._listed = tuple(key.encode() for key in listed)
         self._file = file
         self._log = log
         self._stamp: _Stamp | None = _stamp(file) if file is not None else None
-        self._keys = self._listed
+        self._callers = _callers(self._listed)
         if file is not None:
             try:
-                self._keys = (*self._listed, *_read(file))
+                self._callers = _callers((*self._listed, *_read(file)))
             except ValueError as error:
                 raise SettingsError(f"TOOLGATE_API_KEYS_FILE: {file}: {error}") from error
 
     @property
     def required(self) -> bool:
         """Whether a request needs a key."""
-        return bool(self._keys)
+        return bool(self._callers)
 
-    def allows(self, authorization: bytes | None, api_key: bytes | None) -> bool:
-        """Return whether a request with these headers (`Authorization: Bearer KEY`, `x-api-key: KEY`) is let in."""
+    def authenticate(self, authorization: bytes | None, api_key: bytes | None) -> Caller | None:
+        """Return the caller with these headers (`Authorization: Bearer KEY`, `x-api-key: KEY`); None: no valid key."""
         if self._file is not None:
-            self._look(self._file)
-        if not self._keys:
-            return True
+            self._reload_if_changed(self._file)
+        if not self._callers:
+            return ANONYMOUS
         scheme, _, bearer = (authorization or b"").partition(b" ")
         sent = [
             key for key in (bearer.strip() if scheme.lower() == b"bearer" else b"", (api_key or b"").strip()) if key
         ]
-        # All keys are compared, so that the time tells nothing.
-        matches = [hmac.compare_digest(key, known) for key in sent for known in self._keys]
-        return any(matches)
+        # Every key is compared in constant time, so that the duration reveals nothing about the keys.
+        matches = [caller for key in sent for known, caller in self._callers if hmac.compare_digest(key, known)]
+        return matches[0] if matches else None
 
-    def _look(self, file: Path) -> None:
-        """Take over what the file holds now, if it is another."""
+    def _reload_if_changed(self, file: Path) -> None:
         try:
             stamp = _stamp(file)
         except OSError:
@@ -93,12 +94,16 @@ class ClientKeys:
             return
         self._stamp = stamp
         try:
-            self._keys = (*self._listed, *_read(file))
+            self._callers = _callers((*self._listed, *_read(file)))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            self._log.error("api_keys_file_unusable", file=str(file), reason=reason, kept=len(self._keys))
+            self._log.error("api_keys_file_unusable", file=str(file), reason=reason, kept=len(self._callers))
         else:
-            self._log.info("api_keys_file_read", file=str(file), count=len(self._keys))
+            self._log.info("api_keys_file_read", file=str(file), count=len(self._callers))
+
+
+def _callers(keys: Sequence[bytes]) -> tuple[tuple[bytes, Caller], ...]:
+    return tuple((key, caller_of(key)) for key in keys)
 
 
 def _read(file: Path) -> tuple[bytes, ...]:

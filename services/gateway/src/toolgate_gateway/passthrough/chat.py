@@ -24,14 +24,15 @@ from toolgate_formats.codecs.openai_chat.normal import AnswerFault, Identity, wh
 from toolgate_formats.codecs.openai_chat.normal_stream import NormalStream, Options, as_chunk, as_whole
 from toolgate_formats.sse import SseReader, SseTooLongError
 
-from toolgate_gateway.chat.context import GRACE_PERIOD_S, RequestContext
 from toolgate_gateway.chat.metadata import NO_LADDER
 from toolgate_gateway.chat.render import error_event
 from toolgate_gateway.http.connection import Headers
+from toolgate_gateway.http.context import RequestContext
 from toolgate_gateway.http.errors import aborted_by, failure_from, upstream_broke, upstream_cut
-from toolgate_gateway.http.request_scope import ClientGoneError
+from toolgate_gateway.http.request_scope import GRACE_PERIOD_S, ClientGoneError
 from toolgate_gateway.http.sse import EventStream
 from toolgate_gateway.passthrough.renamed import with_model
+from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamTimer
 from toolgate_gateway.upstreams.answers import USAGE_WAIT_S
 from toolgate_gateway.upstreams.base import ForwardedAnswer, UpstreamCutError
@@ -85,8 +86,10 @@ def options_of(request: ChatRequest) -> Options:
 class Forwarding:
     """One request on its way through. `request`: its answer is wanted in normal form."""
 
-    def __init__(self, context: RequestContext, route: Route, head: Head, request: ChatRequest | None = None) -> None:
-        self._gateway = context.gateway
+    def __init__(
+        self, gateway: Gateway, context: RequestContext, route: Route, head: Head, request: ChatRequest | None = None
+    ) -> None:
+        self._gateway = gateway
         self._connection = context.connection
         self._scope = context.scope
         self._record = context.record

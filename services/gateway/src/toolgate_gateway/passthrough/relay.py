@@ -1,7 +1,7 @@
-"""Requests to the paths beside chat: forwarded to the upstream of their model, with what every request here has.
+"""Forwards requests of the endpoints besides chat to the upstream of their model.
 
-Keys, admission, time limits, metrics and errors are those of chat; the bytes of a request change only in the model's
-name, and those of an answer not at all. No ladder runs: the header `x-toolgate-forwarded` says so.
+Authentication, admission, time limits, metrics and errors are those of chat. The bytes of a request change only in the
+model's name, and those of a response not at all. No ladder runs: the header `x-toolgate-forwarded` says so.
 """
 
 from __future__ import annotations
@@ -16,24 +16,21 @@ from toolgate_core.types.errors import FailureError, RequestError
 from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.api.anthropic_messages import errors as anthropic_errors
 from toolgate_formats.api.base import ErrorResponse
-from toolgate_formats.api.failures import code_of
 from toolgate_formats.api.openai_chat import errors as openai_errors
-from toolgate_runtime.logs import request_id as current_request
 
-from toolgate_gateway.chat.context import GRACE_PERIOD_S
-from toolgate_gateway.chat.handler import CLIENT_CLOSED, admit, authenticate
 from toolgate_gateway.chat.metadata import NO_LADDER
-from toolgate_gateway.http.admission import AdmissionError
-from toolgate_gateway.http.connection import Headers, HttpConnection, Scope, Send, request_id_of
+from toolgate_gateway.http.connection import Headers, Scope, Send
+from toolgate_gateway.http.context import RequestContext
 from toolgate_gateway.http.errors import aborted_by, failure_from, upstream_broke, upstream_cut
 from toolgate_gateway.http.pages import from_page
-from toolgate_gateway.http.request_scope import ClientGoneError, Receive, RequestScope
+from toolgate_gateway.http.request_scope import GRACE_PERIOD_S, ClientGoneError, Receive
 from toolgate_gateway.http.sse import EventStream
 from toolgate_gateway.passthrough import forms
 from toolgate_gateway.passthrough.endpoints import Endpoint
 from toolgate_gateway.passthrough.relayed import WholeEvents, failure_in, is_error
 from toolgate_gateway.passthrough.renamed import with_model
 from toolgate_gateway.server.gateway import Gateway
+from toolgate_gateway.telemetry.record import RecordedRoute, RequestKind
 from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamTimer
 from toolgate_gateway.upstreams.base import ForwardedAnswer, Provider, UpstreamCutError
 from toolgate_gateway.upstreams.registry import Route
@@ -42,21 +39,20 @@ from toolgate_gateway.upstreams.response import as_pairs
 _FORWARDED: Headers = ((b"x-toolgate-forwarded", b"true"), *NO_LADDER)
 _JSON = "application/json"
 _NOT_SERVED = frozenset({FailureKind.NO_ENDPOINT, FailureKind.WRONG_METHOD, FailureKind.NOT_FOUND})
-"""What an upstream says of a path that it does not have."""
+"""Failures of an upstream that does not have the path."""
 
 
 class Target(Struct, frozen=True):
-    """All that forwarding has to know of a body."""
+    """The fields of a body that forwarding needs."""
 
     model: str | None = None
     stream: object = None
 
 
 class _Request(Struct, frozen=True):
-    """What goes upstream, and where."""
+    """A request to an upstream; `name` is the upstream's."""
 
     name: str
-    """The upstream's."""
     provider: Provider
     body: bytes
     content_type: str
@@ -67,99 +63,62 @@ _target = msgspec.json.Decoder(Target)
 
 
 class Relay:
-    """Answers the requests of all endpoints as raw ASGI."""
+    """Serves the requests of all forwarded endpoints as raw ASGI."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, endpoint: Endpoint) -> None:
-        """Answer one request."""
-        gateway = self._gateway
-        headers: Headers = scope["headers"]  # type: ignore[assignment]
-        connection = HttpConnection(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
-        token = current_request.set(connection.request_id)
-        began = gateway.deps.clock()
-        request_scope = RequestScope(gateway.settings.request_timeout_ms / 1000)
-        relayed = _Relayed(gateway, connection, request_scope, endpoint)
-        gateway.on_shutdown.add(request_scope.shut_down)
-        try:
-            await relayed.run(_query(scope))
-        except ClientGoneError:
-            connection.status = connection.status or CLIENT_CLOSED
-        except Exception as error:  # noqa: BLE001 - the boundary of a request
-            await relayed.fail(error)
-        finally:
-            gateway.on_shutdown.discard(request_scope.shut_down)
-            request_scope.close()
-            connection.release(gateway.bodies)
-            seconds = gateway.deps.clock() - began
-            gateway.metrics.http_requests.labels(endpoint.label, str(connection.status)).inc()
-            gateway.metrics.http_seconds.labels(endpoint.label, "true" if relayed.stream else "false").observe(seconds)
-            if gateway.log.lines:
-                gateway.log.info("forwarded", **relayed.fields(connection.status, seconds))
-            current_request.reset(token)
+        """Serve one request."""
+        pipeline = self._gateway.pipeline
+        route = RecordedRoute(RequestKind.FORWARDED, endpoint.label, endpoint.path)
+        context = pipeline.open(scope, receive, send, route)
+        relayed = _Relayed(self._gateway, context, endpoint)
+        query = _query(scope)
+        await pipeline.recorded(
+            context,
+            lambda: pipeline.authenticated(context, lambda: relayed.run(query)),
+            relayed.report,
+        )
 
 
 class _Relayed:
-    """One request on its way through."""
+    """One forwarded request."""
 
-    def __init__(
-        self, gateway: Gateway, connection: HttpConnection, request_scope: RequestScope, endpoint: Endpoint
-    ) -> None:
+    def __init__(self, gateway: Gateway, context: RequestContext, endpoint: Endpoint) -> None:
         self._gateway = gateway
-        self._connection = connection
-        self._scope = request_scope
+        self._context = context
+        self._connection = context.connection
+        self._scope = context.scope
+        self._record = context.record
         self._endpoint = endpoint
         self._answer: ForwardedAnswer | None = None
         self._timer: UpstreamTimer | None = None
-        self._upstream = ""
         self._route: tuple[str, Route] | None = None
-        self._code: str | None = None
-        self.stream = False
-
-    def fields(self, status: int, seconds: float) -> dict[str, object]:
-        """Return what the log says of it."""
-        told = {"endpoint": self._endpoint.path, "upstream": self._upstream, "stream": self.stream, "status": status}
-        return {**told, "dur_ms": round(seconds * 1000, 1), **({"code": self._code} if self._code else {})}
 
     async def run(self, query: str) -> None:
-        """Serve the request; raise what keeps it from an answer, unless one has begun."""
-        gateway, connection, request_scope = self._gateway, self._connection, self._scope
-        gateway.pages.check_host(connection)
-        authenticate(gateway, connection)
+        """Serve the request; raise the failure if no response has begun."""
+        pipeline = self._gateway.pipeline
         content_type = self._content_type()
-        with request_scope.cancel_scope():
-            body = await connection.read_body(gateway.settings.max_body_bytes, gateway.bodies)
-        request_scope.watch(connection.receive)
-        await admit(gateway, request_scope)
-        try:
-            request = await self._request(body, content_type)
-            self._upstream, self.stream = request.name, request.stream
-            await self._forward(request, self._endpoint.path + query)
-            if self._route is not None and self._code is None:
-                gateway.models.keep(*self._route)
-        finally:
-            gateway.admission.release()
+        body = await pipeline.read_body(self._context)
+        await pipeline.admitted(self._context, lambda: self._serve(body, content_type, query))
 
-    async def fail(self, error: Exception) -> None:
-        """Send an error as the answer, in the form of the endpoint's clients."""
-        failure = failure_from(error, self._gateway.log)
-        self._code = code_of(failure)
-        if isinstance(error, AdmissionError):
-            self._gateway.metrics.rejected.labels(error.reason).inc()
-        if self._connection.status:
-            return  # the answer has begun: all that can be done is to break it off
-        try:
-            with self._scope.grace_period(GRACE_PERIOD_S):
-                await self._connection.send_error(self._error(failure), _FORWARDED)
-        except ClientGoneError:
-            pass
+    async def report(self, failure: Failure) -> None:
+        """Send a failure as the response, in the format of the endpoint's clients."""
+        await self._connection.send_error(self._error(failure), _FORWARDED)
+
+    async def _serve(self, body: bytes, content_type: str, query: str) -> None:
+        request = await self._request(body, content_type)
+        self._record.upstream, self._record.stream = request.name, request.stream
+        await self._forward(request, self._endpoint.path + query)
+        if self._route is not None and not self._record.failed:
+            self._gateway.models.keep(*self._route)
 
     def _error(self, failure: Failure) -> ErrorResponse:
         return anthropic_errors.error(failure) if self._endpoint.anthropic else openai_errors.error(failure)
 
     def _content_type(self) -> str:
-        """Return the content type; raise 415 for what the endpoint does not take."""
+        """Return the content type; raise 415 if the endpoint does not accept it."""
         connection = self._connection
         sent = (connection.header(b"content-type") or b"").decode("latin-1")
         if self._endpoint.form and forms.boundary_of(sent) is not None and not from_page(connection):
@@ -246,7 +205,7 @@ class _Relayed:
 
     def _not_there(self) -> RequestError:
         return RequestError(
-            f"The upstream {self._upstream or 'of this model'!r} does not serve {self._endpoint.path}.",
+            f"The upstream {self._record.upstream or 'of this model'!r} does not serve {self._endpoint.path}.",
             kind=FailureKind.NOT_FOUND,
             code="endpoint_not_found",
         )
@@ -262,7 +221,7 @@ class _Relayed:
             raise upstream_cut() from error
 
     async def _whole(self, answer: ForwardedAnswer) -> None:
-        """Pass a JSON answer on in one piece, unless it tells of an error."""
+        """Forward a JSON response in one piece; raise the error that it may contain."""
         parts: list[bytes] = []
         size = 0
         with self._scope.cancel_scope():
@@ -281,7 +240,7 @@ class _Relayed:
         await self._connection.respond(200, body, self._headers(), kind=kind)
 
     async def _bytes(self, answer: ForwardedAnswer) -> None:
-        """Pass on what is neither JSON nor events (speech, subtitles) as it comes."""
+        """Forward a response that is neither JSON nor events (speech, subtitles), chunk by chunk."""
         kind = (b"content-type", answer.headers["content-type"].encode())
         with self._scope.cancel_scope():
             async for part in self._parts(answer):
@@ -294,7 +253,7 @@ class _Relayed:
         self._ended(None)
 
     async def _events(self, answer: ForwardedAnswer, stream: EventStream) -> None:
-        """Pass whole events on; one that tells of an error is the last, in our words."""
+        """Forward complete events; an error event ends the stream, rewritten by the gateway."""
         events = WholeEvents()
         try:
             with self._scope.cancel_scope():
@@ -310,7 +269,7 @@ class _Relayed:
             with self._scope.grace_period(GRACE_PERIOD_S):
                 await stream.close(events.rest)
         except ClientGoneError:
-            self._gateway.metrics.aborts.labels("client", "mid").inc()
+            self._record.abort("client", "mid")
             raise
         except Exception as error:
             if not stream.started:
@@ -320,8 +279,8 @@ class _Relayed:
             stream.release()
 
     async def _end_stream(self, stream: EventStream, failure: Failure) -> None:
-        self._code = code_of(failure)
-        self._gateway.metrics.aborts.labels(aborted_by(failure), "mid").inc()
+        self._record.fail(failure)
+        self._record.abort(aborted_by(failure), "mid")
         name = b"event: error\n" if self._endpoint.anthropic else b""
         with self._scope.grace_period(GRACE_PERIOD_S):
             await stream.close(name + b"data: " + self._error(failure).body + b"\n\n")

@@ -65,7 +65,8 @@ class Api:
             "mode": gateway.settings.mode,
             "timestamp": datetime.fromtimestamp(gateway.deps.now(), UTC).isoformat().replace("+00:00", "Z"),
         }
-        if gateway.keys.allows(_sent(request, "authorization"), _sent(request, "x-api-key")):
+        keys = gateway.pipeline.keys
+        if keys.authenticate(_sent(request, "authorization"), _sent(request, "x-api-key")) is not None:
             page["upstreams"] = cast("JsonValue", upstreams)
             page["services"] = cast("JsonValue", services)
         return _json(page)

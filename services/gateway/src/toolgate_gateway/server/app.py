@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from contextlib import suppress
-from typing import cast
+from typing import Final, cast
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 from toolgate_core.limits import MAX_ARGUMENTS
+from toolgate_core.types.failures import Failure
 from toolgate_core.types.vocabulary import Mode
 from toolgate_formats.api.openai_chat import errors
 
-from toolgate_gateway.chat.context import GRACE_PERIOD_S
-from toolgate_gateway.chat.handler import CLIENT_CLOSED, Chat, authenticate
-from toolgate_gateway.http.connection import Headers, HttpConnection, Scope, Send, request_id_of
-from toolgate_gateway.http.errors import failure_from
+from toolgate_gateway.chat.handler import Chat
+from toolgate_gateway.http.connection import Scope, Send
+from toolgate_gateway.http.context import RequestContext
 from toolgate_gateway.http.pages import from_page
-from toolgate_gateway.http.request_scope import ClientGoneError, DeadlineError, Receive, RequestScope, ShutdownError
+from toolgate_gateway.http.request_scope import Receive
 from toolgate_gateway.passthrough.endpoints import find_endpoint
 from toolgate_gateway.passthrough.relay import Relay
 from toolgate_gateway.server import api
 from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.settings import GatewaySettings
+from toolgate_gateway.telemetry.record import OTHER, RecordedRoute, RequestKind
 
 CHAT_PATHS: dict[str, Mode | None] = {
     "/v1/chat/completions": None,
@@ -37,6 +37,12 @@ CHAT_PATHS: dict[str, Mode | None] = {
 
 _OPEN = frozenset({"/health", "/livez", "/readyz"})
 """Routes without authentication: probes carry no keys."""
+
+_PAGES: Final = {
+    label: RecordedRoute(RequestKind.PAGE, label)
+    for label in ("models", "health", "livez", "readyz", "stats", "tools", OTHER)
+}
+"""First segment of a path → its route; all others are `other`."""
 
 _SERVED = frozenset({"GET", "HEAD", "POST"})
 
@@ -84,55 +90,45 @@ class App:
             return self._chat(scope, receive, send, CHAT_PATHS[path])
         if scope["method"] == "POST" and (endpoint := find_endpoint(str(path))) is not None:
             return self._relay(scope, receive, send, endpoint)
-        return self._plain(scope, receive, send)
+        return self._page(scope, receive, send)
 
-    async def _plain(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the framework answer, with what every answer has: an id, a key where one is due, a count."""
-        gateway = self.gateway
-        began = gateway.deps.clock()
-        headers: Headers = scope["headers"]  # type: ignore[assignment]
-        connection = HttpConnection(scope, receive, send, request_id_of(headers, gateway.deps.new_id))
-        request_scope = RequestScope(gateway.settings.request_timeout_ms / 1000)
-        route = _route(str(scope["path"]))
-        gateway.on_shutdown.add(request_scope.shut_down)
-        try:
-            with request_scope.cancel_scope():
-                await self._framed(scope, connection)
-        except ClientGoneError:
-            connection.status = connection.status or CLIENT_CLOSED
-        except Exception as error:  # noqa: BLE001 - the boundary of a request
-            # The framework raises again what it has answered.
-            if not connection.status:
-                with (
-                    suppress(ClientGoneError, DeadlineError, ShutdownError),
-                    request_scope.grace_period(GRACE_PERIOD_S),
-                ):
-                    await connection.send_error(errors.error(failure_from(error, gateway.log)))
-        finally:
-            gateway.on_shutdown.discard(request_scope.shut_down)
-            request_scope.close()
-            connection.release(gateway.bodies)
-            gateway.metrics.http_requests.labels(route, str(connection.status)).inc()
-            gateway.metrics.http_seconds.labels(route, "false").observe(gateway.deps.clock() - began)
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request through the framework."""
+        path = str(scope["path"])
+        pipeline = self.gateway.pipeline
+        context = pipeline.open(scope, receive, send, _PAGES[_label(path)])
 
-    async def _framed(self, scope: Scope, connection: HttpConnection) -> None:
-        """Check who asks, read what is sent to a tool, and let the framework answer."""
-        gateway, path = self.gateway, str(scope["path"])
+        async def serve() -> None:
+            with context.scope.cancel_scope():
+                if path in _OPEN:
+                    await self._framework_response(scope, context)
+                else:
+                    await pipeline.authenticated(context, lambda: self._framework_response(scope, context))
+
+        async def report(failure: Failure) -> None:
+            await context.connection.send_error(errors.error(failure))
+
+        await pipeline.recorded(context, serve, report)
+
+    async def _framework_response(self, scope: Scope, context: RequestContext) -> None:
+        pipeline, connection, path = self.gateway.pipeline, context.connection, str(scope["path"])
         receive: Receive = connection.receive
-        if path not in _OPEN:
-            gateway.pages.check_host(connection)
-            authenticate(gateway, connection)
         if path.startswith("/tools") and scope["method"] in _SERVED:
-            gateway.pages.check_tools(connection)
+            pipeline.pages.check_tools(connection)
             if scope["method"] == "POST":
                 if from_page(connection):
                     connection.check_content(declared=True)
-                limit = min(gateway.settings.max_body_bytes, MAX_ARGUMENTS)
-                receive = _read(await connection.read_body(limit, gateway.bodies))
+                limit = min(self.gateway.settings.max_body_bytes, MAX_ARGUMENTS)
+                receive = _read(await connection.read_body(limit, pipeline.bodies))
         if scope["method"] == "HEAD":
             # The framework has no HEAD routes; the server omits the body of the response.
             scope = {**scope, "method": "GET"}
-        await self._framework(scope, receive, connection.forward_message)  # type: ignore[arg-type]
+        try:
+            await self._framework(scope, receive, connection.forward_message)  # type: ignore[arg-type]
+        except Exception:
+            # The framework raises a defect again after it has logged and reported it.
+            if not connection.status:
+                raise
 
 
 def _read(body: bytes) -> Receive:
@@ -144,12 +140,12 @@ def _read(body: bytes) -> Receive:
     return receive
 
 
-def _route(path: str) -> str:
-    """Return the metrics' label of a route."""
+def _label(path: str) -> str:
+    """Return the metrics' label of a path."""
     path = path.removeprefix("/emulate").removeprefix("/passthrough")
     path = path.removeprefix("/v1")
     first = path.split("/", 2)[1] if path.startswith("/") else ""
-    return first if first in ("models", "health", "livez", "readyz", "stats", "tools") else "other"
+    return first if first in _PAGES else OTHER
 
 
 def create_app(settings: GatewaySettings, deps: Deps) -> App:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.failures import Failure
 from toolgate_runtime.logs import Log
 
-from toolgate_gateway.http.admission import Admission, BodyBudget
-from toolgate_gateway.http.keys import ClientKeys
-from toolgate_gateway.http.pages import PageRules
+from toolgate_gateway.http.pipeline import RequestPipeline
 from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
+from toolgate_gateway.telemetry.record import RequestRecord
+from toolgate_gateway.telemetry.sinks.base import SinkDeps
+from toolgate_gateway.telemetry.sinks.table import create_sinks
 from toolgate_gateway.telemetry.stats import Stats
 from toolgate_gateway.upstreams.discovered import DiscoveredUpstreams
 from toolgate_gateway.upstreams.discovery.resources import DiscoveredModel
@@ -33,8 +34,7 @@ class Gateway:
 
     Attributes:
         draining: a shutdown has begun; requests are still served.
-        ending: the drain time is over; requests in flight are ended.
-        on_shutdown: callbacks, one per request in flight, that end it.
+        pipeline: the steps around every request, with authentication and admission control.
     """
 
     def __init__(self, settings: GatewaySettings, deps: Deps) -> None:
@@ -44,10 +44,10 @@ class Gateway:
         self.log = Log(show_content=settings.log_content)
         self.metrics = GatewayMetrics(deps.registry)
         self.stats = Stats(deps.instance)
-        self.keys = ClientKeys(settings.client_keys(), settings.api_keys_file, self.log)
-        self.pages = PageRules(settings, keyed=self.keys.required)
-        self.bodies = BodyBudget(settings.max_bodies_bytes)
-        self.admission = Admission(limit=settings.max_in_flight, queue=settings.max_queue, wait_s=settings.queue_wait_s)
+        self.pipeline = RequestPipeline(
+            settings, self.log, clock=deps.clock, now=deps.now, new_id=deps.new_id, write=self._record
+        )
+        self._sinks = create_sinks(SinkDeps(metrics=self.metrics, stats=self.stats, log=self.log))
         configs = settings.upstream_configs()
         upstreams = {
             name: Upstream(provider=provider, capabilities=configs[name].capabilities if name in configs else {})
@@ -60,8 +60,6 @@ class Gateway:
                 self.models, self.metrics, deps.discovery.create, frozenset(deps.providers)
             )
         self.draining = False
-        self.ending = False
-        self.on_shutdown: set[Callable[[], object]] = set()
         self._unreachable: set[str] = set()
         self._news = asyncio.Event()
         self._expose()
@@ -70,12 +68,6 @@ class Gateway:
     def ready(self) -> bool:
         """Whether new requests are accepted: discovery has reported once, and no shutdown has begun."""
         return (self._discovered is None or self._discovered.synced) and not self.draining
-
-    def end_requests(self) -> None:
-        """End all requests in flight; each client gets an error response, or an error event in its stream."""
-        self.ending = True
-        for end in tuple(self.on_shutdown):
-            end()
 
     def loads(self) -> JsonObject:
         """Return the requests in flight per replica, for upstreams with several replicas."""
@@ -86,8 +78,16 @@ class Gateway:
             if isinstance(provider, Replicas)
         }
 
+    def _record(self, record: RequestRecord) -> None:
+        """Hand a finished request to all sinks; a sink that fails disturbs neither the request nor the other sinks."""
+        for sink in self._sinks:
+            try:
+                sink.write(record)
+            except Exception as error:  # noqa: BLE001 - the boundary of a request
+                self.log.error("defect", error=error)
+
     def _expose(self) -> None:
-        metrics, admission = self.metrics, self.admission
+        metrics, admission = self.metrics, self.pipeline.admission
         metrics.limit.set(admission.limit)
         metrics.in_flight.source = lambda: admission.in_flight
         metrics.queue_depth.source = lambda: admission.queued

@@ -176,7 +176,7 @@ class GracefulShutdown:
     def warn_if_open(self) -> None:
         """Warn once if the gateway listens beyond this machine without authentication."""
         gateway = self._app.gateway
-        if not gateway.keys.required and not is_loopback(gateway.settings.host):
+        if not gateway.pipeline.keys.required and not is_loopback(gateway.settings.host):
             Log().warning(
                 "no_api_keys",
                 host=gateway.settings.host,
@@ -196,7 +196,7 @@ class GracefulShutdown:
         await self._wait_unless_at_once(self._drain_s)
         if server.in_flight:
             Log().warning("ending_requests", in_flight=server.in_flight)
-        self._app.gateway.end_requests()
+        self._app.gateway.pipeline.end_requests()
         await asyncio.sleep(_GRACE_PERIOD_S)
         server.abort()
         # Tasks that waited for a client to read end by themselves once their connection is aborted.

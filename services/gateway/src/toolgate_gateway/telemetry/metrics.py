@@ -12,20 +12,26 @@ from toolgate_core.types.vocabulary import FALLBACK_REASONS, AttemptOutcome, Req
 from toolgate_runtime.metrics import LATENCY_BUCKETS, RPC_BUCKETS
 
 from toolgate_gateway.passthrough.endpoints import LABELS
+from toolgate_gateway.telemetry.record import OTHER
 from toolgate_gateway.telemetry.registry import Counter, FastRegistry, Gauge, Histogram
 from toolgate_gateway.upstreams.base import Provider
 from toolgate_gateway.upstreams.replicas import Replicas
 
 MAX_MODELS = 20
-OTHER = "other"
 ROUTES = ("chat", *LABELS, "models", "health", "livez", "readyz", "stats", "tools", OTHER)
 CHOICES = ("none", "auto", "required", "named")
 PRIORITIES = tuple(str(strategy.priority) for strategy in Strategy)
+_PRIORITY_LABELS: dict[Strategy | None, str] = {None: "none", **dict(zip(Strategy, PRIORITIES, strict=True))}
 _ATTEMPT_BUCKETS = (1, 2, 3, 4, 6, 8)
 
 
 End: TypeAlias = tuple[str, str, str, str, str, int, bool]
 """Labels of a finished request: model, tool choice, winning priority, outcome, serving priority, status, stream."""
+
+
+def priority_label(strategy: Strategy | None) -> str:
+    """Return the label of a strategy: its priority, or `none`."""
+    return _PRIORITY_LABELS[strategy]
 
 
 class EndSeries(Struct, frozen=True):

@@ -1,82 +1,250 @@
-"""What becomes of one chat request: collected while it is served, written to metrics, stats and log when it ends."""
+"""The record of one request: collected while it is served, frozen at its end, handed to every sink.
+
+A sink sees nothing but a `RequestRecord`, and the code that serves requests sees nothing but a `RecordBuilder`. So a
+further sink (usage, traces, a console) is one file in `telemetry/sinks/` and one row in its table.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final
 
-from toolgate_core.dialects import DIALECTS
+from msgspec import Struct
 from toolgate_core.ladder import Answer, Attempt, LadderRun
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import Usage
-from toolgate_core.types.vocabulary import FALLBACK_REASONS, AttemptOutcome, Mode, RequestOutcome, Strategy
+from toolgate_core.types.vocabulary import FALLBACK_REASONS, Mode, RequestOutcome, Strategy
 from toolgate_formats.api.failures import code_of
-from toolgate_runtime.logs import Log
 
-from toolgate_gateway.telemetry.metrics import OTHER, GatewayMetrics
-from toolgate_gateway.telemetry.stats import Stats
+from toolgate_gateway.caller import Caller
 
-_DIRECTIONS = ("input", "output", "cached_input", "reasoning")
-_PRIORITIES: dict[Strategy | None, str] = {None: "none", **{strategy: str(strategy.priority) for strategy in Strategy}}
+OTHER: Final = "other"
+"""The label of everything beyond a closed set."""
 
 
-class Record:
-    """One request's record; `close` writes it, once."""
+class RequestKind(StrEnum):
+    """The three ways in which requests are served."""
 
-    __slots__ = (
-        "_began",
-        "_clock",
-        "_first",
-        "_log",
-        "_metrics",
-        "_stats",
-        "answers",
-        "climbs",
-        "code",
-        "mode",
-        "model",
-        "outcome",
-        "status",
-        "stream",
-        "tool_choice",
-    )
+    CHAT = "chat"
+    FORWARDED = "forwarded"
+    PAGE = "page"
+    """By the web framework: models, health, stats, tools."""
 
-    def __init__(self, metrics: GatewayMetrics, stats: Stats, log: Log, clock: Callable[[], float]) -> None:
-        self._metrics = metrics
-        self._stats = stats
-        self._log = log
+
+class RecordedRoute(Struct, frozen=True):
+    """The route of a request: its label in metrics, and the path at the upstream if it is forwarded."""
+
+    kind: RequestKind
+    label: str
+    endpoint: str = ""
+
+
+class Times(Struct, frozen=True):
+    """When a request began, and how long its parts took.
+
+    Attributes:
+        started_at: wall-clock time of the request's head, in Unix seconds.
+        seconds: from the request's head to the end of its response.
+        first_token_s: from the request's head to the first content sent; None: no content was sent in a stream.
+        admission_wait_s: time in the admission queue; None: the request did not wait.
+    """
+
+    started_at: float
+    seconds: float
+    first_token_s: float | None
+    admission_wait_s: float | None
+
+
+class Abort(Struct, frozen=True):
+    """A stream that was aborted: by `client`, `upstream` or `gateway`; in the phase `before_first` or `mid`."""
+
+    by: str
+    phase: str
+
+
+class Step(Struct, frozen=True):
+    """The transition after a failed attempt: to `next`, another attempt, or to the ladder's end (None)."""
+
+    failed: Attempt
+    next: Attempt | None
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether the same strategy was tried again; otherwise it is a fallback."""
+        return self.next is not None and self.next.strategy is self.failed.strategy
+
+
+class LadderRecord(Struct, frozen=True):
+    """What the ladder did for a request; all of it is empty for a request without a ladder.
+
+    Attributes:
+        attempts: the attempts of each choice, in their order.
+        summaries: the same in brief for each choice, as in the header `x-toolgate-attempts`.
+        answers: the answer of each choice.
+        blocked: the failure reasons of choices that could not fall back because content had been sent.
+    """
+
+    attempts: tuple[tuple[Attempt, ...], ...] = ()
+    summaries: tuple[str, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    blocked: tuple[str, ...] = ()
+
+    @property
+    def served(self) -> Strategy | None:
+        """The strategy that produced the answer: the one with the highest priority number of all choices."""
+        return max((answer.strategy for answer in self.answers), key=_priority, default=None)
+
+    @property
+    def spent(self) -> Usage | None:
+        """The tokens of all attempts, failed ones included; None: no upstream reported any."""
+        reported = [attempt.spent for run in self.attempts for attempt in run if attempt.spent is not None]
+        return sum(reported[1:], reported[0]) if reported else None
+
+
+class RequestRecord(Struct, frozen=True, kw_only=True):
+    """One finished request.
+
+    Attributes:
+        request_id: its `x-request-id`.
+        route: how it was served.
+        caller: who sent it; None: it was rejected before authentication, or the route needs none.
+        model: the model's label in metrics.
+        upstream: the upstream's name; empty for a request that reached none, or chat.
+        mode: the mode of a chat request; None: unknown, or no chat.
+        tool_choice: none, auto, required or named.
+        stream: whether the client asked for a stream.
+        status: the HTTP status of the response.
+        outcome: how it ended.
+        code: the error's code; None: no error.
+        rejected: the reason of admission control; None: it was admitted.
+        aborted: who aborted its stream; None: it ended well.
+        ladder: what the ladder did.
+        times: when, and how long.
+    """
+
+    request_id: str
+    route: RecordedRoute
+    caller: Caller | None
+    model: str
+    upstream: str
+    mode: Mode | None
+    tool_choice: str
+    stream: bool
+    status: int
+    outcome: RequestOutcome
+    code: str | None
+    rejected: str | None
+    aborted: Abort | None
+    ladder: LadderRecord
+    times: Times
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the retries and fallbacks of all choices, in order."""
+        failed = self.outcome in (RequestOutcome.EXHAUSTED, RequestOutcome.DEGRADED)
+        for attempts in self.ladder.attempts:
+            for before, after in pairwise(attempts):
+                if before.outcome in FALLBACK_REASONS:
+                    yield Step(before, after)
+            if failed and attempts and attempts[-1].outcome in FALLBACK_REASONS:
+                yield Step(attempts[-1], None)
+
+
+NO_LADDER_RECORD: Final = LadderRecord()
+
+
+class Stopwatch:
+    """The times of one request while it runs; `clock` is monotonic, in seconds."""
+
+    __slots__ = ("_began", "_clock", "_first", "_started_at", "admission_wait_s")
+
+    def __init__(self, clock: Callable[[], float], now: Callable[[], float]) -> None:
         self._clock = clock
         self._began = clock()
+        self._started_at = now()
         self._first: float | None = None
-        self.model = OTHER
-        self.mode: Mode | None = None
-        self.tool_choice = "none"
-        self.stream = False
-        self.status = 0
-        self.outcome = RequestOutcome.SUCCESS
-        self.code: str | None = None
-        self.climbs: Sequence[LadderRun] = ()
-        self.answers: Sequence[Answer] = ()
+        self.admission_wait_s: float | None = None
 
     def first_token(self) -> None:
-        """Note that content goes out."""
+        """Note the time of the first content; later calls change nothing."""
         if self._first is None:
             self._first = self._clock()
 
+    @property
+    def has_first_token(self) -> bool:
+        """Whether content has been sent."""
+        return self._first is not None
+
+    def times(self) -> Times:
+        """Return the times, with now as the end."""
+        first_s = None if self._first is None else self._first - self._began
+        return Times(self._started_at, self._clock() - self._began, first_s, self.admission_wait_s)
+
+
+class RecordBuilder:
+    """The record of a request that is being served; `finish` freezes it."""
+
+    __slots__ = (
+        "_aborted",
+        "_blocked",
+        "_code",
+        "answers",
+        "caller",
+        "mode",
+        "model",
+        "outcome",
+        "rejected",
+        "route",
+        "runs",
+        "stopwatch",
+        "stream",
+        "tool_choice",
+        "upstream",
+    )
+
+    def __init__(self, route: RecordedRoute, stopwatch: Stopwatch) -> None:
+        self.route = route
+        self.stopwatch = stopwatch
+        self.caller: Caller | None = None
+        self.model = OTHER
+        self.upstream = ""
+        self.mode: Mode | None = None
+        self.tool_choice = "none"
+        self.stream = False
+        self.outcome = RequestOutcome.SUCCESS
+        self.rejected: str | None = None
+        self.runs: Sequence[LadderRun] = ()
+        self.answers: Sequence[Answer] = ()
+        self._code: str | None = None
+        self._aborted: Abort | None = None
+        self._blocked: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a failure has been noted."""
+        return self._code is not None
+
+    def first_token(self) -> None:
+        """Note that content is sent to the client."""
+        self.stopwatch.first_token()
+
     def fail(self, failure: Failure) -> None:
-        """Note why there is no answer, or no whole one."""
-        self.code = code_of(failure)
+        """Note why there is no response, or no complete one."""
+        # Not the exception: its traceback leads to this record, and would keep the request's body alive.
+        self._code = code_of(failure)
         self.outcome = failure.outcome
 
-    def abort(self, by: str) -> None:
-        """Note that a stream did not end well, and at whose hand."""
-        self._metrics.aborts.labels(by, "mid" if self._first is not None else "before_first").inc()
+    def abort(self, by: str, phase: str | None = None) -> None:
+        """Count an aborted stream, by who aborted it; `phase`: by default, whether content had been sent."""
+        if self._aborted is None:
+            known = "mid" if self.stopwatch.has_first_token else "before_first"
+            self._aborted = Abort(by, phase or known)
 
     def blocked(self) -> None:
-        """Note that the ladder could not begin anew because something had been sent."""
-        for climb in self.climbs:
-            last = climb.attempts[-1] if climb.attempts else None
-            if last is not None and last.outcome in FALLBACK_REASONS:
-                self._metrics.fallback_blocked.labels(last.outcome.value).inc()
+        """Note that the ladder could not fall back because content had been sent."""
+        last = [run.attempts[-1] for run in self.runs if run.attempts]
+        self._blocked = tuple(attempt.outcome.value for attempt in last if attempt.outcome in FALLBACK_REASONS)
 
     def answered(self, answers: Sequence[Answer]) -> None:
         """Note the answers of all choices."""
@@ -84,108 +252,34 @@ class Record:
         if any(answer.degraded for answer in answers):
             self.outcome = RequestOutcome.DEGRADED
 
-    def close(self) -> None:
-        """Count the request."""
-        seconds = self._clock() - self._began
-        served = max((answer.strategy for answer in self.answers), key=_priority, default=None)
-        priority = _PRIORITIES[served]
-        # A success without a ladder has no priority; a degraded answer was not won by any.
-        won = priority if self.outcome is RequestOutcome.SUCCESS else "none"
-        series = self._metrics.end(
-            (self.model, self.tool_choice, won, self.outcome, priority, self.status, self.stream)
+    def finish(self, request_id: str, status: int) -> RequestRecord:
+        """Return the record of the request, which ends now."""
+        return RequestRecord(
+            request_id=request_id,
+            route=self.route,
+            caller=self.caller,
+            model=self.model,
+            upstream=self.upstream,
+            mode=self.mode,
+            tool_choice=self.tool_choice,
+            stream=self.stream,
+            status=status,
+            outcome=self.outcome,
+            code=self._code,
+            rejected=self.rejected,
+            aborted=self._aborted,
+            ladder=self._ladder() if self.runs else NO_LADDER_RECORD,
+            times=self.stopwatch.times(),
         )
-        series.requests.inc()
-        series.seconds.observe(seconds)
-        series.http_requests.inc()
-        series.http_seconds.observe(seconds)
-        if self._first is not None and self.stream:
-            self._metrics.first_token_seconds.labels(self.model, priority).observe(self._first - self._began)
-        self._stats.request(self.outcome, served, ladder=any(climb.attempts for climb in self.climbs))
-        for climb in self.climbs:
-            self._count(climb.attempts)
-        if self._log.lines:
-            self._write(seconds, priority)
 
-    def _count(self, attempts: Sequence[Attempt]) -> None:
-        if not attempts:
-            return
-        self._stats.attempts(attempts)
-        self._metrics.attempts_per_request.labels(self.model).observe(len(attempts))
-        for index, attempt in enumerate(attempts):
-            self._count_attempt(attempt)
-            if index:
-                self._count_step(attempts[index - 1], attempt)
-        last = attempts[-1]
-        if self.outcome in (RequestOutcome.EXHAUSTED, RequestOutcome.DEGRADED) and last.outcome in FALLBACK_REASONS:
-            self._fallback(last, "none")
-
-    def _count_attempt(self, attempt: Attempt) -> None:
-        metrics, priority, succeeded = self._metrics, _PRIORITIES[attempt.strategy], attempt.succeeded
-        if attempt.outcome is AttemptOutcome.CANCELLED:
-            metrics.attempts.labels(self.model, priority, attempt.outcome).inc()
-        else:
-            series = metrics.attempt(self.model, priority, attempt.outcome, ok=succeeded)
-            series.attempts.inc()
-            series.seconds.observe(attempt.duration_s)
-        if attempt.held_s > 0:
-            metrics.held_seconds.labels(_dialect(attempt)).observe(attempt.held_s)
-        if attempt.repairs:
-            metrics.repaired(_dialect(attempt), attempt.repairs)
-        if attempt.spent is not None:
-            self._count_tokens(attempt.spent, priority, "yes" if succeeded else "no")
-
-    def _count_tokens(self, usage: Usage, priority: str, used: str) -> None:
-        counts = (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.reasoning_tokens)
-        for direction, count in zip(_DIRECTIONS, counts, strict=True):
-            if count > 0:
-                self._metrics.tokens.labels(self.model, priority, direction, used).inc(count)
-
-    def _count_step(self, before: Attempt, after: Attempt) -> None:
-        """Count the way from one attempt to the next: a retry within a strategy, or a fall to another."""
-        if before.outcome not in FALLBACK_REASONS:
-            return
-        if before.strategy is after.strategy:
-            priority = _PRIORITIES[after.strategy]
-            self._metrics.retries.labels(self.model, priority, before.outcome.value).inc()
-        else:
-            self._fallback(before, _PRIORITIES[after.strategy])
-
-    def _fallback(self, attempt: Attempt, to: str) -> None:
-        reason = attempt.outcome.value
-        self._metrics.fallbacks.labels(self.model, _PRIORITIES[attempt.strategy], to, reason).inc()
-        if to != "none":
-            self._stats.fallback(reason)
-
-    def _write(self, seconds: float, priority: str) -> None:
-        fields: dict[str, object] = {
-            "model": self.model,
-            "mode": self.mode,
-            "stream": self.stream,
-            "tool_choice": self.tool_choice,
-            "status": self.status,
-            "outcome": self.outcome,
-            "priority": priority,
-            "dur_ms": round(seconds * 1000, 1),
-        }
-        if self.climbs:
-            fields["attempts"] = ";".join(climb.summary for climb in self.climbs)
-        if repairs := [tag for answer in self.answers for tag in answer.repairs]:
-            fields["repairs"] = repairs
-        if self._first is not None:
-            fields["ttft_ms"] = round((self._first - self._began) * 1000, 1)
-        if self.code is not None:
-            fields["code"] = self.code
-        self._log.info("request", **fields)
+    def _ladder(self) -> LadderRecord:
+        return LadderRecord(
+            attempts=tuple(run.attempts for run in self.runs),
+            summaries=tuple(run.summary for run in self.runs),
+            answers=tuple(self.answers),
+            blocked=self._blocked,
+        )
 
 
 def _priority(strategy: Strategy) -> int:
     return strategy.priority
-
-
-def _dialect(attempt: Attempt) -> str:
-    """Return the label of the form that an attempt's answer had."""
-    if attempt.dialect == "decision":
-        return f"{attempt.strategy.value}_json"
-    if attempt.strategy is Strategy.NATIVE:
-        return "native_openai"
-    return attempt.dialect if attempt.dialect in DIALECTS else OTHER
