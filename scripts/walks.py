@@ -21,20 +21,20 @@ _CORE, _FORMATS, _GATEWAY = "toolgate_core", "toolgate_formats", "toolgate_gatew
 
 REQUEST = (
     Step(f"{_GATEWAY}.http.protocol:ClientConnection"),
-    Step(f"{_GATEWAY}.server.app:App._dispatch", ("CHAT_PATHS", "_chat"), "Dispatch by path and method"),
+    Step(f"{_GATEWAY}.server.app:App._dispatch", ("_chats",), "Dispatch by path and method"),
     Step(
-        f"{_GATEWAY}.chat.handler:Chat._answer",
-        ("authenticate", "read_body", "admit"),
+        f"{_GATEWAY}.chat.handler:Chat._read",
+        ("read_body", "admitted", "_serve"),
         "Authenticate, read the body, admit",
     ),
     Step(
         f"{_GATEWAY}.chat.handler:Chat._serve",
-        ("parse_request", "_route", "Climbing"),
+        ("parse", "_route", "LadderHandler"),
         "Parse, find the model's route, choose ladder or passthrough",
     ),
     Step(f"{_FORMATS}.api.openai_chat.parsing:parse_request"),
     Step(f"{_GATEWAY}.upstreams.registry:ModelRegistry.lookup"),
-    Step(f"{_GATEWAY}.chat.ladder_handler:Climbing.run", ("LadderRun",)),
+    Step(f"{_GATEWAY}.chat.ladder_handler:LadderHandler.run", ("LadderRun",)),
     Step(f"{_GATEWAY}.chat.driver:Driver.run"),
     Step(f"{_CORE}.ladder.ladder:LadderRun.run"),
     Step(f"{_CORE}.strategies.selection:strategies_for"),
@@ -42,12 +42,13 @@ REQUEST = (
     Step(f"{_GATEWAY}.upstreams.openai_compatible:OpenAICompatible.call"),
     Step(f"{_CORE}.ladder.reader:ResponseReader"),
     Step(f"{_CORE}.schema.settle:settle"),
-    Step(f"{_GATEWAY}.chat.render:completion"),
+    Step(f"{_FORMATS}.api.openai_chat.writer:ChatWriter.whole"),
 )
 
 CHUNK = (
     Step(f"{_GATEWAY}.upstreams.answers:StreamedAnswer.read"),
     Step(f"{_FORMATS}.codecs.openai_chat.joiner:ChunkJoiner.add"),
     Step(f"{_CORE}.ladder.reader:ResponseReader"),
+    Step(f"{_FORMATS}.api.openai_chat.writer:ChatWriter.events"),
     Step(f"{_GATEWAY}.http.sse:EventStream.write"),
 )

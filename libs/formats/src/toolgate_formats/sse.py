@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from toolgate_core.limits import MAX_EVENT_BYTES
 
 _BOM = b"\xef\xbb\xbf"
+_SEAM: Final = 3
+"""A blank line has at most four bytes, so that many of what came before can belong to it."""
 
 
 class SseTooLongError(ValueError):
@@ -98,3 +102,48 @@ class SseReader:
             chunk = chunk.removeprefix(b"\n")
         self._after_cr = chunk.endswith(b"\r")
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+class EventBlocks:
+    """Cuts a stream, whose reads end anywhere, into blocks of whole events. No byte is changed."""
+
+    def __init__(self) -> None:
+        self._tail: list[bytes] = []
+        self._held = 0
+        self._seam = b""
+
+    def feed(self, part: bytes) -> bytes:
+        """Return the events that `part` completes, empty if it completes none; raise `SseTooLongError`."""
+        if not self._tail and part.endswith(b"\n\n"):
+            return part
+        seam = self._seam + part
+        end = _last_end(seam) - len(self._seam)
+        if end <= 0:
+            self._keep(part)
+            return b""
+        block = b"".join((*self._tail, part[:end]))
+        self._tail, self._held, self._seam = [], 0, b""
+        self._keep(part[end:])
+        return block
+
+    def rest(self) -> bytes:
+        """Return what the end of the stream left without a blank line."""
+        rest = b"".join(self._tail)
+        self._tail, self._held, self._seam = [], 0, b""
+        return rest
+
+    def _keep(self, part: bytes) -> None:
+        if part:
+            self._tail.append(part)
+            self._held += len(part)
+            self._seam = (self._seam + part)[-_SEAM:]
+            if self._held > MAX_EVENT_BYTES:
+                raise SseTooLongError(f"an event is longer than {MAX_EVENT_BYTES} bytes")
+
+
+def _last_end(data: bytes) -> int:
+    """Return where the last blank line ends; 0 where there is none."""
+    end = data.rfind(b"\n\n") + 2
+    if b"\r" in data:
+        end = max(end, data.rfind(b"\n\r\n") + 3 if b"\n\r\n" in data else 0, data.rfind(b"\r\r") + 2)
+    return end if end > 1 else 0

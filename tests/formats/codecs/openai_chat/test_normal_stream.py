@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toolgate_formats.codecs.openai_chat.event_blocks import ErrorWatch, EventBlocks
-from toolgate_formats.codecs.openai_chat.normal import Identity
+from toolgate_formats.codecs.openai_chat.event_blocks import ErrorWatch
+from toolgate_formats.codecs.openai_chat.normal import LearnedIdentity
 from toolgate_formats.codecs.openai_chat.normal_stream import NormalStream, Options
+from toolgate_formats.sse import EventBlocks
 
 from tests.support.upstream import chunk, event
 
@@ -34,7 +35,7 @@ class Read:
     """What a client makes of a stream."""
 
     def __init__(self, parts: list[bytes], options: Options, model: str = "nick") -> None:
-        stream, blocks = NormalStream(Identity("ours", 7, model), options), EventBlocks()
+        stream, blocks = NormalStream(LearnedIdentity("ours", 7, model), options), EventBlocks()
         self.stream = stream
         out = []
         for part in parts:

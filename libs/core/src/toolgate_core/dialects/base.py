@@ -316,7 +316,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
         return self.writer.calls(calls)
 
     def render_result(self, name: str, call_id: str, content: str) -> str:
-        """Return a tool's result in the dialect's wrapper, with markup in it escaped."""
+        """Return a tool's result in the dialect's wrapper, with markup in it made harmless."""
         return self.writer.result(name, call_id, content)
 
     def call_id(self, call: WrittenCall) -> str:

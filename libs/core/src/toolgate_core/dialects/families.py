@@ -20,7 +20,7 @@ ReasoningStyle: TypeAlias = Literal["none", "think", "own", "channel"]
 """How a family writes its thoughts: not at all, in `<think>`, between its dialect's markers, in messages of its own."""
 
 PROMPTED_DIALECTS = frozenset({"function_calls", "decision", "auto", "generic", "morph_xml", "yaml_xml", "react"})
-"""Dialects that no family speaks without being asked: a prompt asks for them."""
+"""Dialects that no family speaks of its own accord: a prompt asks for them."""
 
 FALLBACK_DIALECT = "function_calls"
 """What any model is asked for whose own dialect is unknown or cannot be seen."""
@@ -34,7 +34,7 @@ class ModelFamily(Struct, frozen=True):
         dialects: what it speaks, the likeliest first.
         thoughts: how it writes its thoughts.
         opened: its prompt opens the thoughts (perhaps only where thinking is on), so that answers hold just their end.
-        consumed: servers read its markers themselves whatever they are asked for, so that none are left in the text.
+        consumed: servers read its markers themselves whatever they are told, so that none are left in the text.
     """
 
     pattern: re.Pattern[str]

@@ -15,7 +15,7 @@ def permitted(tools: Sequence[ToolDefinition], choice: ToolChoice) -> list[ToolD
 
 
 def definition_json(tool: ToolDefinition) -> str:
-    """Return a tool's definition as one line of compact JSON, with markup in it escaped."""
+    """Return a tool's definition as one line of compact JSON, in which markup is harmless."""
     return escape_markup(
         encode_str({"name": tool.name, "description": tool.description, "parameters": tool.parameters})
     )

@@ -57,7 +57,7 @@ def tagged(
     """
     found = [(key, say(value)) for key, value in argument_items(call.arguments)]
     keys = frozenset(key for key, _ in found)
-    if all(KEY.fullmatch(key) and _is_expressible(text, grammar, keys) for key, text in found):
+    if all(KEY.fullmatch(key) and _sayable(text, grammar, keys) for key, text in found):
         return "".join(element(key, text) for key, text in found)
     return None
 
@@ -101,7 +101,7 @@ class _Tags(Struct, frozen=True):
     either: regex.Pattern[str]
 
 
-def _is_expressible(text: str, grammar: TaggedGrammar, keys: frozenset[str]) -> bool:
+def _sayable(text: str, grammar: TaggedGrammar, keys: frozenset[str]) -> bool:
     """Whether a text between tags is read as it is."""
     if not is_safe(text) or _LONG_SPACE.search(text) or (grammar.trim == "strip" and text != text.strip()):
         return False

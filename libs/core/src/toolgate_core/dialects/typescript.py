@@ -1,4 +1,4 @@
-"""Tools as TypeScript declares functions, which is how some families' templates show them.
+"""Tools as TypeScript declares functions, which is how some families are told of them.
 
 What TypeScript has no words for (limits, patterns, whole numbers) stands in comments.
 """

@@ -35,7 +35,7 @@ def openai_definition(tool: ToolDefinition) -> str:
 
 
 def result_as_json(content: str) -> str:
-    """Return a result that is JSON as it is and any other as a JSON string; markup in it is escaped."""
+    """Return a result that is JSON as it is and any other as a JSON string; markup in it is harmless."""
     try:
         decode(content)
     except JsonTextError:
@@ -59,7 +59,7 @@ def result_object(name: str, call_id: str, content: str) -> str:
 
 
 def tool_response(name: str, call_id: str, content: str) -> str:
-    """Return a result as JSON in `<tool_response>`, with markup in it escaped."""
+    """Return a result as JSON in `<tool_response>`, in which markup is harmless."""
     return f"<tool_response>\n{escape_markup(result_object(name, call_id, content))}\n</tool_response>"
 
 

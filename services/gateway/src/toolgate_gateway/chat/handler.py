@@ -9,16 +9,16 @@ from toolgate_core.types.errors import RequestError
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Mode, RequestOutcome
-from toolgate_formats.api.openai_chat import errors, parse_request
+from toolgate_formats.api.base import ApiFormat, Head
 from toolgate_runtime import offload
 
-from toolgate_gateway.chat import metadata as facts
-from toolgate_gateway.chat.ladder_handler import Climbing
+from toolgate_gateway.chat import metadata as response_metadata
+from toolgate_gateway.chat.ladder_handler import LadderHandler
 from toolgate_gateway.http.connection import HttpConnection, Scope, Send
 from toolgate_gateway.http.context import RequestContext
 from toolgate_gateway.http.pages import from_page
 from toolgate_gateway.http.request_scope import Receive
-from toolgate_gateway.passthrough.chat import Forwarding, Head, clean, read_head
+from toolgate_gateway.passthrough.chat import Passthrough
 from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.telemetry.record import RecordedRoute, RequestKind
 from toolgate_gateway.upstreams.registry import Route
@@ -28,10 +28,11 @@ _MODE_HEADER = b"x-toolgate-mode"
 
 
 class Chat:
-    """Answers chat requests as raw ASGI."""
+    """Answers the requests of one API format, as raw ASGI."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, api: ApiFormat) -> None:
         self._gateway = gateway
+        self._api = api
         self._default = Mode(gateway.settings.mode)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, mode: Mode | None) -> None:
@@ -62,28 +63,29 @@ class Chat:
             raise RequestError(f"The header x-toolgate-mode must be one of {known}.", code="invalid_value") from None
 
     async def _serve(self, context: RequestContext, mode: Mode, body: bytes) -> None:
-        record = context.record
+        record, api = context.record, self._api
         if mode is Mode.PASSTHROUGH:
-            head = read_head(body)
+            head = api.head(body)
             record.stream = bool(head.stream)
             route = await self._route(context, head.model)
-            await Forwarding(self._gateway, context, route, head).run(body)
+            await Passthrough(self._gateway, context, api, route, head).run(body)
             self._keep(context, head.model, route)
             return
-        request = await self._read_in_thread(context, body) if is_heavy(body) else parse_request(body)
+        request = await self._read_in_thread(context, body) if is_heavy(body) else api.parse(body)
         record.stream = request.stream
         record.tool_choice = request.tool_choice.mode
         route = await self._route(context, request.model)
-        if request.tools:
-            await Climbing(self._gateway, context, request, route).run(mode)
+        if request.tools or api.normal is None:
+            await LadderHandler(self._gateway, context, api, request, route).run(mode)
         else:
             head = Head(request.model, request.stream)
-            await Forwarding(self._gateway, context, route, head, request).run(clean(request, body))
+            forwarded = api.normal.request(request, body)
+            await Passthrough(self._gateway, context, api, route, head, request=request).run(forwarded)
         self._keep(context, request.model, route)
 
     async def _read_in_thread(self, context: RequestContext, body: bytes) -> ChatRequest:
         with context.scope.cancel_scope():
-            return await offload.run(lambda: parse_request(body), heavy=True)
+            return await offload.run(lambda: self._api.parse(body), heavy=True)
 
     def _keep(self, context: RequestContext, model: str, route: Route) -> None:
         if context.record.outcome is RequestOutcome.SUCCESS:
@@ -100,4 +102,5 @@ class Chat:
     async def _report(self, context: RequestContext, failure: Failure) -> None:
         """Send a failure as the response."""
         runs = context.record.runs
-        await context.connection.send_error(errors.error(failure), facts.headers(runs) if runs else facts.NO_LADDER)
+        headers = response_metadata.as_headers(runs) if runs else response_metadata.NO_LADDER
+        await context.connection.send_error(self._api.error(failure), headers)

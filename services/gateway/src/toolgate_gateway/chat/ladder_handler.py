@@ -1,11 +1,10 @@
-"""A request with tools: its choices climb the ladder, and what they emit becomes OpenAI's answer."""
+"""Serves a request by the ladder: one run for each choice, and their events in the client's format."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
 
-from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder import Answer, Choice, LadderRun
 from toolgate_core.nesting import is_heavy
 from toolgate_core.schema import Toolset, cached_toolset, compiled
@@ -14,22 +13,11 @@ from toolgate_core.types.events import AnswerEvent
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Mode
-from toolgate_formats.api.openai_chat import errors
+from toolgate_formats.api.base import ApiFormat, FormatOptions, Identity, ResponseWriter
 from toolgate_runtime import offload
 
-from toolgate_gateway.chat import metadata as facts
+from toolgate_gateway.chat import metadata as response_metadata
 from toolgate_gateway.chat.driver import Driver, RunContext
-from toolgate_gateway.chat.render import (
-    DONE,
-    Chunks,
-    Identity,
-    Message,
-    answer_fields,
-    completion,
-    error_event,
-    finish_reason,
-    logprobs_json,
-)
 from toolgate_gateway.http.connection import Headers
 from toolgate_gateway.http.context import RequestContext
 from toolgate_gateway.http.errors import aborted_by, failure_from
@@ -40,21 +28,22 @@ from toolgate_gateway.upstreams.registry import Route
 from toolgate_gateway.upstreams.response import as_pairs
 
 
-class Climbing:
-    """One request on its way up."""
+class LadderHandler:
+    """Serves one request. `api`: the format in which its client reads the answer."""
 
-    def __init__(self, gateway: Gateway, context: RequestContext, request: ChatRequest, route: Route) -> None:
+    def __init__(
+        self, gateway: Gateway, context: RequestContext, api: ApiFormat, request: ChatRequest, route: Route
+    ) -> None:
         self._gateway = gateway
         self._connection = context.connection
         self._scope = context.scope
         self._record = context.record
+        self._api = api
         self._request = request
         self._route = route
-        deps = gateway.deps
-        self._identity = Identity(f"chatcmpl-{deps.new_id()}", int(deps.now()), request.model)
 
     async def run(self, mode: Mode) -> None:
-        """Serve the request; raise what keeps it from an answer, unless a stream has begun."""
+        """Serve the request; raise what prevents an answer, unless a stream has begun."""
         request, policy = self._request, self._route.policy
         if request.n > policy.max_choices:
             raise RequestError(f"n is at most {policy.max_choices} for this model.", param="n", code="invalid_value")
@@ -64,7 +53,7 @@ class Climbing:
             toolset = await self._compiled()
         ids: set[str] = set()
         knowledge = self._route.knowledge.snapshot(request.tools_json, deps.clock())
-        climbs = [
+        runs = [
             LadderRun(
                 request,
                 policy,
@@ -76,7 +65,7 @@ class Climbing:
             )
             for _ in range(request.n)
         ]
-        self._record.runs = climbs
+        self._record.runs = runs
         context = RunContext(
             request=request,
             route=self._route,
@@ -88,52 +77,39 @@ class Climbing:
             log=self._gateway.log,
             heavy=toolset.heavy,
         )
-        await (self._stream if request.stream else self._whole)(climbs, context)
+        await (self._stream if request.stream else self._whole)(runs, context)
 
     async def _compiled(self) -> Toolset:
-        """Compile the tools once more: they have been pushed out of memory since the request was read."""
+        """Compile the tools once more: the cache has dropped them since the request was parsed."""
         tools_json = self._request.tools_json
         with self._scope.cancel_scope():
             return await offload.run(lambda: compiled(tools_json), heavy=is_heavy(tools_json))
 
-    async def _whole(self, climbs: Sequence[LadderRun], context: RunContext) -> None:
-        messages = [Message() for _ in climbs]
+    def _writer(self) -> ResponseWriter:
+        deps, request = self._gateway.deps, self._request
+        options = FormatOptions(named_finish_reason=self._gateway.settings.named_finish_reason)
+        return self._api.writer(request, Identity(deps.new_id(), int(deps.now()), request.model), options)
+
+    async def _whole(self, runs: Sequence[LadderRun], context: RunContext) -> None:
+        writer = self._writer()
+        events: list[list[AnswerEvent]] = [[] for _ in runs]
 
         def driver(choice: int) -> Driver:
-            async def emit(events: tuple[AnswerEvent, ...]) -> None:
-                messages[choice].add(events)
+            async def emit(new: tuple[AnswerEvent, ...]) -> None:
+                events[choice].extend(new)
 
-            return Driver(climbs[choice], context, emit)
+            return Driver(runs[choice], context, emit)
 
-        results = await _all([driver(choice).run() for choice in range(len(climbs))])
-        answers = _answers(results)
+        answers = _answers(await _all([driver(choice).run() for choice in range(len(runs))]))
         self._record.answered(answers)
-        choices = [self._choice(index, message, answers[index]) for index, message in enumerate(messages)]
-        body = completion(
-            self._identity,
-            choices,
-            facts.serving_usage(answers),
-            facts.field(climbs, answers),
-            answer_fields(answers),
-        )
-        await self._connection.respond(200, body, _headers(climbs, context))
+        body = writer.whole(events, answers, response_metadata.as_json(runs, answers))
+        await self._connection.respond(200, body, _headers(runs, context))
 
-    def _choice(self, index: int, message: Message, answer: Answer) -> JsonObject:
-        return {
-            **answer.choice_fields,
-            "index": index,
-            "message": message.json(legacy=self._request.legacy_functions),
-            "logprobs": logprobs_json(answer),
-            "finish_reason": self._finish(answer),
-        }
-
-    def _finish(self, answer: Answer) -> str:
-        return finish_reason(answer, self._request, named=self._gateway.settings.named_finish_reason)
-
-    async def _stream(self, climbs: Sequence[LadderRun], context: RunContext) -> None:
-        stream = EventStream(self._connection, lambda: _headers(climbs, context), self._gateway.settings.keep_alive_s)
+    async def _stream(self, runs: Sequence[LadderRun], context: RunContext) -> None:
+        writer = self._writer()
+        stream = EventStream(self._connection, lambda: _headers(runs, context), self._gateway.settings.keep_alive_s)
         try:
-            tail = await self._stream_choices(climbs, context, stream)
+            tail = await self._stream_choices(runs, context, writer, stream)
             with self._scope.grace_period(GRACE_PERIOD_S):
                 await stream.close(tail)
         except ClientGoneError:
@@ -144,54 +120,41 @@ class Climbing:
             self._record.abort(aborted_by(failure))
             if not stream.started:
                 raise FailureError(failure) from error
-            await self._end(stream, failure)
+            await self._end(stream, writer, failure)
         finally:
             stream.release()
 
-    async def _end(self, stream: EventStream, failure: Failure) -> None:
-        """Tell the client of a failure within the stream."""
+    async def _end(self, stream: EventStream, writer: ResponseWriter, failure: Failure) -> None:
+        """Send a failure as the stream's last event."""
         self._record.fail(failure)
         self._record.blocked()
         with self._scope.grace_period(GRACE_PERIOD_S):
-            await stream.close(error_event(errors.error(failure).body, facts.field(self._record.runs, ())))
+            await stream.close(writer.failure(failure, response_metadata.as_json(self._record.runs, ())))
 
-    async def _stream_choices(self, climbs: Sequence[LadderRun], context: RunContext, stream: EventStream) -> bytes:
+    async def _stream_choices(
+        self, runs: Sequence[LadderRun], context: RunContext, writer: ResponseWriter, stream: EventStream
+    ) -> bytes:
         """Stream all choices; return what ends the stream."""
-        request = self._request
-        chunks = Chunks(
-            self._identity, choices=len(climbs), include_usage=request.include_usage, legacy=request.legacy_functions
-        )
         answers: dict[int, Answer] = {}
 
         async def run(choice: int) -> Answer | Failure:
             async def emit(events: tuple[AnswerEvent, ...]) -> None:
-                data = chunks.events(choice, events)
+                data = writer.events(choice, events)
                 if data:
                     self._record.first_token()
                     await stream.write(data)
 
-            result = await Driver(climbs[choice], context, emit).run()
+            result = await Driver(runs[choice], context, emit).run()
             if isinstance(result, Answer):
                 answers[choice] = result
-                if len(answers) < len(climbs):
-                    await stream.write(chunks.finish(choice, self._finish(result), result, None))
+                if len(answers) < len(runs):
+                    await stream.write(writer.finish(choice, result))
             return result
 
-        _answers(await _all([run(choice) for choice in range(len(climbs))]))
-        return self._tail(climbs, chunks, answers)
-
-    def _tail(self, climbs: Sequence[LadderRun], chunks: Chunks, answers: dict[int, Answer]) -> bytes:
-        """Return the end of a stream: the finish of the choice that ended last, usage where asked for, `[DONE]`."""
-        include_usage = self._request.include_usage
-        last = next(reversed(answers))
-        ordered = [answers[choice] for choice in sorted(answers)]
+        ordered = _answers(await _all([run(choice) for choice in range(len(runs))]))
         self._record.answered(ordered)
-        told = facts.field(climbs, ordered)
-        ended = answers[last]
-        final = chunks.finish(last, self._finish(ended), ended, None if include_usage else told)
-        if include_usage:
-            final += chunks.usage(facts.serving_usage(ordered), told, answer_fields(ordered))
-        return final + DONE
+        last = next(reversed(answers))
+        return writer.end(last, ordered, response_metadata.as_json(runs, ordered))
 
 
 def call_id(fresh: str) -> str:
@@ -199,8 +162,8 @@ def call_id(fresh: str) -> str:
     return f"{fresh[-9:]:0>9}"
 
 
-def _headers(climbs: Sequence[LadderRun], context: RunContext) -> Headers:
-    return [*facts.headers(climbs), *as_pairs(context.headers.items())]
+def _headers(runs: Sequence[LadderRun], context: RunContext) -> Headers:
+    return [*response_metadata.as_headers(runs), *as_pairs(context.headers.items())]
 
 
 async def _all(runs: Sequence[Coroutine[None, None, Answer | Failure]]) -> list[Answer | Failure]:

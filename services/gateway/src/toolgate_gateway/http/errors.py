@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from toolgate_core.types.errors import FailureError
 from toolgate_core.types.failures import Failure, FailureKind
+from toolgate_formats.api.base import ErrorFormat
+from toolgate_formats.api.table import API_FORMATS
 from toolgate_runtime.logs import Log
 from toolgate_runtime.ports import ServiceError
 
 from toolgate_gateway.http.request_scope import DeadlineError, ShutdownError
 
+DEFAULT_ERRORS: ErrorFormat = API_FORMATS["openai_chat"]
+"""How errors are written where no API format is known: before a request has a path, and at the gateway's own routes."""
 _UPSTREAM_KINDS = frozenset(
     {
         FailureKind.NO_ENDPOINT,

@@ -24,12 +24,12 @@ from toolgate_core import limits
 from toolgate_core.types.errors import FailureError
 from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.api.base import ErrorResponse
-from toolgate_formats.api.openai_chat import errors
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from toolgate_gateway.http.connection import ARRIVED
+from toolgate_gateway.http.errors import DEFAULT_ERRORS
 
 
 class Phase(enum.Enum):
@@ -249,7 +249,7 @@ class ClientConnection(HttpToolsProtocol):
         """Stop reading: respond if a request is still unanswered, and close."""
         self._discarding = True
         self._disarm()
-        error = errors.error(failure)
+        error = DEFAULT_ERRORS.error(failure)
         self._all.on_refused(error.status)
         newest = self.cycle
         if newest is None or newest.response_complete:

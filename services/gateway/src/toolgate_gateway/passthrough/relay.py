@@ -15,13 +15,12 @@ from toolgate_core.limits import MAX_ANSWER_BYTES
 from toolgate_core.types.errors import FailureError, RequestError
 from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.api.anthropic_messages import errors as anthropic_errors
-from toolgate_formats.api.base import ErrorResponse
-from toolgate_formats.api.openai_chat import errors as openai_errors
+from toolgate_formats.api.base import ErrorFormat
 
 from toolgate_gateway.chat.metadata import NO_LADDER
 from toolgate_gateway.http.connection import Headers, Scope, Send
 from toolgate_gateway.http.context import RequestContext
-from toolgate_gateway.http.errors import aborted_by, failure_from, upstream_broke, upstream_cut
+from toolgate_gateway.http.errors import DEFAULT_ERRORS, aborted_by, failure_from, upstream_broke, upstream_cut
 from toolgate_gateway.http.pages import from_page
 from toolgate_gateway.http.request_scope import GRACE_PERIOD_S, ClientGoneError, Receive
 from toolgate_gateway.http.sse import EventStream
@@ -105,7 +104,7 @@ class _Relayed:
 
     async def report(self, failure: Failure) -> None:
         """Send a failure as the response, in the format of the endpoint's clients."""
-        await self._connection.send_error(self._error(failure), _FORWARDED)
+        await self._connection.send_error(self._errors.error(failure), _FORWARDED)
 
     async def _serve(self, body: bytes, content_type: str, query: str) -> None:
         request = await self._request(body, content_type)
@@ -114,8 +113,9 @@ class _Relayed:
         if self._route is not None and not self._record.failed:
             self._gateway.models.keep(*self._route)
 
-    def _error(self, failure: Failure) -> ErrorResponse:
-        return anthropic_errors.error(failure) if self._endpoint.anthropic else openai_errors.error(failure)
+    @property
+    def _errors(self) -> ErrorFormat:
+        return anthropic_errors if self._endpoint.anthropic else DEFAULT_ERRORS
 
     def _content_type(self) -> str:
         """Return the content type; raise 415 if the endpoint does not accept it."""
@@ -281,9 +281,8 @@ class _Relayed:
     async def _end_stream(self, stream: EventStream, failure: Failure) -> None:
         self._record.fail(failure)
         self._record.abort(aborted_by(failure), "mid")
-        name = b"event: error\n" if self._endpoint.anthropic else b""
         with self._scope.grace_period(GRACE_PERIOD_S):
-            await stream.close(name + b"data: " + self._error(failure).body + b"\n\n")
+            await stream.close(self._errors.error_event(failure))
 
     def _ended(self, failure: Failure | None) -> None:
         assert self._timer is not None

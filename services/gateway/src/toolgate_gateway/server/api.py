@@ -14,9 +14,8 @@ from starlette.exceptions import HTTPException
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 from toolgate_core.types.errors import RequestError, ToolgateError
 from toolgate_core.types.failures import Failure, FailureKind
-from toolgate_formats.api.openai_chat import errors
 
-from toolgate_gateway.http.errors import failure_from, internal
+from toolgate_gateway.http.errors import DEFAULT_ERRORS, failure_from, internal
 from toolgate_gateway.passthrough.endpoints import find_endpoint
 from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.upstreams.nearest import near_path
@@ -212,7 +211,7 @@ def _framework_failure(status: int, message: str) -> Failure:
 
 
 def _failed(failure: Failure) -> Response:
-    response = errors.error(failure)
+    response = DEFAULT_ERRORS.error(failure)
     headers = {name.decode(): value.decode() for name, value in response.headers}
     return Response(response.body, response.status, headers, "application/json")
 

@@ -10,11 +10,12 @@ from starlette.types import ASGIApp
 from toolgate_core.limits import MAX_ARGUMENTS
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.vocabulary import Mode
-from toolgate_formats.api.openai_chat import errors
+from toolgate_formats.api.table import API_FORMATS
 
 from toolgate_gateway.chat.handler import Chat
 from toolgate_gateway.http.connection import Scope, Send
 from toolgate_gateway.http.context import RequestContext
+from toolgate_gateway.http.errors import DEFAULT_ERRORS
 from toolgate_gateway.http.pages import from_page
 from toolgate_gateway.http.request_scope import Receive
 from toolgate_gateway.passthrough.endpoints import find_endpoint
@@ -25,15 +26,13 @@ from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_gateway.telemetry.record import OTHER, RecordedRoute, RequestKind
 
-CHAT_PATHS: dict[str, Mode | None] = {
-    "/v1/chat/completions": None,
-    "/emulate/v1/chat/completions": Mode.EMULATE,
-    "/passthrough/v1/chat/completions": Mode.PASSTHROUGH,
-    "/chat/completions": None,
-    "/emulate/chat/completions": Mode.EMULATE,
-    "/passthrough/chat/completions": Mode.PASSTHROUGH,
-}
-"""Path → mode; None: the mode of the header `x-toolgate-mode`, or the default."""
+_PREFIXES: tuple[tuple[str, Mode | None], ...] = (
+    ("", None),
+    ("/emulate", Mode.EMULATE),
+    ("/passthrough", Mode.PASSTHROUGH),
+)
+"""What may stand before a path → mode; None: the mode of the header `x-toolgate-mode`, or the default."""
+
 
 _OPEN = frozenset({"/health", "/livez", "/readyz"})
 """Routes without authentication: probes carry no keys."""
@@ -61,7 +60,7 @@ class App:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        self._chat = Chat(gateway)
+        self._chats = _chats(gateway)
         self._relay = Relay(gateway)
         self._framework = api.build(gateway)
         origins = gateway.settings.cors_origins
@@ -85,10 +84,11 @@ class App:
     def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
             return self._framework(scope, receive, send)  # type: ignore[arg-type]
-        path = scope["path"]
-        if scope["method"] == "POST" and path in CHAT_PATHS:
-            return self._chat(scope, receive, send, CHAT_PATHS[path])
-        if scope["method"] == "POST" and (endpoint := find_endpoint(str(path))) is not None:
+        path = str(scope["path"])
+        if scope["method"] == "POST" and (served := self._chats.get(path)) is not None:
+            chat, mode = served
+            return chat(scope, receive, send, mode)
+        if scope["method"] == "POST" and (endpoint := find_endpoint(path)) is not None:
             return self._relay(scope, receive, send, endpoint)
         return self._page(scope, receive, send)
 
@@ -106,7 +106,7 @@ class App:
                     await pipeline.authenticated(context, lambda: self._framework_response(scope, context))
 
         async def report(failure: Failure) -> None:
-            await context.connection.send_error(errors.error(failure))
+            await context.connection.send_error(DEFAULT_ERRORS.error(failure))
 
         await pipeline.recorded(context, serve, report)
 
@@ -129,6 +129,17 @@ class App:
             # The framework raises a defect again after it has logged and reported it.
             if not connection.status:
                 raise
+
+
+def _chats(gateway: Gateway) -> dict[str, tuple[Chat, Mode | None]]:
+    """Return each path that an API format is served at, also without `/v1`, with who serves it, and in which mode."""
+    paths: dict[str, tuple[Chat, Mode | None]] = {}
+    for api_format in API_FORMATS.values():
+        chat = Chat(gateway, api_format)
+        for prefix, mode in _PREFIXES:
+            for path in (api_format.path, api_format.path.removeprefix("/v1")):
+                paths[prefix + path] = (chat, mode)
+    return paths
 
 
 def _read(body: bytes) -> Receive:

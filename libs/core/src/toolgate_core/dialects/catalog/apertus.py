@@ -3,8 +3,6 @@
 ```
 <|tools_prefix|>[{"F": {…}}, {"G": {}}]<|tools_suffix|>
 ```
-The array has one object per call. Definitions are TypeScript, as in the model's chat template.
-vLLM reads it with `--tool-call-parser apertus`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ Here are my reasoning steps: … [BEGIN FINAL RESPONSE]
 <tool_calls>[{"name": "F", "arguments": {…}}]</tool_calls>
 ```
 A form with the name and the arguments in elements of their own is described elsewhere.
-Source: the chat template of Apriel 1.5.
 """
 
 from __future__ import annotations

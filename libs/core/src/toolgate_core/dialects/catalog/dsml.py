@@ -9,7 +9,6 @@
 ```
 The section is `function_calls` in V3.2, `tool_calls` in V4 and ` calls` in V4.1, whose tags all have that space. Where
 `string` is true the value is raw, otherwise JSON. The token may be lost from single tags.
-vLLM reads the three versions with `--tool-call-parser deepseek_v32`, `deepseek_v4` and `deepseek_v41`.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one section with all calls; arguments that can't stand between tags are one JSON object."""
+    """Return one section with all calls; arguments that tags can't say are one JSON object (see `tagged_or_json`)."""
     return f"<{TOKEN}tool_calls>\n{''.join(map(_call, calls))}</{TOKEN}tool_calls>"
 
 

@@ -3,7 +3,6 @@
 ```
  functools[{"name": "F", "arguments": {…}}]
 ```
-Firefunction writes a space before the word.
 """
 
 from __future__ import annotations

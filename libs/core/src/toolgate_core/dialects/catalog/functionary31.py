@@ -3,7 +3,6 @@
 ```
 <function=F>{…}</function>
 ```
-Source: the chat template of MeetKai's Functionary v3.1.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@
 print(f(a="x", b=1))
 ```
 ````
-Gemma 3 has no form of its own in its template; these are the ones that it writes. vLLM: `pythonic`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@
 ```
 Thoughts stand in a channel, whose name is part of its marker. Openers and closers are sometimes lost or taken from
 others.
-Source: Gemma 4's chat template. vLLM reads it with `--tool-call-parser gemma4`.
 """
 
 from __future__ import annotations

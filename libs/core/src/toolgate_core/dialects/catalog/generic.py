@@ -6,7 +6,6 @@
 F(k=1)
 ```
 It must be the whole text or its last paragraph, bare or in a code fence, and name a declared tool.
-Source: none; these are the keys that models use in JSON that nobody specified.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 GENERIC = Dialect(
     name="generic",
-    models="any model that writes JSON without being asked",
+    models="any model that writes JSON of its own accord",
     grammars=(PAYLOAD, ALONE, EXPRESSION),
     writer=standard_writer(render_calls, intro=INTRO, form=FORM, note=NOTE),
     aliases=("json",),

@@ -5,7 +5,6 @@ function call<|role_sep|>
 {"name": "F", "arguments": {…}}<|message_sep|>
 <|function_call|>{"name": "F", "arguments": {…}}
 ```
-vLLM reads it with `--tool-call-parser gigachat3`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@
 </tool_call>
 ```
 Later models write the same without line breaks. Strings stand as they are, everything else is JSON.
-Source: the chat templates of GLM 4.5 and 4.7. vLLM reads them with `--tool-call-parser glm45` and `glm47`.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call; a call whose arguments can't stand between tags is an envelope of `hermes`."""
+    """Return one block per call; arguments that tags can't say make it an envelope, as `hermes` writes it."""
     return "\n".join(map(_call, calls))
 
 

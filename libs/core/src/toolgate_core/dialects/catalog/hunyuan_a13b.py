@@ -6,7 +6,6 @@
 <tool_calls>[{"name": "F", "arguments": {…}}]</tool_calls>
 </answer>
 ```
-vLLM reads it with `--tool-call-parser hunyuan_a13b`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@
 <|action_start|><|plugin|>
 {"name": "F", "parameters": {…}}<|action_end|>
 ```
-vLLM reads it with `--tool-call-parser internlm`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@
 <|open|>argument key="K" type="string"<|sep|>V<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>
 ```
 Values of the type `string` are raw, all others JSON.
-Source: Kimi K3's chat template. vLLM reads it with `--tool-call-parser kimi_k3`.
 """
 
 from __future__ import annotations
@@ -91,8 +90,7 @@ def _json(call: WrittenCall) -> str:
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one section with all calls.
 
-    Where an argument can't stand between tags, the arguments of all calls are JSON objects, in the template's own other
-    form.
+    Where tags can't say an argument, the arguments of all calls are JSON objects, in the template's own other form.
     """
     bodies = [_elements(call) for call in calls]
     parts = [

@@ -3,7 +3,6 @@
 ```
 <|python_start|>[f(a="x")]<|python_end|>
 ```
-vLLM reads it with `--tool-call-parser llama4_pythonic`.
 """
 
 from __future__ import annotations

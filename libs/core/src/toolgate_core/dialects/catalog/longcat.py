@@ -9,7 +9,6 @@
 <longcat_arg_value>V</longcat_arg_value>
 </longcat_tool_call>
 ```
-vLLM reads it with `--tool-call-parser longcat`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@
 </function>
 </tool_call>
 ```
-vLLM reads it with `--tool-call-parser mimo`.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call; arguments that can't stand between tags are one JSON object."""
+    """Return one block per call; arguments that tags can't say are one JSON object (see `tagged_or_json`)."""
     return "\n".join(map(_call, calls))
 
 

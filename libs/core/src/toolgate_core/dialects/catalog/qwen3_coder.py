@@ -12,7 +12,6 @@ V
 One line break on each side of a value is layout. Strings stand as they are, everything else is JSON or Python by the
 schema. The wrapper may be missing, and so may closing tags. Tags with quotes, with `name=` or with the names of other
 families (`<invoke name="F">`, `<param name="K">`) occur and mean the same.
-Source: Qwen3-Coder's chat template. vLLM reads it with `--tool-call-parser qwen3_coder` or `qwen3_xml`.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call; arguments that can't stand between tags are one JSON object."""
+    """Return one block per call; arguments that tags can't say are one JSON object (see `tagged_or_json`)."""
     return "\n".join(map(_call, calls))
 
 

@@ -8,7 +8,6 @@
 </seed:tool_call>
 ```
 Lists and objects are Python literals. A form with the name in `<tool_name>` and JSON in `<parameters>` is documented.
-vLLM reads it with `--tool-call-parser seed_oss`.
 """
 
 from __future__ import annotations
@@ -90,7 +89,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call; arguments that can't stand between tags are one JSON object."""
+    """Return one block per call; arguments that tags can't say are one JSON object (see `tagged_or_json`)."""
     return "\n".join(map(_call, calls))
 
 

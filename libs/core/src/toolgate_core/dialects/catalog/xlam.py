@@ -3,7 +3,6 @@
 ```
 [{"name": "F", "arguments": {…}}]
 ```
-vLLM reads it with `--tool-call-parser xlam`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ text: |
   lines
 </F>
 ```
-Source: the protocol of the same name in https://github.com/minpeter/ai-sdk-tool-call-middleware.
 """
 
 from __future__ import annotations

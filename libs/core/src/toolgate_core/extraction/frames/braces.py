@@ -1,16 +1,8 @@
-"""Frame: `call:NAME{key:value, …}`, bare keys, and strings between delimiters of their own (Gemma 4).
+"""Frame: `call:NAME{key:value, …}`, with bare keys and strings between delimiters of their own.
 
 ```
-block = opener call { [","] call } [close]        call = "call:" NAME ("{" members "}" | "(" members ")")
 value = QUOTE text QUOTE | "…" | number | true | false | null | "{" [key ":" value {","}] "}" | "[" [value {","}] "]"
 ```
-(Source: the chat templates of Gemma 4 and FunctionGemma. QUOTE is `<|"|>` or `<escape>`; nothing escapes it.)
-
-Arguments go out one by one, each once it is complete. Models leave strings without quotes where the schema wants a
-string, which is read then (`unquoted_string`), and lose closing braces before the closer.
-
-What may wait: the beginning of a QUOTE, a key, a scalar until the character behind it. Bounds: MAX_DEPTH brackets,
-MAX_ARGUMENTS characters; a call that can't be read is skipped up to an edge.
 """
 
 from __future__ import annotations
@@ -69,7 +61,6 @@ def read_braces(reader: BlockReader, grammar: BraceGrammar) -> Steps[bool]:
         return True
     if match is None or (grammar.declared_only and reader.toolset.get(match["name"]) is None):
         return False
-    # Without special tokens `call:name{` may be text up to the end of the call, even with the name of a tool.
     reader.tentative = grammar.declared_only
     while match is not None:
         if not (yield from _one_call(reader, grammar, patterns, match["name"])):
@@ -84,7 +75,7 @@ def _one_call(reader: BlockReader, grammar: BraceGrammar, patterns: BracePattern
     cursor, call = reader.cursor, CallWriter(reader)
     call.begin(name)
     try:
-        yield from BraceArguments(reader, grammar, patterns, call).arguments()
+        yield from Braces(reader, grammar, patterns, call).arguments()
         complete = True
     except MalformedBlockError:
         if call.tool is None or (reader.tentative and cursor.end not in ("length", "cut")):
@@ -94,14 +85,13 @@ def _one_call(reader: BlockReader, grammar: BraceGrammar, patterns: BracePattern
         yield from skip_to_edge(cursor, patterns.edges)
     call.end(complete=complete)
     yield from cursor.space()
-    # Models close more braces than they opened; these belong to no text.
     while (char := (yield from cursor.peek())) and char in "})":
         reader.sink.drop("markup", cursor.take(1))
         yield from cursor.space()
     return True
 
 
-class BraceArguments:
+class Braces:
     """Reads the arguments of one call."""
 
     def __init__(self, reader: BlockReader, grammar: BraceGrammar, patterns: BracePatterns, call: CallWriter) -> None:
@@ -129,7 +119,7 @@ class BraceArguments:
         while not (yield from self._ended(_CLOSERS[opener], first=not seen)):
             key = yield from self._key()
             text = yield from self._value(1, schemas.get(key, {}))
-            if key in seen:  # the first one has gone out
+            if key in seen:
                 self._call.add_repairs("duplicate_key")
                 continue
             seen.add(key)
@@ -148,12 +138,10 @@ class BraceArguments:
         if char == closer:
             cursor.take(1)
             return True
-        # The closer ends every container that is open: a brace was forgotten.
         if (yield from cursor.comes(self._patterns.close)) is not None:
             self._call.add_repairs("missing_close")
             return True
         if not char:
-            # `{n:10` at the end of a text may have been `{n:108`: a scalar is never completed.
             if not self._reader.stopped or self._unsure:
                 raise MalformedBlockError
             self._call.add_repairs("missing_close")
@@ -242,7 +230,6 @@ class BraceArguments:
         if match is None:
             raise MalformedBlockError
         word = cursor.take(match.end() - cursor.pos).strip()
-        # `{id:007}` is the text "007" where the schema wants a string, and never a number.
         if types == ("string",) and not self._unsure:
             self._call.add_repairs("unquoted_string")
             return encode_str(word)

@@ -1,17 +1,7 @@
-"""Frame: the decision JSON of the constrained strategies.
+"""Frame: the decision JSON, `{"action":"call","calls":[…]}` or `{"action":"answer","answer":…}`.
 
-```
-decision = [fence] "{" "action": ("call" | "answer"), ("calls": [ envelope … ] | "answer": value) "}" [fence]
-```
-(Source: the decision schema in `toolgate_core.schema.decision`, which is sent upstream as `response_format`.)
-
-The text of a string `answer` streams while it is being read, so that the client sees an answer at once; any other
-`answer` streams as its JSON text. Calls are read as in an envelope. `action` comes first by the schema: it says which
-of the two members counts where a model without a constraint writes both. What stands around the object (a code fence,
-stray words) is no part of the answer.
-
-Invariants: once answer text has gone out, a repair can only continue it, never replace it. What may wait: half an
-escape, the first key of the object (at most 64 characters).
+The text of a string `answer` streams while it is being read; any other `answer` streams as its JSON text. Calls are
+read as in an envelope. What stands around the object (a code fence, stray words) is no part of the answer.
 """
 
 from __future__ import annotations
@@ -23,7 +13,7 @@ import regex
 from toolgate_core.dialects.base import DecisionGrammar
 from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.frames.json_envelope import EnvelopeBody
+from toolgate_core.extraction.frames.json_envelope import Body
 from toolgate_core.extraction.json_calls import calls_in
 from toolgate_core.extraction.json_reader import (
     JsonScanner,
@@ -52,7 +42,7 @@ def read_decision(reader: BlockReader, grammar: DecisionGrammar) -> Steps[bool]:
     while not _FIRST_KEY.match(cursor.text, cursor.pos):
         if not _FIRST_KEY_HEAD.match(cursor.text[cursor.pos : cursor.pos + 64]) or not (yield from cursor.more()):
             return False
-    decision = DecisionReader(reader, grammar)
+    decision = Decision(reader, grammar)
     if not (yield from decision.read()):
         return False
     yield from cursor.space()
@@ -60,16 +50,16 @@ def read_decision(reader: BlockReader, grammar: DecisionGrammar) -> Steps[bool]:
     return True
 
 
-class DecisionReader:
-    """Reads one decision object."""
+class Decision:
+    """One decision object."""
 
     def __init__(self, reader: BlockReader, grammar: DecisionGrammar) -> None:
         self._reader = reader
         self._cursor = reader.cursor
         self._grammar = grammar
-        self._body = EnvelopeBody(reader, grammar.envelope, _EDGES)
+        self._body = Body(reader, grammar.envelope, _EDGES)
         self._action = ""
-        self._answer_text: list[str] = []
+        self._said: list[str] = []
         self._answered = False
 
     def read(self) -> Steps[bool]:
@@ -113,7 +103,6 @@ class DecisionReader:
             raise MalformedBlockError
 
     def _answer(self, char: str) -> Steps[None]:
-        # An answer needs no name that must be declared: what has been read makes it one for certain.
         self._reader.commit()
         self._answered = True
         if char == '"':
@@ -122,7 +111,7 @@ class DecisionReader:
             yield from self._answer_value(keep=True)
 
     def _say(self, text: str) -> None:
-        self._answer_text.append(text)
+        self._said.append(text)
         self._reader.sink.verbatim(text)
 
     def _answer_value(self, *, keep: bool) -> Steps[None]:
@@ -150,7 +139,7 @@ class DecisionReader:
         return self._body.write_repaired(Repaired(calls, repaired.repairs))
 
     def _answer_rest(self, answer: JsonValue) -> bool:
-        said = "".join(self._answer_text)
+        said = "".join(self._said)
         whole = answer if isinstance(answer, str) else encode_str(answer)
         self._reader.commit()
         if not isinstance(answer, str) and said:  # pieces of JSON text are out: what follows must go on from them
@@ -167,4 +156,4 @@ class DecisionReader:
             self._reader.sink.drop(kind, raw)
             return True
         calls = _CALLS.search(raw)
-        return self._body.write_list(raw[calls.end() :]) if calls is not None else self._body.failed(raw)
+        return self._body.listed(raw[calls.end() :]) if calls is not None else self._body.failed(raw)

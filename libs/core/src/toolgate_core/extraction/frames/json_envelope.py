@@ -1,19 +1,10 @@
-"""Frame: name and arguments inside JSON, the most common form (hermes, Mistral, Granite, Jamba, xLAM, Llama 3 …).
+"""Frame: name and arguments inside JSON.
 
 ```
-block    = open (envelope {[,;] envelope} | "[" [envelope {"," envelope}] "]") [close]
-envelope = "{" … "name": string … "arguments": object | string | null … "}"      (keys in any order)
+block  = open (object {[,;] object} | "[" [object {"," object}] "]") [close]
+object = "{" … "name": string … "arguments": object | string | null … "}"      (keys in any order)
 ```
-Good JSON streams through as it stands: arguments go out while they come, once the name is known. Broken JSON is read to
-the edge of the block and repaired as a whole (`repair`); a list that can't be repaired is read object by object
-(`broken_list`), so that one bad call does not take the others along.
-
-A `bare` grammar has no markers (Llama 3): an object counts only with the name of a declared tool and with arguments,
-and nothing but keys of envelopes may stand in it, because answers hold JSON, too. `{"name": "Bob", "age": 3}` is data.
-
-Invariants: false only while nothing has gone out. A call that has gone out and can't be read on ends incomplete. What
-may wait: what the JSON readers hold, and the end of a value until its neighbour is known. Bounds: MAX_BODY characters
-for one call, MAX_BLOCK for a list; what is larger is skipped to the edge.
+Good JSON streams through as it stands. Broken JSON is read to the block's edge and repaired as a whole.
 """
 
 from __future__ import annotations
@@ -52,13 +43,11 @@ def read_envelopes(reader: BlockReader, grammar: EnvelopeGrammar) -> Steps[bool]
     fenced = char == "`" and (yield from cursor.expect(_FENCE, window=32)) is not None
     if fenced:
         char = yield from cursor.space()
-    # An opener behind a call, and then the end: no call was begun, and the marker is no answer either.
     if not char and reader.stopped and reader.sink.calls:
         reader.sink.drop("markup", reader.tape.getvalue())
         return True
     if grammar.special and (yield from cursor.expect(patterns.empty, window=256)) is not None:
         return True
-    # `[get_weather(` is a list of Python calls: another grammar of the same opener reads it.
     if char == "[" and (yield from cursor.comes(_PYTHON, window=320)) is not None:
         return False
     if not char or char not in "{[":
@@ -67,7 +56,7 @@ def read_envelopes(reader: BlockReader, grammar: EnvelopeGrammar) -> Steps[bool]
         yield from cursor.space()
         yield from cursor.closes(patterns.close)
         return True
-    body = EnvelopeBody(reader, grammar, _BARE_EDGE if grammar.bare else patterns.edges)
+    body = Body(reader, grammar, _BARE_EDGE if grammar.bare else patterns.edges)
     if not (yield from body.read_all()):
         return grammar.special and (yield from _broken(reader, patterns))
     yield from _close(reader, patterns, "}],`" if fenced else "}],")
@@ -116,14 +105,8 @@ def _close(reader: BlockReader, patterns: EnvelopePatterns, strays: str) -> Step
     yield from cursor.closes(patterns.close)
 
 
-class EnvelopeBody:
-    """Reads the JSON of one block.
-
-    Attributes:
-        tape: the text from the last object on, for a repair.
-        open: the call that is being read, none between two calls.
-        done: how many calls of the block are complete.
-    """
+class Body:
+    """The JSON of one block."""
 
     def __init__(self, reader: BlockReader, grammar: EnvelopeGrammar, edges: regex.Pattern[str]) -> None:
         self._reader = reader
@@ -154,13 +137,12 @@ class EnvelopeBody:
                 self._cursor.stop(self.tape)
                 return (yield from self._bare())
             repaired = yield from repair_block(self._reader, self.tape, self._edges)
-            return self.write_list(repaired) if isinstance(repaired, str) else self.write_repaired(repaired)
+            return self.listed(repaired) if isinstance(repaired, str) else self.write_repaired(repaired)
         self._cursor.stop(self.tape)
         return True
 
-    def write_list(self, raw: str) -> bool:
+    def listed(self, raw: str) -> bool:
         """Write what is left of a block that can't be repaired as a whole, object by object; false if no call."""
-        # Without a closing marker text may follow the list, and belongs to the answer.
         stop = len(raw) if self._closed else list_end(raw)
         self._cursor.unread(raw[stop:])
         raw = raw[:stop]
@@ -231,7 +213,6 @@ class EnvelopeBody:
                 char = yield from self._cursor.space()
             if char != "{":
                 return
-            # A repair begins at the object that broke: those before it have gone out.
             self._cursor.stop(self.tape)
             self.tape = self._cursor.record()
 
@@ -246,7 +227,7 @@ class EnvelopeBody:
                 self._cursor.take(1)
                 if (yield from self._cursor.space()) != "{":
                     raise MalformedBlockError
-            elif char not in ("]", "{"):  # a missing comma between objects does no harm
+            elif char not in ("]", "{"):
                 raise MalformedBlockError
         self._cursor.take(1)
         if not self.done:
@@ -266,10 +247,8 @@ class EnvelopeBody:
             yield from self.expect(":")
             yield from self._member(call, key, seen)
             separator = yield from self.expect(",}")
-        # Without a marker around it, an object with a name alone is data and no call.
         if not call.name or (self._grammar.bare and "arguments" not in seen):
             raise MalformedBlockError
-        # The quote that ended the last string may be one inside of it: what follows the object decides.
         if call.tail and not (yield from value_is_complete(self._cursor, self._edges)):
             raise MalformedBlockError
         call.end()

@@ -1,19 +1,11 @@
-"""Frame: messages with a header of channel and recipient, as harmony (gpt-oss) and Muse write them.
+"""Frame: messages with a header of channel and recipient, as harmony writes them.
 
 ```
 message = [<|start|>role] {to=RECIPIENT | <|channel|>NAME | [<|constrain|>]TYPE} <|message|> body [<|end|> …]
 ```
-(Source: https://cookbook.openai.com/articles/openai-harmony; the server's template writes and mostly reads it.)
-
-Servers parse harmony themselves, so what arrives here is what leaked. The recipient may stand before or after the
-channel, and any special token may be missing because it was stripped from the text: then the words stand glued to each
-other, as in `assistantcommentary to=functions.F json{…}`. A recipient makes the body a call; otherwise the channel says
-whether it is reasoning or content, and the body is read as ordinary text by the engine (`MessageStart`).
-
-With `body="block"` (Muse) the recipient says all: `self` is reasoning, `user` content, and calls stand as elements in
-messages to tools. Calls in other messages are quotations.
-
-What may wait: a header of at most MAX_HEADER characters. The body of a call is read by `object_arguments`.
+The recipient may stand before or after the channel, and any special token may be missing where it leaked as text: then
+the words stand glued to each other, as in `assistantcommentary to=functions.F json{…}`. A recipient makes the body a
+call; otherwise the channel says whether it is reasoning or content, and the body is read as ordinary text.
 """
 
 from __future__ import annotations
@@ -72,7 +64,7 @@ def read_message(reader: BlockReader, grammar: MessageGrammar) -> Steps[bool | M
         return False if channel else (yield from _addressed(reader, grammar, to))
     if to and to != "assistant" and not role.startswith("functions"):
         if not to.startswith("functions.") and reader.tool(to) is None:
-            return MessageStart("skip")  # a built-in tool of the model (browser, python), which does not run here
+            return MessageStart("skip")  # a tool of the model's own, which nobody runs here
         return (yield from _call(reader, grammar, to.removeprefix("functions.")))
     if role.startswith("functions") or channel not in grammar.reasoning | grammar.content:
         return MessageStart("content") if role in ("", "assistant") and not channel else MessageStart("skip")
@@ -80,10 +72,12 @@ def read_message(reader: BlockReader, grammar: MessageGrammar) -> Steps[bool | M
 
 
 def _addressed(reader: BlockReader, grammar: MessageGrammar, to: str) -> Steps[bool | MessageStart]:
-    """Read a message whose recipient decides what it is: calls count only in messages to tools."""
+    """A message whose recipient says all: calls count only in messages to tools."""
     if not to or to in grammar.content:
         begins = bool(to) and (yield from reader.cursor.comes(_BLOCK, window=128)) is not None
-        return MessageStart("content", quoted=bool(to) and not begins)  # an answer does not begin with a quoted call
+        return MessageStart(
+            "content", quoted=bool(to) and not begins
+        )  # nobody begins an answer with a quotation of a call
     if to in grammar.reasoning:
         return MessageStart("message_reasoning", quoted=True)
     if (yield from reader.cursor.comes(_BLOCK, window=128)) is None:

@@ -1,15 +1,8 @@
-"""Frame: the name in a header, the arguments as one JSON object behind it (Kimi K2, DeepSeek V3, Mistral v11 …).
+"""Frame: the name in a header, the arguments as one JSON object behind it.
 
 ```
-call = header with NAME [id]  object  [close]
+call = header with NAME  object  [close]
 ```
-A header of special tokens is not enough to be sure: models write about their tokens. So a name that no tool has counts
-only with an object or the closer behind it, and a call without arguments only at the end of a text or before another
-marker. Kimi counts its calls in the header (`functions.get_weather:0`) and sometimes writes the number in the place of
-the name; then the arguments tell the tool, if only one tool has parameters of these names.
-
-What may wait: a header of at most MAX_HEADER characters. Bounds: those of `object_arguments`; looking at the arguments
-for a missing name reads them twice, which counts as a reread.
 """
 
 from __future__ import annotations
@@ -111,7 +104,7 @@ def _inferred(reader: BlockReader) -> Steps[str]:
             yield from scan_value(reader, tape, None)
             keys = {*decode_fields(tape.getvalue().encode())}
     except (MalformedBlockError, JsonTextError):
-        pass  # reading the arguments as those of a call reports what is wrong with them
+        pass  # whoever reads the arguments says what is wrong with them
     finally:
         cursor.stop(tape)
         cursor.unread(tape.getvalue())

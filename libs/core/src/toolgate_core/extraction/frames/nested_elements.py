@@ -1,18 +1,12 @@
-"""Frame: one element per call, its arguments as nested elements that are named after their keys (MiniMax M3).
+"""Frame: one element per call, its arguments as nested elements that are named after their keys.
 
 ```
 block   = [section-open] call {call} [section-close]
 call    = <call name="F"> {element} </call>
 element = <key> (text | {element}) </key>
 ```
-(Source: MiniMax M3's chat template, where every structural tag stands behind the mark `]<]minimax[>[`.)
-
-Lists are elements named `item`, or repeated elements; text beside elements stands under `$text`. Nothing can go out
-before the call has ended, because a later element may make a list of an earlier one. The schema decides what text is;
-an empty element is an empty list or object where the schema wants one.
-
-A tag without its mark closes only the innermost element, and only if a marked tag follows: values hold HTML. Bounds:
-MAX_DEPTH elements inside each other, MAX_ARGUMENTS characters for the call.
+Lists are elements named `item`, or repeated elements; text beside elements stands under `$text`. Nothing can be said
+before the call has ended, because a later element may make a list of an earlier one.
 """
 
 from __future__ import annotations
@@ -55,25 +49,25 @@ class ElementPatterns(Struct, frozen=True):
 @cache
 def element_patterns(grammar: ElementsGrammar) -> ElementPatterns:
     """Return the patterns of a grammar."""
-    prefix = regex.escape(grammar.tag_prefix) + r"\s{0,4}"
-    any_prefix = f"(?:{prefix})?"
+    lead = regex.escape(grammar.tag_prefix) + r"\s{0,4}"
+    any_lead = f"(?:{lead})?"
     section, call = regex.escape(grammar.section), regex.escape(grammar.call)
     return ElementPatterns(
-        section=regex.compile(rf"{any_prefix}<{section}{ANY_ATTRIBUTES}>"),
-        section_close=regex.compile(rf"{any_prefix}</{section}>"),
-        call=regex.compile(rf"{prefix}<{call}(?=\s){ATTRIBUTES}>"),
-        call_close=regex.compile(rf"{prefix}</{call}>"),
+        section=regex.compile(rf"{any_lead}<{section}{ANY_ATTRIBUTES}>"),
+        section_close=regex.compile(rf"{any_lead}</{section}>"),
+        call=regex.compile(rf"{lead}<{call}(?=\s){ATTRIBUTES}>"),
+        call_close=regex.compile(rf"{lead}</{call}>"),
         plain_call_close=regex.compile(rf"</{call}>"),
-        call_ends=regex.compile(rf"{prefix}</(?:{call}|{section})>|{prefix}<{call}\s"),
+        call_ends=regex.compile(rf"{lead}</(?:{call}|{section})>|{lead}<{call}\s"),
         tag=regex.compile(
-            rf"{prefix}<(?P<name>[^<>/\s]{{1,256}}){ATTRIBUTES}>|{prefix}<(?P<close>/)(?P<name>[^<>/\s]{{1,256}})\s*>"
+            rf"{lead}<(?P<name>[^<>/\s]{{1,256}}){ATTRIBUTES}>|{lead}<(?P<close>/)(?P<name>[^<>/\s]{{1,256}})\s*>"
         ),
         least=len(grammar.tag_prefix) + 3,
-        plain_close=regex.compile(rf"</(?P<name>[^<>/\s]{{1,256}})\s*>(?=\s{{0,16}}{prefix})"),
+        plain_close=regex.compile(rf"</(?P<name>[^<>/\s]{{1,256}})\s*>(?=\s{{0,16}}{lead})"),
     )
 
 
-class ElementNode:
+class Node:
     """An element that is being read."""
 
     __slots__ = ("children", "name", "text")
@@ -81,7 +75,7 @@ class ElementNode:
     def __init__(self, name: str) -> None:
         self.name = name
         self.text: list[str] = []
-        self.children: list[ElementNode] = []
+        self.children: list[Node] = []
 
 
 def read_elements(reader: BlockReader, grammar: ElementsGrammar) -> Steps[bool]:
@@ -99,7 +93,7 @@ def read_elements(reader: BlockReader, grammar: ElementsGrammar) -> Steps[bool]:
     if match is None or not call.begin(attribute(match["inside"], "name") or ""):
         return False
     try:
-        complete = yield from NestedElements(reader, patterns, call).read()
+        complete = yield from Elements(reader, patterns, call).read()
     except MalformedBlockError as error:
         if call.tool is None:
             return False
@@ -111,7 +105,7 @@ def read_elements(reader: BlockReader, grammar: ElementsGrammar) -> Steps[bool]:
     return True
 
 
-class NestedElements:
+class Elements:
     """Reads the elements of one call."""
 
     def __init__(self, reader: BlockReader, patterns: ElementPatterns, call: CallWriter) -> None:
@@ -119,7 +113,7 @@ class NestedElements:
         self._cursor = reader.cursor
         self._patterns = patterns
         self._call = call
-        self._stack = [ElementNode("")]
+        self._stack = [Node("")]
         self._size = 0
 
     def read(self) -> Steps[bool]:
@@ -136,7 +130,6 @@ class NestedElements:
         except TooLargeError:
             self._call.add_repairs("too_large")
             return False
-        # Text that belongs to no argument may have been part of one: an incomplete call, not a wrong one.
         if "".join(self._stack[0].text).strip():
             self._call.add_repairs("lost_text")
             return False
@@ -172,14 +165,13 @@ class NestedElements:
 
     def _tag(self, name: str, *, closes: bool, empty: bool) -> None:
         if closes:
-            # A closing tag of an outer element closes the inner ones, too; one that nothing opened says nothing.
             if any(node.name == name for node in self._stack[1:]):
                 while self._stack.pop().name != name:
                     self._call.add_repairs("missing_close")
             return
         if len(self._stack) > MAX_DEPTH:
             raise MalformedBlockError
-        node = ElementNode(name)
+        node = Node(name)
         self._stack[-1].children.append(node)
         if not empty:
             self._stack.append(node)
@@ -197,7 +189,7 @@ class NestedElements:
         self._stack[-1].text.append(piece)
 
 
-def _value(node: ElementNode, schema: JsonValue, root: JsonObject) -> JsonValue:
+def _value(node: Node, schema: JsonValue, root: JsonObject) -> JsonValue:
     schema = _followed(schema, root)
     text = "".join(node.text)
     types = possible_types(schema, root)
@@ -216,11 +208,11 @@ def _value(node: ElementNode, schema: JsonValue, root: JsonObject) -> JsonValue:
     return members
 
 
-def _members(node: ElementNode, schema: JsonObject, root: JsonObject) -> JsonObject:
+def _members(node: Node, schema: JsonObject, root: JsonObject) -> JsonObject:
     properties = schema.get("properties")
     known = properties if isinstance(properties, dict) else {}
     members: JsonObject = {}
-    groups: dict[str, list[ElementNode]] = {}
+    groups: dict[str, list[Node]] = {}
     for child in node.children:
         groups.setdefault(child.name, []).append(child)
     for name, several in groups.items():

@@ -1,15 +1,8 @@
-"""Frame: JSON that no marker announces, the last resort for what no dialect claims.
+"""Frame: JSON that no marker announces: the salvage of what no dialect claims.
 
-```
-payload = [fence] value {"," | ";" | white space  value} [fence] [closing tags]        value = any envelope in use
-```
-Models that were never trained on a form answer with `{"tool": "f", "args": {…}}`, bare or in a code fence. But answers
-hold JSON, too, so the conditions are strict: a payload is the whole text, or its last paragraph; every call in it names
-a declared tool and has arguments; with `settled` each call must also fit the schema of its tool (Qwen 2.5 answers in
-JSON fences as well). So it is held until the text has ended, and given up at the first sign that it is something else:
-a first key that no envelope has, a name of no tool, more text behind it.
-
-Bounds: MAX_PAYLOAD characters are held, read in steps, so that prose about JSON is released early.
+A payload must be the whole text, or its last paragraph; every call in it must name a declared tool and say its
+arguments. So it is held until the text has ended, and given up at the first sign that it is something else: a first key
+that no envelope has, a name that nobody declared, more text behind it.
 """
 
 from __future__ import annotations
@@ -33,11 +26,9 @@ from toolgate_core.schema.toolset import Tool
 from toolgate_core.types.requests import ToolChoice
 
 MAX_PAYLOAD = 16_384
-"""Characters of a payload: a client sees none of it until the text has ended, so a longer one is an answer."""
 STEP = 4096
-"""Characters that are read between two looks at what the text is."""
 
-ANY_ENVELOPE = EnvelopeGrammar(name_keys=NAME_KEYS, argument_keys=ARGUMENT_KEYS)
+WIDE = EnvelopeGrammar(name_keys=NAME_KEYS, argument_keys=ARGUMENT_KEYS)
 """Every envelope that is in use."""
 
 _BEGIN = regex.compile(rf"(?:{FENCE})?{BEGINS}", regex.IGNORECASE)
@@ -67,7 +58,7 @@ def read_payload(reader: BlockReader, grammar: PayloadGrammar) -> Steps[bool]:
     if match is None:
         return False
     head = yield from cursor.expect(_HEAD, window=128)
-    text = yield from PayloadText(reader, fenced=head is not None).gather()
+    text = yield from Payload(reader, fenced=head is not None).gather()
     if text is None or not reader.stopped:
         return False
     values = _values(text)
@@ -81,7 +72,7 @@ def read_payload(reader: BlockReader, grammar: PayloadGrammar) -> Steps[bool]:
 
 def _calls(reader: BlockReader, values: list[JsonValue]) -> list[ParsedCall]:
     """Return the calls that the values say; empty where not all of them are calls."""
-    found = [one for value in values for one in calls_in(value, ANY_ENVELOPE, arguments=True)]
+    found = [one for value in values for one in calls_in(value, WIDE, arguments=True)]
     answers = any(isinstance(value, dict) and "response" in value for value in values)
     good = not answers and len(found) >= len(values) and all(_acceptable(reader, one) for one in found)
     return found if good else []
@@ -97,7 +88,7 @@ def _call_of(tool: Tool, values: list[JsonValue]) -> list[ParsedCall]:
 
 def _listed(reader: BlockReader, text: str) -> bool:
     """Write the calls of a list that can't be read as a whole, if all of its elements name declared tools."""
-    rest = split_list(text, ANY_ENVELOPE, arguments=True)
+    rest = split_list(text, WIDE, arguments=True)
     good = [one for element in rest for one in element.found]
     bad = [element.name for element in rest if not element.found]
     if not good or not all(_acceptable(reader, one) for one in good) or not all(map(reader.tool, bad)):
@@ -141,7 +132,7 @@ def _written(reader: BlockReader, found: list[ParsedCall]) -> bool:
     return bool(found)
 
 
-class PayloadText:
+class Payload:
     """Gathers the text of a payload."""
 
     def __init__(self, reader: BlockReader, *, fenced: bool) -> None:

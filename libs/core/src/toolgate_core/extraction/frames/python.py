@@ -1,19 +1,11 @@
-"""Frame: calls in Python's syntax (Llama 3.2 and 4, LFM2, Olmo 3, Gemma).
+"""Frame: calls in Python's syntax.
 
 ```
 block = open ("[" [call {"," call}] "]" | call {(newline | "," | ";") call}) [close]
 call  = NAME "(" [argument {"," argument}] ")"
 ```
-Values are literals of Python, and the words of JSON among them. A call is read argument by argument; where one can't be
-read, that call is incomplete and the block goes on at the next call.
-
-Without markers (`bare`) the form is hardest to tell from prose: `[ping()](https://…)` is a Markdown link, `f(x)` is
-mathematics. So only names of declared tools count, the block is held to its end, and a list must end its line, unless
-it holds arguments or several calls, as no link does. LFM2 repeats a list without its tokens behind the real one: an
-`echo`, which is markup.
-
-What may wait: a name (300 characters), a value as in `python_values`, up to 64 characters behind a bare list. Bounds: a
-bad call is skipped over at most MAX_ARGUMENTS characters.
+Values are Python's literals, and JSON's words among them. A call is read argument by argument; where one can't be read,
+the call is lost and not the block.
 """
 
 from __future__ import annotations
@@ -38,7 +30,6 @@ _ANOTHER = regex.compile(r"\s{0,16}(?:[,;]\s{0,16}(?:\]|[A-Za-z_][\w.\-]{0,255}\
 _NEXT_LINE = regex.compile(r"[ \t]{0,16}(?:[,;]\s{0,16}|\r?\n\s{0,16})[A-Za-z_][\w.\-]{0,255}\s{0,16}\(")
 _STRING = regex.compile(r"""'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+\"""")
 MAX_STRING = 512
-"""Characters of a string that is skipped as a whole in a call that can't be read."""
 _LINE_END = regex.compile(r"[ \t]{0,32}(?:\r?\n|<\||`)|[ \t]{1,32}+(?P<text>[^\s(<`\[])|(?P<text>[.!?,;:…])(?=\s)")
 _STOPS = " \t\r\n.!?…"
 _TAIL = regex.compile(r"[\s;`]*")
@@ -71,7 +62,7 @@ def read_python(reader: BlockReader, grammar: PythonGrammar) -> Steps[bool]:
     if listed:
         cursor.take(1)
     reader.tentative = grammar.bare
-    block = PythonBlock(reader, grammar, patterns, listed=listed)
+    block = Block(reader, grammar, patterns, listed=listed)
     try:
         if not (yield from block.calls()):
             return grammar.special and (yield from cursor.closes(patterns.close))
@@ -126,7 +117,7 @@ def _nothing_follows(reader: BlockReader) -> Steps[bool]:
             return reader.stopped
 
 
-class PythonBlock:
+class Block:
     """The calls of one block."""
 
     def __init__(self, reader: BlockReader, grammar: PythonGrammar, patterns: PythonPatterns, *, listed: bool) -> None:
@@ -226,7 +217,6 @@ class PythonBlock:
             char = yield from cursor.peek()
             if not char or (yield from cursor.comes(self._patterns.close)) is not None:
                 return False
-            # Parentheses inside strings close nothing; a string that is longer than the window is read by character.
             match = yield from cursor.comes(_STRING, window=MAX_STRING)
             cursor.take(1 if match is None else match.end() - cursor.pos)
             depth = max(depth, 1) + (char == "(") - (char == ")")
@@ -246,7 +236,6 @@ class PythonBlock:
         names = frozenset(self._reader.toolset.names)
         following = QuoteContext(self._cursor, self._ends, frozenset(properties_of(call)), names)
         complete = yield from read_python_arguments(self._reader, call, following, named=self._grammar.keywords)
-        # A variable as an argument: the text is a program or a formula, not a call.
         if not complete and self._grammar.nothing_after:
             raise MalformedBlockError
         self._argued = self._argued or not call.empty

@@ -1,22 +1,14 @@
-"""Frame: one element per call, one element per argument (Qwen3-Coder, GLM, MiniMax M2, DSML, function_calls …).
+"""Frame: one element per call, one element per argument.
 
 ```
 block = [section] call {call} [section-close]            (the section tags are markup, read between the calls)
 call  = call-open ({parameter-open V parameter-close} | JSON object | YAML mapping) call-close  |  call-open with "/"
 ```
 A value ends at its closing tag, or where the next structural tag shows that the closing tag is missing. Values get
-their type from the tool's schema; those of plain strings stream, all others wait for their end (`tagged_values`).
-
-The opener is ordinary text in most of these dialects: `<invoke name="f">` may stand in an explanation. So a block is
-tentative until something that only a call has follows the opening tag: an argument, an object, a closing tag.
-
-What may wait: tags of at most MAX_TAG characters, and what `tagged_values` keeps in doubt. Bounds: MAX_SECTIONS openers
-in a row; arguments as in `tagged_arguments`.
+their type from the tool's schema; those of plain strings stream, all others wait for their end.
 """
 
 from __future__ import annotations
-
-from enum import Enum
 
 import regex
 
@@ -32,7 +24,6 @@ from toolgate_core.extraction.tagged_arguments import TaggedArguments
 from toolgate_core.extraction.yaml_body import read_mapping
 
 MAX_SECTIONS = 4
-"""Section tags in a row; models repeat the tag when they begin again."""
 _WORD = regex.compile(r"[^<\s]+")
 
 
@@ -62,19 +53,11 @@ def read_tagged(reader: BlockReader, grammar: TaggedGrammar) -> Steps[bool]:
     reader.tentative = True  # a name in a tag may be prose about calls
     if not call.begin(name):
         return False
-    return (yield from TaggedCall(reader, grammar, call).read(empty=inside.rstrip().endswith("/")))
+    return (yield from Element(reader, grammar, call).read(empty=inside.rstrip().endswith("/")))
 
 
-class CallEnding(Enum):
-    """How a call element ended: by its own tag, by what follows it, or in text that can't be read."""
-
-    CLOSED = "closed"
-    UNCLOSED = "unclosed"
-    UNREADABLE = "unreadable"
-
-
-class TaggedCall:
-    """Reads one call behind its opening tag."""
+class Element:
+    """One call element, behind its opening tag."""
 
     def __init__(self, reader: BlockReader, grammar: TaggedGrammar, call: CallWriter) -> None:
         self._reader = reader
@@ -96,13 +79,13 @@ class TaggedCall:
         if not (yield from self._structured()):
             return False
         try:
-            ending = yield from self._body()
+            closed = yield from self._body()
         except TooLargeError:
             self._call.add_repairs("too_large")
-            ending = CallEnding.UNREADABLE
+            closed = None
         except MalformedBlockError:
-            ending = CallEnding.UNREADABLE
-        return (yield from self._end(ending))
+            closed = None
+        return (yield from self._end(closed=closed))
 
     def _structured(self) -> Steps[bool]:
         """Whether a call goes on as calls do, so that prose is not held for long."""
@@ -126,25 +109,23 @@ class TaggedCall:
     def _cut_off(self) -> bool:
         return self._cursor.end in ("length", "cut")
 
-    def _end(self, ending: CallEnding) -> Steps[bool]:
-        """End the call; false where the block may as well be text."""
-        unreadable = ending is CallEnding.UNREADABLE
-        # A name that no tool has, in an element that does not close, is prose about calls.
-        if self._call.tool is None and ending is not CallEnding.CLOSED:
+    def _end(self, *, closed: bool | None) -> Steps[bool]:
+        """`closed`: by its own tag; false: by what follows; none: it can't be read."""
+        if (self._call.tool is None and not closed) or (
+            closed is None and self._reader.tentative and not self._cut_off
+        ):
             return False
-        if unreadable and self._reader.tentative and not self._cut_off:
-            return False
-        if unreadable:
+        if closed is None:
             yield from skip_to_edge(self._cursor, self._patterns.call_close)
             yield from self._cursor.expect(self._patterns.call_close)
-        elif ending is CallEnding.UNCLOSED:
+        elif not closed:
             self._call.add_repairs("missing_close")
         if self._arguments.lost:
             self._call.add_repairs("lost_text")
-        self._call.end(complete=not unreadable and not self._arguments.lost)
+        self._call.end(complete=closed is not None and not self._arguments.lost)
         return True
 
-    def _body(self) -> Steps[CallEnding]:
+    def _body(self) -> Steps[bool]:
         char = yield from self._cursor.space()
         if char == "{":
             self._reader.confirm(self._call.tool)
@@ -205,16 +186,16 @@ class TaggedCall:
         cut = cursor.left > 1 and self._patterns.call_close.fullmatch(cursor.text, cursor.pos, partial=True) is not None
         return cut or self._patterns.parameter.fullmatch(cursor.text, cursor.pos, partial=True) is not None
 
-    def _after_body(self) -> Steps[CallEnding]:
-        """Read the closing tag, which may be missing where the model ended the text or wrote something else."""
+    def _after_body(self) -> Steps[bool]:
+        """Read the closing tag; false where the call ends without it, although the model ended it."""
         cursor = self._cursor
         yield from cursor.space()
         if (yield from cursor.closes(self._patterns.call_close)):
-            return CallEnding.CLOSED
+            return True
         if cursor.end is None or (cursor.left and not cursor.starved):
-            return CallEnding.UNCLOSED
+            return False
         if not self._reader.stopped or (
             cursor.left and self._patterns.parameter.fullmatch(cursor.text, cursor.pos, partial=True)
         ):
             raise MalformedBlockError
-        return CallEnding.UNCLOSED
+        return False

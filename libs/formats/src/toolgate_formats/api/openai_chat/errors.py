@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-from toolgate_core.jsontext import encode
+from msgspec import UNSET, Struct, UnsetType
+from toolgate_core.jsontext import JsonObject, encode
 from toolgate_core.types.failures import Failure, FailureKind
 
 from toolgate_formats.api.base import ErrorResponse
@@ -20,19 +20,24 @@ class ErrorObject(Struct, frozen=True):
 
 
 class ErrorBody(Struct, frozen=True):
-    """The body of an error response."""
+    """The body of an error response, and the data of an error event; `toolgate` describes a ladder's run."""
 
     error: ErrorObject
+    toolgate: JsonObject | UnsetType = UNSET
 
 
 def error(failure: Failure) -> ErrorResponse:
     """Return the HTTP response to a request that failed."""
-    return ErrorResponse(FAILURES[failure.kind].status, retry_headers(failure), encode(error_body(failure)))
+    return ErrorResponse(FAILURES[failure.kind].status, retry_headers(failure), encode(ErrorBody(_object(failure))))
 
 
-def error_body(failure: Failure) -> ErrorBody:
-    """Return the error object of a failure."""
-    return ErrorBody(ErrorObject(failure.message, _type(failure), failure.param, code_of(failure)))
+def error_event(failure: Failure, metadata: JsonObject | UnsetType = UNSET) -> bytes:
+    """Return the event that ends a stream which failed; `metadata`: of a ladder's run."""
+    return b"data: " + encode(ErrorBody(_object(failure), metadata)) + b"\n\n"
+
+
+def _object(failure: Failure) -> ErrorObject:
+    return ErrorObject(failure.message, _type(failure), failure.param, code_of(failure))
 
 
 def _type(failure: Failure) -> str:

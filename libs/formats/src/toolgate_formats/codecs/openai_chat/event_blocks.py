@@ -8,63 +8,15 @@ from typing import Final
 
 from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
-from toolgate_core.limits import MAX_EVENT_BYTES
 
 from toolgate_formats.codecs.openai_chat.wire import is_error_object
-from toolgate_formats.sse import SseReader, SseTooLongError
+from toolgate_formats.sse import SseReader
 
 _EVENT: Final = re.compile(rb".*?(?:\n\r?\n|\r\r|\Z)", re.DOTALL)
 _CONTENT: Final = re.compile(rb'"content"\s*:\s*"')
 _TEXT: Final = re.compile(rb'(?:[^"\\]|\\.)*')
 _LESSONS: Final = 8
 """How many blocks are looked at to learn what a plain chunk looks like."""
-_SEAM: Final = 3
-"""A blank line has at most four bytes, so that many of what came before can belong to it."""
-
-
-class EventBlocks:
-    """Cuts a stream, whose reads end anywhere, into blocks of whole events. No byte is changed."""
-
-    def __init__(self) -> None:
-        self._tail: list[bytes] = []
-        self._held = 0
-        self._seam = b""
-
-    def feed(self, part: bytes) -> bytes:
-        """Return the events that `part` completes, empty if it completes none; raise `SseTooLongError`."""
-        if not self._tail and part.endswith(b"\n\n"):
-            return part
-        seam = self._seam + part
-        end = _last_end(seam) - len(self._seam)
-        if end <= 0:
-            self._keep(part)
-            return b""
-        block = b"".join((*self._tail, part[:end]))
-        self._tail, self._held, self._seam = [], 0, b""
-        self._keep(part[end:])
-        return block
-
-    def rest(self) -> bytes:
-        """Return what the end of the stream left without a blank line."""
-        rest = b"".join(self._tail)
-        self._tail, self._held, self._seam = [], 0, b""
-        return rest
-
-    def _keep(self, part: bytes) -> None:
-        if part:
-            self._tail.append(part)
-            self._held += len(part)
-            self._seam = (self._seam + part)[-_SEAM:]
-            if self._held > MAX_EVENT_BYTES:
-                raise SseTooLongError(f"an event is longer than {MAX_EVENT_BYTES} bytes")
-
-
-def _last_end(data: bytes) -> int:
-    """Return where the last blank line ends; 0 where there is none."""
-    end = data.rfind(b"\n\n") + 2
-    if b"\r" in data:
-        end = max(end, data.rfind(b"\n\r\n") + 3 if b"\n\r\n" in data else 0, data.rfind(b"\r\r") + 2)
-    return end if end > 1 else 0
 
 
 class PlainChunk(Struct, frozen=True):

@@ -16,18 +16,12 @@ from toolgate_formats.codecs.openai_chat.event_blocks import is_error
 from toolgate_formats.codecs.openai_chat.finish import finish_from_upstream
 from toolgate_formats.codecs.openai_chat.lenient import tokens
 from toolgate_formats.codecs.openai_chat.wire import content_text, thinking_text
+from toolgate_formats.normal import AnswerFault
 
 WHOLE: Final = "chat.completion"
 CHUNK: Final = "chat.completion.chunk"
 _COUNTS: Final = ("prompt_tokens", "completion_tokens", "total_tokens")
 _ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "usage", "error", "obfuscation"))
-
-
-class AnswerFault(Struct, frozen=True):
-    """Why a value is no answer. `kind`: `error` (the upstream tells it), `cut` (it broke off) or `other`."""
-
-    kind: str
-    message: str = ""
 
 
 NO_COMPLETION: Final = AnswerFault("other", "The upstream's answer is not a chat completion.")
@@ -36,7 +30,7 @@ BROKEN_OFF: Final = AnswerFault("cut", "The upstream broke its answer off.")
 TOLD: Final = AnswerFault("error")
 
 
-class Identity(Struct):
+class LearnedIdentity(Struct):
     """What every part of one answer repeats. `id` and `created` are the upstream's own, or ours where it has none."""
 
     id: str
@@ -65,7 +59,7 @@ def others(value: JsonObject) -> JsonObject:
     return {key: item for key, item in value.items() if key not in _ENVELOPE}
 
 
-def whole_answer(value: JsonValue, identity: Identity, *, choices: int) -> JsonObject | AnswerFault:
+def whole_answer(value: JsonValue, identity: LearnedIdentity, *, choices: int) -> JsonObject | AnswerFault:
     """Return a whole answer in normal form, the same object where it has that already."""
     if is_error(value):
         return TOLD

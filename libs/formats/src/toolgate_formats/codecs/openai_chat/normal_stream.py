@@ -14,6 +14,7 @@ import re
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 from toolgate_core.merging import FieldMerger
 
@@ -25,13 +26,13 @@ from toolgate_formats.codecs.openai_chat.normal import (
     NO_CHOICE,
     TOLD,
     WHOLE,
-    AnswerFault,
-    Identity,
+    LearnedIdentity,
     clean_usage,
     others,
     plain_reason,
     spoken,
 )
+from toolgate_formats.normal import AnswerFault
 from toolgate_formats.sse import SseReader
 
 DONE: Final = b"data: [DONE]\n\n"
@@ -67,9 +68,8 @@ class _Choice:
 class NormalStream:
     """One stream. `fault`: why it can't go on, set once; nothing is to be fed after it, or after `done`."""
 
-    def __init__(self, identity: Identity, options: Options) -> None:
+    def __init__(self, identity: LearnedIdentity, options: Options) -> None:
         self.fault: AnswerFault | None = None
-        self.error: bytes = b""
         self.done = False
         self._identity = identity
         self._options = options
@@ -146,7 +146,7 @@ class NormalStream:
         except JsonTextError:
             value = None
         if is_error(value):
-            self.fault, self.error = TOLD, data
+            self.fault = replace(TOLD, error=data)
             return b""
         if not isinstance(value, dict):
             self.fault = UNREADABLE

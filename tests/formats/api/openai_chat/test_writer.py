@@ -10,15 +10,18 @@ from toolgate_core.ladder import Answer
 from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 from toolgate_core.types.requests import ChatRequest, ToolChoice, Usage
 from toolgate_core.types.vocabulary import Strategy
-from toolgate_gateway.chat.render import Chunks, Identity, Message, finish_reason, logprobs_json
+from toolgate_formats.api.base import FormatOptions, Identity
+from toolgate_formats.api.openai_chat.message import finish_reason, logprobs_json, message
+from toolgate_formats.api.openai_chat.writer import ChatWriter
 
 from tests.gateway.running import parse_events
 
-ME = Identity("chatcmpl-1", 7, 'a "model"')
+ME = Identity("1", 7, 'a "model"')
 
 
-def chunks(*, choices: int = 1, include_usage: bool = False, legacy: bool = False) -> Chunks:
-    return Chunks(ME, choices=choices, include_usage=include_usage, legacy=legacy)
+def chunks(*, include_usage: bool = False, legacy: bool = False) -> ChatWriter:
+    request = ChatRequest(body={}, model=ME.model, include_usage=include_usage, legacy_functions=legacy)
+    return ChatWriter(request, ME, FormatOptions())
 
 
 def deltas(data: bytes) -> list[Any]:
@@ -59,18 +62,19 @@ def test_what_is_not_for_the_client_makes_no_chunk() -> None:
 
 
 def test_choice_0_opens_before_any_other() -> None:
-    writer = chunks(choices=2)
+    writer = chunks()
     first = parse_events(writer.events(1, (TextDelta("x"),)).decode())
     assert [event["choices"][0]["index"] for event in first] == [0, 1, 1]
     assert deltas(writer.events(0, (TextDelta("y"),))) == [{"content": "y"}]
 
 
 def test_an_empty_answer_still_opens_and_finishes() -> None:
-    assert parse_events(
-        chunks().finish(0, "stop", Answer(finish_reason="stop", strategy=Strategy.NATIVE), {"priority": 1}).decode()
-    ) == [
+    answer = Answer(finish_reason="stop", strategy=Strategy.NATIVE)
+    data = chunks().end(0, [answer], {"priority": 1})
+    assert data.endswith(b"data: [DONE]\n\n")
+    assert parse_events(data.decode())[:-1] == [
         {
-            "id": ME.id,
+            "id": "chatcmpl-1",
             "object": "chat.completion.chunk",
             "created": 7,
             "model": ME.model,
@@ -79,7 +83,7 @@ def test_an_empty_answer_still_opens_and_finishes() -> None:
             ],
         },
         {
-            "id": ME.id,
+            "id": "chatcmpl-1",
             "object": "chat.completion.chunk",
             "created": 7,
             "model": ME.model,
@@ -90,7 +94,8 @@ def test_an_empty_answer_still_opens_and_finishes() -> None:
 
 
 def test_usage_that_the_upstream_did_not_tell_is_null() -> None:
-    (event,) = parse_events(chunks(include_usage=True).usage(None, {}, {}).decode())
+    answer = Answer(finish_reason="stop", strategy=Strategy.NATIVE)
+    *_, event, _ = parse_events(chunks(include_usage=True).end(0, [answer], {}).decode())
     assert (event["choices"], event["usage"]) == ([], None)
 
 
@@ -140,9 +145,7 @@ def test_a_stream_says_what_the_whole_message_says(parts: list[tuple[Any, ...]])
             calls += 1
         else:
             events += part
-    message = Message()
-    message.add(events)
-    whole: Any = message.json(legacy=False)
+    whole: Any = message(events, legacy=False)
     found = [json.loads(line[6:])["choices"][0]["delta"] for line in _lines(chunks().events(0, tuple(events)))]
     assert "".join(delta.get("content") or "" for delta in found) == (whole["content"] or "")
     assert "".join(delta.get("reasoning") or "" for delta in found) == whole.get("reasoning", "")

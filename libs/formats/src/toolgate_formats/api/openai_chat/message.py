@@ -1,0 +1,88 @@
+"""One choice's whole message, from all its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.ladder.outcome import Answer
+from toolgate_core.merging import FieldMerger
+from toolgate_core.types.events import (
+    AnswerEvent,
+    ArgumentsDelta,
+    CallStart,
+    MessageFields,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+)
+from toolgate_core.types.requests import ChatRequest
+
+
+def message(events: Iterable[AnswerEvent], *, legacy: bool) -> JsonObject:
+    """Return the message; its content is null only beside calls or a refusal. `legacy`: with `function_call`."""
+    texts: dict[type[AnswerEvent], list[str]] = {TextDelta: [], ReasoningDelta: [], RefusalDelta: []}
+    fields = FieldMerger()
+    calls: list[tuple[CallStart, list[str]]] = []
+    for event in events:
+        match event:
+            case TextDelta(text) | ReasoningDelta(text) | RefusalDelta(text):
+                texts[type(event)].append(text)
+            case MessageFields(new):
+                fields.add(new)
+            case CallStart():
+                calls.append((event, []))
+            case ArgumentsDelta(index, json):
+                calls[index][1].append(json)
+            case _:
+                pass
+    text, reasoning, refusal = ("".join(texts[kind]) for kind in (TextDelta, ReasoningDelta, RefusalDelta))
+    written: JsonObject = {
+        **fields.take(),
+        "role": "assistant",
+        "content": text if text or not (calls or refusal) else None,
+        "refusal": refusal or None,
+    }
+    if reasoning:
+        written["reasoning"] = written["reasoning_content"] = reasoning
+    if calls and legacy:
+        start, parts = calls[0]
+        written["function_call"] = {"name": start.name, "arguments": "".join(parts)}
+    elif calls:
+        written["tool_calls"] = [_call(start, "".join(parts)) for start, parts in calls]
+    return written
+
+
+def _call(start: CallStart, arguments: str) -> JsonObject:
+    function: JsonObject = {"name": start.name, "arguments": arguments}
+    if not start.fields:
+        return {"id": start.id, "type": "function", "function": function}
+    inner = start.fields.get("function")
+    if isinstance(inner, dict):
+        function = {**inner, **function}
+    return {**start.fields, "id": start.id, "type": "function", "function": function}
+
+
+def finish_reason(answer: Answer, request: ChatRequest, *, named: str = "stop") -> str:
+    """Return a choice's finish reason; `named` is the one of a call that was demanded by its name."""
+    if request.tool_choice.mode == "named" and answer.finish_reason in ("stop", "tool_calls"):
+        return named
+    if answer.finish_reason != "tool_calls":
+        return answer.finish_reason
+    return "function_call" if request.legacy_functions else "tool_calls"
+
+
+def logprobs_json(answer: Answer) -> JsonValue:
+    """Return a choice's `logprobs`: null where there are none."""
+    if not answer.logprobs:
+        return None
+    return {"content": cast("JsonValue", list(answer.logprobs)), "refusal": None}
+
+
+def answer_fields(answers: Iterable[Answer]) -> JsonObject:
+    """Return the upstream's fields of the whole answer beyond OpenAI's contract; the first choice's count."""
+    fields: JsonObject = {}
+    for answer in answers:
+        fields = {**answer.answer_fields, **fields}
+    return fields

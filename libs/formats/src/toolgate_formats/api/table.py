@@ -1,0 +1,12 @@
+"""Every public API format, one row each; the gateway serves each at its path."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from toolgate_formats.api.base import ApiFormat
+from toolgate_formats.api.openai_chat.format import OpenAIChat
+
+OPENAI_CHAT: ApiFormat = OpenAIChat()
+
+API_FORMATS = MappingProxyType({OPENAI_CHAT.name: OPENAI_CHAT})
