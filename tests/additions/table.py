@@ -33,6 +33,7 @@ class Addition:
 
 
 CORE = "libs/core/src/toolgate_core"
+FORMATS = "libs/formats/src/toolgate_formats"
 RUNTIME = "libs/runtime/src/toolgate_runtime"
 GATEWAY = "services/gateway/src/toolgate_gateway"
 EXECUTOR = "services/tool-executor/src/toolgate_tool_executor"
@@ -264,7 +265,7 @@ ADDITIONS = (
             Edit(
                 f"{GATEWAY}/telemetry/metrics.py",
                 '        self.added = make.counter("added", "Things that were added.").labels()\n',
-                "make = Catalogue(registry)",
+                "make = FastRegistry(registry)",
             ),
         ),
         script=_METRIC_TEST,
