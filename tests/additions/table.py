@@ -79,15 +79,17 @@ from toolgate_core.strategies import bridge
 
 transform = bridge.transform
 '''
-_PROVIDER = '''"""`plain`: as the other one."""
+_CODEC = '''"""`plain`: a wire format like OpenAI's, at another path."""
 
 from __future__ import annotations
 
-from toolgate_gateway.upstreams.openai_compatible import OpenAICompatible
+from toolgate_formats.codecs.openai_chat.codec import OpenAIChatCodec
 
 
-class Plain(OpenAICompatible):
-    """An upstream of another kind."""
+class PlainCodec(OpenAIChatCodec):
+    """The other wire format."""
+
+    chat_path = "/v1/plain"
 '''
 _TOOL = '''"""A tool that says hello."""
 
@@ -129,12 +131,13 @@ assert isinstance(PRESETS["added"], Policy)
 from toolgate_gateway.settings import ModelEntry
 assert ModelEntry(preset="added").preset == "added"
 """
-_PROVIDER_TEST = """
-from toolgate_gateway.upstreams.table import create_provider
-from toolgate_gateway.upstreams.config import UpstreamConfig
+_CODEC_TEST = """
 from toolgate_gateway.settings import UpstreamEntry
+from toolgate_gateway.upstreams.config import UpstreamConfig
+from toolgate_gateway.upstreams.table import create_provider
 entry = UpstreamEntry(url="http://x", provider="plain")
-assert type(create_provider(UpstreamConfig(name="a", url=entry.url, provider=entry.provider))).__name__ == "Plain"
+provider = create_provider(UpstreamConfig(name="a", url=entry.url, provider=entry.provider))
+assert provider._chat_url == "http://x/v1/plain"
 """
 _SETTING_TEST = """
 import os
@@ -232,17 +235,18 @@ ADDITIONS = (
         script=_PRESET_TEST,
     ),
     Addition(
-        "provider",
+        "codec and provider",
         (
-            Edit(f"{GATEWAY}/upstreams/plain.py", _PROVIDER),
+            Edit(f"{FORMATS}/codecs/plain.py", _CODEC),
             Edit(
-                f"{GATEWAY}/upstreams/table.py",
-                "from toolgate_gateway.upstreams.plain import Plain\n",
-                "import OpenAICompatible",
+                f"{FORMATS}/codecs/table.py",
+                "from toolgate_formats.codecs.plain import PlainCodec\n",
+                "import OpenAIChatCodec",
             ),
-            Edit(f"{GATEWAY}/upstreams/table.py", '    "plain": Plain,\n', "PROVIDERS: "),
+            Edit(f"{FORMATS}/codecs/table.py", '    "plain": PlainCodec,\n', "CODECS: "),
+            Edit(f"{GATEWAY}/upstreams/table.py", '    "plain": ProviderSpec(codec="plain"),\n', "PROVIDERS: "),
         ),
-        script=_PROVIDER_TEST,
+        script=_CODEC_TEST,
     ),
     Addition(
         "tool",

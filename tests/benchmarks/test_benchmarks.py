@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
+from toolgate_formats.codecs.base import ModelRequest
+from toolgate_gateway.upstreams.base import CallContext
 from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.table import create_provider
 
@@ -53,7 +55,9 @@ async def test_the_fake_upstream_speaks_what_the_provider_reads() -> None:
         provider = create_provider(UpstreamConfig(name="fake", url=f"http://127.0.0.1:{port}"))
         answers = []
         for stream in (False, True):
-            answer = await provider.call(json.loads(scripts.request(stream=stream)), stream=stream, request_id="r")
+            answer = await provider.call(
+                ModelRequest(json.loads(scripts.request(stream=stream))), CallContext(request_id="r", stream=stream)
+            )
             pieces, failure = await read_pieces(answer)  # type: ignore[arg-type]
             assert failure is None
             answers.append(joined(pieces))

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from toolgate_core.merging import FieldMerger
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.failures import Failure
-from toolgate_gateway.upstreams.base import ModelAnswer, Provider
+from toolgate_formats.codecs.base import ModelRequest
+from toolgate_gateway.upstreams.authentication import authentication
+from toolgate_gateway.upstreams.base import CallContext, ForwardedAnswer, ModelAnswer, Provider, received
 from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.table import create_provider
 
@@ -23,7 +25,9 @@ QUESTION: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content
 async def talking(script: Script, **config: Any) -> AsyncIterator[tuple[Provider, ScriptedUpstream]]:
     """A provider and the scripted upstream that it speaks to."""
     async with scripted(script) as upstream:
-        provider = create_provider(UpstreamConfig(**{"name": "fake", "url": upstream.url, **config}))
+        key = config.pop("api_key", None)
+        config = {"name": "fake", "url": upstream.url, "authentication": authentication(key), **config}
+        provider = create_provider(UpstreamConfig(**config))
         try:
             yield provider, upstream
         finally:
@@ -40,6 +44,14 @@ async def read_pieces(answer: ModelAnswer) -> tuple[list[ResponseChunk], Failure
         pieces.append(piece)
         if piece.finish is not None:
             return pieces, None
+
+
+async def read_bytes(answer: ForwardedAnswer) -> bytes:
+    """The body of a forwarded answer; raises `UpstreamCutError` where it breaks off."""
+    parts = []
+    while part := received(await answer.read()):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def counted(piece: ResponseChunk) -> ResponseChunk:
@@ -84,7 +96,7 @@ async def ask(
 ) -> tuple[ResponseChunk, Failure | None]:
     """What a provider makes of a scripted answer, joined, and the failure that ended it."""
     async with talking(script, **config) as (provider, _):
-        answer = await provider.call(body or QUESTION, stream=stream, request_id="req-1")
+        answer = await provider.call(ModelRequest(body or QUESTION), CallContext(request_id="req-1", stream=stream))
         if isinstance(answer, Failure):
             return ResponseChunk(), answer
         try:

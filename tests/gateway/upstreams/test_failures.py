@@ -1,10 +1,14 @@
 """What an upstream's error means, and that no message tells more than a client may know."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
+from toolgate_formats.codecs.base import ModelRequest
 from toolgate_formats.codecs.openai_chat.failures import FailureTable, retry_after
+from toolgate_formats.redaction import Redactor
+from toolgate_gateway.upstreams.base import CallContext
 from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.table import create_provider
 
@@ -206,7 +210,7 @@ async def test_messages_show_no_key_no_address_and_no_host() -> None:
         "vllm-0.vllm.models.svc.cluster.local, gpu.internal:8000, node7.example.org:8443, [fe80::1]:80, localhost:99"
     )
     assert (await fail([vllm(hosts)])).message == ", ".join(["[hidden]"] * 5)
-    long = FailureTable().from_status(400, b'{"error":{"message":"%b"}}' % (b"x" * 5000), {})
+    long = FailureTable(Redactor()).from_status(400, b'{"error":{"message":"%b"}}' % (b"x" * 5000), {})
     assert len(long.message) == 2001
 
 
@@ -237,15 +241,21 @@ async def test_codes_and_params_show_no_more_than_messages(
 
 @pytest.mark.parametrize(
     ("raw", "seconds"),
-    [("7", 7), ("0", 1), ("1.2", 2), ("", None), ("soon", None), ("nan", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 1)],
+    [
+        *(("7", 7), ("0", 1), ("1.2", 2), ("", None), ("soon", None), ("nan", None)),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 20),
+        ("Wed, 21 Oct 2015 07:27:00 GMT", 1),
+        ("Wed, 21 Oct 2015 07:28:00 -0000", None),
+    ],
 )
 def test_retry_after_is_whole_seconds(raw: str, seconds: int | None) -> None:
-    assert retry_after({"retry-after": raw}) == seconds
+    now = datetime(2015, 10, 21, 7, 27, 40, tzinfo=UTC).timestamp()
+    assert retry_after({"retry-after": raw}, now) == seconds
 
 
 async def test_no_upstream_at_all_is_unreachable() -> None:
     provider = create_provider(UpstreamConfig(name="fake", url="http://127.0.0.1:1", retries=1))
-    failure = await provider.call(QUESTION, stream=False, request_id="r")
+    failure = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False))
     await provider.aclose()
     assert failure == Failure(
         kind=FailureKind.UNREACHABLE, message="No connection to the upstream.", origin="connect_error"
@@ -255,7 +265,7 @@ async def test_no_upstream_at_all_is_unreachable() -> None:
 async def counting(script: list[Reply], **config: Any) -> tuple[int, str]:
     """How many requests were sent, and the text or the failure that came of it."""
     async with talking(script, **config) as (provider, upstream):
-        reply = await provider.call(QUESTION, stream=False, request_id="r")
+        reply = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False))
         if isinstance(reply, Failure):
             return len(upstream.requests), reply.kind
         piece = await reply.read()
@@ -273,7 +283,7 @@ async def test_a_broken_connection_before_the_first_byte_is_tried_again_within_b
 async def test_a_500_without_a_ladder_is_tried_again_once() -> None:
     for script, retries, count in (([OK], 1, 2), ([], 1, 2), ([], 0, 1)):
         async with talking([vllm("HarmonyError", 500), *script], error_retries=retries) as (provider, upstream):
-            reply = await provider.forward(b'{"model":"m"}', stream=False, request_id="r")
+            reply = await provider.forward(b'{"model":"m"}', CallContext(request_id="r", stream=False))
             assert isinstance(reply, Failure) is not bool(script)
             if not isinstance(reply, Failure):
                 await reply.close()
@@ -292,7 +302,7 @@ async def test_no_other_status_is_tried_again(status: int) -> None:
 
 async def test_nothing_is_tried_again_after_the_first_byte() -> None:
     async with talking([Reply([b'{"cho'], then="cut", pause=True), OK]) as (provider, upstream):
-        reply = await provider.call(QUESTION, stream=False, request_id="r")
+        reply = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False))
         if not isinstance(reply, Failure):
             failure = await reply.read()
             assert isinstance(failure, Failure)

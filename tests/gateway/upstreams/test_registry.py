@@ -11,8 +11,8 @@ from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.vocabulary import Strategy
 from toolgate_gateway.settings import ModelEntry
 from toolgate_gateway.upstreams.config import UpstreamConfig
-from toolgate_gateway.upstreams.openai_compatible import OpenAICompatible
 from toolgate_gateway.upstreams.registry import ModelRegistry, Upstream
+from toolgate_gateway.upstreams.table import create_provider
 
 from tests.support.upstream import Reply, Request, answer, scripted
 
@@ -127,7 +127,7 @@ async def test_strict_is_on_where_the_version_of_vllm_knows_it(version: JsonValu
         return answer(b"no" if version is None else {"version": version})
 
     async with scripted(serve) as upstream:
-        provider = OpenAICompatible(UpstreamConfig(name="one", url=upstream.url))
+        provider = create_provider(UpstreamConfig(name="one", url=upstream.url))
         models = ModelRegistry({"one": Upstream(provider=provider)}, {}, clock=Clock(), created=1)
         await models.refresh()
         assert (await models.find("a")).policy.capabilities.strict is strict
@@ -258,7 +258,7 @@ async def test_what_vllm_tells_of_a_model_stays() -> None:
 async def test_a_server_is_not_taken_for_vllm_by_the_name_of_its_upstream() -> None:
     cards = {"object": "list", "data": [{"id": "a"}, {"id": "b", "owned_by": "vllm"}]}
     async with scripted(lambda _: answer(cards)) as upstream:
-        provider = OpenAICompatible(UpstreamConfig(name="vllm", url=upstream.url))
+        provider = create_provider(UpstreamConfig(name="vllm", url=upstream.url))
         models = ModelRegistry({"vllm": Upstream(provider=provider)}, {}, clock=lambda: 0.0, created=0)
         await models.refresh()
         known = [(await models.find(name)).policy.capabilities.skip_special_tokens for name in ("a", "b")]

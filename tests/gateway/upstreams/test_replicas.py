@@ -8,12 +8,15 @@ from typing import Any
 
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.failures import Failure, FailureKind
+from toolgate_formats.codecs.base import ModelRequest
 from toolgate_gateway.upstreams.balance import Load
-from toolgate_gateway.upstreams.base import ForwardedAnswer, ModelAnswer
+from toolgate_gateway.upstreams.base import CallContext, ForwardedAnswer, ModelAnswer
 from toolgate_gateway.upstreams.config import UpstreamConfig
-from toolgate_gateway.upstreams.replicas import FIRST_PAUSE_S, Replicas
+from toolgate_gateway.upstreams.replicas import Replicas
+from toolgate_gateway.upstreams.retries import EJECTION
 from toolgate_gateway.upstreams.table import create_provider
 
+from tests.gateway.upstreams.reading import read_bytes
 from tests.support.upstream import (
     Reply,
     Request,
@@ -67,7 +70,7 @@ async def replicas(*urls: str, clock: Clock | None = None, **options: Any) -> As
 
 async def said(made: Replicas, body: JsonObject = BODY) -> str:
     """Ask, and return the answer's text, or the failure's kind."""
-    opened = await made.call(body, stream=False, request_id="r")
+    opened = await made.call(ModelRequest(body), CallContext(request_id="r", stream=False))
     if isinstance(opened, Failure):
         return opened.kind
     piece = await opened.read()
@@ -76,7 +79,7 @@ async def said(made: Replicas, body: JsonObject = BODY) -> str:
 
 
 async def begun(made: Replicas) -> ModelAnswer:
-    opened = await made.call({**BODY, "stream": True}, stream=True, request_id="r")
+    opened = await made.call(ModelRequest({**BODY, "stream": True}), CallContext(request_id="r", stream=True))
     assert not isinstance(opened, Failure)
     return opened
 
@@ -136,11 +139,11 @@ async def test_a_server_that_is_gone_is_passed_over_left_out_and_tried_again() -
         async with replicas(gone, alive.url, clock=clock) as made:
             assert {await said(made) for _ in range(4)} == {"a"}
             assert [load.ready for load in made.loads()] == [False, True]
-            clock.now += FIRST_PAUSE_S * 1.3
+            clock.now += EJECTION.first_s * 1.3
             assert [load.ready for load in made.loads()] == [True, True]
             assert {await said(made) for _ in range(2)} == {"a"}
             # The second time it is left out for twice as long.
-            clock.now += FIRST_PAUSE_S * 1.3
+            clock.now += EJECTION.first_s * 1.3
             assert [load.ready for load in made.loads()] == [False, True]
 
 
@@ -195,7 +198,7 @@ async def test_a_server_that_stays_keeps_its_count_when_others_come() -> None:
 
 async def test_without_servers_the_client_is_told_to_come_again() -> None:
     async with replicas() as made:
-        failure = await made.call(BODY, stream=False, request_id="r")
+        failure = await made.call(ModelRequest(BODY), CallContext(request_id="r", stream=False))
         assert isinstance(failure, Failure)
         assert (failure.kind, failure.origin, failure.code, failure.retry_after_s) == (
             FailureKind.UNAVAILABLE,
@@ -214,11 +217,11 @@ async def test_the_models_are_those_of_one_server_that_answers() -> None:
 
 async def test_a_forwarded_answer_is_in_flight_until_it_is_closed() -> None:
     async with servers(named("a")) as (only,), replicas(only.url) as made:
-        opened = await made.forward(b'{"model":"m","messages":[]}', stream=False, request_id="r")
+        opened = await made.forward(b'{"model":"m","messages":[]}', CallContext(request_id="r", stream=False))
         assert not isinstance(opened, Failure)
         forwarded: ForwardedAnswer = opened
-        body = b"".join([part async for part in forwarded.chunks()])
-        assert (forwarded.status, loads(made), forwarded.failure(body)) == (200, [1], None)
+        body = await read_bytes(forwarded)
+        assert (loads(made), forwarded.failure(body)) == ([1], None)
         await forwarded.close()
         assert loads(made) == [0]
 

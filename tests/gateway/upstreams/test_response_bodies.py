@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 from toolgate_core.limits import MAX_FORWARDED_HEADER, MAX_FORWARDED_HEADERS, MAX_INFLATED_READ_BYTES
 from toolgate_core.types.failures import Failure
-from toolgate_formats.codecs.openai_chat.failures import FailureTable
+from toolgate_formats.codecs.base import ModelRequest
+from toolgate_gateway.upstreams.base import CallContext
 from toolgate_gateway.upstreams.response import ResponseBody, forwarded_headers
 
 from tests.gateway.upstreams.reading import QUESTION, ask, talking
@@ -21,7 +22,7 @@ async def body_of(reply: Reply, limit: int = 1_000_000) -> AsyncIterator[Respons
     """The body of a scripted answer, before anything of it is read."""
     async with scripted([reply]) as upstream, aiohttp.ClientSession(auto_decompress=False) as session:
         response = await session.get(upstream.url)
-        body = ResponseBody(response, FailureTable(), limit)
+        body = ResponseBody(response, limit)
         yield body
         await body.close(complete=False)
 
@@ -108,7 +109,7 @@ async def test_the_headers_of_an_answer_are_known_before_it_is_read() -> None:
         stream(event(chunk({"content": "Hi"}, "stop"))),
     ):
         async with talking([reply]) as (provider, _):
-            opened = await provider.call(QUESTION, stream=False, request_id="r")
+            opened = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False))
             assert not isinstance(opened, Failure)
             assert dict(opened.headers) == {
                 name: value

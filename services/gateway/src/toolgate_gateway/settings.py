@@ -18,7 +18,7 @@ from toolgate_runtime.settings import PREFIX, Settings, setting
 from toolgate_gateway.http.keys import check_listed
 from toolgate_gateway.upstreams.balance import Balance
 from toolgate_gateway.upstreams.config import PROXY_FROM_ENVIRONMENT
-from toolgate_gateway.upstreams.table import PROVIDERS
+from toolgate_gateway.upstreams.table import find_provider
 
 
 class UpstreamEntry(BaseModel):
@@ -31,11 +31,13 @@ class UpstreamEntry(BaseModel):
             one that served the conversation before, unless it is overloaded (`prefix_affinity`).
         api_key: the API key.
         api_key_file: a file that contains the API key, instead of `api_key`.
+        key_header: the header that carries the API key (`api-key`, `x-api-key`); empty: as the provider expects it,
+            which is a bearer token for `openai_compatible`.
         provider: the wire format that the upstream speaks, a name of the provider table.
         proxy: replaces the setting `upstream_proxy` for this upstream; empty: no proxy.
         read_timeout_s: read timeout: maximum time without data from the upstream; unset: the request's time limit.
         max_connections: connections to the upstream at once; 0: no limit.
-        headers: sent with every request.
+        headers: sent with every request. Their values are treated as secrets.
         capabilities: override what the presets of its models assume.
     """
 
@@ -46,11 +48,12 @@ class UpstreamEntry(BaseModel):
     balance: Balance = "least_in_flight"
     api_key: SecretStr | None = None
     api_key_file: Path | None = None
+    key_header: str = ""
     provider: str = "openai_compatible"
     proxy: str | None = None
     read_timeout_s: float | None = Field(default=None, gt=0)
     max_connections: int = Field(default=2000, ge=0)
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
     capabilities: dict[str, JsonValue] = Field(default_factory=dict)
 
     @field_validator("url")
@@ -66,8 +69,7 @@ class UpstreamEntry(BaseModel):
     @field_validator("provider")
     @classmethod
     def _provider(cls, provider: str) -> str:
-        if provider not in PROVIDERS:
-            raise ValueError(f"unknown provider, known are {', '.join(PROVIDERS)}")
+        find_provider(provider)
         return provider
 
     @field_validator("proxy")

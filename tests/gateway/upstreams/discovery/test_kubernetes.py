@@ -11,6 +11,7 @@ import pytest
 from toolgate_gateway.upstreams.discovery import kubernetes
 from toolgate_gateway.upstreams.discovery.kubernetes import Kubernetes
 from toolgate_gateway.upstreams.discovery.resources import DiscoveredModel
+from toolgate_gateway.upstreams.retries import Backoff
 from toolgate_runtime.logs import Log
 
 from tests.support.kubernetes import ApiServer, api_server
@@ -112,7 +113,7 @@ async def test_a_watch_that_ends_goes_on_where_it_was(tmp_path: Path, monkeypatc
 async def test_a_watch_that_has_lost_its_place_lists_again_without_a_pause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kubernetes, "FIRST_PAUSE_S", 60.0)
+    monkeypatch.setattr(kubernetes, "DISCOVERY", Backoff(60.0, 60.0))
     async with watched(tmp_path, monkeypatch) as seen:
         await seen.next()
         for kind in ("services", "endpointslices"):
@@ -127,7 +128,7 @@ async def test_a_watch_that_has_lost_its_place_lists_again_without_a_pause(
 async def test_a_refusal_is_logged_with_its_reason_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(kubernetes, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(kubernetes, "DISCOVERY", Backoff(0.01, 1.0))
     refusal = {"code": 403, "reason": "Forbidden", "message": "may not list"}
     async with watched(tmp_path, monkeypatch, refuse=refusal) as seen:
         await seen.api.refused_all(times=2)

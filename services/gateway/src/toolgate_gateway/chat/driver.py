@@ -25,6 +25,7 @@ from toolgate_core.types.events import AnswerEvent, Event
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Strategy
+from toolgate_formats.codecs.base import ModelRequest
 from toolgate_runtime import offload
 from toolgate_runtime.local import is_large
 from toolgate_runtime.logs import Log
@@ -34,8 +35,7 @@ from toolgate_gateway.chat.steps import WEIGHED, Ended, Steps
 from toolgate_gateway.http.request_scope import DeadlineError, RequestScope
 from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
-from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamTimer
-from toolgate_gateway.upstreams.base import ModelAnswer
+from toolgate_gateway.upstreams.base import CallContext, ModelAnswer
 from toolgate_gateway.upstreams.registry import Route
 
 Emitter = Callable[[tuple[AnswerEvent, ...]], Awaitable[None]]
@@ -65,7 +65,6 @@ class Driver:
         self._context = context
         self._emit = emit
         self._answer: ModelAnswer | None = None
-        self._timer: UpstreamTimer | None = None
         self._session: ExtractionSession | None = None
 
     async def run(self) -> Answer | Failure:
@@ -138,31 +137,18 @@ class Driver:
         texts = {key: text for key, text in context.request.texts.items() if body.get(key) is own[key]}
         if body.get("model") != context.route.model:
             body = {**body, "model": context.route.model}
-        self._timer = UpstreamTimer(
-            context.metrics, context.route.upstream, str(effect.strategy.priority), context.deps.clock
-        )
-        answer = await context.route.provider.call(
-            body, stream=context.stream, request_id=context.request_id, texts=texts
-        )
+        call = CallContext(request_id=context.request_id, stream=context.stream, priority=str(effect.strategy.priority))
+        answer = await context.route.provider.call(ModelRequest(body, texts), call)
         if isinstance(answer, Failure):
-            self._timer.failed(answer)
             return answer
         self._answer = answer
         context.headers.clear()
         context.headers.update(answer.headers)
         return Opened()
 
-    async def _read(self) -> ResponseChunk | Failure:
+    def _read(self) -> Awaitable[ResponseChunk | Failure]:
         assert self._answer is not None
-        assert self._timer is not None
-        piece = await self._answer.read()
-        if isinstance(piece, Failure):
-            self._timer.failed(piece)
-        else:
-            self._timer.first_chunk()
-            if piece.finish is not None:
-                self._timer.end("200")
-        return piece
+        return self._answer.read()
 
     async def _extract(self, effect: Extract) -> tuple[Event, ...]:
         extractor = self._context.deps.extractor
@@ -186,8 +172,6 @@ class Driver:
         """Give up the upstream's answer and the extraction of it, whatever of them is still open."""
         answer, self._answer = self._answer, None
         session, self._session = self._session, None
-        if self._timer is not None:
-            self._timer.end(CANCELLED)
         if answer is not None:
             await answer.close()
         if session is not None:

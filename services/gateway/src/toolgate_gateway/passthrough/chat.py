@@ -26,9 +26,8 @@ from toolgate_gateway.http.request_scope import GRACE_PERIOD_S, ClientGoneError
 from toolgate_gateway.http.sse import EventStream
 from toolgate_gateway.passthrough.renamed import with_model
 from toolgate_gateway.server.gateway import Gateway
-from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamTimer
 from toolgate_gateway.upstreams.answers import USAGE_WAIT_S
-from toolgate_gateway.upstreams.base import ForwardedAnswer, UpstreamCutError
+from toolgate_gateway.upstreams.base import CallContext, ForwardedAnswer, UpstreamCutError, received
 from toolgate_gateway.upstreams.registry import Route
 from toolgate_gateway.upstreams.response import as_pairs
 
@@ -54,7 +53,6 @@ class Passthrough:
         self._route = route
         self._head = head
         self._request = request
-        self._timer = UpstreamTimer(self._gateway.metrics, route.upstream, "none", self._gateway.deps.clock)
         self._answer: ForwardedAnswer | None = None
         self._complete = False
 
@@ -71,17 +69,13 @@ class Passthrough:
                     whole = await self._body(answer)
                 await self._whole(answer, whole)
         finally:
-            self._timer.end(CANCELLED)
             if self._answer is not None:
                 await self._answer.close(complete=self._complete)
 
     async def _open(self, body: bytes) -> ForwardedAnswer:
-        stream = bool(self._head.stream)
-        opened = await self._route.provider.forward(
-            body, stream=stream, request_id=self._connection.request_id, path=self._api.path
-        )
+        call = CallContext(request_id=self._connection.request_id, stream=bool(self._head.stream))
+        opened = await self._route.provider.forward(body, call, path=self._api.path)
         if isinstance(opened, Failure):
-            self._timer.failed(opened)
             raise FailureError(opened)
         self._answer = opened
         return opened
@@ -92,9 +86,8 @@ class Passthrough:
             body = self._normal(answer, self._request, body, streamed=kind.startswith(b"text/event-stream"))
             kind = b"application/json"
         elif (failure := answer.failure(body)) is not None:
-            self._timer.failed(failure)
             raise FailureError(failure)
-        self._timer.end("200")
+        answer.end()
         await self._connection.respond(200, body, self._headers(answer), kind=kind)
 
     def _normal(self, answer: ForwardedAnswer, request: ChatRequest, body: bytes, *, streamed: bool) -> bytes:
@@ -116,8 +109,7 @@ class Passthrough:
         parts: list[bytes] = []
         size = 0
         try:
-            async for part in answer.chunks():
-                self._timer.first_chunk()
+            while part := received(await answer.read()):
                 parts.append(part)
                 size += len(part)
                 if size > MAX_ANSWER_BYTES:
@@ -149,7 +141,7 @@ class Passthrough:
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         if self._request is None:
             if kind == "text/event-stream":
-                await self._stream(self._watched(answer), stream)
+                await self._stream(answer, self._watched(answer), stream)
             elif stream.started:
                 raise _no_stream()
             else:
@@ -158,25 +150,24 @@ class Passthrough:
                     whole = await self._body(answer)
                 await self._whole(answer, whole)
         elif kind == "application/json":
-            await self._stream(self._streamed_whole(answer, self._request), stream)
+            await self._stream(answer, self._streamed_whole(answer, self._request), stream)
         else:
             # Without a content type the answer is taken for the stream that was asked for; reading shows if it is none.
-            await self._stream(self._normalised(answer, self._request), stream)
+            await self._stream(answer, self._normalised(answer, self._request), stream)
 
-    async def _stream(self, blocks: AsyncIterator[bytes], stream: EventStream) -> None:
+    async def _stream(self, answer: ForwardedAnswer, blocks: AsyncIterator[bytes], stream: EventStream) -> None:
         with self._scope.cancel_scope():
             async for block in blocks:
                 self._record.first_token()
                 await stream.write(block)
-        self._timer.end("200")
+        answer.end()
         with self._scope.grace_period(GRACE_PERIOD_S):
             await stream.close(b"")
 
     async def _watched(self, answer: ForwardedAnswer) -> AsyncIterator[bytes]:
         """Yield an answer's events as they are, up to an error, which is raised."""
         blocks, watch = EventBlocks(), self._api.watch()
-        async for part in answer.chunks():
-            self._timer.first_chunk()
+        while part := received(await answer.read()):
             if block := blocks.feed(part):
                 if sent := watch.feed(block):
                     yield sent
@@ -190,10 +181,11 @@ class Passthrough:
     async def _normalised(self, answer: ForwardedAnswer, request: ChatRequest) -> AsyncIterator[bytes]:
         """Yield an answer's events in normal form; raise what breaks it off."""
         blocks, normal = EventBlocks(), self._form.stream(request, self._identity())
-        parts = answer.chunks()
         try:
-            while not normal.done and (part := await _next(parts, in_time=normal.may_be_over)):
-                self._timer.first_chunk()
+            while not normal.done:
+                part = received(await (_last_read(answer) if normal.may_be_over else answer.read()))
+                if not part:
+                    break
                 if (block := blocks.feed(part)) and (sent := normal.feed(block)):
                     yield sent
                 if normal.fault is not None:
@@ -220,17 +212,14 @@ class Passthrough:
         """Return the error of an upstream that sent something else than an answer."""
         if fault.kind == "error":
             return self._reported(answer, fault.error)
-        self._timer.end("reset" if fault.kind == "cut" else "error")
+        answer.end("reset" if fault.kind == "cut" else "error")
         return upstream_broke(fault.message)
 
     def _reported(self, answer: ForwardedAnswer, error: bytes) -> FailureError:
         """Return the error that the upstream reports in an answer with status 200."""
-        failure = answer.error(error)
-        self._timer.failed(failure)
-        return FailureError(failure)
+        return FailureError(answer.error(error))
 
     def _cut(self, error: UpstreamCutError) -> FailureError:
-        self._timer.failed(error.failure)
         return upstream_cut() if error.failure.kind is FailureKind.CUT else error
 
     async def _fail(self, stream: EventStream, error: Exception) -> None:
@@ -258,14 +247,12 @@ class Passthrough:
         return [*NO_LADDER, *as_pairs(answer.headers.items())]
 
 
-async def _next(parts: AsyncIterator[bytes], *, in_time: bool) -> bytes:
-    """Return the next part, empty at the end; `in_time`: nothing more has to come, so wait only briefly."""
+async def _last_read(answer: ForwardedAnswer) -> bytes | Failure:
+    """Read once more, briefly: nothing more has to come, although the stream is still open."""
     try:
-        if not in_time:
-            return await anext(parts)
         async with asyncio.timeout(USAGE_WAIT_S):
-            return await anext(parts)
-    except (StopAsyncIteration, TimeoutError):
+            return await answer.read()
+    except TimeoutError:
         return b""
 
 

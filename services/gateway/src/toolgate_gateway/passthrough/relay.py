@@ -30,8 +30,7 @@ from toolgate_gateway.passthrough.relayed import WholeEvents, failure_in, is_err
 from toolgate_gateway.passthrough.renamed import with_model
 from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.telemetry.record import RecordedRoute, RequestKind
-from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamTimer
-from toolgate_gateway.upstreams.base import ForwardedAnswer, Provider, UpstreamCutError
+from toolgate_gateway.upstreams.base import CallContext, ForwardedAnswer, Provider, UpstreamCutError, received
 from toolgate_gateway.upstreams.registry import Route
 from toolgate_gateway.upstreams.response import as_pairs
 
@@ -92,7 +91,6 @@ class _Relayed:
         self._record = context.record
         self._endpoint = endpoint
         self._answer: ForwardedAnswer | None = None
-        self._timer: UpstreamTimer | None = None
         self._route: tuple[str, Route] | None = None
 
     async def run(self, query: str) -> None:
@@ -157,7 +155,6 @@ class _Relayed:
         return route
 
     async def _forward(self, request: _Request, path: str) -> None:
-        call = self._timer = UpstreamTimer(self._gateway.metrics, request.name, "none", self._gateway.deps.clock)
         keep_alive = self._gateway.settings.keep_alive_s
         stream = EventStream(self._connection, self._headers, keep_alive) if request.stream else None
         try:
@@ -182,21 +179,14 @@ class _Relayed:
         finally:
             if stream is not None:
                 stream.release()
-            call.end(CANCELLED)
             if self._answer is not None:
                 await self._answer.close()
 
     async def _open(self, request: _Request, path: str) -> ForwardedAnswer:
         with self._scope.cancel_scope():
-            opened = await request.provider.forward(
-                request.body,
-                stream=request.stream,
-                request_id=self._connection.request_id,
-                path=path,
-                content_type=request.content_type,
-            )
+            call = CallContext(request_id=self._connection.request_id, stream=request.stream)
+            opened = await request.provider.forward(request.body, call, path=path, content_type=request.content_type)
         if isinstance(opened, Failure):
-            self._ended(opened)
             if opened.kind in _NOT_SERVED and opened.code != "model_not_found":
                 raise self._not_there()
             raise FailureError(opened)
@@ -211,13 +201,10 @@ class _Relayed:
         )
 
     async def _parts(self, answer: ForwardedAnswer) -> AsyncIterator[bytes]:
-        assert self._timer is not None
         try:
-            async for part in answer.chunks():
-                self._timer.first_chunk()
+            while part := received(await answer.read()):
                 yield part
         except UpstreamCutError as error:
-            self._timer.end("reset")
             raise upstream_cut() from error
 
     async def _whole(self, answer: ForwardedAnswer) -> None:
@@ -232,10 +219,8 @@ class _Relayed:
                 parts.append(part)
         body = b"".join(parts)
         if is_error(body):
-            failure = failure_in(answer, body)
-            self._ended(failure)
-            raise FailureError(failure)
-        self._ended(None)
+            raise FailureError(failure_in(answer, body))
+        answer.end()
         kind = answer.headers.get("content-type", _JSON).encode()
         await self._connection.respond(200, body, self._headers(), kind=kind)
 
@@ -250,7 +235,7 @@ class _Relayed:
             if not self._connection.status:
                 await self._connection.start(200, [kind, *self._headers()])
             await self._connection.write(b"", more=False)
-        self._ended(None)
+        answer.end()
 
     async def _events(self, answer: ForwardedAnswer, stream: EventStream) -> None:
         """Forward complete events; an error event ends the stream, rewritten by the gateway."""
@@ -262,10 +247,8 @@ class _Relayed:
                     if whole:
                         await stream.write(whole)
                     if error is not None:
-                        failure = failure_in(answer, error)
-                        self._ended(failure)
-                        raise FailureError(failure)
-            self._ended(None)
+                        raise FailureError(failure_in(answer, error))
+            answer.end()
             with self._scope.grace_period(GRACE_PERIOD_S):
                 await stream.close(events.rest)
         except ClientGoneError:
@@ -283,13 +266,6 @@ class _Relayed:
         self._record.abort(aborted_by(failure), "mid")
         with self._scope.grace_period(GRACE_PERIOD_S):
             await stream.close(self._errors.error_event(failure))
-
-    def _ended(self, failure: Failure | None) -> None:
-        assert self._timer is not None
-        if failure is None:
-            self._timer.end("200")
-        else:
-            self._timer.failed(failure)
 
     def _headers(self) -> Headers:
         kept = self._answer.headers.items() if self._answer is not None else ()

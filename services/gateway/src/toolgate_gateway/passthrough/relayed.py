@@ -43,7 +43,11 @@ def is_error(data: bytes) -> bool:
 
 def failure_in(answer: ForwardedAnswer, error: bytes) -> Failure:
     """Return the failure that an error object tells of, cleaned of what is not the client's business."""
-    return answer.failure(error) or _UNCLEAR
+    failure = answer.failure(error)
+    if failure is None:
+        answer.end(_UNCLEAR.origin)
+        return _UNCLEAR
+    return failure
 
 
 class WholeEvents:

@@ -16,12 +16,13 @@ from toolgate_runtime.remote import RemoteExecutor, RemoteExtractor, RemoteHealt
 from toolgate_runtime.settings import SettingsError
 
 from toolgate_gateway.server.deps import Deps, DiscoveryConfig, Process, Services
-from toolgate_gateway.settings import GatewaySettings
+from toolgate_gateway.settings import GatewaySettings, UpstreamEntry
+from toolgate_gateway.upstreams.authentication import Authentication, authentication
 from toolgate_gateway.upstreams.base import Provider
 from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.discovery.kubernetes import Kubernetes
 from toolgate_gateway.upstreams.replicas import Replicas
-from toolgate_gateway.upstreams.table import create_provider
+from toolgate_gateway.upstreams.table import create_provider, find_provider
 
 _POD_CONNECT_S = 2.0
 """Connect timeout to a pod. A pod that needs longer is probably gone, and another replica is tried."""
@@ -40,11 +41,11 @@ def providers(settings: GatewaySettings) -> dict[str, Provider]:
             config = UpstreamConfig(
                 name=name,
                 url=entry.url or entry.urls[0],
-                api_key=entry.key(),
+                authentication=_authentication(entry),
                 provider=entry.provider,
                 read_timeout_s=entry.read_timeout_s or settings.request_timeout_ms / 1000,
                 max_connections=entry.max_connections,
-                headers=entry.headers,
+                headers={name: value.get_secret_value() for name, value in entry.headers.items()},
                 proxy=settings.upstream_proxy if entry.proxy is None else entry.proxy,
             )
             if entry.urls:
@@ -69,7 +70,7 @@ def _discovered_upstream(name: str, settings: GatewaySettings) -> Replicas:
     config = UpstreamConfig(
         name=name,
         url="http://pod",  # replaced by the URL of each replica
-        api_key=settings.discovery_api_key.get_secret_value() or None,
+        authentication=authentication(settings.discovery_api_key.get_secret_value()),
         read_timeout_s=settings.request_timeout_ms / 1000,
         connect_timeout_s=_POD_CONNECT_S,
     )
@@ -86,6 +87,11 @@ def this_process(settings: GatewaySettings) -> Process:
         version=toolgate_version(),
         instance=socket.gethostname(),
     )
+
+
+def _authentication(entry: UpstreamEntry) -> Authentication:
+    """Return how the upstream's key is sent; raise OSError for an unreadable file, `ValueError` for a wrong value."""
+    return authentication(entry.key(), entry.key_header or find_provider(entry.provider).key_header)
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from toolgate_gateway.telemetry.sinks.table import create_sinks
 from toolgate_gateway.telemetry.stats import Stats
 from toolgate_gateway.upstreams.discovered import DiscoveredUpstreams
 from toolgate_gateway.upstreams.discovery.resources import DiscoveredModel
+from toolgate_gateway.upstreams.metered import MeteredProvider
 from toolgate_gateway.upstreams.registry import ModelRegistry, Upstream
 from toolgate_gateway.upstreams.replicas import Replicas
 
@@ -50,14 +51,17 @@ class Gateway:
         self._sinks = create_sinks(SinkDeps(metrics=self.metrics, stats=self.stats, log=self.log))
         configs = settings.upstream_configs()
         upstreams = {
-            name: Upstream(provider=provider, capabilities=configs[name].capabilities if name in configs else {})
+            name: Upstream(
+                provider=MeteredProvider(provider, self.metrics, deps.clock),
+                capabilities=configs[name].capabilities if name in configs else {},
+            )
             for name, provider in deps.providers.items()
         }
         self.models = ModelRegistry(upstreams, settings.models, clock=deps.clock, created=int(deps.now()))
         self._discovered: DiscoveredUpstreams | None = None
         if deps.discovery is not None:
             self._discovered = DiscoveredUpstreams(
-                self.models, self.metrics, deps.discovery.create, frozenset(deps.providers)
+                self.models, self.metrics, deps.discovery.create, frozenset(deps.providers), deps.clock
             )
         self.draining = False
         self._unreachable: set[str] = set()

@@ -1,4 +1,4 @@
-"""Which of a model's replicas a request goes to. Pure: it sees loads and keys, never sockets."""
+"""Load balancing: which replica of a model gets a request. Pure: it sees loads and keys, never sockets."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from toolgate_core.jsontext import DECODE_ERRORS, JsonValue, encode
 Balance: TypeAlias = Literal["least_in_flight", "prefix_affinity"]
 
 MAX_LOAD_FACTOR: Final = 1.25
-"""A replica with more than this times its fair share of requests is passed over, however well its cache may fit
-(consistent hashing with bounded loads, Mirrokni et al., arXiv:1608.01350)."""
+"""A replica above this multiple of the mean load is skipped, even if its cache fits (consistent hashing with bounded
+loads, Mirrokni et al., arXiv:1608.01350)."""
 
 
 class Load(Struct, frozen=True):
-    """One replica, as the choice sees it. `ready`: it answered lately, or is due another try."""
+    """One replica, as the balancer sees it. `ready`: it is not ejected."""
 
     url: str
     in_flight: int
@@ -27,7 +27,7 @@ class Load(Struct, frozen=True):
 
 
 class _Body(Struct):
-    """As much of a request's body as its prefix is made of."""
+    """The part of a request's body that its prefix consists of."""
 
     messages: list[msgspec.Raw] = []
 
@@ -37,10 +37,11 @@ class _Message(Struct):
 
 
 def pick(loads: Sequence[Load], *, turn: int, key: bytes = b"") -> str:
-    """Return the URL of the replica that a request goes to; `loads` must not be empty.
+    """Return the URL of the replica for a request; `loads` must not be empty.
 
-    The one with the fewest requests in flight, in turns where several have as few. With a `key` it is the one that
-    the key belongs to, as long as that one is not crowded. Replicas that are not ready are chosen only where none is.
+    Without a `key`: the replica with the fewest requests in flight; of several, the `turn` decides. With a `key`: the
+    replica that owns the key, unless it is above `MAX_LOAD_FACTOR`. Replicas that are not ready are chosen only if none
+    is.
     """
     candidates = [load for load in loads if load.ready] or list(loads)
     if key:
@@ -54,12 +55,12 @@ def pick(loads: Sequence[Load], *, turn: int, key: bytes = b"") -> str:
 
 
 def _rank(key: bytes, url: str) -> bytes:
-    """Order replicas by key: each keeps its own keys when another comes or goes (rendezvous hashing)."""
+    """Order replicas by key: each keeps its keys when another one joins or leaves (rendezvous hashing)."""
     return hashlib.blake2b(key + b"\0" + url.encode(), digest_size=8).digest()
 
 
 def key_of(body: Mapping[str, JsonValue]) -> bytes:
-    """Return the key of a request: what all turns of one conversation begin with. Empty where it can't be told."""
+    """Return the key of a request, from the prefix that all turns of a conversation share; empty without messages."""
     messages = body.get("messages")
     if not isinstance(messages, list):
         return b""
@@ -67,7 +68,7 @@ def key_of(body: Mapping[str, JsonValue]) -> bytes:
 
 
 def key_of_text(body: bytes) -> bytes:
-    """Return the key of a request that is forwarded as it is; empty where its body can't be read."""
+    """Return the key of a forwarded request; empty where its body cannot be read."""
     try:
         messages = msgspec.json.decode(body, type=_Body).messages
         return _digest((msgspec.json.decode(item, type=_Message).role, bytes(item)) for item in messages)

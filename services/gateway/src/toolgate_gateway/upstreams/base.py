@@ -1,89 +1,115 @@
-"""What the gateway asks of a provider: one model answer, read piece by piece, or bytes forwarded untouched."""
+"""What the gateway asks of a provider: one model answer, read chunk by chunk, or bytes forwarded untouched.
+
+A provider is codec × transport × profile: a wire format (`toolgate_formats.codecs`), a way to reach a server
+(`transport`), and what is known about the kind of server (`toolgate_formats.profiles`). `provider` joins the three,
+`replicas` spreads requests over several of them, and `metered` counts what any of them does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from types import MappingProxyType
+from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
+from msgspec import Struct
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.errors import FailureError
 from toolgate_core.types.failures import Failure
+from toolgate_formats.codecs.base import ModelRequest
 
 CHAT_PATH = "/v1/chat/completions"
 JSON_TYPE = "application/json"
-NO_TEXTS: Mapping[str, bytes] = MappingProxyType({})
+NO_LADDER = "none"
+"""The priority of a request that no ladder serves."""
 
 
 class UpstreamCutError(FailureError):
     """A forwarded answer ended before its end; `failure` says how."""
 
 
+class CallContext(Struct, frozen=True, kw_only=True):
+    """What a call needs beside its request.
+
+    Attributes:
+        request_id: sent to the upstream as `X-Request-Id`.
+        stream: whether a stream is asked for.
+        priority: of the strategy, as metrics label it ("1" to "4", or `NO_LADDER`).
+    """
+
+    request_id: str
+    stream: bool
+    priority: str = NO_LADDER
+
+
 class ModelAnswer(Protocol):
-    """An answer that has begun. `headers` are those that may be passed on to a client, names in lower case."""
+    """An answer that has begun. `headers` are those that clients may get, names in lower case."""
 
     headers: Mapping[str, str]
 
-    async def read(self) -> ResponseChunk | Failure:
+    def read(self) -> Awaitable[ResponseChunk | Failure]:
         """Return all that has arrived since the last read, joined; wait for the first byte of it.
 
-        After a piece with `finish`, or a failure, there is nothing more to read.
+        After a chunk with `finish`, or a failure, there is nothing more to read.
         """
         ...
 
     async def close(self) -> None:
-        """Give the connection up (an unfinished answer is cancelled upstream). May be called more than once."""
+        """Release the connection; this cancels an unfinished answer. May be called more than once."""
         ...
 
 
 class ForwardedAnswer(Protocol):
-    """An upstream's HTTP answer, forwarded as it is. `status` is always 200: failures are `Failure`.
+    """A response with status 200, forwarded as bytes. `headers` are those that clients may get, names in lower case."""
 
-    `headers` are those that may be passed on to a client, names in lower case.
-    """
-
-    status: int
     headers: Mapping[str, str]
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives; an answer that is cut, or too long, raises `UpstreamCutError`."""
-        ...
+    def read(self) -> Awaitable[bytes | Failure]:
+        """Return the bytes that have arrived, empty at the end; wait for the first of them.
 
-    def failure(self, body: bytes) -> Failure | None:
-        """Return the failure that a whole body tells of in spite of its status; None for an answer."""
-        ...
-
-    def error(self, data: bytes) -> Failure:
-        """Return the failure that an error object means which came with status 200, whole or inside a stream."""
-        ...
-
-    async def close(self, *, complete: bool = False) -> None:
-        """Give the connection up. May be called more than once. `complete`: nothing that counts is left to come."""
-        ...
-
-
-class Provider(Protocol):
-    """One upstream, spoken to in its own wire format."""
-
-    name: str
-
-    async def call(
-        self, body: JsonObject, *, stream: bool, request_id: str, texts: Mapping[str, bytes] = NO_TEXTS
-    ) -> ModelAnswer | Failure:
-        """Send a chat request in OpenAI's form (`model` is the upstream's own name) and await the answer's head.
-
-        `texts`: the JSON text of fields of `body` that need not be written anew (`ChatRequest.texts`).
+        A failure: the body was cut, or is too long.
         """
         ...
 
+    def failure(self, body: bytes) -> Failure | None:
+        """Return the failure that a whole body reports in spite of its status; None for an answer."""
+        ...
+
+    def error(self, data: bytes) -> Failure:
+        """Return the failure of an error object that came with status 200, whole or inside a stream."""
+        ...
+
+    def end(self, origin: str = "200") -> None:
+        """State how the answer ended, as its reader judges: well, or as `Failure.origin` names it. For metrics."""
+        ...
+
+    async def close(self, *, complete: bool = False) -> None:
+        """Release the connection. May be called more than once. `complete`: only bytes without content can follow."""
+        ...
+
+
+def received(part: bytes | Failure) -> bytes:
+    """Return the bytes that `ForwardedAnswer.read` returned; raise `UpstreamCutError` for a failure."""
+    if isinstance(part, Failure):
+        raise UpstreamCutError(part)
+    return part
+
+
+class Provider(Protocol):
+    """One upstream."""
+
+    name: str
+
+    async def call(self, request: ModelRequest, context: CallContext) -> ModelAnswer | Failure:
+        """Send a chat request and await the head of its answer."""
+        ...
+
     async def forward(
-        self, body: bytes, *, stream: bool, request_id: str, path: str = CHAT_PATH, content_type: str = JSON_TYPE
+        self, body: bytes, context: CallContext, *, path: str = CHAT_PATH, content_type: str = JSON_TYPE
     ) -> ForwardedAnswer | Failure:
         """Send a request's bytes untouched.
 
-        `path` is the one at a server of its own (`/v1/embeddings`, `/tokenize`, with a query if there is one);
-        `/v1` stands for the version that the upstream's URL names. `content_type`: of `body`.
+        `path` is that of a server without a prefix (`/v1/embeddings`, `/tokenize`, with a query if there is one); `/v1`
+        stands for the version in the upstream's URL. `content_type`: of `body`.
         """
         ...
 

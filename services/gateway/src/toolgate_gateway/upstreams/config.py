@@ -1,4 +1,4 @@
-"""Where an upstream is, and how it is to be spoken to."""
+"""The configuration of one upstream: its address, its wire format, and its limits."""
 
 from __future__ import annotations
 
@@ -9,40 +9,39 @@ from urllib.request import getproxies_environment
 
 from msgspec import Struct, field
 
+from toolgate_gateway.upstreams.authentication import Authentication, NoAuthentication, header_secrets
 from toolgate_gateway.upstreams.proxies import from_environment
 
 PROXY_FROM_ENVIRONMENT = "environment"
-"""The proxy that stands for HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
+"""The value of `proxy` that selects HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
 _CHAT_PATH = "/chat/completions"
 _VERSION_SEGMENT = re.compile(r"v\d+\w*")
 
 
 class UpstreamConfig(Struct, frozen=True, kw_only=True):
-    """One upstream.
+    """One upstream. Its repr shows neither keys nor headers.
 
     Attributes:
-        name: what metrics, logs and errors call it.
+        name: its name in metrics, logs and errors.
         url: its base, with or without the version (`http://host:8000`, `…/v1`), or the full path of its chat
-            completions. Credentials in the URL are refused: `api_key` is their place.
-        api_key: sent as a bearer token, if set.
-        provider: the wire format, a name of `PROVIDERS`.
-        connect_timeout_s: for one TCP (and TLS) connection, in seconds.
-        read_timeout_s: the longest silence of the upstream, before and between its bytes, in seconds.
-        max_connections: how many connections are open at most; further requests wait for one. 0: no bound.
+            completions. Credentials in the URL are refused: `authentication` is their place.
+        authentication: how a key is sent, if there is one.
+        provider: a name of `PROVIDERS`.
+        connect_timeout_s: of one TCP (and TLS) connection, in seconds.
+        read_timeout_s: maximum time without data from the upstream, before and between its bytes, in seconds.
+        max_connections: connections that are open at most; further requests wait for one. 0: no bound.
         keepalive_s: how long an idle connection is kept. Well below uvicorn's 5 s, so that none is used just as the
             upstream closes it, even where both machines are busy: a resend may meet a second such connection.
-        retries: how often a request is sent again where no connection could be made. One whose connection broke before
-            the answer's first byte is sent again once.
-        error_retries: how often a request without a ladder is sent again after a 500 or 502 (vLLM answers 500 when a
-            model writes a malformed Harmony header, which another sample mostly does not). With one, the next attempt
-            is the ladder's.
+        retries: how often a request is sent again where no connection could be made (`retries.RetryPolicy`).
+        error_retries: how often a request without a ladder is sent again after a 500 or 502. With a ladder, its next
+            attempt is the retry.
         headers: sent with every request, beside or instead of the provider's own.
-        proxy: what requests go through: an `http://` URL, `environment` for HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+        proxy: an `http://` URL that requests go through, or `environment` for HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
     """
 
     name: str
     url: str
-    api_key: str | None = None
+    authentication: Authentication = NoAuthentication()
     provider: str = "openai_compatible"
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 120.0
@@ -54,7 +53,7 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
     proxy: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a URL, or a proxy, that can't be used, with a `ValueError` that does not quote it."""
+        """Raise `ValueError` for a URL or a proxy that cannot be used; the message does not quote it."""
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"the URL of upstream {self.name!r} must begin with http:// or https:// and name a host")
@@ -62,18 +61,16 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
             raise ValueError(f"the URL of upstream {self.name!r} holds credentials; set its API key instead")
         _ = self.proxy_url
 
-    @property
-    def chat_url(self) -> str:
-        """The address of the upstream's chat completions."""
-        return self._address(_CHAT_PATH)
+    def __repr__(self) -> str:
+        return f"UpstreamConfig(name={self.name!r}, provider={self.provider!r}, authentication={self.authentication!r})"
 
     @property
-    def models_url(self) -> str:
-        """The address of the upstream's list of models."""
-        return self._address("/models")
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that no message, log line or metric may contain: keys, headers that may be keys, the host."""
+        return (*self.authentication.secrets(), *header_secrets(self.headers), self.host)
 
     def url_of(self, path: str) -> str:
-        """Return the address of a path as servers of their own have it; `/v1` is the version that the URL names."""
+        """Return the address of a path of a server without a prefix; `/v1` stands for the version in the URL."""
         path, _, query = path.partition("?")
         if path.startswith("/v1/"):
             url = self._address(path.removeprefix("/v1"))
@@ -95,7 +92,7 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
 
     @property
     def host(self) -> str:
-        """The upstream's host name, which no error message may show."""
+        """The upstream's host name."""
         return urlsplit(self.url).hostname or ""
 
     def _address(self, path: str) -> str:
@@ -108,6 +105,6 @@ class UpstreamConfig(Struct, frozen=True, kw_only=True):
 
 
 def _without_version(base: str) -> str:
-    """Return a base's path without its last segment where that is a version."""
+    """Return a path without its last segment where that is a version."""
     head, _, last = base.rpartition("/")
     return head if _VERSION_SEGMENT.fullmatch(last) else base

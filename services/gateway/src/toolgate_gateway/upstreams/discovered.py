@@ -1,4 +1,4 @@
-"""Models that are found while the gateway runs: each is an upstream with a replica per pod."""
+"""Discovered upstreams: models that appear while the gateway runs, each with a replica per pod."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from toolgate_runtime.logs import Log
 
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
 from toolgate_gateway.upstreams.discovery.resources import DiscoveredModel
+from toolgate_gateway.upstreams.metered import MeteredProvider
 from toolgate_gateway.upstreams.registry import ModelRegistry, Upstream
 from toolgate_gateway.upstreams.replicas import Replicas
 
 
 class DiscoveredUpstreams:
-    """Keeps the table of models in step with what discovery finds. `synced`: it has told something."""
+    """Keeps the model registry in step with discovery. `synced`: discovery has reported at least once."""
 
     def __init__(
         self,
@@ -21,19 +22,21 @@ class DiscoveredUpstreams:
         metrics: GatewayMetrics,
         create: Callable[[str], Replicas],
         reserved: frozenset[str],
+        clock: Callable[[], float],
     ) -> None:
-        """`create` makes an upstream without replicas; `reserved` are the names of those that the file gives."""
+        """`create` makes an upstream without replicas; `reserved`: names of configured ones; `clock`: monotonic."""
         self.providers: dict[str, Replicas] = {}
         self.synced = False
         self._models = models
         self._metrics = metrics
         self._create = create
+        self._clock = clock
         self._reserved = reserved
         self._log = Log()
         self._discovered: dict[str, DiscoveredModel] = {}
 
     def apply(self, found: Mapping[str, DiscoveredModel]) -> None:
-        """Add, move and drop upstreams so that they are what was found."""
+        """Add, update and remove upstreams to match `found`."""
         found = {name: each for name, each in found.items() if name not in self._reserved}
         for name in self._discovered.keys() - found.keys():
             self._models.remove(name)
@@ -60,4 +63,5 @@ class DiscoveredUpstreams:
         provider = self.providers[name]
         provider.set_urls(now.urls)
         if before is None or (before.preset, before.policy) != (now.preset, now.policy):
-            self._models.add(name, Upstream(provider=provider, preset=now.preset, policy=now.policy))
+            metered = MeteredProvider(provider, self._metrics, self._clock)
+            self._models.add(name, Upstream(provider=metered, preset=now.preset, policy=now.policy))

@@ -1,4 +1,4 @@
-"""What was probably meant by a name or a path that does not exist."""
+"""Suggestions for names and paths that do not exist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from toolgate_gateway.passthrough.endpoints import ENDPOINTS, PREFIXES
 
 _MAX_LISTED = 20
 _MAX_COMPARED = 200
-"""Names that are compared by their letters, which takes time."""
+"""Names that are compared letter by letter, which is slow."""
 _MAX_LENGTH = 128
 _PATHS = (
     "/v1/chat/completions",
@@ -22,7 +22,7 @@ _VERSIONS = re.compile(r"(/v1)+(?=/|\Z)", re.IGNORECASE)
 
 
 def known_names(name: str, names: Sequence[str]) -> str:
-    """Return a sentence that names the nearest of the models there are, and the first of all; empty without models."""
+    """Return a sentence with the most similar model and a list of models; empty without models."""
     if not names:
         return ""
     near = _nearest(name, names)
@@ -34,7 +34,7 @@ def known_names(name: str, names: Sequence[str]) -> str:
 def _nearest(name: str, names: Sequence[str]) -> str | None:
     wanted = _bare(name)
     for each in names:
-        # Another case, or with and without the organisation before it.
+        # Different case, or with and without the organisation.
         if wanted and wanted == _bare(each):
             return each
     return _close(name, names[:_MAX_COMPARED])
@@ -51,7 +51,7 @@ def _close(word: str, words: Iterable[str]) -> str | None:
 
 
 def near_path(path: str) -> str | None:
-    """Return the path that was probably meant, if one comes to mind: `//v1`, `/v1/v1`, a slash too many, a typo."""
+    """Return the path that was probably meant, if any: `//v1`, `/v1/v1`, a slash too many, a typo."""
     if len(path) > _MAX_LENGTH:
         return None
     cleaned = _VERSIONS.sub("/v1", re.sub("/+", "/", path)).rstrip("/")

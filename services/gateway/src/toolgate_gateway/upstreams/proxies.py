@@ -1,4 +1,4 @@
-"""Which proxy the environment names for an upstream, if any: the rules that Go and curl share."""
+"""Proxies from the environment: which one an upstream's URL goes through, by the rules that Go and curl share."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ _PORTS = {"http": 80, "https": 443}
 class Proxies(Struct, frozen=True):
     """A proxy by the upstream URL's scheme, and the hosts that are reached without one.
 
-    `exempt` has the forms of NO_PROXY: a name (with its subdomains), `.domain` or `*.domain` (the subdomains alone), an
-    address, a network (`10.0.0.0/8`), each with `:port` if it is meant for that port alone, or `*`. This machine is
-    always exempt.
+    `exempt` has the forms of NO_PROXY: a name (with its subdomains), `.domain` or `*.domain` (subdomains only), an
+    address, a network (`10.0.0.0/8`), each optionally with `:port`, or `*`. This machine is always exempt.
     """
 
     http: str = ""
@@ -24,7 +23,7 @@ class Proxies(Struct, frozen=True):
     exempt: tuple[str, ...] = ()
 
     def of(self, url: str) -> str | None:
-        """Return the URL of the proxy for an upstream's URL; raise `ValueError` for one that can't be used."""
+        """Return the URL of the proxy for an upstream's URL; raise `ValueError` for one that cannot be used."""
         parts = urlsplit(url)
         proxy = self.https if parts.scheme == "https" else self.http
         if not proxy or _is_near(parts.hostname or ""):
@@ -38,18 +37,18 @@ class Proxies(Struct, frozen=True):
 
 
 def from_environment(variables: Mapping[str, str]) -> Proxies:
-    """Return what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say; names in lower case come first, as for curl."""
+    """Read HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY; names in lower case take precedence, as for curl."""
 
-    def told(name: str) -> str:
+    def value(name: str) -> str:
         return (variables.get(name.lower()) or variables.get(name) or "").strip()
 
-    every = told("ALL_PROXY")
-    exempt = tuple(entry.strip().lower() for entry in told("NO_PROXY").split(",") if entry.strip())
-    return Proxies(told("HTTP_PROXY") or every, told("HTTPS_PROXY") or every, exempt)
+    any_scheme = value("ALL_PROXY")
+    exempt = tuple(entry.strip().lower() for entry in value("NO_PROXY").split(",") if entry.strip())
+    return Proxies(value("HTTP_PROXY") or any_scheme, value("HTTPS_PROXY") or any_scheme, exempt)
 
 
 def _is_near(host: str) -> bool:
-    """Whether a host is this machine; Go's and curl's users expect no proxy for it."""
+    """Whether a host is this machine; users of Go and curl expect no proxy for it."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -1,4 +1,8 @@
-"""Which upstream serves a model, under which name and policy: configured aliases, and what the upstreams list."""
+"""The model registry: which upstream serves a model, under which name and policy.
+
+A name is looked up as a configured alias, then as `upstream@model`, then among the models that the upstreams list. The
+lists are fetched in the background, and once more for an unknown name.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +19,22 @@ from toolgate_core.presets import PRESETS, preset_name
 from toolgate_core.types.errors import FailureError, RequestError
 from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.policy import Policy
-from toolgate_formats.profiles import capabilities_of
+from toolgate_formats.profiles.base import capabilities_of
+from toolgate_formats.profiles.table import PROFILES
 
 from toolgate_gateway.settings import ModelEntry
 from toolgate_gateway.upstreams.base import Provider
 from toolgate_gateway.upstreams.nearest import known_names
 
-_KEPT_FIELDS = ("max_model_len", "root", "parent")
-"""What vLLM tells of a model beside OpenAI's fields."""
-_MAX_FACT = 1024
+_KEPT_FIELDS = tuple(dict.fromkeys(field for profile in PROFILES for field in profile.card_fields))
+"""Fields of model objects that clients get, beside OpenAI's."""
+_MAX_FIELD_CHARS = 1024
 _REFRESH_PAUSE_S = 2.0
-"""Unknown names bring the upstreams to be asked again at most this often."""
+"""Minimum time between two listings that unknown names cause. Seconds."""
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider, and what is configured about it. `preset` and `policy` are for all models that it lists."""
+    """A provider and its configuration. `preset` and `policy` apply to all models that it lists."""
 
     provider: Provider
     capabilities: dict[str, JsonValue] = {}
@@ -38,7 +43,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a model's requests go. `model` is the upstream's own name, `label` what metrics call it."""
+    """Where a model's requests go. `model` is the upstream's own name, `label` the name in metrics."""
 
     name: str
     model: str
@@ -244,9 +249,9 @@ class ModelRegistry:
         )
 
     def _with_family_dialects(self, policy: Policy, upstream: str, model: str) -> Policy:
-        """Return the policy with the dialects of the model's family where nobody named others."""
+        """Return the policy with the dialects of the model's family where none are configured."""
         card = self._cards.get(upstream, {}).get(model, {})
-        # vLLM lists what a model of any name was loaded from, and what an adapter belongs to.
+        # vLLM lists the path that a model was loaded from (`root`), and the base model of an adapter (`parent`).
         names = (model, *(str(card[key]) for key in ("root", "parent") if card.get(key)))
         family = next(filter(None, map(family_of, names)), None)
         dialect = policy.dialect or dialect_to_prompt(family, special=policy.capabilities.skip_special_tokens)
@@ -254,13 +259,13 @@ class ModelRegistry:
         return msgspec.structs.replace(policy, dialect=dialect, native_dialect=native)
 
     def _detect_capabilities(self, upstream: str, model: str) -> JsonObject:
-        """Return the capabilities that a model's listing tells of."""
-        return capabilities_of(self._cards.get(upstream, {}).get(model, {}))
+        """Return the capabilities that the server's profile knows, if the model object identifies the server."""
+        return capabilities_of(self._cards.get(upstream, {}).get(model, {}), PROFILES)
 
     def _card(self, name: str, route: Route) -> JsonObject:
         card = self._cards.get(route.upstream, {}).get(route.model, {})
         created = card.get("created")
-        kept: JsonObject = {key: card[key] for key in _KEPT_FIELDS if key in card and _is_fact(card[key])}
+        kept: JsonObject = {key: card[key] for key in _KEPT_FIELDS if key in card and _is_short(card[key])}
         return {
             "id": name,
             "object": "model",
@@ -274,7 +279,7 @@ class ModelRegistry:
             unreachable = ", ".join(sorted(self._failures))
             failure = Failure(
                 kind=FailureKind.UNAVAILABLE,
-                message=f"Cannot look up model {name!r}: the upstream {unreachable} does not answer.",
+                message=f"Cannot look up model {name!r}: upstream {unreachable} is unreachable.",
                 code="upstream_unreachable",
             )
             return FailureError(failure)
@@ -283,6 +288,6 @@ class ModelRegistry:
         return RequestError(message, kind=FailureKind.NOT_FOUND, code="model_not_found")
 
 
-def _is_fact(value: JsonValue) -> bool:
-    """Whether a field of a card is short enough to be passed on."""
-    return value is None or isinstance(value, int) or (isinstance(value, str) and len(value) <= _MAX_FACT)
+def _is_short(value: JsonValue) -> bool:
+    """Whether a field of a model object is short enough for clients."""
+    return value is None or isinstance(value, int) or (isinstance(value, str) and len(value) <= _MAX_FIELD_CHARS)

@@ -1,42 +1,38 @@
-"""The provider for a model that several servers serve: each request goes to one of them, and past those that fail."""
+"""Replicas: a provider that spreads requests over several servers, and routes around those that fail.
+
+A replica that cannot be reached is ejected: for a while it gets no requests while others are ready. Ejection is
+passive: there are no health checks, and after the pause a request is the probe.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.failures import Failure, FailureKind
-from toolgate_formats.codecs.openai_chat.failures import MAX_RESETS, RESET
+from toolgate_formats.codecs.base import ModelRequest
 
 from toolgate_gateway.upstreams.balance import Balance, Load, key_of, key_of_text, pick
 from toolgate_gateway.upstreams.base import (
     CHAT_PATH,
     JSON_TYPE,
-    NO_TEXTS,
+    CallContext,
     ForwardedAnswer,
     ModelAnswer,
     Provider,
 )
 from toolgate_gateway.upstreams.config import UpstreamConfig
-
-FIRST_PAUSE_S: Final = 1.0
-LONGEST_PAUSE_S: Final = 30.0
-"""A replica that fails is left out for a second, then twice as long each time, and tried again by a request."""
-RESEND_WITHIN_S: Final = 5.0
-"""A connection that breaks later than this broke on the request, which must not take the other replicas down too."""
-RETRY_PAUSE_S: Final = 0.05
-
-_ELSEWHERE: Final = frozenset({FailureKind.UNREACHABLE, FailureKind.OVERLOADED})
-"""After these nothing of the request has been done: another replica may do it."""
+from toolgate_gateway.upstreams.retries import EJECTION, REPLICA_RETRIES, Retries, RetryPolicy
 
 
 class Replicas:
-    """One upstream, served at several URLs, which may change while requests are under way."""
+    """One upstream at several URLs, which can change while requests are in flight."""
 
     def __init__(
         self,
@@ -47,7 +43,10 @@ class Replicas:
         balance: Balance = "least_in_flight",
         clock: Callable[[], float],
     ) -> None:
-        """Serve at `urls`; `create` makes the provider of one URL. Raises `ValueError` for a URL that can't be used."""
+        """Use `urls`; `create` makes the provider of one URL. Raises `ValueError` for a URL that cannot be used.
+
+        `clock`: monotonic, in seconds.
+        """
         self.name = config.name
         self._config = config
         self._create = create
@@ -59,48 +58,46 @@ class Replicas:
         self.set_urls(urls)
 
     def set_urls(self, urls: Iterable[str]) -> None:
-        """Serve at exactly these URLs from now on. Replicas that go finish what they have begun."""
+        """Use exactly these URLs from now on. Removed replicas finish their requests."""
         wanted = dict.fromkeys(urls)
         for url in wanted:
             if url not in self._replicas:
-                # Which replica is asked next is decided here, where the others are known: none asks itself again.
-                self._replicas[url] = _Replica(self._create(msgspec.structs.replace(self._config, url=url, retries=0)))
+                # The retry is made here, where the other replicas are known.
+                self._replicas[url] = _Replica(self._create(replace(self._config, url=url, retries=0)))
         for url in [url for url in self._replicas if url not in wanted]:
             self._retire(self._replicas.pop(url))
 
     def loads(self) -> list[Load]:
-        """Return the replicas as they are now."""
+        """Return the current load of each replica."""
         now = self._clock()
         return [Load(url, replica.in_flight, now >= replica.ejected_until) for url, replica in self._replicas.items()]
 
     def count(self, *, ready: bool) -> int:
-        """Return how many replicas are ready, or left out."""
+        """Return the number of replicas that are ready, or ejected."""
         return sum(load.ready is ready for load in self.loads())
 
-    async def call(
-        self, body: JsonObject, *, stream: bool, request_id: str, texts: Mapping[str, bytes] = NO_TEXTS
-    ) -> ModelAnswer | Failure:
-        """Send a chat request to one replica and await the answer's head."""
+    async def call(self, request: ModelRequest, context: CallContext) -> ModelAnswer | Failure:
+        """Send a chat request to one replica and await the head of its answer."""
 
         def ask(provider: Provider) -> Coroutine[Any, Any, ModelAnswer | Failure]:
-            return provider.call(body, stream=stream, request_id=request_id, texts=texts)
+            return provider.call(request, context)
 
-        opened = await self._open(ask, key_of(body) if self._by_key() else b"")
+        opened = await self._open(ask, key_of(request.body) if self._by_key() else b"")
         return opened if isinstance(opened, Failure) else _CountedAnswer(*opened)
 
     async def forward(
-        self, body: bytes, *, stream: bool, request_id: str, path: str = CHAT_PATH, content_type: str = JSON_TYPE
+        self, body: bytes, context: CallContext, *, path: str = CHAT_PATH, content_type: str = JSON_TYPE
     ) -> ForwardedAnswer | Failure:
         """Send a request's bytes untouched to one replica."""
 
         def ask(provider: Provider) -> Coroutine[Any, Any, ForwardedAnswer | Failure]:
-            return provider.forward(body, stream=stream, request_id=request_id, path=path, content_type=content_type)
+            return provider.forward(body, context, path=path, content_type=content_type)
 
         opened = await self._open(ask, key_of_text(body) if self._by_key() else b"")
         return opened if isinstance(opened, Failure) else _CountedBytes(*opened)
 
     async def models(self) -> list[JsonObject] | Failure:
-        """Return what one replica lists: all serve the same."""
+        """Return the models of one replica: all serve the same."""
         opened = await self._open(_listing, b"")
         if isinstance(opened, Failure):
             return opened
@@ -122,25 +119,24 @@ class Replicas:
         """Ask replicas in turn until one answers; return its answer, and what to call when that has ended."""
         failure = _no_replica()
         tried: set[str] = set()
-        resets = 0
-        for _ in range(max(1 + self._config.retries, len(self._replicas))):
-            replica = self._choose(tried, key)
-            if replica is None:
-                break
+        retries: Retries | None = None
+        while (replica := self._choose(tried, key)) is not None:
             began = self._clock()
             answer = await self._ask(replica, ask)
             if not isinstance(answer, Failure):
                 return answer, self._ender(replica)
             failure = answer
-            resets += failure.code == RESET
-            late = self._clock() - began > RESEND_WITHIN_S
-            if failure.kind not in _ELSEWHERE or late or resets >= MAX_RESETS:
+            retries = retries or Retries(self._retry_policy())
+            pause_s = retries.pause_s(failure, self._clock() - began, untried=len(self._replicas.keys() - tried))
+            if pause_s is None:
                 break
-            if len(tried) >= len(self._replicas):
-                if failure.kind is FailureKind.OVERLOADED:
-                    break
-                await asyncio.sleep(RETRY_PAUSE_S)
+            if pause_s:
+                await asyncio.sleep(pause_s)
         return failure
+
+    def _retry_policy(self) -> RetryPolicy:
+        """Return a policy that lets every replica be asked once."""
+        return replace(REPLICA_RETRIES, connects=max(self._config.retries, len(self._replicas) - 1))
 
     async def _ask(
         self, replica: _Replica, ask: Callable[[Provider], Awaitable[_Answer | Failure]]
@@ -151,7 +147,7 @@ class Replicas:
             answer = await ask(replica.provider)
             counted = not isinstance(answer, Failure)
         finally:
-            # An answer stays counted until its end; a failure, and a request that was cancelled, are over.
+            # An answer stays counted until its end; a failure or a cancelled request is over.
             if not counted:
                 self._ended(replica)
         if isinstance(answer, Failure) and answer.kind is FailureKind.UNREACHABLE:
@@ -161,7 +157,7 @@ class Replicas:
         return answer
 
     def _choose(self, tried: set[str], key: bytes) -> _Replica | None:
-        """Return the replica to ask next, one that was not tried where there is one; note it in `tried`."""
+        """Return the next replica, one that was not tried if possible; add it to `tried`."""
         loads = self.loads()
         fresh = [load for load in loads if load.url not in tried] or loads
         if not fresh:
@@ -199,7 +195,7 @@ class Replicas:
 
 
 class _Replica:
-    """One URL's provider and what is known of it."""
+    """The provider of one URL, and its state."""
 
     __slots__ = ("ejected_until", "failures", "in_flight", "provider", "retired")
 
@@ -211,10 +207,9 @@ class _Replica:
         self.retired = False
 
     def eject(self, now: float) -> None:
-        """Leave it out for a while, longer each time; not exactly so long that all gateways come back at once."""
-        pause_s = min(FIRST_PAUSE_S * 2**self.failures, LONGEST_PAUSE_S)
+        """Leave it out for a while, longer after each failure in a row. Jitter spreads the gateways that return."""
+        self.ejected_until = now + EJECTION.pause_s(self.failures, random.random())  # noqa: S311 - not secrecy
         self.failures += 1
-        self.ejected_until = now + pause_s * random.uniform(0.8, 1.2)  # noqa: S311 - spreading, not secrecy
 
 
 class _CountedAnswer:
@@ -225,12 +220,12 @@ class _CountedAnswer:
         self._end = end
         self.headers = answer.headers
 
-    def read(self) -> Coroutine[Any, Any, ResponseChunk | Failure]:
+    def read(self) -> Awaitable[ResponseChunk | Failure]:
         """Return all that has arrived since the last read, joined."""
         return self._answer.read()
 
     async def close(self) -> None:
-        """Give the connection up."""
+        """Release the connection."""
         try:
             await self._answer.close()
         finally:
@@ -243,23 +238,26 @@ class _CountedBytes:
     def __init__(self, answer: ForwardedAnswer, end: Callable[[], None]) -> None:
         self._answer = answer
         self._end = end
-        self.status = answer.status
         self.headers = answer.headers
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives."""
-        return self._answer.chunks()
+    def read(self) -> Awaitable[bytes | Failure]:
+        """Return the bytes that have arrived, empty at the end."""
+        return self._answer.read()
 
     def failure(self, body: bytes) -> Failure | None:
-        """Return the failure that a whole body tells of in spite of its status."""
+        """Return the failure that a whole body reports in spite of its status."""
         return self._answer.failure(body)
 
     def error(self, data: bytes) -> Failure:
-        """Return the failure that an error object means."""
+        """Return the failure of an error object."""
         return self._answer.error(data)
 
+    def end(self, origin: str = "200") -> None:
+        """State how the answer ended."""
+        self._answer.end(origin)
+
     async def close(self, *, complete: bool = False) -> None:
-        """Give the connection up."""
+        """Release the connection."""
         try:
             await self._answer.close(complete=complete)
         finally:

@@ -1,4 +1,4 @@
-"""The body of an upstream's HTTP response, read within bounds, and the headers of it that may go on to a client."""
+"""The body of an upstream's HTTP response, read within bounds, and the headers of it that clients may get."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Final
 import aiohttp
 from toolgate_core.limits import MAX_FORWARDED_HEADER, MAX_FORWARDED_HEADERS, MAX_INFLATED_READ_BYTES
 from toolgate_core.types.failures import Failure, FailureKind
-from toolgate_formats.codecs.openai_chat.failures import FailureTable
+from toolgate_formats.codecs.base import upstream_failure
 
 DRAIN_WAIT_S: Final = 0.05
-"""How long the end of a finished response is waited for, so that its connection can be used again."""
+"""How long to wait for the end of a finished response, so that its connection can be used again. Seconds."""
 
 FORWARDED_HEADERS: Final = ("content-type", "openai-", "x-ratelimit-")
-"""How the names of the headers begin that are forwarded; all others are between the gateway and the upstream."""
+"""Prefixes of the headers that are forwarded; all others are between the gateway and the upstream."""
 
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 _INFLATABLE: Final = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 def forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that may be passed on, names in lower case.
+    """Return the headers that clients may get, names in lower case.
 
-    A value that is not printable ASCII can't be written again (some servers send UTF-8), and is left out.
+    A value that is not printable ASCII cannot be written again (some servers send UTF-8), and is left out.
     """
     kept: dict[str, str] = {}
     for header, value in headers.items():
@@ -38,23 +38,22 @@ def forwarded_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_header_value(value: str) -> bool:
-    """Whether `value` may be written as a header's value, as it is."""
+    """Whether `value` can be written as a header's value."""
     return len(value) <= MAX_FORWARDED_HEADER and value.isascii() and value.isprintable()
 
 
 class ResponseBody:
     """The body of one response, read part by part.
 
-    The upstream is asked not to compress. One that does so all the same is inflated here, a bounded part at a time:
+    The upstream is asked not to compress. A body that is compressed anyway is inflated here, a bounded part at a time:
     aiohttp would inflate all that has arrived at once.
     """
 
-    __slots__ = ("_coding", "_failures", "_inflater", "_limit", "_pending", "_response", "_size")
+    __slots__ = ("_coding", "_inflater", "_limit", "_pending", "_response", "_size")
 
-    def __init__(self, response: aiohttp.ClientResponse, failures: FailureTable, limit: int) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, limit: int) -> None:
         """`limit`: the bytes of the whole body, inflated, beyond which a read fails."""
         self._response = response
-        self._failures = failures
         self._limit = limit
         self._size = 0
         coding = response.headers.get("content-encoding", "").strip().lower()
@@ -64,7 +63,7 @@ class ResponseBody:
 
     @property
     def at_end(self) -> bool:
-        """Whether all of the body has been read; False also where that is not known yet."""
+        """Whether all of the body has been read; False also while that is unknown."""
         return not self._pending and self._response.content.at_eof()
 
     async def read(self) -> bytes | Failure:
@@ -72,18 +71,16 @@ class ResponseBody:
         try:
             part = await (self._inflated() if self._coding else self._response.content.readany())
         except TimeoutError:
-            return self._failures.plain(FailureKind.TIMEOUT, "The upstream fell silent.")
+            return upstream_failure(FailureKind.TIMEOUT, "The upstream stopped sending data.")
         except (aiohttp.ClientError, OSError):
-            return self._failures.plain(
+            return upstream_failure(
                 FailureKind.CUT, "The upstream closed the connection before its answer was complete."
             )
         except zlib.error:
-            return self._failures.plain(
-                FailureKind.ERROR, "The upstream's answer is compressed in a way that can't be read."
-            )
+            return upstream_failure(FailureKind.ERROR, "The upstream's answer has a compression that cannot be read.")
         self._size += len(part)
         if self._size > self._limit:
-            return self._failures.plain(FailureKind.ERROR, f"The upstream's answer has more than {self._limit} bytes.")
+            return upstream_failure(FailureKind.ERROR, f"The upstream's answer has more than {self._limit} bytes.")
         return part
 
     async def read_all(self) -> bytes | Failure:
@@ -99,10 +96,10 @@ class ResponseBody:
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def close(self, *, complete: bool) -> None:
-        """Give the connection up: back to the pool if it was read to its end, else closed, which cancels it."""
+        """Release the connection: back to the pool if it was read to its end, else closed, which cancels the answer."""
         response = self._response
         if response.closed:
-            return  # read to its end, it has gone back to the pool by itself
+            return  # read to its end, it went back to the pool by itself
         if complete and not response.content.is_eof():
             try:
                 async with asyncio.timeout(DRAIN_WAIT_S):
@@ -127,9 +124,9 @@ class ResponseBody:
             self._pending = self._inflater.unconsumed_tail
             if part:
                 return part
-            await asyncio.sleep(0)  # bytes that bring nothing must not hold up everybody else
+            await asyncio.sleep(0)  # input without output must not block the event loop
 
 
 def as_pairs(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    """Return headers that have passed `forwarded_headers`, the content's type aside, as ASGI wants them."""
+    """Return headers from `forwarded_headers`, without the content type, in ASGI's form."""
     return [(name.encode(), value.encode()) for name, value in headers if name != "content-type"]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
-from urllib.parse import quote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,79 +14,18 @@ from toolgate_core.jsontext import JsonTextError, JsonValue, decode, encode
 from toolgate_core.limits import MAX_ERROR_CODE, MAX_ERROR_MESSAGE
 from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
 
+from toolgate_formats.codecs.base import upstream_failure
 from toolgate_formats.codecs.openai_chat.quoting import proper_message
+from toolgate_formats.profiles.base import phrases
+from toolgate_formats.profiles.table import PROFILES
+from toolgate_formats.redaction import Redactor
 
-RESET = "connection_reset"
-"""The code of a connection that broke while it carried the request: the request may be the cause."""
-MAX_RESETS = 2
-"""Number of servers that one request may break before it fails."""
+_UNSUPPORTED = phrases(profile.unsupported for profile in PROFILES)
+_SCHEMA = phrases(profile.schema for profile in PROFILES)
+_OVERFLOW = phrases(profile.overflow for profile in PROFILES)
+_SCHEMA_CODES = frozenset(code for profile in PROFILES for code in profile.schema_codes)
+_OVERFLOW_PARAMS = frozenset(param for profile in PROFILES for param in profile.overflow_params)
 
-_FIELDS = (
-    r"(?:tools|functions|tool_choice|parallel_tool_calls|response_format|structured_outputs|guided_\w{1,20}|strict)"
-)
-_NOT = (
-    r"(?:(?:(?:is|are|was|were) )?(?:not|n't) (?:\w{1,12} )?(?:supported|permitted|allowed|enabled|available)"
-    r"|(?:is |are )?unsupported)"
-)
-_UNKNOWN = r"(?:unrecognized request arguments? supplied|(?:un\w{5,9}) (?:parameter|field|argument))"
-_TOOL_USE = r"(?:tools?|functions?|tool[_ ](?:use|call\w{0,3}|choice)|function[_ ]call\w{0,3})"
-_CONSTRAINTS = r"(?:response[_ ]format|json[_ ]schema|json mode|structured[_ ]outputs?|guided[_ ]decoding)"
-
-UNSUPPORTED_TEXTS = (
-    # vLLM, chat serving: `auto`, `required` and named choices without the parser's flags.
-    r"requires? (?:the )?(?:--enable-auto-tool-choice|--tool-call-parser)",
-    # vLLM before `required` was known; before tools and constraints went together.
-    r"only named tools are supported|only either use (?:structured outputs|guided decoding) or tools",
-    # A server that does not know a field. Pydantic (vLLM, TGI): "tools: Extra inputs are not permitted"; OpenAI:
-    # "Unrecognized request argument supplied: tools", "Unknown parameter: 'tools'", "Unsupported parameter: 'tools'".
-    rf"(?:^|\n|; |\.){_FIELDS}:? ?(?:extra inputs are not permitted|extra fields not permitted|unknown field)",
-    rf"{_UNKNOWN}:? {_FIELDS}\b",
-    rf"\b{_FIELDS} (?:of type \w{{1,20}} |parameter |field |param )?{_NOT}",
-    # Ollama, Groq, OpenRouter, DeepSeek, llama.cpp: models or servers that know no tools, or no constraints.
-    rf"(?:not|n't) support (?:the |this )?(?:{_TOOL_USE}|{_CONSTRAINTS})\b",
-    rf"\b(?:{_TOOL_USE}|{_CONSTRAINTS}) (?:\w{{1,12}} )?{_NOT}",
-    r"endpoints found that support tool use|requires --jinja",
-)
-"""Phrases that refuse a field or a feature, in any request."""
-
-SCHEMA_TEXTS = (
-    # vLLM: "Grammar error: Unsatisfiable schema", "Unimplemented keys: ["contains"]", "Unknown format: colour".
-    r"grammar error|unsatisfiable schema|unimplemented keys?|unknown format|regex (?:parse|syntax|compile) error",
-    r"error parsing (?:the )?regex|invalid grammar specification|unsupported regex|look-?(?:ahead|behind|around)\b",
-    r"failed to (?:parse|compile|convert|transform|build|create)\b.{0,40}\b(?:grammar|schema|regex|fsm|automaton)",
-    r"(?:parsing|compiling|compilation|conversion) .{0,20}grammar|grammar (?:compil\w*|parsing|conversion)",
-    # xgrammar, guidance, outlines, lm-format-enforcer: "The provided JSON schema contains features not supported by …".
-    r"features not supported by|(?<!_)schema (?:is|contains|has|uses) .{0,60}(?:not supported|unsupported|invalid)",
-    r"(?:unsupported|invalid|bad|malformed) (?:json )?schema|(?<!_)schema is too (?:complex|large|deep)",
-    # OpenAI: "Invalid schema for function 'f'", "Invalid schema for response_format 'decision'".
-    r"not (?:a )?valid (?:json )?schema|keywords? .{0,40}(?:not supported|not permitted|unsupported)",
-)
-"""Phrases about the schemas of one request, or about the grammar that was made of them."""
-
-_SCHEMA_CODES = frozenset({"invalid_function_parameters", "invalid_json_schema", "invalid_response_format"})
-_UNSUPPORTED = re.compile("|".join(f"(?:{text})" for text in UNSUPPORTED_TEXTS), re.IGNORECASE)
-_SCHEMA = re.compile("|".join(f"(?:{text})" for text in SCHEMA_TEXTS), re.IGNORECASE)
-
-OVERFLOW_TEXTS = (
-    # vLLM, OpenAI: "This model's maximum context length is 8192 tokens. However, …"; vLLM: "The decoder prompt (length
-    # 9000) is longer than the maximum model length of 8192".
-    r"maximum context length|context_length_exceeded|maximum model length",
-    # SGLang, llama.cpp, TGI, Mistral.
-    r"longer than the model's context length|exceeds? the (available|model'?s?) context|exceed_context_size",
-    r"context window|inputs tokens \+ max_new_tokens|too large for model with \d+ maximum context",
-)
-_OVERFLOW = re.compile("|".join(f"(?:{text})" for text in OVERFLOW_TEXTS), re.IGNORECASE)
-_OVERFLOW_PARAMS = frozenset({"input_tokens", "input_text"})  # vLLM's `param` of a prompt that is too long
-
-_SECRETS = re.compile(r"\b(?:sk|key|gsk|hf|xai)[-_][\w*-]{6,}|\bBearer\s+\S+", re.IGNORECASE)
-_ADDRESSES = re.compile(
-    r"\b(?:https?|wss?|tcp|grpc)://[^\s\"'<>]+"
-    r"|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\[[0-9a-f:]{3,45}\](?::\d+)?"
-    # Names that only mean something inside a network, and hosts with a port.
-    r"|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.(?:svc|local|internal|lan|localdomain)(?:\.[\w-]{1,63}){0,4}(?::\d+)?\b"
-    r"|\b(?:localhost|[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}):\d{2,5}\b",
-    re.IGNORECASE,
-)
 _CODE = re.compile(r"[\w.: /-]+")
 _NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 
@@ -131,14 +68,6 @@ _DEFAULT_TEXTS = MappingProxyType(
     }
 )
 _REFUSED_TEXT = "The upstream refused the request."
-_ORIGINS = MappingProxyType(
-    {
-        FailureKind.UNREACHABLE: "connect_error",
-        FailureKind.TIMEOUT: "read_timeout",
-        FailureKind.CUT: "reset",
-    }
-)
-"""How metrics call a failure that came without a status; any other by its kind."""
 
 
 class ErrorBody(Struct, frozen=True):
@@ -201,23 +130,25 @@ def _from_detail(detail: JsonValue) -> ErrorBody:
 
 
 class FailureTable:
-    """Turns the errors of one upstream into failures. `secrets`: texts (key, host) that no message may contain."""
+    """Turns the errors of one upstream into failures. `redactor` hides its key and address in their texts."""
 
-    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
-        forms = [form for secret in secrets if secret for form in (secret, quote(secret, safe=""))]
-        self._secrets = re.compile("|".join(map(re.escape, forms)) or r"(?!)", re.IGNORECASE)
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
 
-    def from_status(self, status: int, body: bytes, headers: Mapping[str, str], sent: bytes = b"") -> Failure:
+    def from_status(
+        self, status: int, body: bytes, headers: Mapping[str, str], sent: bytes = b"", *, now: float = 0.0
+    ) -> Failure:
         """Return the failure of an HTTP response with `status` (not 200).
 
-        `sent`: the request's bytes. A phrase that occurs in them too is a quotation, and no statement of the server.
+        `headers`: names in lower case, or a mapping without case. `sent`: the request's bytes; a phrase that occurs in
+        them too is a quotation, and no statement of the server. `now`: Unix seconds, for a date in `Retry-After`.
         """
         error = normalise(body)
         failure = self._failure(*_kind(status, error, sent), status, error)
         waits = failure.kind in (FailureKind.LIMITED, FailureKind.OVERLOADED)
         return replace(
             failure,
-            retry_after_s=retry_after(headers) if waits else None,
+            retry_after_s=retry_after(headers, now) if waits else None,
             retry_after_ms=None if failure.refused else _retry_after_ms(headers),
             should_retry=_SHOULD_RETRY.get(headers.get("x-should-retry", "").strip().lower()),
         )
@@ -236,13 +167,16 @@ class FailureTable:
             kind = kind if refused else FailureKind.ERROR
         return self._failure(kind, refused, status, body)
 
-    def plain(self, kind: FailureKind, message: str, *, code: str | None = None) -> Failure:
-        """Return a failure with a message of the gateway."""
-        return Failure(kind=kind, message=message, code=code, origin=_ORIGINS.get(kind, kind.value))
+    def from_body(self, data: bytes) -> Failure:
+        """Return the failure of the JSON text of an error object that came with status 200."""
+        try:
+            return self.from_answer(decode(data))
+        except JsonTextError:
+            return upstream_failure(FailureKind.ERROR, "The upstream sent an error that cannot be read.")
 
     def _failure(self, kind: FailureKind, refused: RefusedPart | None, status: int, error: ErrorBody) -> Failure:
         """Return the failure with texts that a client may see, and OpenAI's code where there is one."""
-        code, param = self._clean_code(error.code), self._clean(error.param or "", MAX_ERROR_CODE) or None
+        code, param = self._clean_code(error.code), self._redactor.clean(error.param or "", MAX_ERROR_CODE) or None
         if refused is RefusedPart.REQUEST and _is_overflow(error):
             code, param = "context_length_exceeded", "messages"
         elif refused is RefusedPart.REQUEST and kind is FailureKind.NOT_FOUND:
@@ -256,19 +190,13 @@ class FailureTable:
         if kind in _OWN_TEXTS:
             return _OWN_TEXTS[kind]
         default = _REFUSED_TEXT if refused is RefusedPart.REQUEST else _DEFAULT_TEXTS.get(kind)
-        text = self._clean(error.message, MAX_ERROR_MESSAGE)
+        text = self._redactor.clean(error.message, MAX_ERROR_MESSAGE)
         return text or default or f"The upstream failed with HTTP status {status}."
 
     def _clean_code(self, code: str | None) -> str | None:
         """Return a code that needs no cleaning; None for others, which may reveal more than a client may see."""
-        clean = self._clean(code or "", MAX_ERROR_CODE)
+        clean = self._redactor.clean(code or "", MAX_ERROR_CODE)
         return code if code and clean == code and _CODE.fullmatch(code) else None
-
-    def _clean(self, text: str, limit: int) -> str:
-        text = text[: limit * 4]
-        text = self._secrets.sub("[hidden]", text)
-        text = _SECRETS.sub("[hidden]", _ADDRESSES.sub("[hidden]", text)).strip()
-        return text if len(text) <= limit else text[:limit] + "…"
 
 
 def _kind(status: int, error: ErrorBody, sent: bytes) -> tuple[FailureKind, RefusedPart | None]:
@@ -330,14 +258,20 @@ def _retry_after_ms(headers: Mapping[str, str]) -> int | None:
     return math.ceil(milliseconds) if 0 <= milliseconds <= _MAX_RETRY_AFTER_MS else None
 
 
-def retry_after(headers: Mapping[str, str]) -> int | None:
-    """Return `Retry-After` in whole seconds, at least 1, from either of its forms; None where it is missing."""
+def retry_after(headers: Mapping[str, str], now: float) -> int | None:
+    """Return `Retry-After` in whole seconds, at least 1; None where it is missing.
+
+    It is a number of seconds, or a date, which is compared with `now` (Unix seconds).
+    """
     raw = headers.get("retry-after", "").strip()
     try:
         seconds = float(raw)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(raw) - datetime.now(UTC)).total_seconds()
+            date = parsedate_to_datetime(raw)
         except (ValueError, TypeError):
             return None
+        if date.tzinfo is None:  # without a zone it could mean any
+            return None
+        seconds = date.timestamp() - now
     return max(1, math.ceil(seconds)) if math.isfinite(seconds) else None

@@ -1,4 +1,4 @@
-"""Watching Kubernetes for the models of one release: both kinds of object are listed, then watched, for ever."""
+"""Watches Kubernetes for the models of one release: Services and EndpointSlices are listed, then watched."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from toolgate_core.jsontext import JsonObject, decode
 from toolgate_runtime.logs import Log
 
 from toolgate_gateway.upstreams.discovery.resources import DiscoveredModel, Objects, discovered_models, selector
+from toolgate_gateway.upstreams.retries import DISCOVERY
 
 WATCH_S: Final = 300
-"""How long one watch lasts; the API server ends it, and the next begins where it ended."""
+"""Duration of one watch; the API server ends it, and the next one continues. Seconds."""
 SILENCE_S: Final = WATCH_S + 30
-"""A watch that lasts longer has lost its connection."""
-FIRST_PAUSE_S: Final = 1.0
-LONGEST_PAUSE_S: Final = 30.0
+"""A watch without any data for this long has lost its connection. Seconds."""
 _GONE: Final = 410
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -29,10 +28,10 @@ Apply: TypeAlias = Callable[[Mapping[str, DiscoveredModel]], None]
 
 
 class Discovery(Protocol):
-    """Who finds models."""
+    """A source of models."""
 
     async def run(self, apply: Apply) -> None:
-        """Tell `apply` of all models that are there, at first and whenever they have changed, until cancelled."""
+        """Call `apply` with all models, at first and after each change, until cancelled."""
         ...
 
 
@@ -40,7 +39,7 @@ class Kubernetes:
     """The models of one release in one namespace.
 
     It needs a Role with get, list and watch on `services` and `endpointslices.discovery.k8s.io`. While the API server
-    does not answer, what was seen last stays.
+    does not answer, the last state stays.
     """
 
     def __init__(self, *, namespace: str, release: str, log: Log) -> None:
@@ -52,29 +51,30 @@ class Kubernetes:
         self._last: dict[str, DiscoveredModel] | None = None
 
     async def run(self, apply: Apply) -> None:
-        """Tell `apply` of the models once both kinds have been seen, and whenever they have changed."""
-        # Imported late and aside: it takes a second and 50 MB, which gateways without Kubernetes save.
+        """Call `apply` once both kinds of object are known, and after each change."""
+        # Imported late, in a thread: it takes a second and 50 MB, which gateways without Kubernetes save.
         aio = await asyncio.to_thread(importlib.import_module, "kubernetes.aio")
         async with asyncio.TaskGroup() as group:
             for kind in _KINDS:
                 group.create_task(self._keep(_Kind(aio, kind, self._namespace, self._selector), apply))
 
     async def _keep(self, kind: _Kind, apply: Apply) -> None:
-        """Follow one kind; what fails is tried again, later each time."""
-        pause_s = FIRST_PAUSE_S
+        """Follow one kind; a failure is tried again after a pause that grows."""
+        failures = 0
         while True:
             try:
                 async for objects in kind.states():
-                    pause_s = FIRST_PAUSE_S
+                    failures = 0
                     self._see(kind.name, objects, apply)
-            except Exception as error:  # noqa: BLE001 - the boundary of a background task: whatever fails is tried again
-                # History is kept for minutes only: that a watch has lost its place is no fault.
+            except Exception as error:  # noqa: BLE001 - the boundary of a background task: every failure is tried again
+                # The API server keeps minutes of history: losing the place in it is no failure.
                 if getattr(error, "status", None) == _GONE:
                     continue
                 reason = getattr(error, "reason", None) or str(error).partition("\n")[0] or type(error).__name__
+                pause_s = DISCOVERY.pause_s(failures)
                 self._log.warning("discovery_failed", kind=kind.name, reason=reason, again_in_s=pause_s)
                 await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                failures += 1
 
     def _see(self, kind: str, objects: Objects, apply: Apply) -> None:
         self._seen[kind] = objects
@@ -93,8 +93,8 @@ _KINDS: Final = {
 """Resource → the client's class and its function that lists and watches."""
 
 
-class _Place(Struct):
-    """Where a watch has got to."""
+class _WatchState(Struct):
+    """The objects of a watch, and the version that it has reached."""
 
     objects: dict[str, JsonObject]
     version: str
@@ -112,43 +112,43 @@ class _Kind:
         """Yield all objects, at first and after each change; raise the client's errors."""
         aio = self._aio
         configuration = aio.client.Configuration()
-        # Made anew after every failure, as address and credentials may have changed.
+        # Read again after every failure: address and credentials may have changed.
         await _load_config(aio.config, configuration)
         api, function = _KINDS[self.name]
         async with aio.client.ApiClient(configuration) as client:
             ask = getattr(getattr(aio.client, api)(client), f"{function}_without_preload_content")
-            place = await self._list(ask)
+            state = await self._list(ask)
             while True:
-                yield dict(place.objects)
-                async for _ in self._changes(ask, place):
-                    yield dict(place.objects)
+                yield dict(state.objects)
+                async for _ in self._changes(ask, state):
+                    yield dict(state.objects)
 
-    async def _list(self, ask: _Ask) -> _Place:
+    async def _list(self, ask: _Ask) -> _WatchState:
         async with self._answer(await ask(**self._asked)) as answer:
             whole: Any = decode(await answer.read())
-        return _Place({_name(item): item for item in whole.get("items") or ()}, _version(whole))
+        return _WatchState({_name(item): item for item in whole.get("items") or ()}, _version(whole))
 
-    async def _changes(self, ask: _Ask, place: _Place) -> AsyncIterator[None]:
-        """Follow one watch to its end, keeping `place` up to date."""
+    async def _changes(self, ask: _Ask, state: _WatchState) -> AsyncIterator[None]:
+        """Follow one watch to its end, and keep `state` up to date."""
         options = {"watch": True, "allow_watch_bookmarks": True, "timeout_seconds": WATCH_S}
-        async with self._answer(await ask(**self._asked, **options, resource_version=place.version)) as answer:
-            # The client's own Watch makes objects of its models, and refuses lines beyond 128 KB.
+        async with self._answer(await ask(**self._asked, **options, resource_version=state.version)) as answer:
+            # The client's own Watch builds model objects, and refuses lines above 128 KB.
             async for line in _lines(answer.content.iter_any()):
                 change: Any = decode(line)
                 item: JsonObject = change["object"]
                 if change["type"] == "ERROR":
                     raise self._aio.client.ApiException(status=item.get("code"), reason=item.get("message"))
-                place.version = _version(item) or place.version
+                state.version = _version(item) or state.version
                 if change["type"] == "BOOKMARK":
                     continue
-                place.objects.pop(_name(item), None)
+                state.objects.pop(_name(item), None)
                 if change["type"] != "DELETED":
-                    place.objects[_name(item)] = item
+                    state.objects[_name(item)] = item
                 yield
 
     @asynccontextmanager
     async def _answer(self, answer: Any) -> AsyncIterator[Any]:
-        """Give an answer that is a success, and hang up in the end."""
+        """Provide a successful answer, and close it in the end."""
         try:
             if answer.status != 200:
                 raise self._aio.client.ApiException(status=answer.status, reason=answer.reason)
@@ -158,7 +158,7 @@ class _Kind:
 
 
 async def _lines(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the lines of a text that comes in parts."""
+    """Yield the lines of a text that arrives in parts."""
     rest: list[bytes] = []
     async for part in parts:
         *ended, last = part.split(b"\n")

@@ -1,4 +1,4 @@
-"""Reading Kubernetes objects: which Services are models, where their pods are, and how they want to be served. Pure."""
+"""Reads Kubernetes objects: which Services are models, the addresses of their pods, and their policies. Pure."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Objects: TypeAlias = Mapping[str, JsonObject]
 
 
 class DiscoveredModel(Struct, frozen=True, kw_only=True):
-    """A model that was found.
+    """A model in Kubernetes.
 
     Attributes:
-        urls: one per pod that takes requests, in order.
+        urls: one per pod that accepts requests, sorted.
         preset: the preset of its policy, if its Service names one.
         policy: overrides of the preset.
-        fault: what is wrong with what its Service says, empty where nothing is; the model is served all the same, by
-            what its name tells.
+        fault: what is wrong with its Service's annotation, or empty. The model is then served by the defaults for its
+            name.
     """
 
     urls: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ def selector(release: str) -> str:
 
 
 def discovered_models(services: Objects, slices: Objects) -> dict[str, DiscoveredModel]:
-    """Return the models by name (the value of the Service's label), in order; of two Services the first counts."""
+    """Return the models by name (the value of the Service's label), sorted. Of two for one, the first counts."""
     models: dict[str, DiscoveredModel] = {}
     for name in sorted(services):
         model = str(_section(_section(services[name], "metadata"), "labels").get(MODEL_LABEL) or "")
@@ -59,10 +59,10 @@ def _configured(service: JsonObject, urls: tuple[str, ...]) -> DiscoveredModel:
     if not isinstance(text, str) or not text.strip():
         return DiscoveredModel(urls=urls)
     try:
-        told = decode(text.encode())
-        if not isinstance(told, dict) or not told.keys() <= {"preset", "policy"}:
+        config = decode(text.encode())
+        if not isinstance(config, dict) or not config.keys() <= {"preset", "policy"}:
             raise ValueError("must be an object with the keys preset and policy")
-        entry = ModelEntry.model_validate(told)
+        entry = ModelEntry.model_validate(config)
     except (JsonTextError, ValidationError, ValueError) as error:
         return DiscoveredModel(urls=urls, fault=f"annotation {CONFIG_ANNOTATION}: {_reason(error)}")
     return DiscoveredModel(urls=urls, preset=entry.preset, policy=entry.policy)
@@ -76,12 +76,12 @@ def _reason(error: Exception) -> str:
 
 
 def _urls(slices: Iterable[JsonObject]) -> tuple[str, ...]:
-    """Return the addresses of pods that are ready; where none is, of those that still serve while they end.
+    """Return the addresses of ready pods; if there are none, of terminating pods that still serve.
 
-    The same as kube-proxy does (KEP-1669), so that a rollout of a single pod leaves no gap that need not be.
+    kube-proxy does the same (KEP-1669), so that a rollout of a single pod leaves no gap.
     """
     ready: set[str] = set()
-    leaving: set[str] = set()
+    draining: set[str] = set()
     for each in slices:
         port = _port(each)
         if port is None:
@@ -92,12 +92,12 @@ def _urls(slices: Iterable[JsonObject]) -> tuple[str, ...]:
             if conditions.get("ready") is not False:
                 ready |= urls
             elif conditions.get("serving") and conditions.get("terminating"):
-                leaving |= urls
-    return tuple(sorted(ready or leaving))
+                draining |= urls
+    return tuple(sorted(ready or draining))
 
 
 def _port(each: JsonObject) -> int | None:
-    """Return the port named `http`, or the only one there is."""
+    """Return the port named `http`, or the only port."""
     ports = _list(each, "ports")
     chosen = next((port for port in ports if port.get("name") == PORT_NAME), ports[0] if len(ports) == 1 else {})
     number = chosen.get("port")

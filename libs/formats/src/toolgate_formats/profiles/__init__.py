@@ -1,0 +1,1 @@
+"""Profiles: what is known about kinds of servers, as data."""
