@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 
@@ -166,7 +166,7 @@ async def _read_request(reader: asyncio.StreamReader, connection: int) -> Reques
 
 async def _write_reply(reply: Reply, writer: asyncio.StreamWriter) -> None:
     parts = reply.parts or ()
-    head = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
+    head = f"HTTP/1.1 {reply.status} {responses.get(reply.status, '')}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
     if reply.framing == "chunked":
         head += "transfer-encoding: chunked\r\n"
