@@ -235,7 +235,7 @@ ADDITIONS = (
         script=_PRESET_TEST,
     ),
     Addition(
-        "codec and provider",
+        "provider",
         (
             Edit(f"{FORMATS}/codecs/plain.py", _CODEC),
             Edit(
