@@ -14,15 +14,15 @@ def misfit(schema: JsonObject, text: str) -> str:
 
 def test_an_answer_fits_or_the_place_is_named() -> None:
     assert misfit(PAIR, '{"a": 1}') == ""
-    assert misfit(PAIR, '{"a": "x"}') == "The answer does not fit the schema of the response format at 'a'."
-    assert misfit(PAIR, "{}") == "The answer does not fit the schema of the response format at ''."
+    assert misfit(PAIR, '{"a": "x"}') == "The answer does not match the schema of the response format at 'a'."
+    assert misfit(PAIR, "{}") == "The answer does not match the schema of the response format at ''."
     assert misfit(PAIR, "nothing").startswith("The answer must be JSON")
 
 
 def test_a_dear_answer_is_not_explained() -> None:
     many: JsonObject = {"items": {"anyOf": [{"const": place} for place in range(200)]}}
     said = misfit(many, encode_str([[0]] * 30_000))
-    assert said == "The answer is too large to be held against the schema of the response format."
+    assert said == "The answer is too large to be checked against the schema of the response format."
     assert misfit({"items": {"type": "string"}}, encode_str([1] * 5_000)).endswith("at ''.")
 
 

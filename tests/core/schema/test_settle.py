@@ -176,7 +176,7 @@ def test_a_long_list_of_tools_is_cut() -> None:
 )
 def test_a_tool_that_the_client_did_not_permit_is_no_call(choice: ToolChoice) -> None:
     assert settle("get_weather", '{"city":"a"}', TOOLS, choice) == Fault(
-        AttemptOutcome.NO_TOOL_CALL, "get_weather may not be called in this turn.", '{"city":"a"}'
+        AttemptOutcome.NO_TOOL_CALL, "get_weather must not be called in this turn.", '{"city":"a"}'
     )
 
 

@@ -1,4 +1,4 @@
-"""Fields that nobody here knows, put together from the deltas of a stream, in linear time."""
+"""Merge the unknown fields of a stream's deltas, in linear time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from toolgate_core.jsontext import JsonObject, JsonValue
 
 
 class _Text:
-    """A text that is continued."""
+    """A string that later deltas continue."""
 
     __slots__ = ("parts",)
 
@@ -17,7 +17,7 @@ class _Text:
 
 
 class _Leaf:
-    """A value that is replaced as a whole."""
+    """A value that later deltas replace."""
 
     __slots__ = ("value",)
 
@@ -28,24 +28,24 @@ class _Leaf:
 _Node: TypeAlias = "_Text | list[JsonValue] | dict[str, _Node] | _Leaf"
 
 _MERGED_LEVELS = 8
-"""Objects inside each other that are merged; deeper ones are replaced, so that no nesting exhausts the stack."""
+"""Levels of objects that are merged; deeper ones are replaced, so that no nesting exhausts the stack."""
 
 
 class FieldMerger:
-    """Fields of a message, an answer or a call, as its deltas bring them.
+    """Merges the fields of a message, an answer or a call over its deltas.
 
-    As official clients do: text and lists are continued, objects merged, anything else replaced. A null says nothing.
+    As official clients do: strings and lists are continued, objects merged, other values replaced; null is ignored.
     """
 
     def __init__(self) -> None:
         self._root: dict[str, _Node] = {}
 
     def add(self, fields: JsonObject) -> None:
-        """Take a delta's fields."""
+        """Add the fields of one delta."""
         _add(self._root, fields)
 
     def take(self) -> JsonObject:
-        """Return the fields so far, and forget them."""
+        """Return the merged fields and start again."""
         root, self._root = self._root, {}
         return {key: _value(node) for key, node in root.items()}
 

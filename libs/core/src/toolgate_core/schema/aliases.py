@@ -1,6 +1,7 @@
-"""Schemas as people write them, in the words of JSON Schema: python's and other languages' types, OpenAPI's `nullable`.
+"""Normalize schemas as people write them: type names of Python and other languages, OpenAPI's `nullable`.
 
-Only what the words plainly mean is put into JSON Schema, and nothing gets stricter by it.
+Only words with one clear meaning are replaced, and no schema becomes stricter. A schema without such words is returned
+as the same object, so that callers can compare by identity.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSc
 
 
 def json_type(name: str) -> str:
-    """Return the JSON Schema type that `name` means: itself where it means none, empty where it means any."""
+    """Return the JSON Schema type that `name` means: `name` itself for an unknown word, empty for any type."""
     if name in _WORDS:
         return name
     if len(name) > MAX_TYPE_WORD:
@@ -40,23 +41,23 @@ def json_type(name: str) -> str:
 
 
 def _without_parameters(word: str) -> str:
-    """Return a type's word without its parameters: `list[str]` is `list`."""
+    """Return the name of a type without its parameters: `list[str]` is `list`."""
     starts = [start for start in map(word.find, "[<") if start >= 0]
     return word[: min(starts)] if starts and word.endswith(("]", ">")) else word
 
 
 def normalize(schema: JsonObject) -> JsonObject:
-    """Return a whole schema in the words of JSON Schema; the very same where it is so already.
+    """Return a root schema in the words of JSON Schema; the same object where nothing changes.
 
-    A tuple that is written as older drafts do (a list of `items`) becomes `prefixItems`, unless the schema says that it
-    is of an older draft.
+    A tuple in the form of older drafts (a list of `items`) becomes `prefixItems`, unless `$schema` names an older
+    draft.
     """
     draft = schema.get("$schema")
     return normalize_words(schema, tuples=not isinstance(draft, str) or "2020-12" in draft)
 
 
 def normalize_words(schema: JsonObject, *, tuples: bool) -> JsonObject:
-    """Return the same, with tuples as `prefixItems` or as they came."""
+    """Return the same; `tuples`: also turn older tuples into `prefixItems`."""
     new: JsonObject = {keyword: _normalize_keyword(keyword, value, tuples=tuples) for keyword, value in schema.items()}
     if "type" in new:
         _normalize_type(new)
@@ -67,7 +68,7 @@ def normalize_words(schema: JsonObject, *, tuples: bool) -> JsonObject:
 
 
 def _with_prefix_items(schema: JsonObject) -> JsonObject:
-    """Return what a list of `items` means."""
+    """Return a schema whose list of `items` is `prefixItems`, and whose `additionalItems` is `items`."""
     rest = {keyword: value for keyword, value in schema.items() if keyword not in ("items", "additionalItems")}
     if schema["items"]:
         rest["prefixItems"] = schema["items"]
@@ -102,7 +103,7 @@ def _normalize_type(schema: JsonObject) -> None:
 
 
 def _type_names(types: JsonValue) -> JsonValue:
-    """Return what `type` says in JSON Schema's names, the very same where it does so already; None for any type."""
+    """Return `type` in JSON Schema's names, the same object where nothing changes; None for any type."""
     if isinstance(types, str):
         return json_type(types) or None
     if not isinstance(types, list) or len(types) > MAX_TYPES:
@@ -114,7 +115,7 @@ def _type_names(types: JsonValue) -> JsonValue:
 
 
 def _with_null(schema: JsonObject) -> JsonObject:
-    """Return what `nullable: true` makes of a schema."""
+    """Return a schema with `nullable: true` as one that also allows null."""
     rest = {keyword: value for keyword, value in schema.items() if keyword != "nullable"}
     if any(keyword in rest for keyword in _IN_PLACE):
         kept = {keyword: rest.pop(keyword) for keyword in _KEPT if keyword in rest}

@@ -1,6 +1,6 @@
-"""The form that a client wants its answer to have, held against what a model answered.
+"""The response format that a client asks for, and the check of a model's answer against it.
 
-It is said by `response_format`, or by vLLM's `structured_outputs` and its older name `guided_json`.
+It comes from `response_format`, or from vLLM's `structured_outputs` and its older name `guided_json`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ CONSTRAINTS = frozenset(
 
 
 def is_constrained(request: ChatRequest) -> bool:
-    """Whether a request may ask for a form of its answer; False, as nearly always, is certain and quickly said."""
+    """Whether a request may constrain its answer; False is certain, and cheap to find."""
     return request.response_format is not None or not CONSTRAINTS.isdisjoint(request.body)
 
 
 def answer_schema(request: ChatRequest) -> JsonObject | None:
-    """Return the schema that the client wants its answer to have; None for text."""
+    """Return the schema that the client wants for its answer; None for text."""
     if not is_constrained(request):
         return None
     wanted = request.response_format
@@ -46,7 +46,7 @@ def answer_schema(request: ChatRequest) -> JsonObject | None:
 
 
 def requested_schema(body: JsonObject) -> JsonObject | None:
-    """Return the schema of vLLM's own fields for constraints, where they ask for JSON."""
+    """Return the schema in vLLM's own fields for constraints; None where they do not ask for JSON."""
     if CONSTRAINTS.isdisjoint(body):
         return None
     structured = body.get("structured_outputs")
@@ -59,7 +59,7 @@ def requested_schema(body: JsonObject) -> JsonObject | None:
 
 
 def _as_schema(given: JsonValue) -> JsonObject | None:
-    """Return a schema that is given as itself or as its JSON text."""
+    """Return a schema that is written as an object or as its JSON text."""
     if isinstance(given, str):
         try:
             given = decode(given)
@@ -69,7 +69,7 @@ def _as_schema(given: JsonValue) -> JsonObject | None:
 
 
 class AnswerCheck:
-    """Holds answers against one schema, which has been validated. `object_only`: no answer but an object can fit."""
+    """Checks answers against one valid schema. `object_only`: only an object can match."""
 
     def __init__(self, schema: JsonObject) -> None:
         self.object_only = schema.get("type") == "object"
@@ -78,26 +78,26 @@ class AnswerCheck:
 
     @property
     def kept_bytes(self) -> int:
-        """About how much memory its validator takes."""
+        """Bytes of memory that its validator takes; an estimate."""
         return self._check.kept_bytes
 
     def schema_error(self, text: str) -> str:
-        """Return one sentence about what is wrong with an answer; empty where nothing is."""
+        """Return one sentence about what is wrong with an answer; empty for a valid one."""
         try:
             value = decode(text)
         except JsonTextError:
-            return "The answer must be JSON that fits the schema of the response format."
+            return "The answer must be JSON that matches the schema of the response format."
         if self._check.is_valid(value):
             return ""
         validator = self._check.within_budget(value)
         if validator is None:
-            return "The answer is too large to be held against the schema of the response format."
+            return "The answer is too large to be checked against the schema of the response format."
         place = _first_violation(validator, value) if explainable(value, self._schema) else ""
-        return f"The answer does not fit the schema of the response format at '{place:.200}'."
+        return f"The answer does not match the schema of the response format at '{place:.200}'."
 
 
 def _first_violation(validator: jsonschema_rs.Validator, value: JsonValue) -> str:
-    """Return where a value breaks its first rule."""
+    """Return the path of the first violation, its steps separated by `/`; empty for the root."""
     try:
         validator.validate(value)
     except jsonschema_rs.ValidationError as error:
@@ -108,7 +108,7 @@ def _first_violation(validator: jsonschema_rs.Validator, value: JsonValue) -> st
 
 
 def answer_check(schema_json: bytes) -> AnswerCheck:
-    """Return the check for the JSON text of a schema, from those that were asked for last."""
+    """Return the check for the JSON text of a schema, cached."""
     return _CHECKS.get(schema_json)
 
 

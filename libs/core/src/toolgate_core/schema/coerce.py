@@ -1,7 +1,20 @@
-"""Values to what a JSON Schema asks for: by the schema alone, never by how a value looks.
+"""Coercion: change a value that a model wrote into what its JSON Schema asks for.
 
-A value that the schema accepts is returned as it is. What can't be made to fit is returned as it is, too; the
-validator then says what is wrong. Nothing raises, and the work is bounded on recursive schemas.
+Rules:
+- The schema decides, never the look of a value: "7" becomes 7 only where the schema wants a number. `007` in a union
+  with strings stays text.
+- A value that the schema accepts is returned unchanged. A value that no rule can fit is returned unchanged too; the
+  validator then reports it. Coercion itself never raises.
+- Every change has a tag (`types/repairs.py` explains them all), so that a caller can see what was changed.
+- Of a union, each member is tried; the result with the fewest violations wins, then the one that drops the least, then
+  the one that changes the least. Nothing of a value is dropped where a member keeps it.
+
+The rules come from calls of real models, quoted as cases in tests/core/schema: numbers and booleans as strings, JSON
+inside a string, one item where a list is wanted, keys in another case, "null" for an optional parameter.
+
+What bounds the cost: schemas can be recursive and unions can be nested, so that trying every member is exponential.
+One coercion applies at most `MAX_COERCION_STEPS` schemas and reads at most `MAX_COERCION_CHARS` characters of text as
+another type; after that values are returned unchanged. Lookups in long lists (enum, required) are paid for by steps.
 """
 
 from __future__ import annotations
@@ -24,12 +37,13 @@ from toolgate_core.schema.shapes import item_types, may_unwrap, tuple_items
 from toolgate_core.schema.xml_elements import read_elements
 
 MAX_LEVELS = 100
-"""Schemas applied inside each other."""
+"""Schemas applied inside each other; the recursion of `apply` stays far below the stack's limit."""
 
 _DROPPED = ("extra_dropped", "null_dropped")
 _EMPTY = (("array",), ("object",))
 _UNIONS = ("anyOf", "oneOf")
 _SHORT = 1_000
+"""Characters of a text that is still read when the budget of characters is used up: that costs microseconds."""
 _Cost: TypeAlias = tuple[int, int, int, int]
 
 
@@ -49,13 +63,16 @@ def coerce_text(text: str, schema: JsonValue, root: JsonObject) -> tuple[JsonVal
     Where the schema allows a string and nothing else, the text is the value; where it allows anything at all, objects
     and arrays are read, but no scalars. In a union with strings another type is taken only for its exact JSON form
     (`007` stays text). Objects and arrays may also be nearly-JSON or XML elements, whose contents are such text again.
-    Tags say what had to be mended; text that is the JSON form of its type needs none.
+    Tags say what was repaired; text that is the JSON form of its type needs none.
     """
     return coerce(UntypedText(text), schema, root)
 
 
 class _Coercion:
-    """One coercion: what was done so far, and how many rules the result still breaks."""
+    """One coercion: the tags of its changes, the violations that remain, and the budget that is used up.
+
+    Trying an alternative (`_cost_as`, `_best_member`) saves and restores `tags` and `_problems`, never the budget.
+    """
 
     def __init__(self, root: JsonObject) -> None:
         self.tags: list[str] = []
@@ -99,7 +116,7 @@ class _Coercion:
         return read, {} if schema is True else schema
 
     def _facts_of(self, schema: JsonObject) -> _SchemaFacts:
-        """Return what is looked up in a schema again for each value; the schema lives as long as the coercion."""
+        """Return the facts of a schema; `id` is a safe key, since the schema outlives the coercion."""
         known = self._known.get(id(schema))
         if known is None:
             known = self._known[id(schema)] = _SchemaFacts(schema)
@@ -115,7 +132,7 @@ class _Coercion:
         return known.types
 
     def _read_text(self, text: UntypedText, schema: JsonValue) -> JsonValue:
-        """Return what a text without a type says to `schema`: a plain string, or a value of another type."""
+        """Return the value of an untyped text under `schema`: a string, or a value of another type."""
         types = self._possible_types(schema)
         if not types:
             return self._read_untyped(text)
@@ -135,7 +152,7 @@ class _Coercion:
         return stripped if whole_number else exact
 
     def _read_untyped(self, text: UntypedText) -> JsonValue:
-        """Return an object or a list for its exact form; a scalar could as well be a text, and is one."""
+        """Return an object or a list in its exact JSON form; anything else is text, since `7` may be meant as text."""
         found = exact_container(text)
         if found is None and isinstance(text, ElementText):
             found = read_elements(text, (), markup=True)
@@ -163,7 +180,7 @@ class _Coercion:
         return read
 
     def _within_budget(self, text: str) -> bool:
-        """Whether a text may be read once more. Each member of a union reads it anew."""
+        """Whether a text can still be read as another type; each member of a union reads it again."""
         self._chars += len(text)
         return self._steps <= MAX_COERCION_STEPS and (self._chars <= MAX_COERCION_CHARS or len(text) <= _SHORT)
 
@@ -185,12 +202,12 @@ class _Coercion:
         return value
 
     def _to_array(self, value: JsonValue, schema: JsonObject, level: int) -> Converted:
-        """Return `value` as an array: what it holds where it is written or built like a list, else its only item."""
+        """Return `value` as an array: the list that it writes or wraps, else a list with `value` as its only item."""
         alone = convert(value, "array")
         if alone is None or alone[1] != "scalar_to_array":
             return alone
         if isinstance(value, str):
-            # A broken list is no list of one broken text.
+            # Text that begins like JSON and cannot be read is a broken list, not a list of one text.
             return self._array_in_text(value, schema, level) or (None if begins_container(value) else alone)
         if isinstance(value, dict):
             return self._array_in_object(value, schema, level) or alone
@@ -219,7 +236,7 @@ class _Coercion:
         return self._cost_as(value, schema, level) == (0, 0)
 
     def _cost_as(self, value: JsonValue, schema: JsonValue, level: int) -> tuple[int, int]:
-        """Return how many rules `value` would still break, and how often something of it would be dropped."""
+        """Return the cost of `value` under `schema`: violations that remain, and parts that are dropped."""
         tags, problems = self.tags, self._problems
         self.tags, self._problems = [], 0
         self.apply(value, schema, level + 1)
@@ -228,7 +245,7 @@ class _Coercion:
         return cost
 
     def _best_member(self, value: JsonValue, members: list[JsonValue], level: int) -> JsonValue:
-        """Return `value` as the member takes it that leaves the fewest problems and changes the least."""
+        """Return `value` as coerced by the member with the lowest cost: violations, dropped parts, changes, type."""
         if not members:
             return value
         tags, problems = self.tags, self._problems
@@ -277,7 +294,7 @@ class _Coercion:
         return result if changed else value
 
     def _is_absent(self, value: JsonValue, rules: list[JsonValue]) -> bool:
-        """Whether a value that breaks `rules` only says that there is none."""
+        """Whether a value that violates `rules` means "no value": null, or its word where no string is allowed."""
         if not is_null_word(value):
             return False
         return value is None or all("string" not in (self._possible_types(rule) or ("string",)) for rule in rules)
@@ -292,7 +309,10 @@ class _Coercion:
 
 
 class _SchemaFacts:
-    """What a coercion looks up in one schema."""
+    """What a coercion looks up in one schema, indexed once.
+
+    `steps` is what a lookup costs in steps: long lists of required names and unions are not free.
+    """
 
     __slots__ = ("named", "options", "patterns", "required", "steps", "types")
 

@@ -1,7 +1,7 @@
-"""A client's JSON Schema to a validator, within bounds.
+"""Compile a client's JSON Schema to a validator, within bounds.
 
-The schema is a stranger's: nothing is fetched for it, and one that would cost a long time to compile, to check, or to
-explain is refused when it comes in rather than when a model's answer meets it.
+Nothing is fetched for a schema. One that is expensive to compile, to validate or to explain is refused when the request
+arrives, not when a model's answer meets it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ __all__ = ["SchemaCheck", "SchemaError", "compile_schema"]
 _OBJECT = ("object",)
 _Engine: TypeAlias = jsonschema_rs.RegexOptions | jsonschema_rs.FancyRegexOptions
 _CHARS_PER_STEP = 256
-"""Characters that a step of backtracking may search; longer texts have fewer steps."""
+"""Characters that one step of backtracking can search; longer texts get fewer steps."""
 _SCHEMA_BYTES = 500
 _STATE_BYTES = 100
+"""Memory of a compiled schema, and of a state of a compiled pattern; measured."""
 _LIGHT = 8
-"""Steps for one value up to which a schema is checked without a look at the value's size."""
+"""Steps for one value up to which a schema is validated without measuring the value."""
 
 
 class SchemaCheck:
-    """Holds values against one compiled schema, each within a budget of work.
+    """Validates values against one compiled schema, each within a budget of work.
 
-    A value that would cost more is not valid: it can't be checked. Patterns that look around or back are tried by
-    backtracking; their steps are shared out to all texts of a value, so that few short texts have thousands each.
+    A value that costs more is not valid, since it cannot be checked. Patterns with look-around or backreferences are
+    tried by backtracking; all texts of a value share one budget of steps, so that few short texts get thousands each.
     """
 
     __slots__ = ("_backtracking", "_schema", "_validator", "weights")
@@ -46,11 +47,11 @@ class SchemaCheck:
 
     @property
     def kept_bytes(self) -> int:
-        """About how much memory the validator takes, the text of the schema aside."""
+        """Bytes of memory that the validator takes, without the text of the schema; an estimate."""
         return _SCHEMA_BYTES * self.weights.schemas + _STATE_BYTES * self.weights.states
 
     def is_valid(self, value: JsonValue) -> bool:
-        """Whether the schema accepts `value`; no where that can't be told."""
+        """Whether the schema accepts `value`; False where that cannot be decided within the budget."""
         validator = self.within_budget(value)
         try:
             return validator is not None and validator.is_valid(value)
@@ -58,7 +59,7 @@ class SchemaCheck:
             return False
 
     def within_budget(self, value: JsonValue) -> jsonschema_rs.Validator | None:
-        """Return the validator that checks `value` in bounded time; None where it would take too long."""
+        """Return a validator that checks `value` within the budget; None where the value is too expensive."""
         weights = self.weights
         if self._validator is not None and weights.steps <= _LIGHT and not weights.patterns:
             return self._validator
@@ -80,11 +81,11 @@ class SchemaCheck:
 
 
 def compile_schema(schema: JsonObject, *, object_only: bool = True) -> SchemaCheck:
-    """Return the check of a schema, of an object unless told otherwise; raise `SchemaError`.
+    """Return the check of a schema; raise `SchemaError` for one that is wrong or too expensive.
 
-    Draft 2020-12, unless `$schema` names another known draft. References lead only to places in the same schema. What
-    the schema says in words that JSON Schema lacks (`int`, `nullable`) is checked as it is meant; words that mean
-    nothing are an error.
+    Draft 2020-12, unless `$schema` names another known draft. References lead only into the same schema. Words that
+    JSON Schema lacks (`int`, `nullable`) are normalized; unknown words are an error. `object_only`: the schema must be
+    one of an object, as of a function's parameters.
     """
     if object_only and declared_types(schema) != _OBJECT and "type" in schema:
         raise SchemaError(f"the schema of a function's parameters must have type 'object', not {schema['type']!r:.80}")
@@ -94,14 +95,14 @@ def compile_schema(schema: JsonObject, *, object_only: bool = True) -> SchemaChe
         return _check(schema, weights)
     try:
         return _check(meant, weights)
-    except SchemaError:  # a reference into what was put differently; or an error, whose words shall fit what came in
+    except SchemaError:  # a reference into a normalized place, or an error that must quote the client's own words
         return _check_with_older_tuples(schema, weights)
 
 
 def _check_with_older_tuples(schema: JsonObject, weights: Weights) -> SchemaCheck:
-    """Return the check of a schema whose references lead into what is put differently.
+    """Return the check of a schema whose references lead into places that normalizing moves.
 
-    Draft 2019-09 has tuples in the older form and all else that has the same place.
+    Draft 2019-09 has tuples in the older form, and everything else in the same places.
     """
     older: JsonObject = {
         **normalize_words(schema, tuples=False),
@@ -121,7 +122,7 @@ def _check(schema: JsonObject, weights: Weights) -> SchemaCheck:
     except SchemaError:
         if not weights.patterns:
             raise
-    # Compiled once now, so that what is wrong shows at once.
+    # Compile once now, so that a wrong pattern fails here and not at the first value.
     check = SchemaCheck(schema, None, weights)
     check.within_budget("")
     return check

@@ -1,4 +1,12 @@
-"""One value of the wrong type to the type that a schema asks for: a new value and a tag, or None."""
+"""Conversions of one value to another JSON Schema type.
+
+Each conversion returns the new value and its tag, or None where the value does not clearly mean one of that type. Only
+lossless conversions exist: `"7.0"` is the integer 7, `"7.5"` is none; `1` is true, `2` is not; an object never becomes
+text, since its JSON is only one of many texts that could be meant.
+
+Cost: each is linear in the text. Numbers are bounded by `MAX_DIGITS`, since Python's `int` is quadratic in digits;
+exponents have three digits, so that no short text writes a huge number.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +25,19 @@ Converted: TypeAlias = tuple[JsonValue, str] | None
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\Z", re.ASCII)
 _WHOLE = re.compile(r"([+-]?\d+)\.0*\Z", re.ASCII)
 _EXACT = 2**53
+"""From here on a float skips integers, so it no longer says which one is meant."""
 _BOOLEANS = {"true": True, "false": False}
 _NULLS = ("null", "none")
 
 
 def convert(value: JsonValue, wanted: str) -> Converted:
-    """Return `value` as the JSON Schema type `wanted` with the tag of the conversion; None when it can't be."""
+    """Return `value` as the JSON Schema type `wanted` and the tag of the conversion; None where it is not one."""
     converter = _CONVERTERS.get(wanted)
     return converter(value) if converter else None
 
 
 def is_null_word(value: JsonValue) -> bool:
-    """Whether a value is null, or a string that says so in JSON or in python."""
+    """Whether a value is null, or a string that writes it in JSON or Python."""
     return value is None or (isinstance(value, str) and value.strip().casefold() in _NULLS)
 
 

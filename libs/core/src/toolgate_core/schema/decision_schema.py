@@ -1,8 +1,10 @@
 """The decision schema: "this call or this answer", in the part of JSON Schema that grammars know.
 
-A grammar that meets a keyword it does not know refuses the whole request, so what goes upstream is reduced; reducing
-only ever allows more (see `reduction`), and our validator still holds the call to the whole schema. `pattern`, `format`
-and lengths of a call's arguments are left out: their support differs between grammars, and they are slow in most.
+A grammar refuses the whole request for one unknown keyword, so the schemas of tools are reduced (see `reduction`); our
+validator still checks each call against the whole schema. `pattern`, `format` and lengths of arguments are dropped:
+grammars differ in their support, and are slow at them.
+
+The schema is byte-stable for the same tools, so that an upstream's caches of prefixes and grammars hit.
 """
 
 from __future__ import annotations
@@ -38,8 +40,8 @@ def decision_schema(
 ) -> JsonObject:
     """Return the JSON Schema of a decision, byte-stable for the same arguments.
 
-    `answer_schema` is what the client wants the answer to be; a string unless given. Under required and named there is
-    no answer; only tools that `choice` permits can be called.
+    Only tools that `choice` permits can be called; under `required` and a named choice there is no answer. `parallel`:
+    more than one call is allowed. `answer_schema` is the schema of the answer (None: a string).
     """
     hoist = Hoist()
     single = not parallel or choice.mode == "named"
@@ -51,7 +53,7 @@ def decision_schema(
 
 
 def decision_for(tools_json: bytes, choice: ToolChoice, *, parallel: bool, answer_json: bytes) -> JsonObject:
-    """Return the same for JSON texts (`answer_json` empty: a string), shared: it must not be changed."""
+    """Return the same from JSON texts (`answer_json` empty: a string); it is cached, so callers must not change it."""
     return _DECISIONS.get((tools_json, answer_json, choice, parallel))
 
 
@@ -93,9 +95,9 @@ def _call(tool: ToolDefinition, hoist: Hoist) -> JsonObject:
 
 
 class Hoist:
-    """Moves what references lead to into the `$defs` of one schema; names are numbers, so that none collide.
+    """Moves the targets of references into the `$defs` of one schema, under numbered names that cannot collide.
 
-    What they lead to is written when all else has been, one by one: a chain of references may be longer than a stack.
+    Targets are written from a queue, after everything else: a chain of references can be longer than the stack.
     """
 
     def __init__(self) -> None:
@@ -105,23 +107,23 @@ class Hoist:
         self._roots = 0
 
     def finish(self, schema: JsonObject) -> JsonObject:
-        """Return `schema` with everything that was hoisted."""
+        """Return `schema` with the definitions of all its references."""
         while self._waiting:
             self._waiting.popleft()()
         return {**schema, "$defs": self._defs} if self._defs else schema
 
     def reduced(self, schema: JsonObject) -> JsonObject:
-        """Return a tool's schema in the keywords that grammars know."""
+        """Return a tool's schema in the keywords that every grammar knows."""
         root = as_current_draft(normalize(schema))
         refer = self._referrer(root, reduce)
         target = root
-        while "$ref" in target:  # a root that is only a reference: the arguments' own schema is wanted in place
+        while "$ref" in target:  # a root that is only a reference: arguments need their schema in place
             found = follow(target["$ref"], root)
             target = found if isinstance(found, dict) else _ANY
         return reduce(target, refer)
 
     def rewritten(self, schema: JsonObject) -> JsonValue:
-        """Return a schema with all of its keywords but those that a server would refuse, its references moved."""
+        """Return a schema without the keywords that a server refuses, its references moved into `$defs`."""
         root = as_current_draft(normalize(schema))
         change = loosen if has_refused_keywords(root) else rewrite_references
         return change(_rootless(root), self._referrer(root, change))
@@ -160,7 +162,7 @@ def _rootless(root: JsonObject) -> JsonObject:
 
 
 def sendable(schema: JsonObject) -> JsonObject:
-    """Return a schema without what a server would refuse a request for; the very same where there is nothing."""
+    """Return a schema without what makes a server refuse the request; the same object where nothing changes."""
     if normalize(schema) is schema and not has_refused_keywords(schema):
         return schema
     hoist = Hoist()

@@ -1,4 +1,4 @@
-"""The `tools` array of a request to tool definitions; whatever is wrong with it is named."""
+"""Parse the `tools` array of a request to tool definitions; every error names the field."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 def parse_tools(tools_json: bytes) -> tuple[ToolDefinition, ...]:
     """Return the definitions in the JSON text of a `tools` array; empty text holds none. Raises `RequestError`.
 
-    Any name that is not empty will do here; `check_names` holds a client to OpenAI's rule.
+    Any name that is not empty is accepted here; `check_names` applies OpenAI's rule to clients.
     """
     if not tools_json:
         return ()

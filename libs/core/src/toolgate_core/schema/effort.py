@@ -1,9 +1,13 @@
-"""What it takes to hold a value against a schema, and to have a validator say what is wrong.
+"""What validating a value costs, and what explaining its violations costs; known before either is started.
 
-Whether a value is valid costs time linear in it, times what applies to each part. Where that product is too large the
-value is walked beside its schema, to tell what really meets. The validator's explanation costs more: each failing
-member of a union brings explanations of its own, so that a recursive schema can make it exponential in a value's depth,
-and each holds a copy of the part that is wrong.
+A validator is native code that nothing interrupts, so that its work has to be bounded in advance:
+
+- Validating is linear in the value, times the schemas that apply to each part. The product of both sizes is an upper
+  bound (`size_within_budget`); where it is too large, a walk over value and schema counts what really applies.
+- Explaining costs more. Each failing member of a union adds its explanations, which can be exponential in the depth of
+  a value under a recursive schema, and each contains a copy of the wrong part (`explainable`).
+
+The walk itself stops after `MAX_VISITS` pairs of a schema and a part; more than that counts as beyond the budget.
 """
 
 from __future__ import annotations
@@ -17,10 +21,11 @@ from toolgate_core.schema.references import follow
 from toolgate_core.schema.weights import Weights, in_place, listed_steps
 
 _MAX_LEVELS = 300
+"""Levels of a value and its schemas that the walk follows; the stack holds far more."""
 
 
 class ValueSize(NamedTuple):
-    """How large a value is: its parts, itself among them; its texts and keys, the characters of all, of the longest."""
+    """The size of a value: its parts (itself included), its texts and keys, their characters, those of the longest."""
 
     parts: int
     texts: int = 1
@@ -29,7 +34,7 @@ class ValueSize(NamedTuple):
 
 
 def measure(value: JsonValue, most: int = MAX_CHECK_STEPS) -> ValueSize:
-    """Return the size of a value, of no more than about `most` of its parts."""
+    """Return the size of a value; counting stops after about `most` parts."""
     parts = texts = chars = longest = 0
     waiting: list[JsonValue] = [value]
     while waiting and parts <= most:
@@ -47,9 +52,9 @@ def measure(value: JsonValue, most: int = MAX_CHECK_STEPS) -> ValueSize:
 
 
 def size_within_budget(value: JsonValue, schema: JsonObject, weights: Weights, *, exact: bool) -> ValueSize | None:
-    """Return what the patterns of the whole schema `schema` will have to search in `value`, all of it at most.
+    """Return the size of what the patterns of `schema` have to search in `value`; None beyond the budget.
 
-    None where checking the value is beyond the budget. `exact`: by a walk over value and schema, where it is short.
+    The size of the whole value is an upper bound. `exact`: count by a walk, even where the bound is within the budget.
     """
     size = measure(value)
     cheap = size.parts * weights.steps <= MAX_CHECK_STEPS and size.chars * weights.search <= MAX_SEARCH_STEPS
@@ -71,7 +76,7 @@ def explainable(value: JsonValue, schema: JsonObject) -> bool:
 
 
 class _BudgetWalk:
-    """Counts the schemas that meet each part of a value, each as often as there are ways to it."""
+    """Counts the schemas that apply to each part of a value, once for each path that leads to them."""
 
     def __init__(self, root: JsonObject, *, explain: bool = False) -> None:
         self._root = root
@@ -112,7 +117,7 @@ class _BudgetWalk:
         self.longest = max(self.longest, *lengths, 0)
 
     def _copy(self, value: JsonValue, schema: JsonObject) -> None:
-        """Count what would be copied into explanations, if each rule were broken."""
+        """Count the parts that explanations would copy if every rule were violated."""
         options, required = schema.get("enum"), schema.get("required")
         missing = isinstance(value, dict) and isinstance(required, list)
         errors = 1 + (sum(name not in value for name in required) if missing else 0)  # type: ignore[operator,union-attr]

@@ -1,7 +1,7 @@
-"""What may stand behind a value in nearly-JSON: the part of the grammar that tells where a string ends.
+"""What can follow a value in nearly-JSON: the part of the grammar that decides where a string ends.
 
-`after_value` looks ahead no further than to the next value, key or word; comments longer than `MAX_COMMENT`
-characters and keys longer than 256 count as none, so that reading a text full of quotes stays linear.
+`after_value` looks ahead at most to the next value, key or word. Comments longer than `MAX_COMMENT` characters and keys
+longer than 256 count as none, so that reading a text with many quotes stays linear.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _VALUE = re.compile(r"""["'\[({]|[+-]?\.?\d|(?:true|false|null|True|False|None)\
 
 
 def skip_blank(text: str, at: int) -> int | None:
-    """Return the place behind white space and comments; none where a comment has no end that counts."""
+    """Return the position after white space and comments; None where a comment has no end in reach."""
     while True:
         at = SPACE.match(text, at).end()  # type: ignore[union-attr]  # matches nothing too
         if text[at : at + 1] not in ("/", "#"):
@@ -31,14 +31,14 @@ def skip_blank(text: str, at: int) -> int | None:
         if comment is None:
             return at
         if comment.end() in (at + MAX_COMMENT, len(text)) and not comment[0].endswith("*/"):
-            return None  # what follows the value stands behind it, if it is a comment
+            return None  # if this is a comment, what follows the value is out of reach
         at = comment.end()
 
 
 def after_value(text: str, at: int, stack: list[str], *, close: bool) -> Follows:
-    """Return whether what stands at `at` can follow a value inside containers whose closers are `stack`.
+    """Return whether the text at `at` can follow a value inside containers whose closers are `stack`.
 
-    `close`: closers may be missing, so that one may close the containers inside of its own.
+    `close`: closers can be missing, so that an outer one also closes the containers inside it.
     """
     level = len(stack)
     while True:
@@ -56,21 +56,21 @@ def after_value(text: str, at: int, stack: list[str], *, close: bool) -> Follows
         if char not in ")]}":
             return Follows.NOT
         own = _level_closed_by(stack, level, char, close=close)
-        if own < 0:
+        if own is None:
             return Follows.END if TRAIL.match(text, place) else Follows.NOT
         level, at = own, place + 1
 
 
-def _level_closed_by(stack: list[str], level: int, char: str, *, close: bool) -> int:
-    """Return how many containers are open behind a closer; negative where it closes none."""
+def _level_closed_by(stack: list[str], level: int, char: str, *, close: bool) -> int | None:
+    """Return how many containers are open after a closer; None where it closes none."""
     own = level - 1
     while close and own >= 0 and stack[own] != char:
         own -= 1
-    return own if own >= 0 and stack[own] == char else -1
+    return own if own >= 0 and stack[own] == char else None
 
 
 def _after_comma(text: str, at: int, closer: str) -> Follows | None:
-    """Return whether another item, or the end, stands behind a comma; none where a closer does."""
+    """Return what follows a comma: another item, or the end; None for a closer."""
     place = skip_blank(text, at)
     if place is None:
         return Follows.NOT

@@ -1,4 +1,12 @@
-"""The properties of an object: which schemas each has to meet, and which name an undeclared key was meant to be."""
+"""The keys of an object: the schemas that a key's value has to meet, and the declared name that a wrong key means.
+
+A key is renamed only where the schema forbids other keys, and only to the one declared name that differs in case, `_`
+and `-` alone (`userId` and `user_id`). Two keys that mean one name, or two names that look alike, are never guessed.
+
+`patternProperties` are regular expressions of clients: each is compiled once, within bounds of length, states and
+steps. Where a pattern cannot be decided within them, the key counts as allowed with any value, and the validator, which
+has its own budget, decides.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +19,16 @@ from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.schema.patterns import count_states
 
 MAX_PATTERN = 1_000
-"""Characters of a regular expression for names; what a longer one says is not looked at."""
+"""Characters of a pattern for keys; longer ones are not decided here."""
 
 MAX_NAME_STATES = 2_000
-"""States of such an expression, since it is compiled for itself and kept."""
+"""States of such a pattern, which is compiled separately from its schema and cached."""
 
 MAX_NAME_STEPS = 200
 """Steps of backtracking for one name."""
 
 POLLUTING = frozenset(("__proto__", "constructor", "prototype"))
-"""Names that change what an object is in JavaScript; no value gets one that the model did not write."""
+"""Keys that change an object's prototype in JavaScript: never the result of a renaming, nor of an XML element."""
 
 
 def member_schemas(key: str, schema: JsonObject) -> list[JsonValue]:
@@ -47,7 +55,7 @@ def _others(schema: JsonObject) -> list[JsonValue]:
 
 
 def matches(pattern: str, key: str) -> bool | None:
-    """Whether a name has what a regular expression asks for, in bounded time; None where that can't be said."""
+    """Whether a key matches a pattern; None where that cannot be decided within the bounds."""
     found = _compiled(pattern) if len(pattern) <= MAX_PATTERN and len(key) <= MAX_PATTERN else None
     if found is None:
         return None
@@ -72,9 +80,9 @@ def _compiled(pattern: str) -> jsonschema_rs.Validator | None:
 
 
 def match_undeclared_keys(value: JsonObject, schema: JsonObject) -> dict[str, str]:
-    """Return undeclared key → declared name, where only case, `_` and `-` differ and no other name or key fits.
+    """Return undeclared key → declared name; empty where the schema allows other keys.
 
-    A key is wrong only where no others are allowed: empty for an object that is open.
+    Only keys that differ from one declared name in case, `_` and `-`, where no other key or name is as close.
     """
     named = schema.get("properties")
     if schema.get("additionalProperties", True) is not False or not isinstance(named, dict):

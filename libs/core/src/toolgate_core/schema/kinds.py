@@ -1,4 +1,8 @@
-"""The types of JSON Schema, of values and of schemas."""
+"""The types of JSON Schema: of a value, and those that a schema allows.
+
+`possible_types` looks through references, unions and enums; it visits at most `MAX_TYPE_PARTS` schemas, so that a
+recursive schema costs a bounded time. Beyond that any type counts as possible, which never makes a rule stricter.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +22,13 @@ _NULL = frozenset(("null",))
 
 
 class UntypedText(str):
-    """A value whose type its format does not say: text until a schema is met."""
+    """A value in a format without types: text until a schema decides."""
 
     __slots__ = ()
 
 
 class ElementText(UntypedText):
-    """Such text that stands in an element of its own: where the schema is silent, elements in it are its members."""
+    """The contents of an XML element: where the schema names no type, elements in them are members of an object."""
 
     __slots__ = ()
 
@@ -35,7 +39,7 @@ def type_of(value: JsonValue) -> str:
 
 
 def declared_types(schema: JsonObject) -> tuple[str, ...]:
-    """Return what `type` says, in `ORDER` and in JSON Schema's names; empty where it says nothing."""
+    """Return the types in `type`, in `ORDER` and in JSON Schema's names; empty where it names none."""
     types = schema.get("type")
     if isinstance(types, str):
         name = json_type(types)
@@ -47,7 +51,7 @@ def declared_types(schema: JsonObject) -> tuple[str, ...]:
 
 
 def accepts(types: tuple[str, ...], value: JsonValue) -> bool:
-    """Whether a value of this type is one of `types`; no types accept everything."""
+    """Whether the type of `value` is one of `types`; empty `types` accept every value."""
     if not types or type_of(value) in types:
         return True
     return (isinstance(value, int) and not isinstance(value, bool) and "number" in types) or (
@@ -56,13 +60,13 @@ def accepts(types: tuple[str, ...], value: JsonValue) -> bool:
 
 
 def possible_types(schema: JsonValue, root: JsonObject) -> tuple[str, ...]:
-    """Return the types that `schema` allows, seen through references, unions and enums; empty where any type is."""
+    """Return the types that `schema` allows, through references, unions and enums; empty for any type."""
     found = _TypeWalk(root).types(schema, _MAX_HOPS)
     return () if found is None else tuple(name for name in ORDER if name in found)
 
 
 class _TypeWalk:
-    """One look through a schema, at no more than `MAX_TYPE_PARTS` schemas."""
+    """One walk through a schema, over at most `MAX_TYPE_PARTS` schemas."""
 
     def __init__(self, root: JsonObject) -> None:
         self._root = root

@@ -1,7 +1,11 @@
-"""What could be meant by a value that is no array where one is asked for. Which of it fits is for the schema to say.
+"""Lists that a model wrote in another form, where the schema asks for an array.
 
-Each reading is a list and its tag. Only a text that is written like a list, or an object that is built like one, has a
-reading besides the list of one item.
+Each function returns possible readings: the items and the tag. The caller coerces each reading and takes one only
+where it fits the schema. Texts: `[red, green]`, `"a", "b"`, one item per line, `a, b`. Objects: `{"item": [..]}`,
+`{"0": .., "1": ..}`. Everything else is a list with one item.
+
+A comma does not always separate: `1,000` is a number, so a text in groups of thousands has no reading as a list.
+Cost: one pass over at most `MAX_CHARS` characters, at most `MAX_PIECES` items.
 """
 
 from __future__ import annotations
@@ -15,11 +19,12 @@ from toolgate_core.schema.kinds import UntypedText
 ListReading: TypeAlias = tuple[list[JsonValue], str]
 
 ITEM_NAMES = frozenset(("item", "items", "element", "entry", "value"))
-"""Names for an item of any list."""
+"""Names that models give to an item of any list."""
 
 MAX_PIECES = 10_000
+"""Items of a text that is read as a list without brackets."""
 MAX_CHARS = 65_536
-"""Characters of a text that is looked at as a list without brackets."""
+"""Characters of such a text."""
 
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\Z", re.ASCII)
 _BULLET = re.compile(r"[-*\u2022]\s+")
@@ -27,7 +32,7 @@ _BARE = re.compile(r"""[^\[\]{}()"'`:,]+(?:,[^\[\]{}()"'`:,]+)*\Z""")
 
 
 def bare_words(text: str) -> ListReading | None:
-    """Return the words in brackets, which need quotes to be JSON: `[red, green]`."""
+    """Return the items of `[red, green]`: words in brackets that lack the quotes of JSON."""
     inner = text.strip()[1:-1]
     if len(text) > MAX_CHARS or text.strip() != f"[{inner}]" or not _BARE.match(inner):
         return None
@@ -35,7 +40,7 @@ def bare_words(text: str) -> ListReading | None:
 
 
 def without_brackets(text: str) -> ListReading | None:
-    """Return the strings, objects or arrays, at least two, that `text` writes as JSON: a list without its brackets."""
+    """Return the items of a JSON list without its brackets: at least two, all strings, objects or arrays."""
     for items, tag in _json_items(text):
         first = type(items[0])
         if first in (str, dict, list) and all(type(item) is first for item in items):
@@ -44,7 +49,7 @@ def without_brackets(text: str) -> ListReading | None:
 
 
 def split_scalars(text: str) -> list[ListReading]:
-    """Return the lists of scalars that the lines of a text are, or that its commas part."""
+    """Return the readings of a text as scalars: one per line, or separated by commas."""
     if len(text) > MAX_CHARS or _THOUSANDS.match(text.strip()):
         return []
     lines = [_BULLET.sub("", line.strip(), count=1) for line in text.strip().splitlines()]
@@ -54,7 +59,7 @@ def split_scalars(text: str) -> list[ListReading]:
 
 
 def unwrap_object(value: JsonObject) -> ListReading | None:
-    """Return the items inside an object with one key, or with the keys 0, 1, 2 … of an array."""
+    """Return the items of an object that wraps a list in its only key, or has the indices 0, 1, 2 … as keys."""
     if "1" in value or "0" in value:
         first = 0 if "0" in value else 1
         places = [str(place) for place in range(first, first + len(value))]
@@ -70,7 +75,7 @@ def unwrap_object(value: JsonObject) -> ListReading | None:
 
 
 def _json_items(text: str) -> list[ListReading]:
-    """Return the values that stand in `text` as JSON, parted by commas or each on lines of its own."""
+    """Return the JSON values in `text`, separated by commas or by line breaks."""
     if len(text) > MAX_CHARS or text.strip()[:1] not in ('"', "{", "["):
         return []
     found: list[ListReading] = []

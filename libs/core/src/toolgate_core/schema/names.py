@@ -1,4 +1,8 @@
-"""From the name that a model wrote to the tool that it meant, without a guess."""
+"""Clean the name of a tool that a model wrote, step by step, without guessing.
+
+Seen in answers: leaked special tokens (`get_weather<|channel|>commentary`), the prefix of a namespace
+(`functions.get_weather`), a doubled name (`a.a`), and the number of the call (`get_weather:0`, `functions_F_0`).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ _PREFIX = "functions."
 
 
 def index(names: Iterable[str]) -> dict[str, str]:
-    """Return folded name → name, for the names whose folded form is theirs alone."""
+    """Return folded name → name, without the names that share a folded form."""
     folded: dict[str, str] = {}
     shared: set[str] = set()
     for name in names:
@@ -28,13 +32,13 @@ def fold(name: str) -> str:
 
 
 def without_number(name: str) -> str:
-    """Return a name without the number that some models hang on it (`functions_F_0` for F)."""
+    """Return a name without the number that some models append (`functions_F_0` for F)."""
     match = _NUMBERED.match(name)
     return match[1] if match else name
 
 
 def cleaning_steps(raw: str) -> Iterator[tuple[str, str]]:
-    """Yield (name, tag) after each step of cleaning that changed something, each on top of the ones before."""
+    """Yield (name, tag) after each cleaning step that changed the name; each step works on the result of the last."""
     name = raw
     for tag, clean in _CLEANERS:
         cleaned = clean(name)

@@ -1,13 +1,13 @@
-"""Numbers from text, exact and bounded."""
+"""Numbers in text, exact and bounded."""
 
 from __future__ import annotations
 
 MAX_DIGITS = 4_000
-"""Digits of one number."""
+"""Digits of one number; Python refuses to convert more than 4,300 (CVE-2020-10735)."""
 
 
 def number(lexeme: str) -> int | float | None:
-    """Return the exact integer or the float that `lexeme` writes; None when too long or beyond a float."""
+    """Return the exact integer or the float that `lexeme` writes; None where it is too long or exceeds a float."""
     if len(lexeme) > MAX_DIGITS:
         return None
     if lexeme.lstrip("+-").isdecimal():

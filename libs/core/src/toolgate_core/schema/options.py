@@ -1,4 +1,12 @@
-"""The one option of an `enum` or a `const` that a value writes in another form."""
+"""The values of an `enum` or a `const`, and the one that a value writes in another form.
+
+`"RED"` means `"red"`, `"3"` means 3, `"new-york"` means `"new york"`. The forms are tried in order, from the closest to
+the loosest: white space and case, Python's None for null, separators, numbers, quotes inside a string. The first form
+that any allowed value has decides; two values with that form are ambiguous, and nothing is changed.
+
+The allowed values are indexed by form once per schema, so that looking up many values in a long enum stays linear.
+Enums beyond `MAX_FOLDED_OPTIONS` values or `MAX_FOLDED_CHARS` characters are only compared for equality.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +29,7 @@ _WORDS = {"none": "null"}
 
 
 def allowed_values(schema: JsonObject) -> list[JsonValue]:
-    """Return the values that `const` or `enum` allow; empty where neither says anything."""
+    """Return the values that `const` or `enum` allow; empty where the schema has neither."""
     if "const" in schema:
         return [schema["const"]]
     values = schema.get("enum")
@@ -29,12 +37,12 @@ def allowed_values(schema: JsonObject) -> list[JsonValue]:
 
 
 def equal(left: JsonValue, right: JsonValue) -> bool:
-    """Whether two values are one to JSON Schema, to which `True` is no `1`."""
+    """Whether two values are equal in JSON Schema, where `true` is not 1 (in Python it is)."""
     return isinstance(left, bool) == isinstance(right, bool) and left == right
 
 
 class AllowedValues:
-    """The values that one schema allows, indexed once: there may be as many values to look up as there are of them."""
+    """The allowed values of one schema, indexed by their forms."""
 
     __slots__ = ("_amounts", "_containers", "_exact", "_forms", "_scalars")
 
@@ -92,7 +100,7 @@ class AllowedValues:
 
 
 def find_allowed(value: JsonValue, allowed: list[JsonValue]) -> Match:
-    """Return the one of a few options that `value` writes in another form; see `Options.find`."""
+    """Return the one of a few allowed values that `value` writes in another form; see `AllowedValues.find`."""
     return AllowedValues(allowed).find(value)
 
 

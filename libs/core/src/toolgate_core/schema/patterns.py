@@ -1,8 +1,13 @@
-r"""What a regular expression of a stranger's schema will cost, told from its text before it is compiled.
+r"""The cost of a client's regular expression, estimated from its text before it is compiled.
 
-The engine is linear in the text that it searches, but a counted repetition is compiled as so many copies of what it
-repeats, and a class of Unicode characters is a large automaton by itself: `\p{L}{200}` takes 50 ms and megabytes.
-Look-around and backreferences are beyond the linear engine; they are tried by backtracking, under a limit of steps.
+The engine (Rust's `regex`) is linear in the text that it searches, but compiling is not linear in the pattern: a
+counted repetition becomes as many copies of what it repeats, and a class of Unicode characters is a large automaton
+itself. Measured: `\p{L}{200}` takes 50 ms and megabytes. Nested counts multiply, so that a short pattern can mean
+billions of states; the sum saturates at `_MOST`.
+
+The estimate is in copies of a single letter. It reads tokens and not the full grammar; a token that is read wrongly
+costs a factor, never a missed repetition. Look-around and backreferences need the backtracking engine, which runs
+within a budget of steps.
 """
 
 from __future__ import annotations
@@ -23,16 +28,17 @@ _LOOKS = ("(?=", "(?!", "(?<=", "(?<!", "(?>", "(?(")
 _POSSESSIVE = ("*+", "++", "?+")
 _BACK = tuple("123456789kGK")
 _WIDE = 1_000
-"""States of a class of Unicode characters, such as `\\p{L}`; about as many as it costs copies of a letter."""
+"""States of a class of Unicode characters such as `\\p{L}`: measured against copies of a letter."""
 _NEGATED = 15
+"""States of a negated class: its UTF-8 automaton covers all other characters."""
 _WITH_NEGATED = re.compile(r"\[\^?(?:[^\\]|\\[^DWS])*+\\[DWS]", re.DOTALL)
-"""A class that holds the opposite of another one, as `[\\s\\S]` does."""
+"""A class that contains a negated one, as `[\\s\\S]` does."""
 _MOST = 10**9
-"""More states than any bound allows; larger numbers would only slow the sum."""
+"""More states than any bound allows; larger numbers would only slow down the sum."""
 
 
 def count_states(pattern: str) -> int:
-    """Return about how many states a pattern compiles to: copies of a single letter that would cost as much."""
+    """Return about how many states a pattern compiles to, in copies of a single letter."""
     outer: list[int] = []
     done = last = 0
     for token in _TOKEN.findall(pattern):
@@ -49,9 +55,9 @@ def count_states(pattern: str) -> int:
 
 
 def count_search_states(pattern: str) -> int:
-    """Return how many of a pattern's states one character of a text may meet.
+    """Return how many of a pattern's states one character of a text can reach.
 
-    Of the copies of a class that are all there is between start and end, only one is ever reached.
+    In `^[a-z]{1,200}$` only one copy of the class is active at a time, however many there are.
     """
     counted = _COUNTED.fullmatch(pattern)
     return count_states(pattern) if counted is None else 1 + _weight(counted["one"])
@@ -65,7 +71,7 @@ def _weight(token: str) -> int:
 
 
 def needs_backtracking(pattern: str) -> bool:
-    """Whether a pattern looks around or back, which only a backtracking engine can."""
+    """Whether a pattern has look-around, possessive or back references, which only a backtracking engine knows."""
     tokens: list[str] = _TOKEN.findall(pattern)
     return any(
         token in _LOOKS or token in _POSSESSIVE or (token[0] == "\\" and token[1:2] in _BACK) for token in tokens

@@ -1,7 +1,13 @@
-"""Python literals that no reader of JSON could take for JSON: sets, numbers with `_` or a base, long and raw strings.
+"""Python literals that are not nearly-JSON: sets, numbers with `_` or a base, triple-quoted and raw strings.
 
-A text is read only where the whole of it is the literal of one container, so that nothing is taken from prose or code.
-Keys are strings, as in JSON. Nothing is evaluated.
+Grammar: Python's literals (language reference, chapter 2) without bytes, f-strings, complex numbers and concatenated
+strings. Keys are strings, as in JSON, and must not repeat: Python would keep the last, which is a guess here.
+
+A text is read only where all of it is the literal of one container, so that nothing is read out of prose or code.
+Nothing is evaluated.
+
+What bounds the cost: possessive patterns never try a position twice. Depth is `MAX_DEPTH`, and numbers have
+`MAX_BASED` or `MAX_DIGITS` digits, since Python's `int` is quadratic in digits.
 """
 
 from __future__ import annotations
@@ -17,7 +23,7 @@ MAX_DEPTH = 128
 """Objects and arrays inside each other."""
 
 MAX_BASED = 3_000
-"""Digits of a number with a base: as many as are no more than 4,000 in decimals."""
+"""Digits of a number with a base: in decimals, at most 4,000 digits for base 16."""
 
 _SPACE = re.compile(r"(?:\s++|#[^\n]*+)*+")
 _STRING = re.compile(
@@ -41,7 +47,7 @@ _SIMPLE = {
     "'": "'", '"': '"',
 }  # fmt: skip
 _UNCLEAR = "xuUN/"
-"""Escapes that are cut, that name a character, or that are JSON's and not python's."""
+"""Escapes that are incomplete, that name a character, or that exist in JSON and not in Python: no clear reading."""
 
 
 class _UnreadableError(Exception):
@@ -49,7 +55,7 @@ class _UnreadableError(Exception):
 
 
 def read_literal(text: str) -> tuple[JsonValue, tuple[str, ...]] | None:
-    """Return the value of the literal of a python container, and its tag; None where `text` is none."""
+    """Return the value of a Python literal of a container, and its tag; None where `text` is none."""
     if not text.lstrip().startswith(("{", "[", "(")):
         return None
     try:
@@ -59,7 +65,7 @@ def read_literal(text: str) -> tuple[JsonValue, tuple[str, ...]] | None:
 
 
 class _Reader:
-    """Reads one literal; `at` is the place of the next character."""
+    """Reads one literal; `_at` is the position of the next character."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -130,7 +136,7 @@ class _Reader:
         return items
 
     def _container_ended(self, closer: str, *, first: bool) -> bool:
-        """Move over what stands between members; whether the container has ended."""
+        """Move over a comma or the closer; whether the container has ended."""
         if not first and self._peek() == ",":
             self._at += 1
         elif not first and self._peek() != closer:
@@ -176,7 +182,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def _join_surrogates(text: str) -> str:
-    """Return `text` with the halves of surrogate pairs put together."""
+    """Return `text` with surrogate pairs joined to one character each; a lone surrogate is unreadable."""
     try:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError as error:

@@ -1,10 +1,13 @@
-"""Quotes inside a string that should have been escaped, and were not: where does the string end?
+"""Unescaped quotes inside a string: where does the string end?
 
-A quote ends a string only if what follows it can go on as the grammar says. That alone is not enough, because a string
-may hold code: in `f('x'), g('y')` the quote behind `x` could end the string that holds all of it. So quotes inside a
-string come in pairs: one that looks like an opening quote makes the next one its partner. Where a partner could end the
-string as well, or where quotes are left over that look as if a string had begun, the text has two readings, and none
-of them may be delivered.
+Rule 1: a quote ends a string only if the grammar allows what follows it (`Follows`).
+Rule 2: quotes inside a string come in pairs. Rule 1 alone is not enough, since a string can contain code: in
+`f('x'), g('y')` the quote after `x` could end the whole string. A quote that looks like an opening one (after a
+bracket or `=`, or before a word) makes the next quote its partner.
+Rule 3: between letters, `'` is an apostrophe.
+
+Where a partner could end the string as well, or where single quotes remain, the text has two readings, and neither is
+delivered. Cost: constant per quote; the look-ahead that decides `Follows` is bounded by the caller.
 """
 
 from __future__ import annotations
@@ -16,7 +19,14 @@ _CLOSERS = ")]}"
 
 
 class Follows(Enum):
-    """What stands behind a quote: nothing that can follow a value, what can, all that is left, or too little to say."""
+    """What follows a quote.
+
+    Attributes:
+        NOT: something that cannot follow a value.
+        VALUE: a comma, colon or closer that can.
+        END: the end of the whole value.
+        WAIT: too little text to decide; a streaming reader waits for more.
+    """
 
     NOT = 0
     VALUE = 1
@@ -28,8 +38,8 @@ class InnerQuotes:
     """The quotes that one string holds unescaped.
 
     Attributes:
-        any: there has been one.
-        open: one has begun a pair.
+        any: the string contains one.
+        open: a pair has begun and waits for its partner.
     """
 
     __slots__ = ("_closing", "_lone", "_quote", "_unclear", "_word", "any", "open")
@@ -44,9 +54,9 @@ class InnerQuotes:
         self.any = False
 
     def ends(self, before: str, after: str, follows: Follows) -> bool:
-        """Take the next quote, between the characters `before` and `after` (empty: none); whether it ends the string.
+        """Record the next quote, between the characters `before` and `after` (empty: none); whether it ends the string.
 
-        `after` is the next character that is no white space where `follows` says that nothing may follow.
+        Where `follows` is `NOT`, `after` is the next character that is not white space.
         """
         if follows is Follows.END or (follows is Follows.VALUE and not self.open):
             return True
@@ -70,7 +80,7 @@ class InnerQuotes:
         return not (before.isalnum() or before == "_") and not after.isspace() and after not in ("", self._quote)
 
     def is_unambiguous(self, *, alone: bool) -> bool:
-        """Whether the string that has ended has one reading only; `alone`: no quote stands behind it."""
+        """Whether the string that ended has only one reading; `alone`: no further quote follows it."""
         if self._unclear or (self.open and self._lone):
             return False
         return not self._lone % 2 or (alone and not self._closing)

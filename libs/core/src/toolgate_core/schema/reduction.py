@@ -1,13 +1,16 @@
-"""A client's schema as a grammar can take it: one law, in two strengths.
+"""Reduce a client's schema to what an upstream's grammar supports.
 
-The law: whatever the client's schema accepts, the schema that goes upstream accepts. So a keyword may only be left out
-where less of it allows more, which is not so inside `not`, `if` and `oneOf`. Our validator still holds what comes back
-to the whole schema.
+The law: the reduced schema accepts every value that the client's schema accepts. Dropping a keyword is safe only where
+less of it allows more; inside `not`, `if` and beside `unevaluated…` the opposite is true, so these go as a whole, and
+`oneOf` becomes `anyOf`. Our validator still checks the answer against the whole schema. Property tests over all
+keywords and drafts hold the law (tests/core/schema/test_reduction.py).
 
-`reduce` keeps only the keywords that every grammar knows; a call's arguments are asked for with it. `loosen` keeps all
-but those for which a server refuses a request (vLLM: `contains`, `uniqueItems`, unknown formats, bounds beyond 64 bits,
-what can't be satisfied); `refused` says whether there are any. Both leave references to `refer`, which is given what
-`$ref` says and returns a schema.
+Two strengths:
+- `reduce` keeps only what every grammar knows; it is used for the arguments of calls.
+- `loosen` drops only what makes a server refuse the request (vLLM: `contains`, `uniqueItems`, unknown
+  formats, bounds beyond 64 bits, unsatisfiable bounds, look-around in patterns); `has_refused_keywords` finds them.
+
+References are rewritten by `refer`. Cost: linear in the schema, whose size `weights` bounds.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ Change: TypeAlias = Callable[[JsonValue, RewriteReference], JsonValue]
 """A way to rewrite a schema: `loosen` or `rewrite_references`."""
 
 KNOWN_FORMATS = frozenset(("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"))
-"""The formats that all engines know which vLLM builds grammars with."""
+"""The formats that every grammar engine of vLLM knows."""
 
 SCHEMAS = ("items", "additionalProperties", "propertyNames", "not", "if", "then", "else", "contains",
            "unevaluatedItems", "unevaluatedProperties")  # fmt: skip
@@ -37,7 +40,7 @@ MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs", "definit
 _LOWER, _UPPER = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
 _REFUSED = ("contains", "minContains", "maxContains", "uniqueItems", "additionalItems", "dependencies")
 _TURNING = ("not", "if", "then", "else", "unevaluatedItems", "unevaluatedProperties")
-"""Keywords that allow less where what stands in them, or beside them, allows more."""
+"""Keywords that allow less where their contents, or the keywords beside them, allow more."""
 _REWRITTEN = (*_LOWER, *_UPPER, "minItems", "maxItems", "enum", "const", "items", "prefixItems", "oneOf", "anyOf")
 _LARGEST = 2**63
 
@@ -49,11 +52,11 @@ _UNKNOWN = (
     ("draft-06", ("$ref", *_NEW_IN_2019, "if", "then", "else")),
     ("draft-04", ("$ref", *_NEW_IN_2019, "if", "then", "else", "const", "contains", "propertyNames")),
 )
-"""Keywords that each older draft does not know; `$ref` among them: nothing that stands beside it counts."""
+"""Draft → keywords that it ignores. `$ref` in the list: that draft ignores everything beside a `$ref`."""
 
 
 def reduce(node: JsonValue, refer: RewriteReference) -> JsonObject:
-    """Return what every grammar knows of a schema."""
+    """Return a schema with only the keywords that every grammar knows."""
     if not isinstance(node, dict):
         return {}
     if "$ref" in node:
@@ -97,7 +100,7 @@ def _object(node: JsonObject, refer: RewriteReference, reduced: JsonObject) -> N
 
 
 def _values(node: JsonObject) -> JsonObject:
-    """Return the values that `const` and `enum` allow, of the types that are allowed beside; nothing where none is."""
+    """Return the `enum` of the values that `const`, `enum` and `type` allow together; nothing where there is none."""
     found = [node["const"]] if "const" in node else node.get("enum")
     types = declared_types(node)
     values = [value for value in found if accepts(types, value)] if isinstance(found, list) else []
@@ -105,7 +108,7 @@ def _values(node: JsonObject) -> JsonObject:
 
 
 def _bounds(node: JsonObject) -> JsonObject:
-    """Return the numeric bounds within 64 bits; none where no number is within them."""
+    """Return the numeric bounds within 64 bits; none where no number satisfies them."""
     kept: dict[str, int | float] = {}
     for key in (*_LOWER, *_UPPER):
         bound = node.get(key)
@@ -118,15 +121,15 @@ def _bounds(node: JsonObject) -> JsonObject:
 
 
 def _tuple(node: JsonObject) -> tuple[list[JsonValue], JsonValue]:
-    """Return the schemas of the first items and of all others; no item can be where a schema allows nothing."""
+    """Return the schemas of the first items and of all others; a tuple ends before a schema that allows nothing."""
     first, rest = tuple_items(node)
-    if False in first:  # `0 == False`, but no number is a schema
+    if False in first:  # `0 == False`, but a number is not a schema
         return first[: first.index(False)], False
     return first, rest
 
 
 def _sizes(node: JsonObject, first: list[JsonValue], rest: JsonValue) -> JsonObject:
-    """Return how many items an array may have; nothing that is beyond a grammar, or that no array is."""
+    """Return the bounds of an array's length that a grammar supports; none where no length satisfies them."""
     low, high = (_count(node.get(key)) for key in ("minItems", "maxItems"))
     if rest is False:
         high = len(first) if high is None else min(high, len(first))
@@ -143,7 +146,7 @@ def _count(value: JsonValue) -> int | None:
 
 
 def has_refused_keywords(schema: JsonObject) -> bool:
-    """Whether there is anything in a schema, references aside, for which a server would refuse a request."""
+    """Whether a schema contains anything that makes a server refuse the request; references are not followed."""
     waiting: list[JsonValue] = [schema]
     while waiting:
         node = waiting.pop()
@@ -173,14 +176,14 @@ def _is_refused(node: JsonObject) -> bool:
 
 
 def _may_be_sent(keyword: str, value: JsonValue) -> bool:
-    """Whether what a keyword says may go upstream; all but some formats and patterns may."""
+    """Whether a keyword with this value is safe to send; all but some formats and patterns are."""
     if keyword == "format":
         return value is None or value in KNOWN_FORMATS
     return keyword != "pattern" or not isinstance(value, str) or not needs_backtracking(value)
 
 
 def loosen(node: JsonValue, refer: RewriteReference) -> JsonValue:
-    """Return a schema without what a server would refuse."""
+    """Return a schema without what makes a server refuse the request."""
     if not isinstance(node, dict):
         return node
     new: JsonObject = {}
@@ -203,7 +206,7 @@ def loosen(node: JsonValue, refer: RewriteReference) -> JsonValue:
 
 
 def as_current_draft(root: JsonObject) -> JsonObject:
-    """Return a whole schema in the meaning of draft 2020-12: without what the draft that it names does not know."""
+    """Return a root schema as draft 2020-12 means it: without the keywords that its own draft ignores."""
     draft = root.get("$schema")
     unknown = next((words for name, words in _UNKNOWN if isinstance(draft, str) and name in draft), None)
     if unknown is None:
@@ -231,14 +234,14 @@ def _unchanged(ref: JsonValue) -> JsonObject:
 
 
 def rewrite_references(node: JsonValue, refer: RewriteReference) -> JsonValue:
-    """Return a schema with all of its keywords, its references as `refer` says."""
+    """Return a schema with all of its keywords, its references rewritten."""
     if not isinstance(node, dict):
         return node
     return {key: _child(key, value, refer, rewrite_references) for key, value in node.items()}
 
 
 def _child(key: str, value: JsonValue, refer: RewriteReference, change: Change) -> JsonValue:
-    """Return what a keyword says, with the schemas in it changed."""
+    """Return the value of a keyword, with the schemas in it changed."""
     if key == "$ref":
         return refer(value)["$ref"]
     if key in SCHEMAS:

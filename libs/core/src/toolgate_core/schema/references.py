@@ -1,4 +1,4 @@
-"""Where a `$ref` leads. Only JSON pointers into the same schema (`#`, `#/…`) are followed, by anyone."""
+"""Follow a `$ref`. Only JSON pointers (RFC 6901) into the same schema (`#`, `#/…`) are followed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _INDEX = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
 
 
 def follow(ref: JsonValue, root: JsonObject) -> JsonValue:
-    """Return the schema that `ref` names in `root`; None when it names none."""
+    """Return the schema that `ref` names in `root`; None where there is none."""
     if not isinstance(ref, str) or len(ref) > MAX_REFERENCE or not is_local(ref):
         return None
     node: JsonValue = root
@@ -27,7 +27,7 @@ def follow(ref: JsonValue, root: JsonObject) -> JsonValue:
 
 
 def is_local(ref: str) -> bool:
-    """Whether `ref` is a JSON pointer into the schema that it stands in."""
+    """Whether `ref` is a JSON pointer into its own schema."""
     return ref == "#" or ref.startswith("#/")
 
 

@@ -1,7 +1,18 @@
-"""JSON as models write it: one lenient reader, linear in the text and bounded in depth.
+"""A lenient reader of JSON as models write it.
 
-It mends the form, never the content: what it can't read without a guess is None. A string or a number that the text's
-end cuts is never closed.
+Grammar: JSON (RFC 8259), and besides it single-quoted strings, Python's literals and tuples, unquoted keys, trailing
+commas, comments (`//`, `#`, `/* */`), raw control characters and unknown escapes in strings, other forms of numbers
+(`+1`, `.5`, `01`), a code fence around the text, at most `_MAX_LEAD` characters of prose before it, and closers or
+special tokens after it. Inputs come from answers of real models; each kind of repair has a tag.
+
+Invariants:
+- The form is repaired, never the content: text with two readings is None, not a guess.
+- A string or a number that the end of the text cuts is never completed, since its rest is unknown. Only brackets are,
+  and only with `close`, where the model ended the text itself.
+- A duplicate key keeps the last value, as common JSON parsers do.
+
+What bounds the cost: one pass without backtracking over the text. Two look-aheads are bounded: `after_value` behind a
+quote inside a string (see `following`), and `find` for a further quote, once per string. Depth is `MAX_DEPTH`.
 """
 
 from __future__ import annotations
@@ -18,6 +29,7 @@ from toolgate_core.schema.quotes import InnerQuotes
 __all__ = ["MAX_DEPTH", "number", "relax"]
 
 _MAX_LEAD = 64
+"""Characters of prose before the value (`Here are the arguments:`); longer prose is an answer, not a preface."""
 _BLANK = " \t\r\n\ufeff"
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])")
 _STRICT_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z")
@@ -36,17 +48,14 @@ _CLOSERS = {"[": "]", "(": ")"}
 
 
 class _UnreadableError(Exception):
-    """The text can't be read without a guess."""
+    """The text cannot be read, or has more than one reading."""
 
 
 def relax(text: str, *, close: bool = False) -> tuple[JsonValue, tuple[str, ...]] | None:
-    """Return the value of nearly-JSON and the tags of what was mended; None when it can't be read.
+    """Return the value of nearly-JSON and the tags of its repairs; None where it cannot be read without a guess.
 
-    Read besides JSON: python's and single-quoted literals, tuples, trailing commas, unquoted keys, comments, raw
-    control characters, unknown escapes (kept as written), unescaped quotes inside a string where they can be nothing
-    else, a code fence around, a few words before and stray closers behind. What is only python's is read where the
-    whole text is a literal. `close`: brackets that are missing at the very end are closed; use it only when the model
-    ended by itself.
+    `close`: brackets that are missing at the end are added; only for a text that the model ended itself. Literals of
+    Python that JSON lacks (sets, `1_000`, `r"…"`) are read where the whole text is one (see `pyliteral`).
     """
     tags: list[str] = []
     stripped = text.strip()
@@ -62,7 +71,7 @@ def relax(text: str, *, close: bool = False) -> tuple[JsonValue, tuple[str, ...]
 
 
 class _Reader:
-    """Reads one document; `at` is the place of the next character."""
+    """Reads one document; `_at` is the position of the next character, `_stack` the closers of open containers."""
 
     def __init__(self, text: str, tags: list[str], *, close: bool) -> None:
         self._text = text
@@ -145,7 +154,7 @@ class _Reader:
         return items
 
     def _container_ended(self, closer: str, *, first: bool) -> bool:
-        """Move over what stands between members; whether the container has ended."""
+        """Move over a comma or a closer; whether the container has ended."""
         char = self._peek()
         if char == "," and not first:
             self._at += 1
@@ -200,7 +209,7 @@ class _Reader:
         return value
 
     def _string(self, quote: str, *, inner: bool = False) -> str:
-        """Read a string; with `inner`, a quote that nothing follows which could follow a value is part of it."""
+        """Read a string; with `inner`, a quote that no value can end at is part of the text."""
         if quote == "'":
             self._tags.append("single_quotes")
         self._at += 1
@@ -229,14 +238,14 @@ class _Reader:
                 pieces.append(char)
 
     def _ends_string(self, inside: InnerQuotes, first: int) -> bool:
-        """Whether the quote that has been read ends the string that began at `first`."""
+        """Whether the quote before the current position ends the string that began at `first`."""
         at = self._at
         before = self._text[at - 2] if at - 2 >= first else ""
         follows = after_value(self._text, at, self._stack, close=self._close)
         return inside.ends(before, self._text[at : at + 1], follows)
 
     def _check_inner_quotes(self, inside: InnerQuotes) -> None:
-        """Raise where the quotes inside a string allow another reading of the text."""
+        """Raise where the unescaped quotes of a string allow another reading."""
         if not inside.any:
             return
         self._tags.append("unescaped_quote")

@@ -1,4 +1,8 @@
-"""What decides between the members of a union: the rules that a value breaks, and what a discriminator names."""
+"""What decides between the members of a union: the rules that a value violates, and the discriminator.
+
+A full validation of each member would be exponential in nested unions. These rules look at the value alone, not into
+it: type, enum, required keys, sizes and numeric bounds. The coercion adds up the violations of the parts.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ _SIZES = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems"
 
 
 def matching_members(value: JsonValue, schema: JsonObject, keyword: str) -> list[JsonValue]:
-    """Return the members of a union, or only the one that the value's discriminator (OpenAPI) names."""
+    """Return the members of a union, or only the one that the value's discriminator names (OpenAPI 3.1, 4.8.25)."""
     found = schema.get(keyword)
     members = found if isinstance(found, list) else []
     rule = schema.get("discriminator")
@@ -41,23 +45,23 @@ def _reference(member: JsonValue) -> str:
 
 
 def count_violations(value: JsonValue, schema: JsonObject, allowed: AllowedValues | None = None) -> int:
-    """Return how many of the rules that decide between the members of a union `value` breaks.
+    """Return how many of these rules `value` violates.
 
-    `allowed` are the options of the schema, where they are at hand.
+    `allowed` are the schema's allowed values, where the caller has indexed them already.
     """
     if allowed is None:
         allowed = AllowedValues(allowed_values(schema))
-    broken = int(bool(allowed) and not allowed.contain(value))
-    broken += not accepts(declared_types(schema), value)
+    count = int(bool(allowed) and not allowed.contain(value))
+    count += not accepts(declared_types(schema), value)
     if isinstance(value, dict):
         required = schema.get("required")
-        return broken + sum(key not in value for key in (required if isinstance(required, list) else ()))
+        return count + sum(key not in value for key in (required if isinstance(required, list) else ()))
     if isinstance(value, str | list):
         low, high = (schema.get(keyword) for keyword in _SIZES[type_of(value)])
-        broken += isinstance(low, int) and len(value) < low
-        broken += isinstance(high, int) and len(value) > high
+        count += isinstance(low, int) and len(value) < low
+        count += isinstance(high, int) and len(value) > high
     elif isinstance(value, int | float) and not isinstance(value, bool):
         for keyword, holds in _BOUNDS.items():
             bound = schema.get(keyword)
-            broken += isinstance(bound, int | float) and not isinstance(bound, bool) and not holds(value, bound)
-    return broken
+            count += isinstance(bound, int | float) and not isinstance(bound, bool) and not holds(value, bound)
+    return count

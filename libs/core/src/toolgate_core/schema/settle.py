@@ -1,4 +1,8 @@
-"""Settling: the only way for a call to become deliverable, the same for native calls and extracted ones."""
+"""Settling: the only way for a call to become deliverable, the same for native and extracted calls.
+
+The name is resolved to a declared tool, the arguments are read (leniently where needed), coerced and validated. The
+result is a `Settled` call or a `Fault`, never an exception and never a guess.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +26,11 @@ _MAX_NAME = 80
 class Settled(Struct, frozen=True):
     """A call that may be delivered.
 
-    `arguments` is the JSON text of an object that the tool's schema accepts, as the model wrote it where it could stay
-    (key order and integers of any size always stay). `repairs` are the tags of what had to be mended.
+    Attributes:
+        name: a declared tool's name.
+        arguments: the JSON text of an object that the tool's schema accepts: the model's own text where it is valid.
+            Key order and integers of any size are always kept.
+        repairs: the tags of what was repaired, in order.
     """
 
     name: str
@@ -36,13 +43,14 @@ def settle(
 ) -> Settled | Fault:
     """Return the deliverable call, or what is wrong with it.
 
-    `close`: brackets missing at the end may be closed, because the model ended by itself.
+    `arguments_text` is the JSON of an object, as written by the model; empty and `null` mean no arguments. `close`:
+    brackets that are missing at the end can be added, because the model ended the text itself.
     """
     tool, tags = toolset.resolve(name)
     if tool is None:
         return _unknown(name, arguments_text, toolset)
     if not choice.permits(tool.definition.name):
-        detail = f"{tool.definition.name} may not be called in this turn."
+        detail = f"{tool.definition.name} must not be called in this turn."
         return Fault(AttemptOutcome.NO_TOOL_CALL, detail, arguments_text[:_MAX_RAW])
     text = arguments_text.strip()
     if text in ("", "null"):
@@ -63,9 +71,9 @@ def settle(
 
 
 def _settle_changed(
-    tool: Tool, text: str, value: JsonValue, mended: tuple[str, ...], tags: tuple[str, ...]
+    tool: Tool, text: str, value: JsonValue, read_tags: tuple[str, ...], tags: tuple[str, ...]
 ) -> Settled | Fault:
-    """Settle what can't be sent as the model wrote it."""
+    """Settle arguments that cannot be sent as the model wrote them."""
     value, unwrapped = _unwrap(value)
     if not isinstance(value, dict):
         return _unreadable(tool, text, "the arguments must be one JSON object")
@@ -76,12 +84,12 @@ def _settle_changed(
         return Fault(AttemptOutcome.SCHEMA_INVALID, f"{tool.definition.name}: {rules}.", text[:_MAX_RAW])
     arguments = encode_str(coerced)
     return _limit_fault(tool, arguments) or Settled(
-        tool.definition.name, arguments, (*tags, *mended, *unwrapped, *changes)
+        tool.definition.name, arguments, (*tags, *read_tags, *unwrapped, *changes)
     )
 
 
 def _unwrap(value: JsonValue) -> tuple[JsonValue, tuple[str, ...]]:
-    """Return the object inside a JSON string that holds one."""
+    """Return the object inside a JSON string that contains one, and the tags of reading it."""
     if not isinstance(value, str) or not value.lstrip().startswith("{") or deeper_than(value, MAX_DEPTH):
         return value, ()
     try:

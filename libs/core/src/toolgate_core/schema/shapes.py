@@ -1,4 +1,4 @@
-"""What a schema says of the items of an array, seen through references and unions."""
+"""What a schema says about the items of an array, through references and unions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from toolgate_core.schema.kinds import ORDER, possible_types
 from toolgate_core.schema.references import follow
 
 MAX_PARTS = 64
-"""Schemas that are looked through for one value."""
+"""Schemas that are visited for one value; a recursive schema has no end."""
 
 
 def applicable_schemas(schema: JsonValue, root: JsonObject) -> Iterator[JsonObject]:
-    """Yield the schemas that may apply to the same value as `schema` does, itself first, at most `MAX_PARTS`."""
+    """Yield the schemas that can apply to the same value as `schema`, itself first, at most `MAX_PARTS`."""
     waiting: list[JsonValue] = [schema]
     for _ in range(MAX_PARTS):
         if not waiting:
@@ -30,7 +30,7 @@ def applicable_schemas(schema: JsonValue, root: JsonObject) -> Iterator[JsonObje
 
 
 def item_schemas(schema: JsonValue, root: JsonObject) -> list[JsonValue]:
-    """Return the schemas that the items of an array may have to meet."""
+    """Return the schemas that can apply to the items of an array."""
     found: list[JsonValue] = []
     for part in applicable_schemas(schema, root):
         for keyword in ("prefixItems", "items"):
@@ -40,7 +40,7 @@ def item_schemas(schema: JsonValue, root: JsonObject) -> list[JsonValue]:
 
 
 def item_types(schema: JsonValue, root: JsonObject) -> tuple[str, ...]:
-    """Return the types that the items of an array may have, in `ORDER`; empty where any will do."""
+    """Return the types that the items of an array can have, in `ORDER`; empty for any type."""
     found: set[str] = set()
     for items in item_schemas(schema, root):
         types = possible_types(items, root)
@@ -62,9 +62,9 @@ def _names(schema: JsonValue, root: JsonObject) -> Iterator[str]:
 
 
 def may_unwrap(value: JsonObject, schema: JsonValue, root: JsonObject) -> bool:
-    """Whether an object can be no item of an array as it is, so that it may be the list of them.
+    """Whether an object where an array is wanted can only be a wrapper of its items, not an item itself.
 
-    An item that may be an array, or an object of any properties, could hold it; one whose properties it has is meant.
+    It is an item where items can be arrays or objects of any properties, or where it has one of their properties.
     """
     types, names = item_types(schema, root), item_names(schema, root)
     if not types or "array" in types:

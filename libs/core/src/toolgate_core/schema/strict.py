@@ -1,4 +1,4 @@
-"""What OpenAI demands of a schema that is declared `strict: true`."""
+"""OpenAI's rules for a schema that is declared `strict: true` (guide "Structured model outputs", supported schemas)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def strict_allows(schema: JsonObject) -> bool:
 
 
 class _StrictWalk:
-    """Walks a strict schema and sums up what OpenAI limits."""
+    """Walks a strict schema and counts what OpenAI limits."""
 
     def __init__(self) -> None:
         self.properties = 0

@@ -1,4 +1,4 @@
-"""The tools of a request, compiled: names, validators, and which tool a model meant."""
+"""The compiled tools of a request: names, validators, and the tool that a model meant."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Tool:
 
     @property
     def weights(self) -> Weights:
-        """What its schema costs."""
+        """The costs of its schema."""
         return self._check.weights
 
     @property
     def kept_bytes(self) -> int:
-        """About how much memory its validator takes."""
+        """Bytes of memory that its validator takes; an estimate."""
         return self._check.kept_bytes
 
     @property
@@ -55,7 +55,7 @@ class Tool:
         return tuple(str(name) for name in required) if isinstance(required, list) else ()
 
     def valid(self, value: JsonValue) -> bool:
-        """Whether `value` is an object that the schema accepts; one that can't be checked is not."""
+        """Whether `value` is an object that the schema accepts; False for one that is too expensive to check."""
         return isinstance(value, dict) and self._check.is_valid(value)
 
     def violations(self, value: JsonValue) -> list[Violation]:
@@ -73,7 +73,7 @@ class Tool:
             return [Violation("", "type", "the arguments are nested too deeply or hold text that is not Unicode")]
 
     def _missing(self, value: JsonObject) -> list[Violation]:
-        """Return what can be said at once where explaining all would take too long."""
+        """Return the missing parameters, where a full explanation is too expensive."""
         missing = islice((name for name in self.required if name not in value), MAX_VIOLATIONS)
         found = [Violation("", "required", f"{name} is required and missing") for name in missing]
         return found or [Violation("", "combinator", "the arguments do not match the schema of the parameters")]
@@ -87,7 +87,7 @@ class Toolset:
     names: tuple[str, ...]
     definitions: tuple[ToolDefinition, ...]
     heavy: bool
-    """Whether settling even a short call may take long, by the schemas of the tools."""
+    """Whether settling even a short call can take long, because of the schemas."""
 
     def __init__(self, tools: tuple[Tool, ...]) -> None:
         self._tools = MappingProxyType({tool.definition.name: tool for tool in tools})
@@ -99,7 +99,7 @@ class Toolset:
 
     @classmethod
     def compile(cls, definitions: tuple[ToolDefinition, ...]) -> Toolset:
-        """Compile every schema; raise `RequestError` (`invalid_function_parameters`) for one that can't be used."""
+        """Compile every schema; raise `RequestError` (`invalid_function_parameters`) for one that cannot be used."""
         tools: list[Tool] = []
         schemas = states = 0
         for place, definition in enumerate(definitions):
@@ -112,7 +112,7 @@ class Toolset:
 
     @property
     def kept_bytes(self) -> int:
-        """About how much memory its validators take, the texts of the schemas aside."""
+        """Bytes of memory that the validators take, without the texts of the schemas; an estimate."""
         return sum(tool.kept_bytes for tool in self._tools.values())
 
     def get(self, name: str) -> Tool | None:
@@ -120,11 +120,10 @@ class Toolset:
         return self._tools.get(name)
 
     def resolve(self, raw_name: str) -> tuple[Tool | None, tuple[str, ...]]:
-        """Return the tool that a model meant by `raw_name`, and tags of what had to be cleaned or matched.
+        """Return the tool that a model meant by `raw_name`, and the tags of how it was found; None rather than a guess.
 
-        The exact name; else the name without leaked special tokens, white space, `functions.` and `:N`; else the one
-        tool whose name is the same but for case and punctuation; else the name without a number behind it. None rather
-        than a guess.
+        In this order: the exact name; the name without leaked special tokens, white space, `functions.` and `:N`; the
+        one tool whose name differs in case and punctuation alone; the name without a number at its end.
         """
         tool = self._tools.get(raw_name)
         if tool is not None:
@@ -164,15 +163,15 @@ EMPTY = Toolset(())
 
 
 def compiled(tools_json: bytes) -> Toolset:
-    """Return the toolset of the JSON text of a `tools` array, from those that were asked for last.
+    """Return the toolset of the JSON text of a `tools` array, cached.
 
-    Raises `RequestError`, which is not remembered.
+    Raises `RequestError`, which is not cached.
     """
     return _COMPILED.get(tools_json)
 
 
 def cached_toolset(tools_json: bytes) -> Toolset | None:
-    """Return the toolset of a text that was compiled lately; None where it would have to be compiled."""
+    """Return the toolset of a text from the cache; None where it has to be compiled first."""
     return _COMPILED.peek(tools_json)
 
 

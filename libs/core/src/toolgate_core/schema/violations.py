@@ -1,4 +1,4 @@
-"""What a value does against its schema, in words that a model can act on."""
+"""The violations of a schema, in words that a model can act on."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ _ARTICLES = {"integer": "an", "array": "an", "object": "an"}
 
 
 class Violation(Struct, frozen=True):
-    """One rule that a value breaks.
+    """One rule that a value violates.
 
-    `path` is where (`items[0].sku`; empty for the arguments as a whole), `keyword` the JSON Schema keyword, `message`
-    a clause that names the path.
+    Attributes:
+        path: the place in the value (`items[0].sku`); empty for the arguments as a whole.
+        keyword: the JSON Schema keyword.
+        message: a clause that names the path.
     """
 
     path: str
@@ -27,7 +29,7 @@ class Violation(Struct, frozen=True):
 
 
 def violation(error: jsonschema_rs.ValidationError) -> Violation:
-    """Return what the validator found, in our words; its own for the rarer keywords."""
+    """Return a validator's error as a violation; rare keywords keep the validator's own words."""
     path = _path(error.instance_path)
     keyword = error.kind.name
     where = path or "the arguments"
@@ -47,7 +49,7 @@ def violation(error: jsonschema_rs.ValidationError) -> Violation:
 
 
 def shown(value: object) -> str:
-    """Return the JSON text of `value`, its start only where it is long."""
+    """Return the JSON text of `value`, cut after `_SHOWN` characters."""
     return _bounded(encode_str(cast("JsonValue", value)))
 
 

@@ -1,7 +1,11 @@
-"""What a stranger's schema can cost: to compile, and to hold one value against. Told by one walk before it is compiled.
+"""What a client's schema costs: to compile it, and to validate one value. One walk finds both before compiling.
 
-Compiling and checking are single calls into native code, which nothing interrupts and which hold up every other
-thread, so that each has to be bounded beforehand.
+Compiling and validating are single calls into native code that nothing interrupts and that block every other thread,
+so that each has to be bounded in advance. Measured: 5 µs for a schema, 0.3 µs for a state of a pattern.
+
+`_weigh` sums what applies to one value: the schema, those in place (`allOf`, `anyOf`, `if` …) and the targets of
+references. It is memoised by node, so that the walk is linear in the schema although the sum counts a shared target
+once for each path. A chain of references that returns to an open node would validate forever and is refused.
 """
 
 from __future__ import annotations
@@ -40,22 +44,22 @@ _CHILDREN = (
 )
 _CHILD_MAPS = ("properties", "patternProperties", "$defs", "definitions")
 _SEARCH = 20
-"""Steps that trying a pattern on a name costs."""
+"""Steps for trying one pattern on one key."""
 
 
 class SchemaError(ValueError):
-    """The schema can't be used; the text says why, in words for its author."""
+    """The schema cannot be used; the message says why, for the author of the schema."""
 
 
 class Weights(Struct, frozen=True):
     """What a schema costs.
 
     Attributes:
-        schemas: how many schemas there are.
-        steps: at most, for one value: schemas that apply to it, and what they list.
-        search: states of the patterns that one string may be searched with, as far as a character may meet them.
-        states: states of all patterns, which are compiled.
-        patterns: how many there are.
+        schemas: number of schemas, nested ones included.
+        steps: upper bound for one value: the schemas that apply to it, and the entries of their lists.
+        search: states of all patterns that apply to one string, as far as one character can reach them.
+        states: states of all patterns, in copies of a letter; what compiling them costs.
+        patterns: number of patterns.
     """
 
     schemas: int
@@ -75,14 +79,14 @@ _NO_SCHEMA = _Weight(1, 1, 0)
 
 
 def weigh(schema: JsonObject) -> Weights:
-    """Return the weights; raise `SchemaError` for what is too large, nested too deeply, or refers out of itself."""
+    """Return the weights; raise `SchemaError` for a schema that is too large or too deep, or refers outside itself."""
     walk = _Walk(schema)
     walk.visit(schema, 0)
     return Weights(walk.schemas, walk.steps, walk.search, walk.states, walk.patterns)
 
 
 class _Walk:
-    """Walks a schema once, and sums up for each of its nodes what applies to one value."""
+    """Walks a schema once and sums for each node what applies to one value."""
 
     def __init__(self, root: JsonObject) -> None:
         self._root = root
@@ -124,7 +128,7 @@ class _Walk:
         return self._weights[key]
 
     def _sum(self, node: JsonObject, parts: list[_Weight]) -> _Weight:
-        # What is evaluated is asked of every part once more.
+        # `unevaluated…` asks every part again which members it has evaluated.
         times = 2 if "unevaluatedItems" in node or "unevaluatedProperties" in node else 1
         count = 1 + times * sum(part.schemas for part in parts)
         if count > MAX_SCHEMA_EXPANSION:
@@ -170,7 +174,7 @@ class _Walk:
 
 
 def listed_steps(node: JsonObject) -> int:
-    """Return the steps that what a schema lists costs for one value; a list of texts alone is looked up at once."""
+    """Return the steps that the lists of a schema cost for one value; a list of strings alone is one hash lookup."""
     steps = 0
     required, options, named = (node.get(keyword) for keyword in ("required", "enum", "patternProperties"))
     if isinstance(required, list):
@@ -183,7 +187,7 @@ def listed_steps(node: JsonObject) -> int:
 
 
 def in_place(node: JsonObject) -> Iterator[JsonValue]:
-    """Yield the schemas inside `node` that apply to the same value as it does; where `$ref` leads is not among them."""
+    """Yield the schemas inside `node` that apply to the same value; the target of `$ref` is not among them."""
     for keyword in _IN_PLACE_LISTS:
         members = node.get(keyword)
         if isinstance(members, list):

@@ -1,16 +1,22 @@
-"""Text that is nothing but XML elements, to an object or a list of texts: what tagged formats nest in a value.
+"""XML elements inside a value, as tagged dialects nest them: `<city>Oslo</city><days>3</days>` is an object.
 
-Which type each text has is for the schema to say. Elements may have attributes, which say nothing here. Entities are
-left as they are: the format that a value stands in has decoded them, or has none.
+Grammar: a value consists of elements and white space only; any other character makes the whole value text. Elements
+can have attributes, which are ignored. Entities stay unchanged: the dialect around the value has decoded them already,
+or has none. The contents are untyped text again, whose types the schema decides.
 
-An array takes elements named `item` or counted from 0 or 1, several of any one name, or a single one that holds such a
-list. Where an item may be a string, it could hold tags of its own: then the names of HTML's elements are its text.
+An array takes elements named `item` (see `ITEM_NAMES`) or numbered from 0 or 1, several elements of one name, or one
+element that contains such a list. Where an item can be a string, `<b>` may be markup inside that string: there the
+names of HTML's elements never make a list.
+
+What bounds the cost: names have 81 characters, a tag has 256 attributes of 512 characters, and the repetitions are
+possessive, so that no position is tried twice. A level has `MAX_CHILDREN` elements; finding the end of an element is
+linear, and each level of nesting reads its contents once.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from toolgate_core.jsontext import JsonValue
 from toolgate_core.schema.keys import POLLUTING
@@ -27,7 +33,7 @@ _TAG = re.compile(rf"<(?P<close>/?)(?P<name>{_NAME}){_ATTRIBUTES}(?P<empty>/?)>"
 _SPACE = re.compile(r"\s*")
 
 _LAYOUT = re.compile(r"\A\r?\n(.*?)(?:\r?\n[ \t]*)?\Z", re.DOTALL)
-"""What stands between a tag at the end of its line and one at the start of its own; the rest is the value's."""
+"""The line breaks and the indent around a value whose tags have lines for themselves; the rest is the value's."""
 
 _PROSE = re.compile(
     r"a|b|blockquote|body|br|code|div|em|h[1-6]|head|hr|html|i|img|li|ol|p|pre|s|script|span|strong|style|svg|table|tbody"
@@ -37,13 +43,21 @@ _PROSE = re.compile(
 """Elements of HTML: in a text they are its markup, not a list of texts."""
 
 _Children: TypeAlias = list[tuple[str, ElementText]]
+"""Name → contents, in the order of the text."""
+
+
+class _End(NamedTuple):
+    """Where an element ends: its contents before `inner`, its closing tag before `outer`."""
+
+    inner: int
+    outer: int
 
 
 def read_elements(text: str, types: tuple[str, ...], *, markup: bool) -> JsonValue:
     """Return the object or the list that elements write; None where `text` is not only elements, or could be both.
 
-    `types` are those that the schema allows, none: any; `markup`: an item of an array may be a string, which could
-    hold tags of its own.
+    `types` are those that the schema allows, none: any; `markup`: an item of an array can be a string, which can
+    contain tags itself.
     """
     children = _children(text)
     if not children:
@@ -98,11 +112,14 @@ def _children(text: str) -> _Children | None:
         name = match["name"]
         if match["close"] or name in POLLUTING or len(children) >= MAX_CHILDREN:
             return None
-        inner, at = (match.end(), match.end()) if match["empty"] else _close(text, name, match.end())
-        if at < 0:
+        if match["empty"]:
+            end = _End(match.end(), match.end())
+        elif (closed := _close(text, name, match.end())) is not None:
+            end = closed
+        else:
             return None
-        children.append((name, ElementText(_LAYOUT.sub(r"\1", text[match.end() : inner]))))
-        at = _after_space(text, at)
+        children.append((name, ElementText(_LAYOUT.sub(r"\1", text[match.end() : end.inner]))))
+        at = _after_space(text, end.outer)
     return None if text[at:] else children
 
 
@@ -112,12 +129,12 @@ def _after_space(text: str, at: int) -> int:
     return match.end()
 
 
-def _close(text: str, name: str, at: int) -> tuple[int, int]:
-    """Return where the element that opened before `at` ends inside and outside; (-1, -1) where it is not closed."""
+def _close(text: str, name: str, at: int) -> _End | None:
+    """Return where the element that opened before `at` ends; None where it is not closed."""
     depth = 1
     for match in _TAG.finditer(text, at):
         if match["name"] == name:
             depth += -1 if match["close"] else 0 if match["empty"] else 1
             if not depth:
-                return match.start(), match.end()
-    return -1, -1
+                return _End(match.start(), match.end())
+    return None
