@@ -18,6 +18,20 @@ class AttemptState:
     `role`: what its text means for the run. `constrained`: in which form it is asked for. `fault`: what a retry quotes.
     """
 
+    __slots__ = (
+        "_first_usage",
+        "began",
+        "constrained",
+        "dialect",
+        "ended",
+        "fault",
+        "reader",
+        "recorded",
+        "retry",
+        "role",
+        "strategy",
+    )
+
     def __init__(self, strategy: Strategy, role: TextRole, *, constrained: bool, retry: int, now: float) -> None:
         self.strategy = strategy
         self.role = role

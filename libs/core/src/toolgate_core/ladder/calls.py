@@ -47,6 +47,19 @@ class OpenCall:
 class CallCollector:
     """Takes the calls of one answer. `no_call`: names by which a model of the dialect says that no tool fits."""
 
+    __slots__ = (
+        "_content",
+        "_delivery",
+        "_names",
+        "_native",
+        "_no_call",
+        "_request",
+        "_settled",
+        "_stream_arguments",
+        "_toolset",
+        "_verdict",
+    )
+
     def __init__(
         self,
         request: ChatRequest,

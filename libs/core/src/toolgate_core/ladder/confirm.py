@@ -8,6 +8,7 @@ decides for an answer releases the text that was held, since that text was writt
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import Protocol, TypeAlias
 
@@ -86,18 +87,16 @@ class ConfirmPlainText:
         return None
 
 
-def steps_for(strategies: tuple[Strategy, ...], request: ChatRequest, policy: Policy) -> tuple[Step, ...]:
-    """Return the steps of a ladder of these strategies.
+def steps_for(strategies: tuple[Strategy, ...], request: ChatRequest, policy: Policy) -> Iterator[Step]:
+    """Yield the steps of a ladder of these strategies; most requests need the first one alone.
 
     Only native text needs a confirmation, only under `auto`, and only the bridge's decision is one: `guided` would show
     the model the tools that it has just chosen not to call, under a grammar that leads it to call one.
     """
     confirms = request.tool_choice.mode == "auto" and policy.confirm_plain_text and Strategy.BRIDGE in strategies
-    steps: list[Step] = []
     for at, strategy in enumerate(strategies):
         if confirms and strategy is Strategy.NATIVE:
             confirming = tuple(later for later in strategies[at + 1 :] if later is not Strategy.GUIDED)
-            steps.append(ConfirmPlainText(strategy, confirming))
+            yield ConfirmPlainText(strategy, confirming)
         else:
-            steps.append(TryStrategy(strategy))
-    return tuple(steps)
+            yield TryStrategy(strategy)

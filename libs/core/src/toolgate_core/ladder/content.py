@@ -24,6 +24,20 @@ from toolgate_core.types.vocabulary import AttemptOutcome
 class AnswerContent:
     """Takes text, reasoning and refusal of one answer; sends what passes its filters, and keeps all of it."""
 
+    __slots__ = (
+        "_check",
+        "_decision",
+        "_delivery",
+        "_leading_space",
+        "_reasoning",
+        "_screen",
+        "_stop",
+        "_text",
+        "_unstructured",
+        "_verdict",
+        "is_refusal",
+    )
+
     def __init__(self, request: ChatRequest, plan: Plan, verdict: Verdict, delivery: Delivery) -> None:
         schema = answer_schema(request)
         self._check = answer_check(encode(schema)) if schema is not None and plan.form != "text" else None

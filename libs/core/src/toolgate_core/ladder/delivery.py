@@ -59,6 +59,19 @@ class Delivery:
     calls go into `inward_calls`, and the client never sees them. `clock`, in seconds, measures `held_s`.
     """
 
+    __slots__ = (
+        "_clock",
+        "_held",
+        "_held_since",
+        "_inward",
+        "_outbox",
+        "_stream",
+        "_waiting",
+        "held_s",
+        "inward_calls",
+        "policy",
+    )
+
     def __init__(
         self,
         outbox: Outbox,
@@ -101,8 +114,10 @@ class Delivery:
 
     def release(self, *, text: bool = True) -> None:
         """Let go of the held content; `text` False: of reasoning and fields alone, and forget the text."""
-        held, self._held = self._held, []
-        self._outbox.put_all([event for event in held if text or isinstance(event, ReasoningDelta | MessageFields)])
+        for event in self._held:
+            if text or isinstance(event, ReasoningDelta | MessageFields):
+                self._outbox.put(event)
+        self._held = []
         self._end_hold()
 
     def begin_hold(self) -> None:
@@ -123,23 +138,20 @@ class Delivery:
 
     def send_call(self, call: SettledCall) -> None:
         """Let a settled call go, or keep it until the end of the answer."""
-        self._waiting.append(call)
         if self._stream and call.name not in self._inward:
-            self._hand_over_outward()
+            self._outbox.add_call(call)
+        else:
+            self._waiting.append(call)
 
     def hand_over(self) -> None:
         """Let go of the calls that have waited for the end of the answer."""
-        self._hand_over_outward()
         for call in self._waiting:
-            given = self._outbox.unique_id(call.id)
-            self.inward_calls.append(SettledCall(call.name, given, call.arguments, call.fields))
-        self._waiting = []
-
-    def _hand_over_outward(self) -> None:
-        for call in self._waiting:
-            if call.name not in self._inward:
+            if call.name in self._inward:
+                given = self._outbox.unique_id(call.id)
+                self.inward_calls.append(SettledCall(call.name, given, call.arguments, call.fields))
+            else:
                 self._outbox.add_call(call)
-        self._waiting = [call for call in self._waiting if call.name in self._inward]
+        self._waiting = []
 
     def drop_waiting(self) -> int:
         """Forget the calls that wait; return how many they were."""

@@ -39,6 +39,8 @@ class Screen:
     `holds` False: nothing needs to be held here, since the text waits elsewhere; everything passes.
     """
 
+    __slots__ = ("_held", "_passing")
+
     def __init__(self, *, holds: bool = True) -> None:
         self._held = ""
         self._passing = not holds

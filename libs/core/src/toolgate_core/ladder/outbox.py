@@ -8,7 +8,7 @@ ladder emits them, since a write per event costs a system call each.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -69,11 +69,6 @@ class Outbox:
         self._events.append(event)
         if isinstance(event, TextDelta | RefusalDelta):
             self.text_sent = True
-
-    def put_all(self, events: Sequence[AnswerEvent]) -> None:
-        """Add events that have waited."""
-        for event in events:
-            self.put(event)
 
     def add_call(self, call: SettledCall) -> None:
         """Add a whole call."""

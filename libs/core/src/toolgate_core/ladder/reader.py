@@ -46,6 +46,23 @@ from toolgate_core.types.vocabulary import AttemptOutcome, FinishReason, TextEnd
 class ResponseReader:
     """Reads one answer; `run` may be used once. `stream_arguments`: see `CallCollector`."""
 
+    __slots__ = (
+        "_blanks",
+        "_calls",
+        "_form",
+        "_open",
+        "_outbox",
+        "_request",
+        "_router",
+        "_toolset",
+        "answer_fields",
+        "choice_fields",
+        "content",
+        "delivery",
+        "logprobs",
+        "verdict",
+    )
+
     def __init__(
         self,
         request: ChatRequest,

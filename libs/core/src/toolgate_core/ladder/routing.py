@@ -23,6 +23,8 @@ from toolgate_core.types.vocabulary import TextEnd
 class TextRouter:
     """Routes the text of one answer."""
 
+    __slots__ = ("_content", "_delivery", "_dialect", "_draft", "_extracting", "_plan", "_request", "_scanner")
+
     def __init__(
         self, request: ChatRequest, plan: Plan, dialect: Dialect, content: AnswerContent, delivery: Delivery
     ) -> None:

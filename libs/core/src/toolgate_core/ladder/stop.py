@@ -6,6 +6,8 @@ from __future__ import annotations
 class StopFilter:
     """Passes text on up to the first stop string; holds only a suffix that may become one."""
 
+    __slots__ = ("_held", "_stops", "stopped")
+
     def __init__(self, stops: tuple[str, ...]) -> None:
         self._stops = stops
         self._held = ""

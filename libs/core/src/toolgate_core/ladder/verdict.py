@@ -24,6 +24,22 @@ RAW_LIMIT = 2000
 class Verdict:
     """Collects the finish, the tokens, the good calls, the first fault and the repairs of one answer."""
 
+    __slots__ = (
+        "_max_tokens",
+        "_may_fail",
+        "_native",
+        "_raw",
+        "_raw_size",
+        "_repairs",
+        "calls",
+        "disguised_call",
+        "fault",
+        "finish",
+        "ran_away",
+        "truncated_call",
+        "usage",
+    )
+
     def __init__(self, request: ChatRequest, plan: Plan) -> None:
         self._may_fail = request.tool_choice.mode != "none"
         self._max_tokens = request.max_tokens
