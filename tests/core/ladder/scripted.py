@@ -1,4 +1,4 @@
-"""A world for a climb: it answers effects from a script, with the real transform and the real extraction."""
+"""A scripted ladder: a run whose effects are answered from a script, with the real transform and extraction."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Script = Sequence[Sequence[ResponseChunk | Failure]]
 
 
 class Clock:
-    """Time that goes on by one second whenever it is read."""
+    """Time that advances by one second with each reading."""
 
     def __init__(self, step: float = 1.0) -> None:
         self.now = 0.0
@@ -59,8 +59,8 @@ class Clock:
         return self.now
 
 
-class World:
-    """Runs one climb. `answers`: for each call of the model, the replies to its opening and reads."""
+class ScriptedLadder:
+    """Runs a ladder. `answers`: for each call of the model, the replies to its opening and reads."""
 
     def __init__(self, answers: Script, *, policy: Policy | None = None, mode: Mode = Mode.AUTO, **body: Any) -> None:
         fields: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Weather in Oslo?"}]}
@@ -78,11 +78,11 @@ class World:
         self.asked: list[Transform] = []
         self.bodies: list[dict[str, Any]] = []
         self.emits: list[tuple[AnswerEvent, ...]] = []
-        self.hang_ups = 0
+        self.closed = 0
         self.extraction: Extraction | None = None
-        self.climb = self.make()
+        self.ladder_run = self.new_run()
 
-    def make(self) -> LadderRun:
+    def new_run(self) -> LadderRun:
         return LadderRun(
             self.request,
             self.policy,
@@ -94,8 +94,8 @@ class World:
         )
 
     def run(self, *, throw_at: int | None = None) -> Answer | Failure:
-        """Climb to the end; `throw_at`: throw the deadline in instead of answering that effect (counted from 0)."""
-        steps = self.climb.run()
+        """Run to the end; `throw_at`: throw the deadline in instead of answering that effect (counted from 0)."""
+        steps = self.ladder_run.run()
         reply: Reply = None
         count = 0
         try:
@@ -108,7 +108,7 @@ class World:
         except StopIteration as stop:
             result = stop.value
         assert isinstance(result, Answer | Failure)
-        self.memory.fold(self.request.tools_json, self.climb.observations, self.clock())
+        self.memory.fold(self.request.tools_json, self.ladder_run.observations, self.clock())
         return result
 
     def reply(self, effect: AnyEffect) -> Reply:
@@ -126,7 +126,7 @@ class World:
             case ReadChunk():
                 return self.answer.pop(0)
             case CloseResponse():
-                self.hang_ups += 1
+                self.closed += 1
                 return None
             case Extract(plan=plan, text=text, end=end, state=state):
                 if self.extraction is None:

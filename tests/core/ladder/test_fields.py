@@ -19,7 +19,7 @@ from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Strategy
 
-from tests.core.ladder.scripted import World, called, failed, said
+from tests.core.ladder.scripted import ScriptedLadder, called, failed, said
 
 OSLO = '{"city":"Oslo"}'
 SIGNED: dict[str, Any] = {"extra_content": {"google": {"thought_signature": "AbC="}}}
@@ -27,15 +27,15 @@ SIGNED: dict[str, Any] = {"extra_content": {"google": {"thought_signature": "AbC
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_fields_of_a_call_go_with_its_start(stream: bool) -> None:
-    pieces = [
+    chunks = [
         ResponseChunk(calls=(CallDelta(0, "call_7", "get_weather", OSLO[:5], SIGNED),)),
         ResponseChunk(calls=(CallDelta(0, None, None, OSLO[5:], {"late": 1}),)),
         ResponseChunk(finish="tool_calls"),
     ]
-    world = World([pieces], stream=stream)
-    answer = world.run()
+    ladder = ScriptedLadder([chunks], stream=stream)
+    answer = ladder.run()
     assert isinstance(answer, Answer)
-    assert world.events == [
+    assert ladder.events == [
         CallStart(0, "get_weather", "call_7", {**SIGNED, "late": 1}),
         ArgumentsDelta(0, OSLO),
         CallEnd(0),
@@ -44,60 +44,64 @@ def test_the_fields_of_a_call_go_with_its_start(stream: bool) -> None:
 
 @pytest.mark.parametrize("choice", ["auto", "required"])
 def test_the_fields_of_a_message_go_before_its_calls(choice: str) -> None:
-    pieces = [
+    chunks = [
         ResponseChunk(reasoning="Hm.", fields={"reasoning_details": [1]}, text="Well."),
         ResponseChunk(calls=(CallDelta(0, "call_7", "get_weather", OSLO),), finish="tool_calls"),
     ]
-    world = World([pieces], tool_choice=choice, stream=True)
-    world.run()
+    ladder = ScriptedLadder([chunks], tool_choice=choice, stream=True)
+    ladder.run()
     text = [TextDelta("Well.")] if choice == "auto" else []
-    assert world.events[: 2 + len(text)] == [ReasoningDelta("Hm."), MessageFields({"reasoning_details": [1]}), *text]
+    assert ladder.events[: 2 + len(text)] == [ReasoningDelta("Hm."), MessageFields({"reasoning_details": [1]}), *text]
 
 
 def test_fields_of_an_attempt_that_failed_are_not_sent() -> None:
     bad = [ResponseChunk(fields={"annotations": [1]}), *called(("get_weather", "{"))]
-    world = World([bad, said("It rains.", fields={"annotations": [2]})], policy=Policy(retries={Strategy.NATIVE: 1}))
-    world.run()
-    assert MessageFields({"annotations": [1]}) not in world.events
+    ladder = ScriptedLadder(
+        [bad, said("It rains.", fields={"annotations": [2]})], policy=Policy(retries={Strategy.NATIVE: 1})
+    )
+    ladder.run()
+    assert MessageFields({"annotations": [1]}) not in ladder.events
 
 
 def test_the_fields_of_choice_and_answer_are_the_serving_attempts() -> None:
-    world = World([said("Fine.", choice_fields={"stop_reason": 7}, answer_fields={"service_tier": "flex"})])
-    answer = world.run()
+    ladder = ScriptedLadder([said("Fine.", choice_fields={"stop_reason": 7}, answer_fields={"service_tier": "flex"})])
+    answer = ladder.run()
     assert isinstance(answer, Answer)
     assert (answer.choice_fields, answer.answer_fields) == ({"stop_reason": 7}, {"service_tier": "flex"})
 
 
 def test_a_refusal_is_an_answer_where_no_call_is_demanded() -> None:
-    pieces = [ResponseChunk(refusal="I can't "), ResponseChunk(refusal="help.", finish="stop")]
-    world = World([pieces], stream=True)
-    answer = world.run()
+    chunks = [ResponseChunk(refusal="I can't "), ResponseChunk(refusal="help.", finish="stop")]
+    ladder = ScriptedLadder([chunks], stream=True)
+    answer = ladder.run()
     assert isinstance(answer, Answer)
-    assert world.events == [RefusalDelta("I can't "), RefusalDelta("help.")]
-    assert world.climb.summary == "native:ok"
+    assert ladder.events == [RefusalDelta("I can't "), RefusalDelta("help.")]
+    assert ladder.ladder_run.summary == "native:ok"
 
 
 def test_a_refusal_is_no_call() -> None:
-    world = World(
+    ladder = ScriptedLadder(
         [[ResponseChunk(refusal="No.", finish="stop")]],
         tool_choice="required",
         policy=Policy(ladder=(Strategy.NATIVE,)),
     )
-    assert isinstance(world.run(), Failure)
-    assert world.events == []
+    assert isinstance(ladder.run(), Failure)
+    assert ladder.events == []
 
 
-def test_a_usage_keeps_what_the_upstream_told_of_the_serving_attempt() -> None:
+def test_a_usage_keeps_what_the_upstream_reported_of_the_serving_attempt() -> None:
     told: dict[str, Any] = {"prompt_tokens": 5, "cost": 0.1}
-    world = World([said("Fine.", usage=Usage(5, 2, told=told))])
-    answer = world.run()
+    ladder = ScriptedLadder([said("Fine.", usage=Usage(5, 2, told=told))])
+    answer = ladder.run()
     assert isinstance(answer, Answer)
     assert answer.usage == Usage(5, 2, told=told)
 
 
 def test_the_only_attempts_word_on_trying_again_reaches_the_client() -> None:
-    for told in (None, True, False):
-        world = World([failed("error", origin="500", should_retry=told)], policy=Policy(ladder=(Strategy.NATIVE,)))
-        refusal = world.run()
-        assert isinstance(refusal, Failure)
-        assert refusal.should_retry is told
+    for asked in (None, True, False):
+        ladder = ScriptedLadder(
+            [failed("error", origin="500", should_retry=asked)], policy=Policy(ladder=(Strategy.NATIVE,))
+        )
+        failure = ladder.run()
+        assert isinstance(failure, Failure)
+        assert failure.should_retry is asked

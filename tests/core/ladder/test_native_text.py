@@ -18,7 +18,7 @@ from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Mode, Strategy
 
-from tests.core.ladder.scripted import OSLO, USAGE, World, called, decided, said
+from tests.core.ladder.scripted import OSLO, USAGE, ScriptedLadder, called, decided, said
 
 TWO = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
 CALL = '{"name": "search_web", "arguments": {"query": "x"}}'
@@ -67,47 +67,47 @@ PLAIN = {
 @pytest.mark.parametrize("case", DISGUISED)
 def test_a_call_in_disguise_falls_to_the_next_strategy(case: str, size: int) -> None:
     text = DISGUISED[case]
-    pieces = [ResponseChunk(text=text[at : at + size]) for at in range(0, len(text), size)] if size else []
-    native = [*pieces, ResponseChunk(finish="stop", usage=USAGE)] if size else said(text)
-    world = World([native, decided(("ping", {}))], policy=TWO, stream=bool(size))
-    assert isinstance(world.run(), Answer)
-    assert (world.text, world.calls) == ("", [("ping", {})])
+    chunks = [ResponseChunk(text=text[at : at + size]) for at in range(0, len(text), size)] if size else []
+    native = [*chunks, ResponseChunk(finish="stop", usage=USAGE)] if size else said(text)
+    ladder = ScriptedLadder([native, decided(("ping", {}))], policy=TWO, stream=bool(size))
+    assert isinstance(ladder.run(), Answer)
+    assert (ladder.text, ladder.calls) == ("", [("ping", {})])
 
 
 @pytest.mark.parametrize("size", [0, 1, 5])
 @pytest.mark.parametrize("case", PLAIN)
 def test_any_other_text_is_an_answer(case: str, size: int) -> None:
     text = PLAIN[case]
-    pieces = [ResponseChunk(text=text[at : at + size]) for at in range(0, len(text), size)] if size else []
-    native = [*pieces, ResponseChunk(finish="stop", usage=USAGE)] if size else said(text)
-    world = World([native], policy=TWO, stream=bool(size))
-    answer = world.run()
+    chunks = [ResponseChunk(text=text[at : at + size]) for at in range(0, len(text), size)] if size else []
+    native = [*chunks, ResponseChunk(finish="stop", usage=USAGE)] if size else said(text)
+    ladder = ScriptedLadder([native], policy=TWO, stream=bool(size))
+    answer = ladder.run()
     assert isinstance(answer, Answer)
-    assert (world.text, world.climb.summary, answer.degraded) == (text, "native:ok", False)
+    assert (ladder.text, ladder.ladder_run.summary, answer.degraded) == (text, "native:ok", False)
 
 
 def test_a_call_in_disguise_behind_words_counts_where_nothing_was_sent() -> None:
-    world = World([said(f"Let me see.\n{CALL}"), decided(("ping", {}))], policy=TWO)
-    assert isinstance(world.run(), Answer)
-    assert world.calls == [("ping", {})]
+    ladder = ScriptedLadder([said(f"Let me see.\n{CALL}"), decided(("ping", {}))], policy=TWO)
+    assert isinstance(ladder.run(), Answer)
+    assert ladder.calls == [("ping", {})]
 
 
 def test_better_text_is_preferred_to_a_call_in_disguise() -> None:
     for texts, best in (((CALL, "Sunny."), "Sunny."), ((CALL, "{"), CALL), (("Sunny.", "{"), "Sunny.")):
-        world = World([said(text) for text in texts], policy=TWO if texts[0] == CALL else BRIDGE_TWICE)
-        answer = world.run()
+        ladder = ScriptedLadder([said(text) for text in texts], policy=TWO if texts[0] == CALL else BRIDGE_TWICE)
+        answer = ladder.run()
         assert isinstance(answer, Answer)
-        assert (world.text, answer.degraded) == (best, True)
+        assert (ladder.text, answer.degraded) == (best, True)
 
 
 BRIDGE_TWICE = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
 
 
 def test_a_native_call_behind_text_that_was_held_lets_it_pass() -> None:
-    pieces = [ResponseChunk(text='{"name":'), *called(OSLO)]
-    world = World([pieces], stream=True)
-    assert isinstance(world.run(), Answer)
-    assert (world.text, world.calls) == ('{"name":', [("get_weather", {"city": "Oslo"})])
+    chunks = [ResponseChunk(text='{"name":'), *called(OSLO)]
+    ladder = ScriptedLadder([chunks], stream=True)
+    assert isinstance(ladder.run(), Answer)
+    assert (ladder.text, ladder.calls) == ('{"name":', [("get_weather", {"city": "Oslo"})])
 
 
 def test_long_text_is_not_held() -> None:
@@ -115,14 +115,14 @@ def test_long_text_is_not_held() -> None:
     text = '{"name": "x", "arguments": {"a": "' + "y" * MAX_SCREENED
     assert screen.feed(text) == text
     assert screen.feed("more") == "more"
-    assert disguised(text, World([]).toolset) is None
+    assert disguised(text, ScriptedLadder([]).toolset) is None
 
 
 @given(st.text(st.sampled_from('{}[]":` ~\n\\jsonamergut<>/_1,'), max_size=60))
 def test_screening_loses_nothing_and_never_fails(text: str) -> None:
     screen = Screen()
     assert "".join(screen.feed(char) for char in text) + screen.open() == text
-    may_begin(text), disguised(text, World([]).toolset)
+    may_begin(text), disguised(text, ScriptedLadder([]).toolset)
 
 
 # formats
@@ -145,10 +145,10 @@ FORMAT: dict[str, Any] = {
     ],
 )
 def test_with_a_format_beside_tools_the_ladder_begins_at_guided(fields: dict[str, Any]) -> None:
-    world = World([decided(("ping", {}))], **fields)
-    assert isinstance(world.run(), Answer)
-    assert world.climb.summary == "guided:ok"
-    assert not set(world.bodies[0]) & {"guided_json", "structured_outputs"}
+    ladder = ScriptedLadder([decided(("ping", {}))], **fields)
+    assert isinstance(ladder.run(), Answer)
+    assert ladder.ladder_run.summary == "guided:ok"
+    assert not set(ladder.bodies[0]) & {"guided_json", "structured_outputs"}
 
 
 BOTH = Policy(capabilities=Capabilities(format_with_tools=True), retries={})
@@ -161,23 +161,23 @@ def test_native_text_is_held_to_the_format(stream: bool) -> None:
         ResponseChunk(text='"x"}'),
         ResponseChunk(finish="stop"),
     ]
-    world = World(
+    ladder = ScriptedLadder(
         [bad, said('{"action":"answer","answer":{"n":3}}')], policy=BOTH, response_format=FORMAT, stream=stream
     )
-    assert isinstance(world.run(), Answer)
-    assert (world.text, world.climb.summary) == ('{"n":3}', "native:schema_invalid,guided:ok")
+    assert isinstance(ladder.run(), Answer)
+    assert (ladder.text, ladder.ladder_run.summary) == ('{"n":3}', "native:schema_invalid,guided:ok")
 
 
 def test_words_before_a_native_call_need_not_fit_the_format() -> None:
-    world = World([called(OSLO, text="Let me see.")], policy=BOTH, response_format=FORMAT)
-    assert isinstance(world.run(), Answer)
-    assert (world.text, world.climb.summary) == ("Let me see.", "native:ok")
+    ladder = ScriptedLadder([called(OSLO, text="Let me see.")], policy=BOTH, response_format=FORMAT)
+    assert isinstance(ladder.run(), Answer)
+    assert (ladder.text, ladder.ladder_run.summary) == ("Let me see.", "native:ok")
 
 
 def test_a_policy_with_native_alone_keeps_it() -> None:
-    world = World([said('{"n":3}')], policy=Policy(ladder=(Strategy.NATIVE,)), response_format=FORMAT)
-    assert isinstance(world.run(), Answer)
-    assert world.climb.summary == "native:ok"
+    ladder = ScriptedLadder([said('{"n":3}')], policy=Policy(ladder=(Strategy.NATIVE,)), response_format=FORMAT)
+    assert isinstance(ladder.run(), Answer)
+    assert ladder.ladder_run.summary == "native:ok"
 
 
 @pytest.mark.parametrize(
@@ -195,13 +195,13 @@ def test_a_policy_with_native_alone_keeps_it() -> None:
     ],
 )
 def test_a_constraint_that_no_schema_can_say_is_refused_in_emulate(fields: dict[str, Any], param: str) -> None:
-    refusal = World([], mode=Mode.EMULATE, **fields).run()
-    assert isinstance(refusal, Failure)
-    assert (refusal.kind, refusal.code, refusal.param) == (FailureKind.INVALID, "unsupported_parameter", param)
-    assert param in refusal.message
-    world = World([said("a")], **fields)
-    assert isinstance(world.run(), Answer)
-    assert world.climb.summary == "native:ok"
+    failure = ScriptedLadder([], mode=Mode.EMULATE, **fields).run()
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.code, failure.param) == (FailureKind.INVALID, "unsupported_parameter", param)
+    assert param in failure.message
+    ladder = ScriptedLadder([said("a")], **fields)
+    assert isinstance(ladder.run(), Answer)
+    assert ladder.ladder_run.summary == "native:ok"
 
 
 # runaways
@@ -210,52 +210,52 @@ def test_a_constraint_that_no_schema_can_say_is_refused_in_emulate(fields: dict[
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("count", [MAX_EQUAL_CALLS, MAX_EQUAL_CALLS + 1, 40])
 def test_equal_calls_beyond_a_limit_are_a_fault(count: int, stream: bool) -> None:
-    world = World([called(*[OSLO] * count), decided(("ping", {}))], policy=TWO, stream=stream)
-    assert isinstance(world.run(), Answer)
+    ladder = ScriptedLadder([called(*[OSLO] * count), decided(("ping", {}))], policy=TWO, stream=stream)
+    assert isinstance(ladder.run(), Answer)
     good = count <= MAX_EQUAL_CALLS
-    assert world.calls == ([("get_weather", {"city": "Oslo"})] * count if good else [("ping", {})])
+    assert ladder.calls == ([("get_weather", {"city": "Oslo"})] * count if good else [("ping", {})])
 
 
 def test_too_many_calls_are_a_fault() -> None:
     many = [("get_weather", f'{{"city":"C{n}"}}') for n in range(MAX_CALLS + 1)]
-    world = World([called(*many), decided(("ping", {}))], policy=TWO)
-    assert isinstance(world.run(), Answer)
-    assert world.climb.summary == "native:parse_error,bridge:ok"
+    ladder = ScriptedLadder([called(*many), decided(("ping", {}))], policy=TWO)
+    assert isinstance(ladder.run(), Answer)
+    assert ladder.ladder_run.summary == "native:parse_error,bridge:ok"
 
 
 def test_equal_calls_in_text_are_a_fault_where_nothing_was_sent() -> None:
     text = f"<tool_call>{KNOWN}</tool_call>\n" * 40
-    whole = World([said(text), decided(("ping", {}))], policy=TWO)
+    whole = ScriptedLadder([said(text), decided(("ping", {}))], policy=TWO)
     assert isinstance(whole.run(), Answer)
     assert whole.calls == [("ping", {})]
-    pieces = [ResponseChunk(text=line) for line in text.splitlines(keepends=True)]
-    streamed = World([[*pieces, ResponseChunk(finish="stop")]], policy=TWO, stream=True)
+    chunks = [ResponseChunk(text=line) for line in text.splitlines(keepends=True)]
+    streamed = ScriptedLadder([[*chunks, ResponseChunk(finish="stop")]], policy=TWO, stream=True)
     answer = streamed.run()
     assert isinstance(answer, Answer)
-    assert (len(streamed.calls), streamed.hang_ups) == (MAX_EQUAL_CALLS, 1)
+    assert (len(streamed.calls), streamed.closed) == (MAX_EQUAL_CALLS, 1)
     assert "bad_call_dropped" in answer.repairs
 
 
 def test_white_space_without_end_is_given_up() -> None:
     blank = [ResponseChunk(text=" \n" * 100)] * (MAX_BLANK // 200 + 1)
-    world = World(
+    ladder = ScriptedLadder(
         [[ResponseChunk(text="["), *blank], decided(("ping", {}))], policy=TWO, stream=True, tool_choice="required"
     )
-    assert isinstance(world.run(), Answer)
-    assert (world.climb.summary, world.hang_ups) == ("native:parse_error,bridge:ok", 1)
+    assert isinstance(ladder.run(), Answer)
+    assert (ladder.ladder_run.summary, ladder.closed) == ("native:parse_error,bridge:ok", 1)
     calls = [ResponseChunk(calls=(CallDelta(0, "a", "get_weather", '{"city":'),))]
     more = [ResponseChunk(calls=(CallDelta(0, None, None, "\n" * 200),))] * (MAX_BLANK // 200 + 1)
-    world = World([[*calls, *more], decided(("ping", {}))], policy=TWO, stream=True)
-    assert isinstance(world.run(), Answer)
-    assert world.climb.summary == "native:parse_error,bridge:ok"
+    ladder = ScriptedLadder([[*calls, *more], decided(("ping", {}))], policy=TWO, stream=True)
+    assert isinstance(ladder.run(), Answer)
+    assert ladder.ladder_run.summary == "native:parse_error,bridge:ok"
 
 
 def test_text_that_ran_away_after_it_was_sent_is_cut() -> None:
     blank = [ResponseChunk(text=" \n" * 100)] * (MAX_BLANK // 200 + 1)
-    world = World([[ResponseChunk(text="Hello."), *blank]], stream=True)
-    answer = world.run()
+    ladder = ScriptedLadder([[ResponseChunk(text="Hello."), *blank]], stream=True)
+    answer = ladder.run()
     assert isinstance(answer, Answer)
-    assert (answer.finish_reason, world.text.strip(), world.hang_ups) == ("length", "Hello.", 1)
+    assert (answer.finish_reason, ladder.text.strip(), ladder.closed) == ("length", "Hello.", 1)
 
 
 # calls
@@ -265,60 +265,62 @@ def test_text_that_ran_away_after_it_was_sent_is_cut() -> None:
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "get_weather"}}])
 @pytest.mark.parametrize("arguments", ["when_valid", "immediately"])
 def test_no_prose_comes_before_a_call_that_was_demanded(choice: Any, stream: bool, arguments: Any) -> None:
-    pieces = [ResponseChunk(reasoning="Hm."), ResponseChunk(text="Sure! "), *called(OSLO)]
-    world = World([pieces], tool_choice=choice, stream=stream, policy=Policy(stream_arguments=arguments))
-    assert isinstance(world.run(), Answer)
-    assert (world.reasoning, world.text, world.calls) == ("Hm.", "", [("get_weather", {"city": "Oslo"})])
+    chunks = [ResponseChunk(reasoning="Hm."), ResponseChunk(text="Sure! "), *called(OSLO)]
+    ladder = ScriptedLadder([chunks], tool_choice=choice, stream=stream, policy=Policy(stream_arguments=arguments))
+    assert isinstance(ladder.run(), Answer)
+    assert (ladder.reasoning, ladder.text, ladder.calls) == ("Hm.", "", [("get_weather", {"city": "Oslo"})])
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_call_that_the_server_closed_at_the_limit_is_cut(stream: bool) -> None:
-    world = World([called(OSLO, text="So")], max_tokens=5, stream=stream)
-    answer = world.run()
+    ladder = ScriptedLadder([called(OSLO, text="So")], max_tokens=5, stream=stream)
+    answer = ladder.run()
     assert isinstance(answer, Answer)
-    assert (answer.finish_reason, world.text, world.calls) == ("length", "So", [])
+    assert (answer.finish_reason, ladder.text, ladder.calls) == ("length", "So", [])
 
 
 def test_a_call_beside_a_decision_is_cut_at_the_wider_limit() -> None:
     policy = Policy(ladder=(Strategy.GUIDED,), retries={})
     for tokens, finish in ((5, "tool_calls"), (69, "length")):
         cut = ResponseChunk(calls=(CallDelta(0, "a", *OSLO),), finish="tool_calls", usage=Usage(10, tokens))
-        world = World([[cut]], policy=policy, max_tokens=5)
-        answer = world.run()
+        ladder = ScriptedLadder([[cut]], policy=policy, max_tokens=5)
+        answer = ladder.run()
         assert isinstance(answer, Answer)
-        assert (answer.finish_reason, len(world.calls)) == (finish, int(finish == "tool_calls"))
+        assert (answer.finish_reason, len(ladder.calls)) == (finish, int(finish == "tool_calls"))
 
 
 def test_calls_before_the_one_at_the_limit_are_delivered() -> None:
-    world = World([called(OSLO, ("ping", "{}"))], max_completion_tokens=5)
-    answer = world.run()
+    ladder = ScriptedLadder([called(OSLO, ("ping", "{}"))], max_completion_tokens=5)
+    answer = ladder.run()
     assert isinstance(answer, Answer)
-    assert (answer.finish_reason, world.calls) == ("length", [("get_weather", {"city": "Oslo"})])
+    assert (answer.finish_reason, ladder.calls) == ("length", [("get_weather", {"city": "Oslo"})])
 
 
 # none
 
 
 def test_tools_are_not_sent_where_none_may_be_called() -> None:
-    world = World([said("Hello.")], tool_choice="none", parallel_tool_calls=False)
-    assert isinstance(world.run(), Answer)
-    assert not set(world.bodies[0]) & {"tools", "tool_choice", "parallel_tool_calls"}
+    ladder = ScriptedLadder([said("Hello.")], tool_choice="none", parallel_tool_calls=False)
+    assert isinstance(ladder.run(), Answer)
+    assert not set(ladder.bodies[0]) & {"tools", "tool_choice", "parallel_tool_calls"}
 
 
 def test_words_must_come_where_no_call_may() -> None:
-    world = World([called(OSLO), said(""), said("It is cold.")], tool_choice="none")
-    assert isinstance(world.run(), Answer)
-    assert (world.text, world.calls) == ("It is cold.", [])
-    assert world.climb.summary == "native:no_tool_call,bridge:no_tool_call,bridge:ok"
-    assert world.climb.attempts[0].detail == "The answer had to be text and was a tool call."
+    ladder = ScriptedLadder([called(OSLO), said(""), said("It is cold.")], tool_choice="none")
+    assert isinstance(ladder.run(), Answer)
+    assert (ladder.text, ladder.calls) == ("It is cold.", [])
+    assert ladder.ladder_run.summary == "native:no_tool_call,bridge:no_tool_call,bridge:ok"
+    assert ladder.ladder_run.attempts[0].detail == "The answer had to be text and was a tool call."
 
 
 # what is said
 
 
 def test_the_error_says_what_the_model_did_wrong() -> None:
-    wrong = World([called(("get_weather", '{"days": 3}'))], policy=Policy(ladder=(Strategy.NATIVE,))).run()
-    hidden = World([[ResponseChunk(reasoning="{...}", finish="stop")]], policy=Policy(ladder=(Strategy.NATIVE,))).run()
+    wrong = ScriptedLadder([called(("get_weather", '{"days": 3}'))], policy=Policy(ladder=(Strategy.NATIVE,))).run()
+    hidden = ScriptedLadder(
+        [[ResponseChunk(reasoning="{...}", finish="stop")]], policy=Policy(ladder=(Strategy.NATIVE,))
+    ).run()
     assert isinstance(wrong, Failure)
     assert isinstance(hidden, Failure)
     assert "city" in wrong.message
@@ -326,15 +328,17 @@ def test_the_error_says_what_the_model_did_wrong() -> None:
     assert "stood in the reasoning" in hidden.message
 
 
-def test_all_tokens_of_two_passes_are_told() -> None:
+def test_all_tokens_of_two_passes_are_reported() -> None:
     first, second = said("The weather.", usage=Usage(100, 10)), decided(("ping", {}))
-    world = World([first, second], policy=Policy(ladder=(Strategy.TWO_PASS,)))
-    answer = world.run()
+    ladder = ScriptedLadder([first, second], policy=Policy(ladder=(Strategy.TWO_PASS,)))
+    answer = ladder.run()
     assert isinstance(answer, Answer)
     assert (answer.usage, answer.total_usage) == (Usage(100, 15), Usage(110, 15))
 
 
 def test_held_text_is_sent_once() -> None:
-    world = World([[ResponseChunk(text="{"), ResponseChunk(text="}"), ResponseChunk(finish="stop")]], stream=True)
-    assert isinstance(world.run(), Answer)
-    assert world.events == [TextDelta("{}")]
+    ladder = ScriptedLadder(
+        [[ResponseChunk(text="{"), ResponseChunk(text="}"), ResponseChunk(finish="stop")]], stream=True
+    )
+    assert isinstance(ladder.run(), Answer)
+    assert ladder.events == [TextDelta("{}")]

@@ -22,7 +22,7 @@ def too_many(calls: Sequence[tuple[str, str]]) -> str:
 class Blanks:
     """Counts the white space at the end of a text that comes in pieces."""
 
-    __slots__ = "_run"
+    __slots__ = ("_run",)
 
     def __init__(self) -> None:
         self._run = 0
