@@ -7,7 +7,7 @@ from typing import Any
 
 from toolgate_core.extraction import Extraction
 from toolgate_core.jsontext import JsonObject, decode, encode
-from toolgate_core.ladder import Answer, Choice, DeadlineExceeded, LadderMemory, LadderRun
+from toolgate_core.ladder import Answer, Choice, DeadlineExceeded, Knowledge, LadderMemory, LadderRun
 from toolgate_core.ladder.effects import (
     AnyEffect,
     CallModel,
@@ -62,7 +62,16 @@ class Clock:
 class ScriptedLadder:
     """Runs a ladder. `answers`: for each call of the model, the replies to its opening and reads."""
 
-    def __init__(self, answers: Script, *, policy: Policy | None = None, mode: Mode = Mode.AUTO, **body: Any) -> None:
+    def __init__(
+        self,
+        answers: Script,
+        *,
+        policy: Policy | None = None,
+        mode: Mode = Mode.AUTO,
+        knowledge: Knowledge | None = None,
+        inward: frozenset[str] = frozenset(),
+        **body: Any,
+    ) -> None:
         fields: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Weather in Oslo?"}]}
         fields["tools"] = [WEATHER, PING]
         fields |= body
@@ -70,9 +79,13 @@ class ScriptedLadder:
         self.toolset = Toolset.compile(self.request.tools)
         self.memory = LadderMemory()
         self.clock = Clock()
-        self.ids = (f"call_{n}" for n in range(1000))
+        ids = (f"call_{n}" for n in range(1000))
+        self.choice = Choice(lambda: next(ids))
+        self.knowledge = knowledge
+        self.inward = inward
         self.policy = policy or Policy()
         self.mode = mode
+        self.scripted = answers
         self.answers = [list(answer) for answer in answers]
         self.answer: list[ResponseChunk | Failure] = []
         self.asked: list[Transform] = []
@@ -83,14 +96,16 @@ class ScriptedLadder:
         self.ladder_run = self.new_run()
 
     def new_run(self) -> LadderRun:
+        """Another run for the same choice."""
         return LadderRun(
             self.request,
             self.policy,
             self.toolset,
             self.mode,
             clock=self.clock,
-            choice=Choice(lambda: next(self.ids)),
-            knowledge=self.memory.snapshot(self.request.tools_json, self.clock()),
+            choice=self.choice,
+            knowledge=self.knowledge or self.memory.snapshot(self.request.tools_json, self.clock()),
+            inward=self.inward,
         )
 
     def run(self, *, throw_at: int | None = None) -> Answer | Failure:
