@@ -17,13 +17,11 @@ class LogSink:
         """Write the line of one request."""
         if not self._log.lines:
             return
-        match record.route.kind:
-            case RequestKind.CHAT:
-                self._log.info("request", **_chat_fields(record))
-            case RequestKind.FORWARDED:
-                self._log.info("forwarded", **_forwarded_fields(record))
-            case RequestKind.PAGE:
-                pass
+        kind = record.route.kind
+        if kind is RequestKind.CHAT:
+            self._log.info("request", **_chat_fields(record))
+        elif kind is RequestKind.FORWARDED:
+            self._log.info("forwarded", **_forwarded_fields(record))
 
 
 def _chat_fields(record: RequestRecord) -> dict[str, object]:

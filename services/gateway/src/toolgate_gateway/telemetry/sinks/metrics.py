@@ -11,6 +11,8 @@ from toolgate_gateway.telemetry.metrics import GatewayMetrics, priority_label
 from toolgate_gateway.telemetry.record import OTHER, RequestKind, RequestRecord, Step
 from toolgate_gateway.telemetry.sinks.base import SinkDeps
 
+# Before Python 3.12 an access to an enum member costs as much as a function call.
+_CHAT, _PAGE, _SUCCESS = RequestKind.CHAT, RequestKind.PAGE, RequestOutcome.SUCCESS
 _DIRECTIONS = ("input", "output", "cached_input", "reasoning")
 
 
@@ -23,7 +25,7 @@ class MetricsSink:
     def write(self, record: RequestRecord) -> None:
         """Count one request."""
         metrics = self._metrics
-        if record.route.kind is RequestKind.CHAT:
+        if record.route.kind is _CHAT:
             self._chat(record)
         else:
             seconds = record.times.seconds
@@ -32,7 +34,7 @@ class MetricsSink:
         if record.times.admission_wait_s is not None:
             metrics.queue_wait.observe(record.times.admission_wait_s)
         # The metric counts what waits for a model; a page is rejected only for its body.
-        if record.rejected is not None and record.route.kind is not RequestKind.PAGE:
+        if record.rejected is not None and record.route.kind is not _PAGE:
             metrics.rejected.labels(record.rejected).inc()
         if record.aborted is not None:
             metrics.aborts.labels(record.aborted.by, record.aborted.phase).inc()
@@ -40,7 +42,7 @@ class MetricsSink:
     def _chat(self, record: RequestRecord) -> None:
         priority = priority_label(record.ladder.served)
         # A success without a ladder has no priority; a degraded answer was not won by any.
-        won = priority if record.outcome is RequestOutcome.SUCCESS else "none"
+        won = priority if record.outcome is _SUCCESS else "none"
         series = self._metrics.end(
             (record.model, record.tool_choice, won, record.outcome, priority, record.status, record.stream)
         )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from toolgate_gateway.telemetry.record import RequestKind, RequestRecord
 from toolgate_gateway.telemetry.sinks.base import SinkDeps
+
+_CHAT: Final = RequestKind.CHAT
 
 
 class StatsSink:
@@ -14,12 +18,13 @@ class StatsSink:
 
     def write(self, record: RequestRecord) -> None:
         """Count one request."""
-        if record.route.kind is not RequestKind.CHAT:
+        if record.route.kind is not _CHAT:
             return
         stats, ladder = self._stats, record.ladder
         stats.request(record.outcome, ladder.served, ladder=any(ladder.attempts))
-        for attempts in ladder.attempts:
-            stats.attempts(attempts)
-        for step in record.steps():
-            if step.next is not None and not step.is_retry:
-                stats.fallback(step.failed.outcome.value)
+        if ladder.attempts:
+            for attempts in ladder.attempts:
+                stats.attempts(attempts)
+            for step in record.steps():
+                if step.next is not None and not step.is_retry:
+                    stats.fallback(step.failed.outcome.value)
