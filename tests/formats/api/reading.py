@@ -88,4 +88,48 @@ def _completion(body: dict[str, Any], message: dict[str, Any], kind: str) -> Sai
 _CHOICE = {"index", "message", "delta", "logprobs", "finish_reason"}
 _BODY = {"id", "object", "created", "model", "choices", "usage", "toolgate"}
 
-READERS: dict[str, Callable[[bytes], Said]] = {"openai_chat": openai_chat}
+
+def blocks(data: bytes) -> Said:
+    """Read an answer of `tests.formats.api.blocks`."""
+    if data.startswith(b"{"):
+        whole = json.loads(data)
+        events, last = whole["events"], whole
+    else:
+        events = [json.loads(event) for event in SseReader().feed(data)]
+        last = events.pop() if events[-1]["type"] == "stop" else {}
+    assert (events or [last])[0]["id"] == "msg_fresh"
+    said = Said(finish=last.get("reason", "stop"), metadata=last.get("toolgate", {}), rest=[last.get("fields")])
+    said.usage = tuple(last["usage"]) if last.get("usage") else None
+    open_block: dict[str, Any] | None = None
+    for event in events:
+        match event["type"]:
+            case "block":
+                assert open_block is None
+                open_block = {**event, "text": ""}
+            case "delta" if open_block is not None and "text" in event:
+                open_block["text"] += event["text"]
+            case "delta":
+                said.rest.append(event["fields"])
+            case "block_stop":
+                assert open_block is not None
+                _take(said, open_block)
+                open_block = None
+    if open_block is not None:
+        _take(said, open_block)
+    return said
+
+
+def _take(said: Said, block: dict[str, Any]) -> None:
+    match block["block"]:
+        case "text":
+            said.text += block["text"]
+        case "thinking":
+            said.reasoning += block["text"]
+        case "refusal":
+            said.refusal += block["text"]
+        case "call":
+            said.calls.append((block["id"], block["name"], block["text"]))
+            said.rest.append(block["fields"])
+
+
+READERS: dict[str, Callable[[bytes], Said]] = {"openai_chat": openai_chat, "blocks": blocks}

@@ -13,6 +13,8 @@ _OTHER_CONSTRAINTS = ("guided_json", "guided_regex", "guided_choice", "guided_gr
 
 def strategies_for(request: ChatRequest, policy: Policy, mode: Mode) -> tuple[Strategy, ...]:
     """Return the strategies to try; empty where none can serve the request."""
+    if not request.tools:
+        return (Strategy.NATIVE,)  # no tool calling to emulate: the request as it is
     ladder = policy.ladder
     capabilities = policy.capabilities
     choice = request.tool_choice.mode

@@ -19,6 +19,7 @@ ToolgateError
 ├── UnknownDialectError     runtime: a plan names a dialect that this service does not have
 ├── StartError              runtime: a service cannot start
 ├── SettingsError           runtime: a setting has a wrong value
+├── StoreError              runtime: the store of shared state refused or failed
 ├── ToolError               tool executor: a tool failed; becomes a result, never an HTTP error
 └── LineError               command line: a line of input cannot be read
 

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 
 from toolgate_core.ladder import Answer, Choice, LadderRun
 from toolgate_core.nesting import is_heavy
-from toolgate_core.schema import Toolset, cached_toolset, compiled
+from toolgate_core.schema import EMPTY, Toolset, cached_toolset, compiled
 from toolgate_core.types.errors import FailureError, RequestError
 from toolgate_core.types.events import AnswerEvent
 from toolgate_core.types.failures import Failure
@@ -48,7 +48,7 @@ class LadderHandler:
         if request.n > policy.max_choices:
             raise RequestError(f"n is at most {policy.max_choices} for this model.", param="n", code="invalid_value")
         deps = self._gateway.deps
-        toolset = cached_toolset(request.tools_json)
+        toolset = cached_toolset(request.tools_json) if request.tools else EMPTY
         if toolset is None:
             toolset = await self._compiled()
         ids: set[str] = set()

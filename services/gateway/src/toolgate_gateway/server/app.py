@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Final, cast
 
 from starlette.middleware.cors import CORSMiddleware
@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from toolgate_core.limits import MAX_ARGUMENTS
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.vocabulary import Mode
+from toolgate_formats.api.base import ApiFormat
 from toolgate_formats.api.table import API_FORMATS
 
 from toolgate_gateway.chat.handler import Chat
@@ -58,9 +59,9 @@ _EXPOSED = (
 class App:
     """The gateway as an ASGI app; `gateway` is its state."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, formats: Mapping[str, ApiFormat] = API_FORMATS) -> None:
         self.gateway = gateway
-        self._chats = _chats(gateway)
+        self._chats = _chats(gateway, formats)
         self._relay = Relay(gateway)
         self._framework = api.build(gateway)
         origins = gateway.settings.cors_origins
@@ -131,10 +132,10 @@ class App:
                 raise
 
 
-def _chats(gateway: Gateway) -> dict[str, tuple[Chat, Mode | None]]:
+def _chats(gateway: Gateway, formats: Mapping[str, ApiFormat]) -> dict[str, tuple[Chat, Mode | None]]:
     """Return each path that an API format is served at, also without `/v1`, with who serves it, and in which mode."""
     paths: dict[str, tuple[Chat, Mode | None]] = {}
-    for api_format in API_FORMATS.values():
+    for api_format in formats.values():
         chat = Chat(gateway, api_format)
         for prefix, mode in _PREFIXES:
             for path in (api_format.path, api_format.path.removeprefix("/v1")):
