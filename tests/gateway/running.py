@@ -200,9 +200,9 @@ async def gateway(
 
     async with scripted(_with_models(chosen)) as upstream, httpx.AsyncClient(timeout=20, trust_env=False) as http:
         places = {"main": {"url": upstream.url}}
-        told = {"port": 0, "metrics": False, "metrics_port": 0, "upstreams": places, "drain_s": 2, **settings}
+        values = {"port": 0, "metrics": False, "metrics_port": 0, "upstreams": places, "drain_s": 2, **settings}
         shutdown = Shutdown()
-        serving, ports = await _start(GatewaySettings(**told), deps, shutdown)
+        serving, ports = await _start(GatewaySettings(**values), deps, shutdown)
         house = House(f"http://127.0.0.1:{ports.http}", upstream, registry, http, shutdown, ports, serving)
         try:
             yield house

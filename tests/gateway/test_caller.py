@@ -1,4 +1,4 @@
-"""Callers are told apart by their keys, without their keys."""
+"""Callers are identified by their keys, without containing them."""
 
 from toolgate_gateway.caller import ANONYMOUS, caller_of
 

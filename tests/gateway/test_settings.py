@@ -13,8 +13,8 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_older_proxies_names_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = {
+def test_names_of_older_proxies_are_aliases(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {
         "VLLM_URL": "http://one:8000/v1/chat/completions",
         "BIFROST_URL": "http://two:7766",
         "BIFROST_API_KEY": "secret",
@@ -22,7 +22,7 @@ def test_older_proxies_names_are_understood(monkeypatch: pytest.MonkeyPatch) -> 
         "REQUEST_TIMEOUT": "5000",
         "DEBUG_MODE": "true",
     }
-    for name, value in told.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
     settings = load(GatewaySettings)
     assert (settings.port, settings.request_timeout_ms, settings.debug) == (8123, 5000, True)

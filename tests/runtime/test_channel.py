@@ -17,7 +17,7 @@ async def served(port: int = 0):
     return await started(ToolExecutorService(FakeExecutor(), handling()), DESCRIPTOR, grpc_port=port, drain_s=0)
 
 
-async def test_a_service_that_is_gone_fails_calls_as_unavailable_and_is_found_when_it_is_back() -> None:
+async def test_a_restarted_service_is_found_again() -> None:
     server = await served()
     channel = Channel(f"127.0.0.1:{server.port}")
     executor = RemoteExecutor(channel)
@@ -35,7 +35,7 @@ async def test_a_service_that_is_gone_fails_calls_as_unavailable_and_is_found_wh
     await channel.aclose()
 
 
-async def test_a_call_that_comes_while_the_service_restarts_is_served() -> None:
+async def test_a_call_during_a_restart_is_served() -> None:
     server = await served()
     channel = Channel(f"127.0.0.1:{server.port}")
     executor = RemoteExecutor(channel)

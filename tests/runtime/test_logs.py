@@ -71,7 +71,7 @@ def test_the_level_is_kept() -> None:
     assert [line["msg"] for line in written(stream)] == ["yes"]
 
 
-def test_content_is_shown_only_when_asked_for() -> None:
+def test_content_is_shown_only_with_the_setting() -> None:
     assert logs.Log().content("four") == "(4 characters)"
     assert logs.Log().content(b"four") == "(4 bytes)"
     assert logs.Log(show_content=True).content(b"f\xff") == "f�"
@@ -113,7 +113,7 @@ def test_lines_of_libraries_are_json_too_and_carry_their_logger() -> None:
     assert written(stream) == [{"level": "warning", "service": "s", "msg": "this one", "logger": "other"}]
 
 
-def test_an_error_brings_its_traceback() -> None:
+def test_an_error_is_logged_with_its_traceback() -> None:
     stream = io.StringIO()
     log = logs.configure("s", stream=stream)
     try:
@@ -130,7 +130,7 @@ def test_a_field_cannot_replace_what_every_line_has() -> None:
     assert written(stream) == [{"level": "info", "service": "s", "msg": "event"}]
 
 
-def test_values_that_json_cannot_hold_are_written_somehow() -> None:
+def test_values_outside_json_are_written_as_text() -> None:
     stream = io.StringIO()
     logs.configure("s", stream=stream).info("event", thing=object, text="\ud800")
     (line,) = written(stream)
@@ -138,7 +138,7 @@ def test_values_that_json_cannot_hold_are_written_somehow() -> None:
     assert line["thing"] == "<class 'object'>"
 
 
-def test_a_log_that_can_not_be_written_ends_nothing() -> None:
+def test_an_unwritable_log_raises_no_error() -> None:
     stream = io.StringIO()
     log = logs.configure("s", stream=stream)
     stream.close()
@@ -177,21 +177,21 @@ async def test_gathered_lines_are_written_together_and_in_order() -> None:
     assert [line.get("request_id") for line in lines[:2]] == ["r1", None]
 
 
-async def test_gathered_lines_do_not_wait_for_others() -> None:
+async def test_warnings_are_written_at_once() -> None:
     class Told(io.StringIO):
         def flush(self) -> None:
-            told.set()
+            reported.set()
 
-    told = asyncio.Event()
+    reported = asyncio.Event()
     stream = Told()
     log = logs.configure("s", stream=stream)
     with logs.gathered():
         log.info("alone")
-        await told.wait()
+        await reported.wait()
         assert [line["msg"] for line in written(stream)] == ["alone"]
 
 
-async def test_where_others_read_the_log_nothing_is_gathered(caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_is_gathered_with_a_second_handler(caplog: pytest.LogCaptureFixture) -> None:
     logs.configure("s", stream=io.StringIO())
     logging.getLogger().addHandler(caplog.handler)
     with logs.gathered():
@@ -199,7 +199,7 @@ async def test_where_others_read_the_log_nothing_is_gathered(caplog: pytest.LogC
         assert [record.getMessage() for record in caplog.records] == ["event"]
 
 
-async def test_a_reader_that_hangs_holds_up_nobody_and_is_told_what_it_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hanging_reader_blocks_nothing_and_learns_of_lost_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logwriter, "MAX_WAITING_LOG_BYTES", 200_000)
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as stream, os.fdopen(reading) as reader:
@@ -224,7 +224,7 @@ async def test_a_reader_that_hangs_holds_up_nobody_and_is_told_what_it_missed(mo
         assert json.loads(reader.readline())["msg"] == "last"
 
 
-async def test_a_process_ends_although_nobody_reads_its_log() -> None:
+async def test_a_process_ends_without_a_reader_of_its_log() -> None:
     program = """
 import asyncio
 from toolgate_runtime import logs

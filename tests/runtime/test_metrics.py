@@ -20,7 +20,7 @@ from toolgate_runtime.metrics import (
 from toolgate_runtime.settings import Settings
 
 
-def test_a_registry_tells_the_build_and_the_process_and_no_created_series() -> None:
+def test_a_registry_has_build_and_process_without_created_series() -> None:
     registry = new_registry("extractor")
     RpcMetrics(registry, "extractor", ("Extract",))
     text = generate_latest(registry).decode()
@@ -35,7 +35,7 @@ def test_registries_are_independent_of_each_other_and_of_the_global_one() -> Non
     assert "toolgate_build_info" not in generate_latest(REGISTRY).decode()
 
 
-def test_children_stand_at_zero_before_the_first_event() -> None:
+def test_children_are_zero_before_the_first_event() -> None:
     registry = CollectorRegistry()
     precreate(Counter("x", "x", ("a", "b"), registry=registry), ("1", "2"), ("3",))
     found = [registry.get_sample_value("x_total", {"a": a, "b": "3"}) for a in "12"]
@@ -56,7 +56,7 @@ def test_calls_are_counted_and_timed() -> None:
     assert buckets == [0, 1]
 
 
-def test_the_cache_tells_hits_and_misses() -> None:
+def test_the_cache_reports_hits_and_misses() -> None:
     registry = CollectorRegistry()
     cache = Cache(bytes.decode, cost=lambda key, _: len(key), max_cost=100)
     CacheMetrics(registry, cache)

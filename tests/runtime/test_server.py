@@ -26,13 +26,13 @@ def said(error: ServiceError) -> tuple[str, str, bool]:
     return error.reason, error.message, error.retryable
 
 
-async def test_health_is_told_under_the_name_of_the_service() -> None:
+async def test_health_is_reported_under_the_services_name() -> None:
     async with serving_executor(FakeExecutor()) as channel:
         assert await RemoteHealth(channel, EXECUTOR).state(timeout_s=5) == "serving"
         assert await RemoteHealth(channel, "extractor").state(timeout_s=5) == "unavailable"
 
 
-async def test_health_of_a_service_that_is_not_there_is_unavailable() -> None:
+async def test_health_of_a_missing_service_is_unavailable() -> None:
     server = await started(ToolExecutorService(FakeExecutor(), handling()), DESCRIPTOR)
     await server.drain()
     channel = Channel(f"127.0.0.1:{server.port}")
@@ -40,7 +40,7 @@ async def test_health_of_a_service_that_is_not_there_is_unavailable() -> None:
     await channel.aclose()
 
 
-async def test_a_drain_says_not_serving_and_lets_a_call_in_flight_finish() -> None:
+async def test_a_drain_reports_not_serving_and_finishes_calls_in_flight() -> None:
     executor = FakeExecutor()
     server = await started(ToolExecutorService(executor, handling()), DESCRIPTOR, health_grace_s=0.5)
     channel = Channel(f"127.0.0.1:{server.port}")
@@ -56,7 +56,7 @@ async def test_a_drain_says_not_serving_and_lets_a_call_in_flight_finish() -> No
     await channel.aclose()
 
 
-async def test_a_client_looks_for_new_replicas_after_the_age_of_a_connection_and_loses_no_call() -> None:
+async def test_an_aged_connection_is_replaced_without_losing_a_call() -> None:
     executor = FakeExecutor()
     server = await started(ToolExecutorService(executor, handling()), DESCRIPTOR, max_connection_age_s=0.2)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as plain:
@@ -94,7 +94,7 @@ async def test_a_deadline_ends_the_call_on_both_sides() -> None:
         assert 0 < executor.timeouts[0] <= 0.2
 
 
-async def test_no_time_at_all_is_a_deadline_too() -> None:
+async def test_a_timeout_of_zero_is_a_deadline() -> None:
     async with serving_executor(FakeExecutor()) as channel:
         with pytest.raises(ServiceError) as caught:
             await RemoteExecutor(channel).execute("echo", b"{}", timeout_s=0)
@@ -120,7 +120,7 @@ async def test_a_client_that_goes_away_cancels_its_call() -> None:
         await executor.cancelled.wait()
 
 
-async def test_a_message_over_the_limit_is_refused_by_its_size() -> None:
+async def test_an_oversized_message_is_rejected() -> None:
     async with serving_executor(FakeExecutor(), max_message_bytes=4096) as channel:
         executor = RemoteExecutor(channel)
         with pytest.raises(ServiceError) as caught:
@@ -129,7 +129,7 @@ async def test_a_message_over_the_limit_is_refused_by_its_size() -> None:
         assert (await executor.execute("echo", b"{}", timeout_s=5)).content == "{}"
 
 
-async def test_an_answer_over_the_limit_is_refused_by_its_size() -> None:
+async def test_an_oversized_response_is_rejected() -> None:
     async with serving_executor(FakeExecutor(), max_message_bytes=6000) as channel:
         executor = RemoteExecutor(Channel(channel.address, max_message_bytes=2000))
         with pytest.raises(ServiceError) as caught:
@@ -137,7 +137,7 @@ async def test_an_answer_over_the_limit_is_refused_by_its_size() -> None:
         assert caught.value.reason == "MESSAGE_TOO_LARGE"
 
 
-async def test_calls_beyond_the_servers_limit_are_refused_as_overload() -> None:
+async def test_calls_beyond_the_servers_limit_are_rejected_as_overload() -> None:
     executor = FakeExecutor()
     async with serving_executor(executor, max_concurrent_calls=1) as channel:
         remote = RemoteExecutor(channel)
@@ -150,7 +150,7 @@ async def test_calls_beyond_the_servers_limit_are_refused_as_overload() -> None:
     assert said(caught.value)[0::2] == ("OVERLOADED", True)
 
 
-async def test_a_defect_is_internal_and_keeps_its_text_to_itself(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_is_internal_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
     async with serving_executor(FakeExecutor()) as channel:
         with pytest.raises(ServiceError) as caught:
             await RemoteExecutor(channel).execute("break", b"{}", timeout_s=5)
@@ -210,7 +210,7 @@ async def test_the_request_id_travels_with_the_call() -> None:
     assert seen == ["req-1"]
 
 
-async def test_a_port_that_is_taken_is_one_line() -> None:
+async def test_a_taken_port_is_reported_in_one_line() -> None:
     first = await started(ToolExecutorService(FakeExecutor(), handling()), DESCRIPTOR)
     with pytest.raises(StartError, match=f"^cannot listen on 127.0.0.1:{first.port}: "):
         await started(ToolExecutorService(FakeExecutor(), handling()), DESCRIPTOR, grpc_port=first.port)

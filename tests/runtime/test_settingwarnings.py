@@ -113,7 +113,7 @@ def test_a_name_of_older_proxies_that_does_nothing_is_said(monkeypatch: pytest.M
     assert said.startswith("BACKEND_URL is not used: ")
 
 
-def test_an_alias_in_dotenv_is_warned_about_and_one_in_the_environment_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_alias_in_dotenv_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     assert warned(monkeypatch, REQUEST_TIMEOUT="5000") == []
     monkeypatch.delenv("REQUEST_TIMEOUT")
     [alias] = warned(monkeypatch, dotenv="REQUEST_TIMEOUT=5000\n")

@@ -11,7 +11,7 @@ def admission(*, limit: int = 1, queue: int = 1, wait_s: float = 5) -> Admission
     return Admission(limit=limit, queue=queue, wait_s=wait_s)
 
 
-async def test_whoever_waits_longest_comes_next() -> None:
+async def test_the_longest_waiting_request_is_admitted_next() -> None:
     gate = admission(queue=3)
     assert gate.take()
     order: list[int] = []
@@ -29,7 +29,7 @@ async def test_whoever_waits_longest_comes_next() -> None:
     assert (order, gate.in_flight, gate.queued) == ([0, 1, 2], 0, 0)
 
 
-async def test_a_full_queue_and_a_long_wait_are_refused() -> None:
+async def test_a_full_queue_and_a_long_wait_are_rejected() -> None:
     gate = admission(wait_s=0.01)
     assert gate.take()
     waiting = asyncio.create_task(gate.wait())
@@ -43,7 +43,7 @@ async def test_a_full_queue_and_a_long_wait_are_refused() -> None:
     assert (gate.in_flight, gate.queued) == (1, 0)
 
 
-async def test_a_place_given_to_one_who_is_gone_is_not_lost() -> None:
+async def test_a_slot_given_to_a_cancelled_request_is_not_lost() -> None:
     gate = admission(queue=2)
     assert gate.take()
     gone, next_one = asyncio.create_task(gate.wait()), asyncio.create_task(gate.wait())
@@ -57,7 +57,7 @@ async def test_a_place_given_to_one_who_is_gone_is_not_lost() -> None:
     assert gate.in_flight == 0
 
 
-async def test_one_who_goes_while_waiting_leaves_the_queue() -> None:
+async def test_a_cancelled_request_leaves_the_queue() -> None:
     gate = admission()
     assert gate.take()
     gone = asyncio.create_task(gate.wait())

@@ -26,7 +26,7 @@ from tests.gateway.running import MODEL, QUESTION, gateway, text_answer
         ("clé\n", ("clé",)),
     ],
 )
-def test_a_file_holds_one_key_a_line(text: str, keys: tuple[str, ...]) -> None:
+def test_a_file_contains_one_key_per_line(text: str, keys: tuple[str, ...]) -> None:
     assert parse_keys(text) == keys
 
 
@@ -43,7 +43,7 @@ def test_a_file_holds_one_key_a_line(text: str, keys: tuple[str, ...]) -> None:
         ("one\nBearer secret", 2),
     ],
 )
-def test_a_line_that_is_more_than_a_key_is_named_and_not_shown(text: str, line: int) -> None:
+def test_a_wrong_line_is_named_and_not_shown(text: str, line: int) -> None:
     with pytest.raises(ValueError, match=f"line {line}:") as caught:
         parse_keys(text)
     assert "ret" not in str(caught.value)
@@ -124,13 +124,13 @@ def test_a_key_is_sent_as_bearer_or_as_x_api_key(
     assert (keys.authenticate(authorization, api_key) is not None) is let_in
 
 
-def test_without_a_source_everybody_may() -> None:
+def test_without_configured_keys_callers_are_anonymous() -> None:
     keys = ClientKeys((), None, Log())
     assert not keys.required
     assert keys.authenticate(None, None) == ANONYMOUS
 
 
-async def test_a_changed_file_counts_at_once_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
+async def test_a_changed_file_is_reloaded_and_a_broken_one_is_ignored(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("old\n")
     async with gateway(text_answer("Hi."), api_keys_file=file) as house:
@@ -153,7 +153,7 @@ async def test_a_changed_file_counts_at_once_and_a_broken_one_changes_nothing(tm
         assert [await let_in("new"), await let_in("last")] == [False, True]
 
 
-async def test_health_names_upstreams_only_to_those_with_a_key() -> None:
+async def test_health_names_upstreams_only_to_callers_with_a_key() -> None:
     async with gateway(api_keys=["right"]) as house:
         for headers, named in (({}, False), ({"x-api-key": "wrong"}, False), ({"authorization": "Bearer right"}, True)):
             page = (await house.http.get(f"{house.url}/health", headers=headers)).json()
@@ -161,7 +161,7 @@ async def test_health_names_upstreams_only_to_those_with_a_key() -> None:
             assert ("upstreams" in page, "services" in page) == (named, named)
 
 
-async def test_an_official_client_is_let_in_by_its_key(tmp_path: Path) -> None:
+async def test_an_official_client_is_accepted_by_its_key(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("# comment\nfrom-file\n")
     async with gateway(text_answer("Hi."), api_keys=["listed"], api_keys_file=tmp_path / "keys") as house:
         for key in ("listed", "from-file"):
@@ -172,9 +172,7 @@ async def test_an_official_client_is_let_in_by_its_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("host", "keys", "warned"), [("0.0.0.0", "", True), ("0.0.0.0", "k", False), ("127.0.0.1", "", False)]
 )
-async def test_a_gateway_that_everybody_reaches_and_asks_for_no_key_warns_once(
-    host: str, keys: str, warned: bool, tmp_path: Path
-) -> None:
+async def test_a_reachable_gateway_without_keys_warns_once(host: str, keys: str, warned: bool, tmp_path: Path) -> None:
     environment = {"TOOLGATE_METRICS": "false", "TOOLGATE_PORT": "0", "TOOLGATE_HOST": host}
     environment |= {"TOOLGATE_API_KEYS": keys} if keys else {}
     process = await asyncio.create_subprocess_exec(

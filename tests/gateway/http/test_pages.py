@@ -21,7 +21,7 @@ PAGES = [
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", None, "multipart/form-data; boundary=x"])
-async def test_a_page_of_another_origin_reaches_no_tool(page: dict[str, str], kind: str | None) -> None:
+async def test_a_page_of_another_origin_cannot_use_tools(page: dict[str, str], kind: str | None) -> None:
     async with gateway() as house:
         headers = page | ({"content-type": kind} if kind else {})
         ran = await house.http.post(f"{house.url}/tools/echo", content=b'{"a":1}', headers=headers)
@@ -31,13 +31,13 @@ async def test_a_page_of_another_origin_reaches_no_tool(page: dict[str, str], ki
 
 
 @pytest.mark.parametrize("origins", [[], ["http://evil.example"], ["*"]])
-async def test_no_setting_lets_pages_of_other_origins_use_tools(origins: list[str]) -> None:
+async def test_cors_origins_do_not_open_tools(origins: list[str]) -> None:
     async with gateway(cors_origins=origins) as house:
         ran = await house.post({"a": 1}, "/tools/echo", **EVIL)
         assert ran.status_code == 403
 
 
-async def test_a_page_of_our_own_origin_and_a_client_that_is_no_page_run_tools() -> None:
+async def test_same_origin_pages_and_plain_clients_can_run_tools() -> None:
     async with gateway() as house:
         for headers in ({"origin": house.url, "sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {}):
             ran = await house.http.post(f"{house.url}/tools/echo", json={"a": 1}, headers=headers)
@@ -54,7 +54,7 @@ async def test_a_page_of_our_own_origin_and_a_client_that_is_no_page_run_tools()
 @pytest.mark.parametrize(
     "kind", ["text/plain", None, "text/plain; application/json", "application/x-www-form-urlencoded"]
 )
-async def test_a_page_can_not_chat_without_asking_first(path: str, page: dict[str, str], kind: str | None) -> None:
+async def test_a_page_cannot_chat_without_a_preflight(path: str, page: dict[str, str], kind: str | None) -> None:
     async with gateway(text_answer("Hi.")) as house:
         headers = page | ({"content-type": kind} if kind else {})
         response = await house.http.post(house.url + path, content=b'{"model":"m"}', headers=headers)
@@ -62,7 +62,7 @@ async def test_a_page_can_not_chat_without_asking_first(path: str, page: dict[st
         assert house.chats() == []
 
 
-async def test_a_client_that_is_no_page_need_not_declare_its_content() -> None:
+async def test_a_plain_client_need_not_declare_its_content_type() -> None:
     async with gateway(text_answer("Hi.")) as house:
         body = b'{"model":"m","messages":[{"role":"user","content":"x"}]}'
         assert (await house.http.post(f"{house.url}/v1/chat/completions", content=body)).status_code == 200
@@ -82,7 +82,7 @@ async def test_a_client_that_is_no_page_need_not_declare_its_content() -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/tools", "/stats"])
-async def test_a_name_that_is_made_to_point_here_is_refused(host: str, path: str) -> None:
+async def test_a_rebound_host_name_is_rejected(host: str, path: str) -> None:
     async with gateway(text_answer("Hi.")) as house:
         method = "POST" if "chat" in path else "GET"
         response = await house.http.request(
@@ -108,7 +108,7 @@ async def test_a_name_that_is_made_to_point_here_is_refused(host: str, path: str
         "host.containers.internal",
     ],
 )
-async def test_names_of_this_machine_addresses_and_configured_names_are_served(host: str) -> None:
+async def test_local_names_addresses_and_allowed_hosts_are_accepted(host: str) -> None:
     async with gateway(text_answer("Hi."), allowed_hosts=["mine.example"]) as house:
         assert (await house.http.get(f"{house.url}/v1/models", headers={"host": host})).status_code == 200
         assert (await house.http.get(f"{house.url}/livez", headers={"host": "any.example"})).status_code == 200
@@ -117,7 +117,7 @@ async def test_names_of_this_machine_addresses_and_configured_names_are_served(h
 @pytest.mark.parametrize(
     ("settings", "headers"), [({"host": "0.0.0.0"}, {}), ({"api_keys": ["k"]}, {"x-api-key": "k"})]
 )
-async def test_any_name_will_do_where_others_reach_the_gateway_or_a_key_is_asked_for(
+async def test_a_public_or_keyed_gateway_accepts_any_host_name(
     settings: dict[str, Any], headers: dict[str, str]
 ) -> None:
     async with gateway(text_answer("Hi."), **settings) as house:

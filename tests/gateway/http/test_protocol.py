@@ -93,7 +93,7 @@ LONG = b"a" * (limits.MAX_HEAD_BYTES + 300_000)
         (b"GET /livez?" + LONG + b" HTTP/1.1\r\nhost: x\r\n\r\n", 414, "url_too_long"),
     ],
 )
-async def test_a_head_beyond_its_bounds_is_refused_and_the_connection_ends(
+async def test_an_oversized_head_is_rejected_and_the_connection_closes(
     sent: bytes, status: int, code: str, keys: list[str], size: int
 ) -> None:
     async with gateway(api_keys=keys) as house, connected(house) as client:
@@ -110,7 +110,7 @@ async def test_a_head_beyond_its_bounds_is_refused_and_the_connection_ends(
     "trailers",
     [b"x: " + LONG + b"\r\n\r\n", b"x: " + LONG, b"a: 1\r\n" * 100_000 + b"\r\n"],
 )
-async def test_trailers_beyond_the_bound_of_a_head_are_refused(trailers: bytes, size: int) -> None:
+async def test_oversized_trailers_are_rejected(trailers: bytes, size: int) -> None:
     async with gateway() as house, connected(house) as client:
         body = json.dumps(asked()).encode()
         sent = CHAT + b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n" % (len(body), body) + trailers
@@ -121,7 +121,7 @@ async def test_trailers_beyond_the_bound_of_a_head_are_refused(trailers: bytes, 
         assert house.chats() == []
 
 
-async def test_a_chunks_frame_beyond_the_bound_of_a_head_is_refused() -> None:
+async def test_an_oversized_chunk_frame_is_rejected() -> None:
     async with gateway() as house, connected(house) as client:
         sent = CHAT + b"transfer-encoding: chunked\r\n\r\n1;x=" + LONG
         sending = asyncio.create_task(client.send(*in_parts(sent, 4096)))
@@ -130,7 +130,7 @@ async def test_a_chunks_frame_beyond_the_bound_of_a_head_is_refused() -> None:
         assert status == 431
 
 
-async def test_a_trailer_is_no_header() -> None:
+async def test_trailers_are_dropped() -> None:
     async with gateway(api_keys=["right"]) as house, connected(house) as client:
         await client.send(
             CHAT + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nauthorization: Bearer right\r\n\r\n"
@@ -140,7 +140,7 @@ async def test_a_trailer_is_no_header() -> None:
         assert (answer[0], code_of(answer[2])) == (401, "invalid_api_key")
 
 
-async def test_heads_and_bodies_within_the_bounds_are_served_in_any_parts() -> None:
+async def test_requests_within_the_limits_are_served_in_any_parts() -> None:
     async with gateway(text_answer("Hi.")) as house:
         body = json.dumps(asked(tools=None, user="u" * 200_000)).encode()
         head = CHAT + b"x: " + b"a" * 60_000 + b"\r\ncontent-length: %d\r\n\r\n" % len(body)
@@ -159,20 +159,20 @@ async def test_heads_and_bodies_within_the_bounds_are_served_in_any_parts() -> N
 @pytest.mark.parametrize(
     "garbage", [b"\x16\x03\x01\x02\x00\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET\r\n\r\n", b"\0" * 99]
 )
-async def test_what_is_no_http_is_an_error_object(garbage: bytes) -> None:
+async def test_invalid_http_gets_an_error_object(garbage: bytes) -> None:
     async with gateway() as house, connected(house) as client:
         await client.send(garbage)
         [(status, _, body)] = await client.answers()
         assert (status, code_of(body)) == (400, "None")
 
 
-async def test_a_request_before_garbage_is_answered_and_then_the_connection_ends() -> None:
+async def test_a_request_before_garbage_is_answered_before_the_close() -> None:
     async with gateway() as house, connected(house) as client:
         await client.send(LIVEZ + b"\r\n" + b"\0garbage\r\n\r\n")
         assert [status for status, _, _ in await client.answers()] == [200]
 
 
-async def test_requests_sent_ahead_are_answered_in_order_up_to_a_bound() -> None:
+async def test_pipelined_requests_are_answered_in_order_up_to_a_limit() -> None:
     async with gateway() as house:
         async with connected(house) as client:
             await client.send((LIVEZ + b"\r\n") * limits.MAX_PIPELINED)
@@ -188,9 +188,7 @@ async def test_requests_sent_ahead_are_answered_in_order_up_to_a_bound() -> None
 
 
 @pytest.mark.parametrize("begun", [b"", b"\r\n", LIVEZ, b"GET /liv"])
-async def test_a_head_that_does_not_come_in_time_ends_the_connection(
-    begun: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_late_head_closes_the_connection(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HEAD_TIMEOUT_S", 0.2)
     async with gateway() as house, connected(house) as client:
         await client.send(begun)
@@ -201,7 +199,7 @@ async def test_a_head_that_does_not_come_in_time_ends_the_connection(
             assert await client.ends()
 
 
-async def test_the_next_head_of_a_connection_must_come_in_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_late_second_head_closes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HEAD_TIMEOUT_S", 0.2)
     async with gateway() as house, connected(house) as client:
         await client.send(LIVEZ + b"\r\n", b"GET /livez HT")
@@ -210,9 +208,7 @@ async def test_the_next_head_of_a_connection_must_come_in_time_too(monkeypatch: 
 
 @pytest.mark.parametrize("path", [b"/v1/chat/completions", b"/tools/echo"])
 @pytest.mark.parametrize("body", [b"content-length: 100\r\n\r\n{", b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\n"])
-async def test_a_body_that_stops_coming_ends_the_connection(
-    path: bytes, body: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stalled_body_closes_the_connection(path: bytes, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "BODY_TIMEOUT_S", 0.2)
     async with gateway() as house, connected(house) as client:
         await client.send(b"POST " + path + b" HTTP/1.1\r\nhost: localhost\r\n" + body)
@@ -222,7 +218,7 @@ async def test_a_body_that_stops_coming_ends_the_connection(
 
 
 @pytest.mark.parametrize("path", [b"/v1/chat/completions", b"/tools/echo"])
-async def test_a_slow_body_ends_with_the_requests_time(path: bytes) -> None:
+async def test_a_slow_body_ends_at_the_requests_deadline(path: bytes) -> None:
     async with gateway(request_timeout_ms=300) as house, connected(house) as client:
         await client.send(b"POST " + path + b" HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
         [(status, headers, body)] = await client.answers()
@@ -233,7 +229,7 @@ async def test_a_slow_body_ends_with_the_requests_time(path: bytes) -> None:
     ("path", "status"),
     [("/v1/chat/completions", 401), ("/tools/echo", 401), ("/v1/models", 401), ("/nothing", 401), ("/livez", 405)],
 )
-async def test_an_answer_before_the_body_was_read_ends_the_connection(path: str, status: int) -> None:
+async def test_a_response_before_the_body_was_read_closes_the_connection(path: str, status: int) -> None:
     async with gateway(api_keys=["right"]) as house, connected(house) as client:
         head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5000000\r\n\r\n".encode()
         sending = asyncio.create_task(client.send(head, *in_parts(b"a" * 5_000_000, 65536)))
@@ -242,7 +238,7 @@ async def test_an_answer_before_the_body_was_read_ends_the_connection(path: str,
         assert (got, headers["connection"]) == (status, "close")
 
 
-async def test_the_connection_that_waited_longest_makes_room_for_a_new_one() -> None:
+async def test_the_longest_idle_connection_makes_room_for_a_new_one() -> None:
     async with gateway(max_connections=3) as house, connected(house) as first, connected(house) as second:
         await second.send(LIVEZ + b"\r\n")
         assert await second.answer() is not None
@@ -252,7 +248,7 @@ async def test_the_connection_that_waited_longest_makes_room_for_a_new_one() -> 
             assert await first.ends()
 
 
-async def test_a_new_connection_is_refused_where_all_others_serve_a_request() -> None:
+async def test_a_new_connection_is_rejected_when_all_others_are_busy() -> None:
     async with gateway(max_connections=1) as house, connected(house) as busy:
         await busy.send(CHAT + b"expect: 100-continue\r\ncontent-length: 100\r\n\r\n")
         assert (await busy.answer() or (0,))[0] == 100
@@ -261,7 +257,7 @@ async def test_a_new_connection_is_refused_where_all_others_serve_a_request() ->
             assert (status, code_of(body), headers["retry-after"]) == (503, "overloaded", "1")
 
 
-async def test_bodies_share_a_budget_that_small_ones_do_not_need() -> None:
+async def test_large_bodies_share_a_budget() -> None:
     async with gateway(text_answer("Hi."), max_bodies_bytes=1_000_000) as house:
         async with connected(house) as client:
             await client.send(CHAT + b"content-length: 900001\r\n\r\n" + b" " * 900_000)
@@ -291,5 +287,5 @@ async def test_head_is_answered_like_get_without_a_body() -> None:
             got = await house.http.get(house.url + path)
             assert (head.status_code, head.content) == (got.status_code, b"")
             assert head.headers["content-type"] == got.headers["content-type"]
-        assert (await house.http.head(f"{house.url}/v1/models/nobody")).status_code == 404
+        assert (await house.http.head(f"{house.url}/v1/models/unknown")).status_code == 404
         assert (await house.http.head(f"{house.url}/v1/chat/completions")).status_code == 405

@@ -11,7 +11,7 @@ from tests.support.upstream import answer
 
 @pytest.mark.parametrize("path", ["/v1", "/passthrough/v1"])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_upstream_that_forbids_another_try_is_asked_once(path: str, stream: bool) -> None:
+async def test_an_upstream_that_forbids_retries_is_called_once(path: str, stream: bool) -> None:
     broken = answer({"error": {"message": "boom", "code": 7}}, status=500, x_should_retry="false", retry_after_ms="20")
     async with gateway(broken) as house:
         client, messages = house.openai(path, max_retries=2), cast("Any", QUESTION)
@@ -23,7 +23,7 @@ async def test_an_upstream_that_forbids_another_try_is_asked_once(path: str, str
         assert len(house.chats()) == 1
 
 
-async def test_a_rate_limit_is_waited_for_in_milliseconds() -> None:
+async def test_a_rate_limit_gives_its_wait_in_milliseconds() -> None:
     slow = answer({"error": {"message": "slow down"}}, status=429, retry_after_ms="15", retry_after="9")
     async with gateway(slow, slow, answer({"choices": [{"index": 0, "message": {"content": "Hi"}}]})) as house:
         client = house.openai(max_retries=2)

@@ -27,7 +27,7 @@ def always(reply: Reply) -> Callable[[Request], Reply]:
 
 @pytest.mark.parametrize("prefix", ["", "/emulate", "/passthrough"])
 @pytest.mark.parametrize("path", JSON_PATHS)
-async def test_every_path_is_forwarded_with_the_upstreams_name_of_the_model(path: str, prefix: str) -> None:
+async def test_every_endpoint_is_forwarded_with_the_upstreams_model_name(path: str, prefix: str) -> None:
     async with gateway(echo, **ALIAS) as house:
         body = b'{"model": "small",  "input": "x", "n": 1.50}'
         response = await house.post(body, prefix + path)
@@ -43,13 +43,13 @@ async def test_every_path_is_forwarded_with_the_upstreams_name_of_the_model(path
 
 
 @pytest.mark.parametrize("path", ["/completions", "/embeddings", "/emulate/responses", "/messages", "/moderations"])
-async def test_a_base_url_without_v1_will_do(path: str) -> None:
+async def test_a_base_url_without_v1_works(path: str) -> None:
     async with gateway(echo) as house:
         response = await house.post({"model": MODEL}, path)
         assert response.json()["path"] == "/v1/" + path.rpartition("/")[2]
 
 
-async def test_bytes_and_query_go_through_untouched() -> None:
+async def test_bytes_and_query_are_forwarded_unchanged() -> None:
     async with gateway(echo) as house:
         body = b'{"model":"m", "x":[1,2.50,"\xc3\xa9"],"y":null}'
         response = await house.post(body, "/v1/messages?beta=true")
@@ -66,13 +66,13 @@ async def test_the_upstreams_url_may_name_its_version(url: str) -> None:
                 assert (await house.post({"model": MODEL}, path)).json()["path"] == path
 
 
-async def test_without_a_model_the_only_upstream_is_asked() -> None:
+async def test_a_request_without_a_model_goes_to_the_only_upstream() -> None:
     async with gateway(echo) as house:
         for body in ({"prompt": "x"}, {"model": None, "prompt": "x"}):
             assert (await house.post(body, "/tokenize")).json()["body"] == body
 
 
-async def test_without_a_model_and_with_several_upstreams_it_is_400() -> None:
+async def test_a_request_without_a_model_is_400_with_several_upstreams() -> None:
     async with scripted(echo) as one, gateway(upstreams={"a": {"url": one.url}, "b": {"url": one.url}}) as house:
         response = await house.post({"prompt": "x"}, "/tokenize")
         assert (response.status_code, response.json()["error"]["param"]) == (400, "model")
@@ -86,15 +86,13 @@ async def test_without_a_model_and_with_several_upstreams_it_is_400() -> None:
         (b"\xff", 400, None),
         (b"", 400, None),
         (b'{"model": 1}', 400, None),
-        (b'{"model": "nobody"}', 404, "model_not_found"),
+        (b'{"model": "unknown"}', 404, "model_not_found"),
         (b'{"model": "' + b"x" * 257 + b'"}', 400, "string_above_max_length"),
         (b'{"model": "main@' + b"qwen" * 30_000 + b'"}', 400, "string_above_max_length"),
         (b"[" * 100_000, 400, None),
     ],
 )
-async def test_a_request_at_fault_is_an_error_object_and_goes_nowhere(
-    body: bytes, status: int, code: str | None
-) -> None:
+async def test_an_invalid_request_is_an_error_and_is_not_forwarded(body: bytes, status: int, code: str | None) -> None:
     async with gateway(echo) as house:
         for path in ("/v1/embeddings", "/rerank", "/v1/completions", "/v1/messages"):
             response = await house.post(body, path)
@@ -118,14 +116,14 @@ async def test_keys_content_types_and_sizes_are_checked_as_for_chat() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x"])
-async def test_a_page_can_not_use_them_without_asking_first(kind: str) -> None:
+async def test_a_page_cannot_use_endpoints_without_a_preflight(kind: str) -> None:
     async with gateway(echo) as house:
         headers = {"origin": "http://evil.example", "content_type": kind}
         assert (await house.post({"model": MODEL}, "/v1/audio/transcriptions", **headers)).status_code == 415
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
-async def test_they_take_post_alone(method: str) -> None:
+async def test_endpoints_allow_only_post(method: str) -> None:
     async with gateway(echo) as house:
         for path in ("/v1/embeddings", "/passthrough/tokenize", "/v1/audio/speech"):
             response = await house.http.request(method, house.url + path)
@@ -157,9 +155,9 @@ async def test_a_form_is_forwarded_by_its_field_model(path: str, kind: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("model", "status"), [(b"nobody", 404), (b"x" * 300, 400), (b"x" * 100_000, 400), (b"\xff\xfe", 404)]
+    ("model", "status"), [(b"unknown", 404), (b"x" * 300, 400), (b"x" * 100_000, 400), (b"\xff\xfe", 404)]
 )
-async def test_a_forms_model_is_looked_up_as_any_other(model: bytes, status: int) -> None:
+async def test_a_forms_model_is_looked_up_like_any_other(model: bytes, status: int) -> None:
     async with gateway(echo) as house:
         kind = "multipart/form-data; boundary=bound"
         response = await house.post(FORM % model, "/v1/audio/transcriptions", content_type=kind)
@@ -175,7 +173,7 @@ async def test_a_form_without_a_model_goes_to_the_only_upstream() -> None:
             assert house.upstream.requests[-1].body == form
 
 
-async def test_speech_comes_through_as_bytes() -> None:
+async def test_speech_is_forwarded_as_bytes() -> None:
     sound = bytes(range(256)) * 1000
     reply = Reply([sound[:1000], sound[1000:]], 200, {"content-type": "audio/mpeg"})
     async with gateway(always(reply)) as house:
@@ -241,7 +239,9 @@ async def test_the_official_client_completes_and_embeds() -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_an_upstreams_failure_is_told_as_for_chat(reply: Reply, status: int, code: str, streamed: bool) -> None:
+async def test_an_upstreams_failure_is_reported_as_for_chat(
+    reply: Reply, status: int, code: str, streamed: bool
+) -> None:
     async with gateway(always(reply)) as house:
         response = await house.post({"model": MODEL, "input": "x", "stream": streamed}, "/v1/embeddings")
         assert (response.status_code, response.json()["error"]["code"]) == (status, code)
@@ -252,7 +252,7 @@ async def test_an_upstreams_failure_is_told_as_for_chat(reply: Reply, status: in
         assert house.metric("toolgate_requests_in_flight") == 0
 
 
-async def test_an_answer_whose_error_is_null_or_that_speaks_of_errors_is_none() -> None:
+async def test_a_null_error_or_a_text_about_errors_is_no_error() -> None:
     bodies: list[Any] = [
         {"object": "response", "error": None, "x": "error"},
         {"data": [{"error": {"message": "x"}}]},
@@ -266,7 +266,7 @@ async def test_an_answer_whose_error_is_null_or_that_speaks_of_errors_is_none() 
 
 
 @pytest.mark.parametrize(
-    ("path", "error", "told"),
+    ("path", "error", "reported"),
     [
         ("/v1/completions", b'data: {"error":{"message":"at 10.1.2.3 sk-verysecretkey","code":500}}\n\ndata: [DONE]\n\n', b'data: {"error":{'),
         ("/v1/completions", b'data: {"object":"error","message":"at 10.1.2.3"}\n\n', b'data: {"error":{'),
@@ -275,8 +275,8 @@ async def test_an_answer_whose_error_is_null_or_that_speaks_of_errors_is_none() 
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-async def test_an_error_inside_a_stream_is_its_last_event_in_our_words(
-    path: str, error: bytes | None, told: bytes, size: int
+async def test_an_error_in_a_stream_is_rewritten_as_its_last_event(
+    path: str, error: bytes | None, reported: bytes, size: int
 ) -> None:
     events = event({"text": 'an "error" in a text', "error": None}) + b": comment\n\n" + event({"n": 2})
     data = events + (error or b"data: {half")
@@ -287,7 +287,7 @@ async def test_an_error_inside_a_stream_is_its_last_event_in_our_words(
         text = response.content
         assert (response.status_code, text[: len(events)]) == (200, events)
         rest = text[len(events) :]
-        assert rest.startswith(told)
+        assert rest.startswith(reported)
         assert rest.endswith(b"\n\n")
         assert b"10.1.2.3" not in text
         assert b"secret" not in text
@@ -296,7 +296,7 @@ async def test_an_error_inside_a_stream_is_its_last_event_in_our_words(
 
 @pytest.mark.parametrize("size", [1, 3, 10_000])
 @pytest.mark.parametrize("line", [b"\n", b"\r\n"])
-async def test_a_stream_comes_through_byte_by_byte(size: int, line: bytes) -> None:
+async def test_a_stream_is_forwarded_byte_by_byte(size: int, line: bytes) -> None:
     data = (
         b"".join(b"event: x" + line + b'data: {"delta":"%d","error":null}' % n + line * 2 for n in range(5))
         + b"data: [DONE]"
@@ -323,7 +323,7 @@ async def test_a_stream_is_kept_alive_and_ends_in_time() -> None:
         assert (response.status_code, response.json()["error"]["code"]) == (504, "timeout")
 
 
-async def test_messages_errors_have_anthropics_shape_too() -> None:
+async def test_errors_of_messages_have_anthropics_shape() -> None:
     async with gateway(echo, api_keys=["right"]) as house:
         response = await house.post({"model": "x"}, "/v1/messages")
         assert response.status_code == 401
@@ -333,7 +333,7 @@ async def test_messages_errors_have_anthropics_shape_too() -> None:
         assert (response.status_code, response.json()["error"]["type"]) == (404, "not_found_error")
 
 
-async def test_admission_counts_them_too() -> None:
+async def test_admission_control_covers_endpoints() -> None:
     hanging = Reply([], then="silence")
     async with gateway(always(hanging), max_in_flight=1, max_queue=0, request_timeout_ms=2000) as house:
         first = asyncio.create_task(house.post({"model": MODEL}, "/v1/embeddings"))
@@ -345,7 +345,7 @@ async def test_admission_counts_them_too() -> None:
         assert (await first).status_code == 504
 
 
-async def test_a_whole_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_whole_response_has_a_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolgate_gateway.passthrough.relay.MAX_ANSWER_BYTES", 10_000)
     reply = Reply([b'"' + b"x" * 5000] + [b"x" * 5000] * 4, 200, {"content-type": "application/json"})
     async with gateway(always(reply)) as house:
@@ -353,14 +353,14 @@ async def test_a_whole_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
         assert (response.status_code, response.json()["error"]["code"]) == (502, "upstream_error")
 
 
-async def test_an_endless_event_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_event_has_a_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolgate_gateway.passthrough.relayed.MAX_EVENT_BYTES", 10_000)
     async with gateway(always(stream(*[b"x" * 5000] * 5))) as house:
         response = await house.post({"model": MODEL, "stream": True}, "/v1/completions")
         assert (response.status_code, response.json()["error"]["code"]) == (502, "upstream_error")
 
 
-async def test_odd_headers_of_an_upstream_do_not_break_an_answer() -> None:
+async def test_invalid_upstream_headers_are_dropped() -> None:
     reply = answer({"ok": True}, x_ratelimit_limit_requests="5", openai_version="\u00e9")
     async with gateway(always(reply)) as house:
         response = await house.post({"model": MODEL}, "/v1/embeddings")
@@ -368,5 +368,5 @@ async def test_odd_headers_of_an_upstream_do_not_break_an_answer() -> None:
         assert "openai-version" not in response.headers
 
 
-def test_the_bound_of_a_models_name_is_the_documented_one() -> None:
+def test_the_limit_of_a_models_name_is_documented() -> None:
     assert limits.MAX_MODEL_NAME == 256

@@ -23,7 +23,7 @@ FORMS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("more", MORE)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("indent", [None, 2])
-def test_only_the_name_at_the_top_changes(form: dict[str, Any], more: dict[str, Any], indent: int | None) -> None:
+def test_only_the_top_level_name_changes(form: dict[str, Any], more: dict[str, Any], indent: int | None) -> None:
     for body in ({**form, **more}, {**more, **form}):
         changed = with_model(json.dumps(body, indent=indent).encode(), "org/real")
         assert json.loads(changed) == {**body, "model": "org/real"}
@@ -37,12 +37,12 @@ def test_the_name_may_be_escaped(text: str) -> None:
     assert b'"n":1.50' in changed
 
 
-def test_of_two_names_the_last_counts() -> None:
+def test_the_last_of_two_names_counts() -> None:
     body = f'{{"model":"a","x":"{LARGE}","model":"b"}}'.encode()
     assert json.loads(with_model(body, "real"))["model"] == "real"
 
 
-def test_a_name_that_hides_is_refused_and_nothing_else_is_changed() -> None:
+def test_a_name_that_is_not_found_is_an_error() -> None:
     decoys = ",".join(['{"model":"a"}'] * 9)
     hidden = '{"x":"' + LARGE + '","mod\\u0065l":"a"}'
     for body in (hidden, f'{{"x":[{decoys}],"y":"{LARGE}","model":"a"}}'):
@@ -62,6 +62,6 @@ def test_any_name_becomes_any_other(old: str, new: str, escaped: bool) -> None:
     assert json.loads(with_model(data, new)) == {"x": LARGE, "model": new, "y": 1}
 
 
-def test_a_million_members_stay_as_they_are() -> None:
+def test_a_million_members_stay_unchanged() -> None:
     body = b'{"model":"small",' + b",".join(b'"%07d":1' % number for number in range(1_000_000)) + b"}"
     assert with_model(body, "real") == body.replace(b"small", b"real", 1)

@@ -47,7 +47,7 @@ def insist(house: House) -> None:
 
 
 @pytest.mark.parametrize("tools", [True, False])
-async def test_a_second_signal_answers_what_is_in_flight_with_an_error(
+async def test_a_second_signal_ends_requests_in_flight_with_an_error(
     tools: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     script = Silence()
@@ -65,7 +65,7 @@ async def test_a_second_signal_answers_what_is_in_flight_with_an_error(
 
 
 @pytest.mark.parametrize("mode", ["auto", "passthrough"])
-async def test_a_stream_that_is_ended_says_so_inside(mode: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_shutdown_ends_a_stream_with_an_error_event(mode: str, caplog: pytest.LogCaptureFixture) -> None:
     async with gateway(BEGUN, drain_s=60) as house:
         url = f"{house.url}/v1/chat/completions"
         headers = {"x-toolgate-mode": mode}
@@ -81,7 +81,7 @@ async def test_a_stream_that_is_ended_says_so_inside(mode: str, caplog: pytest.L
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_what_takes_longer_than_the_drain_gets_the_same_error() -> None:
+async def test_a_request_longer_than_the_drain_ends_with_an_error() -> None:
     script = Silence()
     async with gateway(script, drain_s=0) as house:
         waiting = asyncio.create_task(house.post(asked()))
@@ -91,7 +91,7 @@ async def test_what_takes_longer_than_the_drain_gets_the_same_error() -> None:
         await house.serving
 
 
-async def test_a_tool_that_runs_is_ended_with_an_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_shutdown_ends_a_running_tool_with_an_error(caplog: pytest.LogCaptureFixture) -> None:
     executor = Hanging()
     async with gateway(executor=executor, drain_s=60) as house:
         waiting = asyncio.create_task(house.post({}, "/tools/echo"))
@@ -103,7 +103,7 @@ async def test_a_tool_that_runs_is_ended_with_an_error(caplog: pytest.LogCapture
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_a_client_that_does_not_read_holds_nothing_up(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_client_that_does_not_read_does_not_block_the_shutdown(caplog: pytest.LogCaptureFixture) -> None:
     much = stream(*(event(chunk({"content": "x" * 100_000})) for _ in range(300)), then="hang")
     async with gateway(much, drain_s=0) as house:
         body = json.dumps({"model": MODEL, "messages": QUESTION, "stream": True}).encode()
@@ -117,7 +117,7 @@ async def test_a_client_that_does_not_read_holds_nothing_up(caplog: pytest.LogCa
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_the_mode_of_a_port_beats_the_header_and_loses_to_the_path() -> None:
+async def test_the_ports_mode_precedes_the_header_and_follows_the_path() -> None:
     async with gateway(text_answer("Hello."), emulate_port=0, passthrough_port=0) as house:
         at = {
             "auto": house.url,
@@ -126,7 +126,7 @@ async def test_the_mode_of_a_port_beats_the_header_and_loses_to_the_path() -> No
         }
 
         async def asked_at(base: str, path: str = "/v1/chat/completions", **headers: str) -> Any:
-            """Return what went upstream, and the priority that the answer tells."""
+            """Return what went upstream, and the priority of the answer."""
             response = await house.http.post(base + path, json=asked(), headers=headers)
             return "tools" in house.chats()[-1].json, response.headers.get("x-toolgate-priority")
 
@@ -146,7 +146,7 @@ async def test_the_mode_of_a_port_beats_the_header_and_loses_to_the_path() -> No
             assert [(await models_at(base, path)).status_code for base in at.values()] == [200, 200, 200], path
 
 
-async def test_an_upstream_that_does_not_answer_is_one_line_and_its_return_another(
+async def test_an_unreachable_upstream_and_its_return_are_one_log_line_each(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, logger="toolgate")
@@ -158,5 +158,5 @@ async def test_an_upstream_that_does_not_answer_is_one_line_and_its_return_anoth
         for reply in (Reply(None), Reply(None), answer({"data": [{"id": "m"}]})):
             replies[0] = reply
             await house.http.get(f"{house.url}/v1/models")
-    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("upstream_")]
-    assert told == ["upstream_unreachable", "upstream_reachable"]
+    events = [record.getMessage() for record in caplog.records if record.getMessage().startswith("upstream_")]
+    assert events == ["upstream_unreachable", "upstream_reachable"]

@@ -21,14 +21,14 @@ async def test_models_are_listed_and_described_also_by_ids_with_a_slash() -> Non
         ]
         assert (await client.models.retrieve("org/model-b")).id == "org/model-b"
         with pytest.raises(openai.NotFoundError) as caught:
-            await client.models.retrieve("nobody")
+            await client.models.retrieve("unknown")
         assert caught.value.code == "model_not_found"
 
 
-async def test_an_unknown_model_is_404_and_nothing_goes_upstream() -> None:
+async def test_an_unknown_model_is_404_without_an_upstream_request() -> None:
     async with gateway() as house:
         with pytest.raises(openai.NotFoundError) as caught:
-            await house.openai().chat.completions.create(model="nobody", messages=QUESTION)  # type: ignore[arg-type]
+            await house.openai().chat.completions.create(model="unknown", messages=QUESTION)  # type: ignore[arg-type]
         assert (caught.value.code, caught.value.type, caught.value.param) == (
             "model_not_found",
             "invalid_request_error",
@@ -38,7 +38,7 @@ async def test_an_unknown_model_is_404_and_nothing_goes_upstream() -> None:
 
 
 @pytest.mark.parametrize("key", [None, "wrong", "right-but-longer"])
-async def test_a_missing_or_wrong_key_is_401_before_the_body_is_looked_at(key: str | None) -> None:
+async def test_a_missing_or_wrong_key_is_401_before_the_body_is_read(key: str | None) -> None:
     async with gateway(api_keys=["right"]) as house:
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
         for path in ("/v1/chat/completions", "/tools/echo"):
@@ -49,7 +49,7 @@ async def test_a_missing_or_wrong_key_is_401_before_the_body_is_looked_at(key: s
         assert (await house.http.get(f"{house.url}/livez", headers=headers)).status_code == 200
 
 
-async def test_a_right_key_is_let_in_from_settings_and_from_a_file(tmp_path) -> None:
+async def test_keys_of_settings_and_of_the_file_are_accepted(tmp_path) -> None:
     (tmp_path / "keys").write_text("one\ntwo\n")
     async with gateway(text_answer("Hi."), api_keys=["zero"], api_keys_file=tmp_path / "keys") as house:
         for key in ("zero", "one", "two"):
@@ -76,14 +76,14 @@ async def test_unknown_routes_and_methods_are_error_objects(method: str, path: s
         assert response.headers["x-request-id"]
 
 
-async def test_the_chat_route_allows_post_alone() -> None:
+async def test_the_chat_route_allows_only_post() -> None:
     async with gateway() as house:
         for method in ("GET", "PUT", "DELETE"):
             response = await house.http.request(method, f"{house.url}/emulate/v1/chat/completions")
             assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
-async def test_bodies_that_are_no_json_too_large_or_of_another_type_are_refused() -> None:
+async def test_bodies_that_are_not_json_or_too_large_are_rejected() -> None:
     async with gateway(max_body_bytes=2048) as house:
         assert (await house.post(b"{")).status_code == 400
         assert (await house.post(b"\xff\xfe")).status_code == 400
@@ -102,7 +102,7 @@ async def test_bodies_that_are_no_json_too_large_or_of_another_type_are_refused(
         assert set(response.json()["error"]) == FOUR_KEYS
 
 
-async def test_every_answer_has_its_own_request_id_or_the_callers() -> None:
+async def test_a_response_has_the_callers_request_id_or_a_new_one() -> None:
     async with gateway(text_answer("Hi.")) as house:
         seen = set()
         for path in ("/health", "/v1/models", "/stats", "/tools", "/nothing"):
@@ -116,7 +116,7 @@ async def test_every_answer_has_its_own_request_id_or_the_callers() -> None:
         assert bad.headers["x-request-id"] != "not fit for a log"
 
 
-async def test_the_mode_is_the_paths_before_the_headers_and_a_bad_header_is_400() -> None:
+async def test_the_paths_mode_precedes_the_headers_and_a_bad_header_is_400() -> None:
     async with gateway(text_answer("Hi.")) as house:
         for path, header in (("/passthrough/v1/chat/completions", "auto"), ("/v1/chat/completions", "passthrough")):
             response = await house.post(asked(), path, x_toolgate_mode=header)
@@ -126,7 +126,7 @@ async def test_the_mode_is_the_paths_before_the_headers_and_a_bad_header_is_400(
         assert (bad.status_code, bad.json()["error"]["code"]) == (400, "invalid_value")
 
 
-async def test_passthrough_sends_the_bytes_as_they_came() -> None:
+async def test_passthrough_forwards_the_bytes_unchanged() -> None:
     async with gateway(text_answer("Hi.")) as house:
         body = b'{ "messages" : 7, "model":"m" , "x":[null, 1e2],"tools":[] }'
         response = await house.post(body, "/passthrough/v1/chat/completions")
@@ -134,7 +134,7 @@ async def test_passthrough_sends_the_bytes_as_they_came() -> None:
         assert response.json()["choices"][0]["message"]["content"] == "Hi."
 
 
-async def test_an_alias_changes_nothing_of_the_body_but_the_model() -> None:
+async def test_an_alias_changes_only_the_model_in_the_body() -> None:
     async with gateway(text_answer("Hi."), models={"nick": {"model": MODEL}}) as house:
         body = b'{"model": "nick", "x": 12345678901234567890123, "messages": [{"role": "user", "content": "\\u00e9"}]}'
         assert (await house.post(body)).status_code == 200
@@ -144,7 +144,7 @@ async def test_an_alias_changes_nothing_of_the_body_but_the_model() -> None:
         assert b"\\u00e9" in sent
 
 
-async def test_a_request_without_tools_goes_through_untouched_and_is_no_ladder_request() -> None:
+async def test_a_request_without_tools_is_forwarded_without_a_ladder() -> None:
     async with gateway(text_answer("Hi.")) as house:
         body = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"min_p":0.5,"n":1}'
         response = await house.post(body)
@@ -167,7 +167,7 @@ async def test_nulls_and_empty_lists_of_tools_do_not_reach_the_upstream() -> Non
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/passthrough/v1/chat/completions"])
-async def test_an_error_that_an_upstream_sends_with_status_200_is_no_answer(path: str) -> None:
+async def test_an_upstream_error_with_status_200_is_an_error(path: str) -> None:
     async with gateway(answer({"error": {"message": "No endpoint.", "code": 429}})) as house:
         response = await house.post({"model": MODEL, "messages": QUESTION}, path)
         assert response.status_code == 429
@@ -181,7 +181,7 @@ async def test_an_upstream_can_be_named_before_the_model() -> None:
         assert house.chats()[0].json["model"] == "other"
 
 
-async def test_health_is_200_and_says_what_is_degraded() -> None:
+async def test_health_is_200_and_lists_what_is_degraded() -> None:
     async with gateway() as house:
         response = await house.http.get(f"{house.url}/health")
         assert (response.status_code, response.json()) == (
@@ -211,7 +211,7 @@ async def test_tools_are_listed_and_run() -> None:
         done = await house.post(b'{"b": 9007199254740993, "a": 1}', "/tools/echo")
         assert done.json()["content"] == '{"b":9007199254740993,"a":1}'
         assert (await house.post(b"[]", "/tools/echo")).status_code == 400
-        missing = await house.post(b"{}", "/tools/nobody")
+        missing = await house.post(b"{}", "/tools/unknown")
         assert (missing.status_code, missing.json()["error"]["code"]) == (404, "tool_not_found")
 
 
@@ -235,7 +235,7 @@ async def test_metrics_are_served_on_their_own_port() -> None:
         assert 'toolgate_attempts_total{model="m",outcome="success_tool",priority="1"} 1.0' in response.text
 
 
-async def test_a_base_url_without_v1_will_do() -> None:
+async def test_a_base_url_without_v1_works() -> None:
     async with gateway(text_answer("Hi.")) as house:
         for prefix in ("", "/emulate", "/passthrough"):
             client = house.openai(prefix or "/")
@@ -264,7 +264,7 @@ async def test_a_base_url_without_v1_will_do() -> None:
         ("/healthz", "/health"),
     ],
 )
-async def test_a_near_miss_of_a_path_is_told_what_was_meant(path: str, meant: str) -> None:
+async def test_a_mistyped_path_gets_a_suggestion(path: str, meant: str) -> None:
     async with gateway() as house:
         response = await house.post({}, path)
         assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
@@ -272,7 +272,7 @@ async def test_a_near_miss_of_a_path_is_told_what_was_meant(path: str, meant: st
 
 
 @pytest.mark.parametrize("path", ["/xyzzy", "/v1/" + "a" * 10_000, "/v1/xyzzy/plugh"])
-async def test_a_path_that_is_near_to_nothing_is_not_guessed_at(path: str) -> None:
+async def test_a_path_unlike_any_route_gets_no_suggestion(path: str) -> None:
     async with gateway() as house:
         response = await house.post({}, path)
         message = response.json()["error"]["message"]
@@ -281,7 +281,7 @@ async def test_a_path_that_is_near_to_nothing_is_not_guessed_at(path: str) -> No
         assert len(message) < 300
 
 
-async def test_an_unknown_model_is_told_which_there_are() -> None:
+async def test_an_unknown_models_error_lists_the_known_ones() -> None:
     async with gateway() as house:
         for response in (
             await house.post(asked(model="model-b2")),

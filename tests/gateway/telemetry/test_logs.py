@@ -20,10 +20,10 @@ async def test_a_request_is_one_line_without_content(caplog: pytest.LogCaptureFi
     async with gateway(text_answer("No.")) as house:
         await house.post(asked(tool_choice="required"), authorization="Bearer sk-clientkey")
     (line,) = [record for record in caplog.records if record.getMessage() == "request"]
-    told = fields(line)
-    assert told.pop("dur_ms") > 0
+    line_fields = fields(line)
+    assert line_fields.pop("dur_ms") > 0
     assert (
-        told
+        line_fields
         == {
             "model": MODEL,
             "mode": "auto",
@@ -32,14 +32,14 @@ async def test_a_request_is_one_line_without_content(caplog: pytest.LogCaptureFi
             "status": 502,
             "outcome": "exhausted",
             "priority": "none",
-            "attempts": told["attempts"],
+            "attempts": line_fields["attempts"],
             "code": "tool_call_unavailable",
         }
-        or told["status"] == 200
+        or line_fields["status"] == 200
     )
 
 
-async def test_every_stage_is_told_in_debug_mode_and_no_content(caplog: pytest.LogCaptureFixture) -> None:
+async def test_debug_mode_logs_every_stage_without_content(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "toolgate")
     async with gateway(WEATHER_ANSWER) as house:
         await house.post(asked(), authorization="Bearer sk-clientkey")
@@ -50,7 +50,7 @@ async def test_every_stage_is_told_in_debug_mode_and_no_content(caplog: pytest.L
     assert not [secret for secret in SECRETS if secret in text]
 
 
-async def test_a_defect_is_500_without_its_text_and_logged_with_it(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_is_500_and_its_text_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
     class Odd:
         async def transform(self, effect: Any, *, timeout_s: float) -> Any:
             raise KeyError("odd-detail")

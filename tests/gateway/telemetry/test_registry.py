@@ -9,7 +9,7 @@ BOUNDS = (0.005, 0.01, 10.24, 163.84)
 VALUES = (0.0, 0.005, 0.0051, 10.24, 200.0)
 
 
-def test_the_exposition_is_the_librarys() -> None:
+def test_the_exposition_equals_prometheus_clients() -> None:
     disable_created_metrics()
     theirs, ours = CollectorRegistry(), CollectorRegistry()
     counter = Counter("toolgate_c_total", "C.", ("a", "b"), registry=theirs)
@@ -29,7 +29,7 @@ def test_the_exposition_is_the_librarys() -> None:
     assert generate_openmetrics(ours) == generate_openmetrics(theirs)
 
 
-def test_a_source_is_asked_at_every_scrape() -> None:
+def test_a_gauges_source_is_called_at_every_scrape() -> None:
     registry = CollectorRegistry()
     child = FastRegistry(registry).gauge("g", "G.").labels()
     numbers = iter((1, 2))
@@ -37,7 +37,7 @@ def test_a_source_is_asked_at_every_scrape() -> None:
     assert [registry.get_sample_value("toolgate_g") for _ in range(2)] == [1, 2]
 
 
-def test_models_have_labels_until_there_are_twenty_and_their_series_stand_at_0() -> None:
+def test_twenty_models_have_labels_and_series_at_zero() -> None:
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
     metrics.know(f"m{number}" for number in range(30))
@@ -52,7 +52,7 @@ def test_one_model_stays_within_the_budget_of_a_scrape() -> None:
     assert len(generate_latest(registry).splitlines()) < 700
 
 
-def test_repairs_and_coercions_are_told_apart_and_unknown_tags_are_other() -> None:
+def test_unknown_tags_of_repairs_count_as_other() -> None:
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
     metrics.repaired("hermes", ("trailing_comma", "string_to_integer", "bare_words", "brand_new"))

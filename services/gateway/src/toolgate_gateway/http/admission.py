@@ -1,6 +1,6 @@
 """Admission control: a concurrency limit, a bounded queue, then 503.
 
-Early rejection keeps the latency of admitted requests stable: a client that is told to retry costs less than one that
+Early rejection keeps the latency of admitted requests stable: a client that retries later costs less than one that
 waits in an unbounded queue until its own timeout.
 """
 

@@ -82,7 +82,7 @@ class _Transport:
     def __init__(self, socket: asyncio.Transport, connection: ClientConnection) -> None:
         self.write = socket.write
         self.abort = socket.abort
-        self.close = connection.hang_up
+        self.close = connection.close_gracefully
         self.is_closing = connection.is_closing
 
 
@@ -142,7 +142,7 @@ class ClientConnection(HttpToolsProtocol):
         self._discarding = True
         self._socket.close()
 
-    def hang_up(self) -> None:
+    def close_gracefully(self) -> None:
         """Close the connection after all data is written, and after the client could read it."""
         if self._phase is _IDLE or self._lingering or self._socket.is_closing():
             self._socket.close()
@@ -241,7 +241,7 @@ class ClientConnection(HttpToolsProtocol):
         """Wait for the next request, or close if the response preceded the end of its request."""
         super().on_response_complete()
         if self._phase is _BODY and self._active is self.cycle and not self.is_closing():
-            self.hang_up()
+            self.close_gracefully()
         elif self.cycle.response_complete and not self.is_closing():
             self._all.waiting[self] = None
 
@@ -260,7 +260,7 @@ class ClientConnection(HttpToolsProtocol):
             newest.disconnected = True
             newest.message_event.set()
             if newest.response_started:
-                self.hang_up()
+                self.close_gracefully()
             else:
                 self._respond(error)
         else:
@@ -282,7 +282,7 @@ class ClientConnection(HttpToolsProtocol):
         lines += [b"%b: %b\r\n" % header for header in headers]
         self._socket.write(b"".join([*lines, b"\r\n", error.body]))
         self._all.waiting.pop(self, None)
-        self.hang_up()
+        self.close_gracefully()
 
     # Timers
 

@@ -6,7 +6,7 @@ that serves the request, at its current `await`. `RequestScope` holds the state 
 block of code that may be cancelled. Code outside any cancel scope is never interrupted, so cleanup always completes.
 
 How it works. A scope cancels the task that runs in it with `Task.cancel`. When the block exits, it takes that
-cancellation back with `Task.uncancel` and raises the exception instead. A cancellation by somebody else (the server
+cancellation back with `Task.uncancel` and raises the exception instead. A cancellation from elsewhere (the server
 gives up, a sibling choice failed) raises the count of `Task.cancelling` above the value at entry, so it passes through
 as `CancelledError`. `asyncio.timeout` follows the same rule.
 
@@ -117,7 +117,7 @@ class RequestScope:
         """Register an open cancel scope."""
         self._scopes.add(scope)
         # The request ended between two scopes. The cancellation waits for the next loop iteration, because a task that
-        # cancels itself now would be interrupted at an await of its own choosing, perhaps outside the scope.
+        # cancels itself now would be interrupted at any later await, perhaps outside the scope.
         if self.ended is not None:
             self.loop.call_soon(scope.cancel)
 
@@ -178,7 +178,7 @@ class CancelScope:
         self._scope.leave(self)
         task, self._task = self._task, None
         assert task is not None
-        # If somebody else has cancelled the task too, the count stays above that of entry, and their cancellation wins.
+        # After a cancellation from elsewhere too, the count stays above that of entry, and that cancellation wins.
         if self._cancelled and task.uncancel() <= self._cancelling_at_entry and kind is asyncio.CancelledError:
             reason = self._scope.ended or DeadlineError
             raise reason("the request has ended") from error
