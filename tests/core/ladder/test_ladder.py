@@ -605,6 +605,13 @@ def test_a_leaked_call_that_the_token_limit_cut_is_dropped() -> None:
     assert ladder.ladder_run.summary == "native:truncated"
 
 
+def test_nothing_is_shown_behind_a_fault() -> None:
+    broken = '<tool_call>{"name": "ping", "arguments": {"a" "b" c</tool_call>'
+    ladder = ScriptedLadder([said(f"{broken}<think>Hm.</think>Done."), called(OSLO)], policy=ALL, stream=True)
+    assert isinstance(ladder.run(), Answer)
+    assert (ladder.reasoning, ladder.text, ladder.calls) == ("", "", [("get_weather", {"city": "Oslo"})])
+
+
 def test_white_space_after_a_call_is_no_loss() -> None:
     chunks = [
         ResponseChunk(text=text) for text in ('<tool_call>{"name":"ping","arguments":{}}', "</tool_call>", "\n", "\n")

@@ -180,6 +180,15 @@ def test_a_form_that_is_known_to_be_refused_is_not_tried() -> None:
     assert ladder.ladder_run.summary == "bridge:ok"
 
 
+def test_knowledge_that_leaves_nothing_to_try_is_ignored() -> None:
+    unsupported: frozenset[Form] = frozenset(
+        (strategy, constrained, "auto", frozenset()) for strategy in Strategy for constrained in (False, True)
+    )
+    ladder = ScriptedLadder([called(OSLO)], knowledge=Knowledge(unsupported=unsupported))
+    assert isinstance(ladder.run(), Answer)
+    assert ladder.ladder_run.summary == "native:ok"
+
+
 # steps
 
 

@@ -133,13 +133,11 @@ class AnswerContent:
     def add_refusal(self, text: str) -> None:
         """Take text that the upstream marks as a refusal."""
         self.is_refusal = True
-        if self._verdict.fault is None:
-            self._delivery.send(RefusalDelta(text))
+        self._delivery.send(RefusalDelta(text))
 
     def add_fields(self, fields: MessageFields) -> None:
         """Take fields of the message that the gateway does not know."""
-        if self._verdict.fault is None:
-            self._delivery.send(fields)
+        self._delivery.send(fields)
 
     def add_unstructured(self, text: str) -> None:
         """Take text that came where a decision was due."""

@@ -347,9 +347,9 @@ class LadderRun:
                     failure = progress.upstream_failure(self._refusals.first)
                     if failure is not None:
                         return failure
-                case LastResort.UNAVAILABLE:
-                    break
-        return self._unavailable()
+                case _:
+                    return self._unavailable()
+        raise AssertionError("a last resort that is always possible is missing")
 
     def _degraded(self, finish: FinishReason, served: Attempt) -> Answer:
         self._served = served.strategy
