@@ -1,11 +1,11 @@
-"""Native text that is a call in disguise: JSON in a call's form that no marker announced and that nobody could settle.
+"""Calls in disguise: native text that is JSON in the form of a call, without a marker and without a tool to settle it.
 
-Small models write a call to a tool that does not exist, or a call and its invented result, or wrap a call in the
-markup of results. As an answer that is raw JSON, which serves nobody: the next strategy does better. Only text that is
-nothing but such JSON counts, from its start on where it streams: an answer in words may show what it likes.
+Small models write a call to a tool that does not exist, a call and its invented result, or a call in the markup of
+results. Such text is raw JSON, which no user can read, and the next strategy does better. It counts only where the
+text is nothing but such JSON (in a stream: from its start), because an answer in words may well show an example.
 
-Text that may become such JSON is held, up to `MAX_SCREENED` characters; the first character that rules it out lets
-all of it pass.
+Text that may become such JSON is held, up to `MAX_SCREENED` characters. The first character that rules it out lets all
+of it pass: `may_begin` is asked for each chunk until then, on a few hundred characters at most.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MAX_LEVELS = 4
 
 
 class Screen:
-    """Holds the start of a native answer until it can't be a call in disguise.
+    """Holds the start of a native answer as long as it may be a call in disguise.
 
     `holds` False: nothing needs to be held here, since the text waits elsewhere; everything passes.
     """
@@ -46,7 +46,7 @@ class Screen:
         self._passing = not holds
 
     def feed(self, text: str) -> str:
-        """Return the text that may go on."""
+        """Return the text that passes."""
         if self._passing:
             return text
         self._held += text
@@ -55,7 +55,7 @@ class Screen:
         return self.open()
 
     def open(self) -> str:
-        """Let everything pass from now on; return what was held."""
+        """Let everything pass from now on; return the text that was held."""
         held, self._held, self._passing = self._held, "", True
         return held
 
@@ -82,7 +82,7 @@ def may_begin(text: str) -> bool:
 def disguised(text: str, toolset: Toolset) -> Fault | None:
     """Return the fault of a text that begins with a call in JSON, or is an invented result; None for any other text.
 
-    Behind a call in a code fence nothing but JSON may stand: an example is explained.
+    Text behind a fenced call explains an example, so only JSON may stand there.
     """
     if len(text) > MAX_SCREENED:
         return None
@@ -159,7 +159,7 @@ def _read(text: str) -> JsonValue:
 
 
 def _calls(value: JsonValue, levels: int) -> list[str]:
-    """Return the names that a value calls: all of it has to be calls."""
+    """Return the names that a value calls; empty unless all of it is calls."""
     if isinstance(value, list) and value and levels:
         found = [_calls(item, levels - 1) for item in value[:_MAX_VALUES]]
         return [name for names in found for name in names] if all(found) else []
@@ -176,7 +176,7 @@ def _name(value: JsonObject) -> list[str]:
 
 
 def _has_arguments(value: JsonObject) -> bool:
-    """Whether an object says a call's arguments, and is not the definition of a tool."""
+    """Whether an object has the arguments of a call, and is not the definition of a tool."""
     key = next((key for key in ARGUMENT_KEYS if key in value), "")
     given = value.get(key)
     if "description" in value or (key == "parameters" and isinstance(given, dict) and "properties" in given):

@@ -347,9 +347,8 @@ class LadderRun:
                     failure = progress.upstream_failure(self._refusals.first)
                     if failure is not None:
                         return failure
-                case _:
-                    return self._unavailable()
-        raise AssertionError("a last resort that is always possible is missing")
+        # UNAVAILABLE, which stands last and is always possible.
+        return self._unavailable()
 
     def _degraded(self, finish: FinishReason, served: Attempt) -> Answer:
         self._served = served.strategy

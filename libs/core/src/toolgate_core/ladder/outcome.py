@@ -24,11 +24,11 @@ class Attempt(Struct, frozen=True, kw_only=True):
         detail: one sentence about a failure, without content; empty for a success.
         retry: 0 for a strategy's first attempt, then counting up.
         duration_s: from the transform to the end of the answer, in seconds.
-        usage: the tokens that a client counts with, where the upstream told: of two passes the first prompt, which the
-            second one repeats, and both completions.
+        usage: the tokens that a client counts with, where the upstream reports them: of two passes the first prompt,
+            which the second one repeats, and both completions.
         spent: all tokens that it cost.
-        repairs: tags of what was mended.
-        dialect: the dialect that its text was read with.
+        repairs: tags of the repairs.
+        dialect: the dialect that its text was read with; `none` where no answer came.
         held_s: how long text or a call was held back from the client, in seconds.
     """
 

@@ -1,4 +1,8 @@
-"""Signs of a model that can't stop: the same call again and again, or white space without end."""
+"""Signs of a model that does not stop by itself: the same call again and again, or white space without end.
+
+Small models under a grammar do both: a list of calls may always have one more, and JSON allows white space anywhere.
+Without a bound such an answer costs all of its tokens, and the client waits for nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,9 @@ from toolgate_core.limits import MAX_BLANK, MAX_CALLS, MAX_EQUAL_CALLS
 
 
 def too_many(calls: Sequence[tuple[str, str]]) -> str:
-    """Return what is wrong with the number of these calls (names and arguments), in one sentence; empty if nothing.
+    """Return what is wrong with the number of calls (names and arguments), in one sentence; empty where nothing is.
 
-    To be asked for more than `MAX_EQUAL_CALLS`: fewer are never too many.
+    `MAX_EQUAL_CALLS` and fewer are never too many, and need not be asked for.
     """
     if len(calls) > MAX_CALLS:
         return f"The answer held more than {MAX_CALLS} tool calls."
@@ -20,7 +24,7 @@ def too_many(calls: Sequence[tuple[str, str]]) -> str:
 
 
 class Blanks:
-    """Counts the white space at the end of a text that comes in pieces."""
+    """Counts the white space at the end of a text that arrives in chunks."""
 
     __slots__ = ("_run",)
 

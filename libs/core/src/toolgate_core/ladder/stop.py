@@ -1,10 +1,14 @@
-"""The client's stop strings, applied by us to the text of an answer that came inside an envelope."""
+"""The client's stop strings, applied here to the text of an answer inside an envelope.
+
+An upstream would apply them to the envelope itself: a stop string `"}"` ends every decision. So they are taken out of
+the upstream request (`Plan.stop`) and applied to what is left when the envelope is gone.
+"""
 
 from __future__ import annotations
 
 
 class StopFilter:
-    """Passes text on up to the first stop string; holds only a suffix that may become one."""
+    """Lets text pass up to the first stop string; holds only a suffix that may become one."""
 
     __slots__ = ("_held", "_stops", "stopped")
 

@@ -40,10 +40,10 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         ladder: the strategies, in the order in which they are tried.
         auto_start: under `tool_choice: auto` the ladder begins here (models that avoid tools begin at `bridge`).
-        dialect: what the bridge writes where the upstream has no constraint; unset: what the model's family speaks, or
-            `function_calls` where its markers could not be seen.
-        native_dialect: what is looked for first in the text of native answers, beside what can't be prose; unset: what
-            the model's family speaks, else `dialect`.
+        dialect: the dialect of the bridge where the upstream cannot constrain; unset: that of the model's family, or
+            `function_calls` where the family's markers would not be visible.
+        native_dialect: the dialect whose calls are looked for in the text of native answers, besides markup that prose
+            never contains; unset: that of the model's family, else `dialect`.
         reasoning_starts_open: an answer's text begins inside reasoning, because the prompt opens it and the upstream
             does not separate it. Otherwise markers open it.
         capabilities: what the upstream can do.

@@ -1,4 +1,8 @@
-"""The driver: awaits what one climb asks for, and nothing else. All decisions are the ladder's."""
+"""The driver: performs the effects that a ladder run asks for, and decides nothing.
+
+It owns what a run cannot: the request's time limit, which it throws into the run as `DeadlineExceeded`, the upstream's
+answer and the extraction of it, which it closes however the run ends, and the thread for steps that take long.
+"""
 
 from __future__ import annotations
 
@@ -31,10 +35,9 @@ from toolgate_runtime.local import is_large
 from toolgate_runtime.logs import Log
 from toolgate_runtime.ports import ExtractionSession
 
-from toolgate_gateway.chat.steps import WEIGHED, Ended, Steps
+from toolgate_gateway.chat.steps import COUNTED_EFFECTS, LadderSteps, RunEnded
 from toolgate_gateway.http.request_scope import DeadlineError, RequestScope
 from toolgate_gateway.server.deps import Deps
-from toolgate_gateway.telemetry.metrics import GatewayMetrics
 from toolgate_gateway.upstreams.base import CallContext, ModelAnswer
 from toolgate_gateway.upstreams.registry import Route
 
@@ -42,7 +45,7 @@ Emitter = Callable[[tuple[AnswerEvent, ...]], Awaitable[None]]
 
 
 class RunContext(Struct, frozen=True, kw_only=True):
-    """What all climbs of one request share. `headers`: those of the upstream's that the client gets, as they come."""
+    """What all runs of one request share. `headers`: the upstream's headers that the client gets, once it answers."""
 
     request: ChatRequest
     route: Route
@@ -50,7 +53,6 @@ class RunContext(Struct, frozen=True, kw_only=True):
     request_id: str
     scope: RequestScope
     deps: Deps
-    metrics: GatewayMetrics
     log: Log
     headers: dict[str, str] = {}
     heavy: bool = False
@@ -58,41 +60,41 @@ class RunContext(Struct, frozen=True, kw_only=True):
 
 
 class Driver:
-    """Drives one climb. `emit` sends events to the client."""
+    """Drives one ladder run. `emit` sends events to the client."""
 
-    def __init__(self, climb: LadderRun, context: RunContext, emit: Emitter) -> None:
-        self._climb = climb
+    def __init__(self, ladder_run: LadderRun, context: RunContext, emit: Emitter) -> None:
+        self._ladder_run = ladder_run
         self._context = context
         self._emit = emit
         self._answer: ModelAnswer | None = None
         self._session: ExtractionSession | None = None
 
     async def run(self) -> Answer | Failure:
-        """Climb to the end, or to the request's; raise `ServiceError`, `ClientGoneError`."""
-        ladder = self._climb.run()
-        steps = Steps(ladder, heavy=self._context.heavy)
+        """Return how the run ended; raise `ServiceError`, `ClientGoneError`."""
+        effects = self._ladder_run.run()
+        steps = LadderSteps(effects, heavy=self._context.heavy)
         try:
             with self._context.scope.cancel_scope():
-                return await self._go(steps)
+                return await self._drive(steps)
         except DeadlineError:
-            return _time_is_up(ladder)
+            return _end_by_deadline(effects)
         finally:
             steps.close()
             self._learn()
-            await self._hang_up()
+            await self._close_answer()
 
     def _learn(self) -> None:
         """Fold in what the run has observed about its upstream, however it ended: what was observed is true."""
         context = self._context
-        context.route.knowledge.fold(context.request.tools_json, self._climb.observations, context.deps.clock())
+        context.route.knowledge.fold(context.request.tools_json, self._ladder_run.observations, context.deps.clock())
 
-    async def _go(self, steps: Steps) -> Answer | Failure:
-        act = self._act_and_tell if self._context.log.stages else self._act
+    async def _drive(self, steps: LadderSteps) -> Answer | Failure:
+        perform = self._perform_logged if self._context.log.stages else self._perform
         try:
-            effect: AnyEffect | Ended = steps.send(None)
-            while not isinstance(effect, Ended):
-                reply = await act(effect)
-                if isinstance(effect, WEIGHED) and steps.takes_long(effect, reply):
+            effect: AnyEffect | RunEnded = steps.send(None)
+            while not isinstance(effect, RunEnded):
+                reply = await perform(effect)
+                if isinstance(effect, COUNTED_EFFECTS) and steps.takes_long(effect, reply):
                     effect = await steps.send_in_thread(reply)
                 else:
                     effect = steps.send(reply)
@@ -101,10 +103,10 @@ class Driver:
             return result
         return effect.result
 
-    def _act(self, effect: AnyEffect) -> Awaitable[Reply]:
+    def _perform(self, effect: AnyEffect) -> Awaitable[Reply]:
         match effect:
             case ReadChunk():
-                return self._read()
+                return self._read_chunk()
             case Emit():
                 return self._emit(effect.events)
             case Transform():
@@ -114,24 +116,24 @@ class Driver:
             case Extract():
                 return self._extract(effect)
             case CloseResponse():
-                return self._hang_up()
+                return self._close_answer()
 
-    async def _act_and_tell(self, effect: AnyEffect) -> Reply:
+    async def _perform_logged(self, effect: AnyEffect) -> Reply:
         began = perf_counter()
-        reply = await self._act(effect)
+        reply = await self._perform(effect)
         self._context.log.stage(
             type(effect).__name__.lower(), ms=round((perf_counter() - began) * 1000, 2), **_sizes(effect, reply)
         )
         return reply
 
     async def _transform(self, effect: Transform) -> Transformed:
-        # A native request is the client's own, hardly changed: a hop would cost more than the work.
+        # A native request is the client's own, hardly changed: a call to the transformer costs more than the work.
         if effect.strategy is Strategy.NATIVE:
             return await offload.run(lambda: transform(effect), heavy=True) if is_large(effect) else transform(effect)
         return await self._context.deps.transformer.transform(effect, timeout_s=self._context.scope.remaining_s)
 
     async def _call_model(self, effect: CallModel) -> Opened | Failure:
-        await self._hang_up()
+        await self._close_answer()
         context = self._context
         body, own = effect.body, context.request.body
         texts = {key: text for key, text in context.request.texts.items() if body.get(key) is own[key]}
@@ -146,7 +148,7 @@ class Driver:
         context.headers.update(answer.headers)
         return Opened()
 
-    def _read(self) -> Awaitable[ResponseChunk | Failure]:
+    def _read_chunk(self) -> Awaitable[ResponseChunk | Failure]:
         assert self._answer is not None
         return self._answer.read()
 
@@ -168,8 +170,8 @@ class Driver:
         finally:
             await session.aclose()
 
-    async def _hang_up(self) -> None:
-        """Give up the upstream's answer and the extraction of it, whatever of them is still open."""
+    async def _close_answer(self) -> None:
+        """Close the upstream's answer and the extraction of it, whichever is open."""
         answer, self._answer = self._answer, None
         session, self._session = self._session, None
         if answer is not None:
@@ -178,17 +180,18 @@ class Driver:
             await session.aclose()
 
 
-def _time_is_up(steps: Generator[AnyEffect, Reply, Answer | Failure]) -> Answer | Failure:
+def _end_by_deadline(effects: Generator[AnyEffect, Reply, Answer | Failure]) -> Answer | Failure:
+    """Let the run end itself, so that it records the attempt under way; it performs no other effect."""
     try:
-        steps.throw(DeadlineExceeded("the request's time is up"))
+        effects.throw(DeadlineExceeded("the request exceeded its time limit"))
     except StopIteration as end:
         result: Answer | Failure = end.value
         return result
-    raise AssertionError("the ladder goes on after its time is up")
+    raise AssertionError("the run continues after its deadline")
 
 
 def _sizes(effect: AnyEffect, reply: Reply) -> dict[str, object]:
-    """Return what may be logged of an effect and its reply: names and sizes, never contents."""
+    """Return names and sizes of an effect and its reply for the log, never contents."""
     match effect:
         case Transform(strategy=strategy, constrained=constrained):
             return {"strategy": strategy.value, "constrained": constrained}

@@ -73,7 +73,6 @@ class LadderHandler:
             request_id=self._connection.request_id,
             scope=self._scope,
             deps=deps,
-            metrics=self._gateway.metrics,
             log=self._gateway.log,
             heavy=toolset.heavy,
         )
