@@ -86,19 +86,26 @@ class CodeSpans:
             was_span = before.lstrip(" \t>").startswith(self.fence) and run == self.fence
             if was_span:
                 self.fence = ""
-            elif begins_fence_line and run[0] == self.fence[0] and len(run) >= len(self.fence):
-                # A closing fence has nothing but white space behind it; with an info string it is text of the block.
-                rest = _REST_OF_LINE.match(text, stop)
-                assert rest is not None  # the pattern matches the empty string
-                if not (rest.group(1) or rest.group(2) or ended or rest.end() - stop >= 64):
-                    return False
-                self.fence = self.fence if rest.group(2) else ""
+            elif begins_fence_line and not self._close_fence(text, run, stop, ended=ended):
+                return False
         elif begins_fence_line:
             self.fence, self.ticks = run, 0
         elif run[0] == "`":
             self._toggle_span(len(run))
         self.line = self.line_before(text, base, stop)
         self.right_after_ticks = self._line_ends_in_ticks()
+        return True
+
+    def _close_fence(self, text: str, run: str, stop: int, *, ended: bool) -> bool:
+        """Close the fence if the run on a line of its own does; false if only more text shows whether it does."""
+        if run[0] != self.fence[0] or len(run) < len(self.fence):
+            return True
+        # A closing fence has nothing but white space behind it; with an info string it is text of the block.
+        rest = _REST_OF_LINE.match(text, stop)
+        assert rest is not None  # the pattern matches the empty string
+        if not (rest.group(1) or rest.group(2) or ended or rest.end() - stop >= 64):
+            return False
+        self.fence = self.fence if rest.group(2) else ""
         return True
 
     def _line_ends_in_ticks(self) -> bool:

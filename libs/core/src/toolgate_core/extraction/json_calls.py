@@ -11,10 +11,12 @@ it streams (`frames/json_envelope`). At most four levels are looked into: nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from toolgate_core.dialects.base import EnvelopeGrammar
-from toolgate_core.jsontext import JsonValue
+from toolgate_core.jsontext import JsonObject, JsonValue
 
 _WRAPPERS = ("function", "tool_calls", "toolcalls", "calls", "tool_call", "toolcall", "function_call")
 
@@ -45,10 +47,17 @@ def calls_in(
         return [ParsedCall(str(name), member, None) for name, member in value.items()]
     name = next((value[key] for key in grammar.name_keys if isinstance(value.get(key), str)), None)
     if isinstance(name, str):
-        call_id = next((value[key] for key in grammar.id_keys if key in value), None)
-        key = next((key for key in grammar.argument_keys if key in value), None)
-        if arguments and (key is None or "description" in value):
-            return []  # a tool's definition has a description, a call does not
-        return [ParsedCall(name, value[key] if key else {}, call_id if isinstance(call_id, str) else None)]
-    wrapped = next((value[key] for key in _WRAPPERS if key in value), None)
-    return calls_in(wrapped, grammar, depth - 1, arguments=arguments)
+        return _named_call(name, value, grammar, arguments=arguments)
+    return calls_in(_first(value, _WRAPPERS), grammar, depth - 1, arguments=arguments)
+
+
+def _named_call(name: str, value: JsonObject, grammar: EnvelopeGrammar, *, arguments: bool) -> list[ParsedCall]:
+    call_id = _first(value, grammar.id_keys)
+    key = next((key for key in grammar.argument_keys if key in value), None)
+    if arguments and (key is None or "description" in value):
+        return []  # a tool's definition has a description, a call does not
+    return [ParsedCall(name, value[key] if key else {}, call_id if isinstance(call_id, str) else None)]
+
+
+def _first(value: JsonObject, keys: Iterable[str]) -> JsonValue:
+    return next((value[key] for key in keys if key in value), None)

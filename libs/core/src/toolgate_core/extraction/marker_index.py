@@ -27,6 +27,7 @@ text is read.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Literal, TypeAlias
 
@@ -219,10 +220,8 @@ def marker_index(active: ActiveGrammars) -> MarkerIndex:
     """Return the index of the markers of a choice of dialects (see `active_grammars`)."""
     table = _markers(active)
     grammars = active.grammars
-    tags = frozenset(f"<{name}".lower() for grammar in grammars for name in grammar.tags)
-    tags |= {f"<{name}".lower() for name in active.enclosing_tags}
-    closes = frozenset(f"</{name}".lower() for grammar in grammars for name in grammar.close_tags)
-    closes |= {f"</{name}".lower() for name in active.enclosing_tags}
+    tags = _starts("<", *(grammar.tags for grammar in grammars), active.enclosing_tags)
+    closes = _starts("</", *(grammar.close_tags for grammar in grammars), active.enclosing_tags)
     last = [text for text, marker in table.items() if marker.special and marker.role in _MAY_END_A_TEXT]
     ends = "|".join(map(re.escape, last))
     payloads = tuple(grammar for grammar in grammars if isinstance(grammar, PayloadGrammar) and grammar.fenced)
@@ -231,10 +230,7 @@ def marker_index(active: ActiveGrammars) -> MarkerIndex:
         anchors=anchors,
         inner_anchors=_inner_anchors(table),
         markers=table,
-        start_patterns=(
-            *((_at_start(grammar.begins), Marker((grammar,))) for grammar in grammars if grammar.begins),
-            *((_at_start(pattern), Marker(role="wrapper", special=True)) for pattern in active.start_patterns),
-        ),
+        start_patterns=_start_patterns(active),
         call_openers=_call_openers(table, tags),
         enclosing_tag=_enclosing_tag(active),
         prefixes=known,
@@ -242,11 +238,23 @@ def marker_index(active: ActiveGrammars) -> MarkerIndex:
         end_run=regex.compile(rf"(?:\s*+(?:{ends}))++\s*+" if ends else "(?!)", regex.IGNORECASE),
         fence_marker=Marker(payloads) if payloads else None,
         close_tags=closes,
-        anchorless=tuple(
-            prefix for _, prefixes in known.values() for prefix in prefixes if not anchors.keys() & set(prefix)
-        ),
+        anchorless=_without_anchor(known, frozenset(anchors)),
         max_length=max(map(len, table)) + 1,
     )
+
+
+def _starts(opener: str, *groups: Iterable[str]) -> frozenset[str]:
+    return frozenset(f"{opener}{name}".lower() for names in groups for name in names)
+
+
+def _start_patterns(active: ActiveGrammars) -> tuple[tuple[regex.Pattern[str], Marker], ...]:
+    calls = ((_at_start(grammar.begins), Marker((grammar,))) for grammar in active.grammars if grammar.begins)
+    wrapper = Marker(role="wrapper", special=True)
+    return (*calls, *((_at_start(pattern), wrapper) for pattern in active.start_patterns))
+
+
+def _without_anchor(known: Mapping[str, tuple[object, Iterable[str]]], anchors: frozenset[str]) -> tuple[str, ...]:
+    return tuple(prefix for _, prefixes in known.values() for prefix in prefixes if not anchors & set(prefix))
 
 
 @cache

@@ -86,10 +86,14 @@ def repair_block(reader: BlockReader, tape: StringIO, edges: regex.Pattern[str])
         if match["other"] or tries >= MAX_TRIES:
             break
     if first < 0:
-        found = relax(raw, close=True) if reader.stopped and len(raw) <= MAX_BODY else None
-        return raw if found is None else Repaired(found[0], _named(found[1]))
+        return _without_edge(reader, raw)
     cursor.unread(raw[first:])
     return raw[:first]
+
+
+def _without_edge(reader: BlockReader, raw: str) -> Repaired | str:
+    found = relax(raw, close=True) if reader.stopped and len(raw) <= MAX_BODY else None
+    return raw if found is None else Repaired(found[0], _named(found[1]))
 
 
 def value_is_complete(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[bool]:

@@ -17,7 +17,7 @@ from toolgate_core.dialects.base import EnvelopeGrammar
 from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.broken_list import ListElement, list_end, split_list
 from toolgate_core.extraction.call_writer import CallWriter
-from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.cursor import Cursor, Steps
 from toolgate_core.extraction.envelope_patterns import EMPTY_LIST, EnvelopePatterns, envelope_patterns
 from toolgate_core.extraction.json_calls import calls_in
 from toolgate_core.extraction.json_reader import MalformedBlockError, TooLargeError, TruncatedBlockError
@@ -41,25 +41,35 @@ def read_envelopes(reader: BlockReader, grammar: EnvelopeGrammar) -> Steps[bool]
     reader.tentative = grammar.bare
     char = yield from cursor.space()
     fenced = char == "`" and (yield from cursor.expect(_FENCE, window=32)) is not None
-    if fenced:
-        char = yield from cursor.space()
-    if not char and reader.stopped and reader.sink.calls:
-        reader.sink.drop("markup", reader.tape.getvalue())
+    char = (yield from cursor.space()) if fenced else char
+    if (yield from _holds_nothing(reader, grammar, patterns, char)):
         return True
-    if grammar.special and (yield from cursor.expect(patterns.empty, window=256)) is not None:
-        return True
+    if char not in ("{", "["):
+        return grammar.yaml and (yield from _yaml(reader, grammar, patterns))
     if char == "[" and (yield from cursor.comes(_PYTHON, window=320)) is not None:
         return False
-    if not char or char not in "{[":
-        return grammar.yaml and (yield from _yaml(reader, grammar, patterns))
-    if grammar.special and (yield from cursor.expect(EMPTY_LIST, window=128)) is not None:
-        yield from cursor.space()
-        yield from cursor.closes(patterns.close)
+    if grammar.special and (yield from _empty_list(cursor, patterns)):
         return True
     body = Body(reader, grammar, _BARE_EDGE if grammar.bare else patterns.edges)
     if not (yield from body.read_all()):
         return grammar.special and (yield from _broken(reader, patterns))
     yield from _close(reader, patterns, "}],`" if fenced else "}],")
+    return True
+
+
+def _holds_nothing(reader: BlockReader, grammar: EnvelopeGrammar, patterns: EnvelopePatterns, char: str) -> Steps[bool]:
+    """Whether the block ends at once: at the end of a text that has calls, or by its closer."""
+    if not char and reader.stopped and reader.sink.calls:
+        reader.sink.drop("markup", reader.tape.getvalue())
+        return True
+    return grammar.special and (yield from reader.cursor.expect(patterns.empty, window=256)) is not None
+
+
+def _empty_list(cursor: Cursor, patterns: EnvelopePatterns) -> Steps[bool]:
+    if (yield from cursor.expect(EMPTY_LIST, window=128)) is None:
+        return False
+    yield from cursor.space()
+    yield from cursor.closes(patterns.close)
     return True
 
 
@@ -272,10 +282,7 @@ class Body:
         if grammar.bare and role not in ("name", "arguments") and key not in (*grammar.id_keys, "type"):
             raise MalformedBlockError
         if role == "name" and "name" not in seen:
-            if char != '"' or not call.begin((yield from short_string(self._reader))):
-                raise MalformedBlockError
-            if grammar.bare and call.tool is None:
-                raise MalformedBlockError
+            yield from self._name(call, char)
         elif role == "arguments" and "arguments" not in seen:
             yield from read_arguments(self._reader, call, self.tape)
         elif key in grammar.id_keys and char == '"':
@@ -283,6 +290,12 @@ class Body:
         else:
             yield from scan_value(self._reader, self.tape, None)
         seen.add(role)
+
+    def _name(self, call: CallWriter, char: str) -> Steps[None]:
+        if char != '"' or not call.begin((yield from short_string(self._reader))):
+            raise MalformedBlockError
+        if self._grammar.bare and call.tool is None:
+            raise MalformedBlockError
 
     def _keyed(self, call: CallWriter, key: str, seen: set[str]) -> Steps[None]:
         """Read a member whose key is the tool's name."""

@@ -57,18 +57,21 @@ def read_message(reader: BlockReader, grammar: MessageGrammar) -> Steps[bool | M
     match = yield from reader.cursor.expect(_GLUED if grammar.glued else _HEADER, window=MAX_HEADER)
     if match is None:
         return False
-    found = match.groupdict()
-    role, to = found.get("role") or "", found.get("to") or ""
-    channel = (found.get("channel") or "").lower()
+    found = {name: text or "" for name, text in match.groupdict().items()}
+    role, to, channel = found.get("role", ""), found.get("to", ""), found.get("channel", "").lower()
     if grammar.body == "block":
         return False if channel else (yield from _addressed(reader, grammar, to))
     if to and to != "assistant" and not role.startswith("functions"):
-        if not to.startswith("functions.") and reader.tool(to) is None:
-            return MessageStart("skip")  # a tool of the model's own, which nobody runs here
-        return (yield from _call(reader, grammar, to.removeprefix("functions.")))
+        return (yield from _to_tool(reader, grammar, to))
     if role.startswith("functions") or channel not in grammar.reasoning | grammar.content:
-        return MessageStart("content") if role in ("", "assistant") and not channel else MessageStart("skip")
+        return MessageStart("content" if role in ("", "assistant") and not channel else "skip")
     return MessageStart("message_reasoning" if channel in grammar.reasoning else "content")
+
+
+def _to_tool(reader: BlockReader, grammar: MessageGrammar, to: str) -> Steps[bool | MessageStart]:
+    if not to.startswith("functions.") and reader.tool(to) is None:
+        return MessageStart("skip")  # a built-in tool of the model, which the gateway does not run
+    return (yield from _call(reader, grammar, to.removeprefix("functions.")))
 
 
 def _addressed(reader: BlockReader, grammar: MessageGrammar, to: str) -> Steps[bool | MessageStart]:

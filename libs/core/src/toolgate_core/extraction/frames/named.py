@@ -15,7 +15,7 @@ from msgspec import Struct
 from toolgate_core.dialects.base import NamedGrammar
 from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.call_writer import CallWriter
-from toolgate_core.extraction.cursor import Steps
+from toolgate_core.extraction.cursor import Cursor, Steps
 from toolgate_core.extraction.json_reader import MalformedBlockError
 from toolgate_core.extraction.json_values import scan_value
 from toolgate_core.extraction.object_arguments import read_object
@@ -68,13 +68,16 @@ def read_named(reader: BlockReader, grammar: NamedGrammar) -> Steps[bool]:
         name = (yield from _inferred(reader)) or name
     if not call.begin(name):
         return False
-    if (
-        call.tool is None
-        and (yield from cursor.space()) not in ("{", "`")
-        and not (yield from cursor.comes(patterns.close))
-    ):
+    if call.tool is None and not (yield from _goes_on(cursor, patterns)):
         return False
     return (yield from read_object(reader, call, patterns.close, patterns.edges, marked=False))
+
+
+def _goes_on(cursor: Cursor, patterns: NamedPatterns) -> Steps[bool]:
+    """Whether an unknown name is followed by arguments or by the closer, so that it is one of a tool."""
+    if (yield from cursor.space()) in ("{", "`"):
+        return True
+    return (yield from cursor.comes(patterns.close)) is not None
 
 
 def _alone(reader: BlockReader, patterns: NamedPatterns) -> Steps[bool]:

@@ -194,9 +194,8 @@ def _value(node: Node, schema: JsonValue, root: JsonObject) -> JsonValue:
     text = "".join(node.text)
     types = possible_types(schema, root)
     if not node.children:
-        if not text.strip() and "string" not in types:
-            return [] if "array" in types else {} if "object" in types else text
-        return coerce_text(text, schema, root)[0]
+        empty = not text.strip() and "string" not in types
+        return _empty(types, text) if empty else coerce_text(text, schema, root)[0]
     names = {child.name for child in node.children}
     only_array = "array" in types and "object" not in types
     if (only_array and len(names) == 1) or (names == {"item"} and ("array" in types or "object" not in types)):
@@ -206,6 +205,10 @@ def _value(node: Node, schema: JsonValue, root: JsonObject) -> JsonValue:
     if text.strip():
         members["$text"] = text.strip()
     return members
+
+
+def _empty(types: tuple[str, ...], text: str) -> JsonValue:
+    return [] if "array" in types else {} if "object" in types else text
 
 
 def _members(node: Node, schema: JsonObject, root: JsonObject) -> JsonObject:

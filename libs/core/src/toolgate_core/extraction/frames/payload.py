@@ -48,14 +48,9 @@ def read_payload(reader: BlockReader, grammar: PayloadGrammar) -> Steps[bool]:
     reader.tentative = True
     cursor = reader.cursor
     yield from cursor.space()
-    match = yield from cursor.comes(_BEGIN, window=512)
-    only = None
-    if match is None and grammar.arguments_only and len(reader.toolset.names) == 1:
-        only = reader.toolset.get(reader.toolset.names[0])
-        match = yield from cursor.comes(_ANY_KEY, window=512)
-        if match is None or only is None or match["key"] not in _declared(only):
-            return False
-    if match is None:
+    begins = (yield from cursor.comes(_BEGIN, window=512)) is not None
+    only = None if begins or not grammar.arguments_only else (yield from _only_tool(reader))
+    if not begins and only is None:
         return False
     head = yield from cursor.expect(_HEAD, window=128)
     text = yield from Payload(reader, fenced=head is not None).gather()
@@ -68,6 +63,15 @@ def read_payload(reader: BlockReader, grammar: PayloadGrammar) -> Steps[bool]:
     if grammar.settled and not all(_settles(reader, one) for one in found):
         return False
     return _written(reader, found)
+
+
+def _only_tool(reader: BlockReader) -> Steps[Tool | None]:
+    """Return the only declared tool if the payload begins with one of its parameters."""
+    only = reader.toolset.get(reader.toolset.names[0]) if len(reader.toolset.names) == 1 else None
+    if only is None:
+        return None
+    match = yield from reader.cursor.comes(_ANY_KEY, window=512)
+    return only if match is not None and match["key"] in _declared(only) else None
 
 
 def _calls(reader: BlockReader, values: list[JsonValue]) -> list[ParsedCall]:

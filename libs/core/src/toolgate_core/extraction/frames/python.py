@@ -75,8 +75,13 @@ def read_python(reader: BlockReader, grammar: PythonGrammar) -> Steps[bool]:
     )
     if not ends and not grammar.echo:
         return False
-    yield from cursor.space()
-    closed = yield from cursor.closes(patterns.close)
+    return (yield from _closed(reader, grammar, patterns, ends=ends))
+
+
+def _closed(reader: BlockReader, grammar: PythonGrammar, patterns: PythonPatterns, *, ends: bool) -> Steps[bool]:
+    """Read a block's closer; return whether its calls stand."""
+    yield from reader.cursor.space()
+    closed = yield from reader.cursor.closes(patterns.close)
     if grammar.echo and closed:
         return _forgotten(reader)
     if grammar.echo:
@@ -149,22 +154,24 @@ class Block:
                 return self._counts
             if self._done and self._grammar.nothing_after:
                 return True
-            if (self._done or self._begun) and char and char in ",;":
+            if (self._done or self._begun) and char in (",", ";"):
                 cursor.take(1)
                 self._separated = True
                 continue
             match = yield from cursor.comes(_NAME, window=300)
-            if (
-                match is None
-                and cursor.end in ("length", "cut")
-                and _NAME.fullmatch(cursor.text, cursor.pos, partial=True)
-            ):
-                cursor.take(cursor.left)
-            if match is None or not (yield from self._next_call(match["name"])):
+            if match is None:
+                self._take_cut_name()
                 break
-        if self._listed and self._counts and not (not cursor.left and self._reader.stopped):
+            if not (yield from self._next_call(match["name"])):
+                break
+        if self._listed and self._counts and (cursor.left or not self._reader.stopped):
             raise MalformedBlockError
         return self._counts
+
+    def _take_cut_name(self) -> None:
+        cursor = self._cursor
+        if cursor.end in ("length", "cut") and _NAME.fullmatch(cursor.text, cursor.pos, partial=True):
+            cursor.take(cursor.left)
 
     @property
     def _counts(self) -> bool:
