@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 from openai import AsyncOpenAI
 from prometheus_client import CollectorRegistry
+from toolgate_gateway.deps import Deps, Process, Services
 from toolgate_gateway.server.compose import compose
-from toolgate_gateway.server.deps import Deps, Process, Services
 from toolgate_gateway.server.serve import Ports, serve
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime.local import LocalExtractor, LocalHealth, LocalTransformer

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from toolgate_formats.api.table import API_FORMATS
+from toolgate_gateway.deps import Process, Services
+from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.server.app import App
 from toolgate_gateway.server.compose import compose
-from toolgate_gateway.server.deps import Process, Services
-from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_runtime.local import LocalExtractor, LocalTransformer
 from toolgate_runtime.toolsets import toolset_cache

@@ -8,7 +8,7 @@ from typing import Any
 import openai
 import pytest
 from toolgate_core import limits
-from toolgate_gateway.passthrough.endpoints import ENDPOINTS
+from toolgate_gateway.endpoints import ENDPOINTS
 
 from tests.gateway.running import MODEL, gateway
 from tests.support.upstream import Reply, Request, answer, event, scripted, stream

@@ -15,8 +15,8 @@ from pathlib import Path
 import uvloop
 from msgspec import Struct
 from toolgate_core.types.errors import ToolgateError
+from toolgate_gateway.deps import Deps, Services
 from toolgate_gateway.server.compose import compose, remote_deps, this_process
-from toolgate_gateway.server.deps import Deps, Services
 from toolgate_gateway.server.notices import start_warnings
 from toolgate_gateway.server.serve import Ports, serve
 from toolgate_gateway.settings import GatewaySettings

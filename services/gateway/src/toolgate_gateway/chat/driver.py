@@ -36,8 +36,8 @@ from toolgate_runtime.logs import Log
 from toolgate_runtime.ports import ExtractionSession
 
 from toolgate_gateway.chat.steps import COUNTED_EFFECTS, LadderSteps, RunEnded
+from toolgate_gateway.deps import Deps
 from toolgate_gateway.http.request_scope import DeadlineError, RequestScope
-from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.upstreams.base import CallContext, ModelAnswer
 from toolgate_gateway.upstreams.registry import Route
 

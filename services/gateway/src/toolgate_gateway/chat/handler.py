@@ -14,12 +14,13 @@ from toolgate_runtime import offload
 
 from toolgate_gateway.chat import metadata as response_metadata
 from toolgate_gateway.chat.ladder_handler import LadderHandler
+from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.http.connection import HttpConnection, Scope, Send
 from toolgate_gateway.http.context import RequestContext
+from toolgate_gateway.http.headers import NO_LADDER
 from toolgate_gateway.http.pages import from_page
 from toolgate_gateway.http.request_scope import Receive
 from toolgate_gateway.passthrough.chat import Passthrough
-from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.telemetry.record import RecordedRoute, RequestKind
 from toolgate_gateway.upstreams.registry import Route
 
@@ -102,5 +103,5 @@ class Chat:
     async def _report(self, context: RequestContext, failure: Failure) -> None:
         """Send a failure as the response."""
         runs = context.record.runs
-        headers = response_metadata.as_headers(runs) if runs else response_metadata.NO_LADDER
+        headers = response_metadata.as_headers(runs) if runs else NO_LADDER
         await context.connection.send_error(self._api.error(failure), headers)

@@ -18,12 +18,12 @@ from toolgate_runtime import offload
 
 from toolgate_gateway.chat import metadata as response_metadata
 from toolgate_gateway.chat.driver import Driver, RunContext
+from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.http.connection import Headers
 from toolgate_gateway.http.context import RequestContext
 from toolgate_gateway.http.errors import aborted_by, failure_from
 from toolgate_gateway.http.request_scope import GRACE_PERIOD_S, ClientGoneError
 from toolgate_gateway.http.sse import EventStream
-from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.upstreams.registry import Route
 from toolgate_gateway.upstreams.response import as_pairs
 

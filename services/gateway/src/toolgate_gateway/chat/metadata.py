@@ -12,9 +12,8 @@ from toolgate_core.types.vocabulary import Strategy
 from toolgate_formats.api.openai_chat.usage import usage_json
 
 from toolgate_gateway.http.connection import Headers
+from toolgate_gateway.http.headers import ATTEMPTS, PRIORITY
 
-_ATTEMPTS = b"x-toolgate-attempts"
-NO_LADDER: Headers = ((b"x-toolgate-priority", b"none"), (_ATTEMPTS, b"none"))
 """The headers of a request that no ladder serves."""
 
 
@@ -30,7 +29,7 @@ def as_headers(runs: Sequence[LadderRun]) -> Headers:
             priority = max(priority, run.serving_strategy.priority)
     summary = ";".join(attempts) or "none"
     unknown = b"pending" if ":pending" in summary else b"none"
-    return ((b"x-toolgate-priority", b"%d" % priority if priority else unknown), (_ATTEMPTS, summary.encode()))
+    return ((PRIORITY, b"%d" % priority if priority else unknown), (ATTEMPTS, summary.encode()))
 
 
 def as_json(runs: Sequence[LadderRun], answers: Sequence[Answer]) -> JsonObject:

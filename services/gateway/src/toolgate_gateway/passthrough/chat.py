@@ -18,14 +18,14 @@ from toolgate_formats.api.base import ApiFormat, Head, Identity
 from toolgate_formats.normal import AnswerFault, NormalForm
 from toolgate_formats.sse import EventBlocks, SseTooLongError
 
-from toolgate_gateway.chat.metadata import NO_LADDER
+from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.http.connection import Headers
 from toolgate_gateway.http.context import RequestContext
 from toolgate_gateway.http.errors import aborted_by, failure_from, upstream_broke, upstream_cut
+from toolgate_gateway.http.headers import NO_LADDER
 from toolgate_gateway.http.request_scope import GRACE_PERIOD_S, ClientGoneError
 from toolgate_gateway.http.sse import EventStream
 from toolgate_gateway.passthrough.renamed import with_model
-from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.upstreams.answers import USAGE_WAIT_S
 from toolgate_gateway.upstreams.base import CallContext, ForwardedAnswer, UpstreamCutError, received
 from toolgate_gateway.upstreams.registry import Route

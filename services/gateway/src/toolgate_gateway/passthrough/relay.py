@@ -17,24 +17,24 @@ from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.api.anthropic_messages import errors as anthropic_errors
 from toolgate_formats.api.base import ErrorFormat
 
-from toolgate_gateway.chat.metadata import NO_LADDER
+from toolgate_gateway.endpoints import Endpoint
+from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.http.connection import Headers, Scope, Send
 from toolgate_gateway.http.context import RequestContext
 from toolgate_gateway.http.errors import DEFAULT_ERRORS, aborted_by, failure_from, upstream_broke, upstream_cut
+from toolgate_gateway.http.headers import FORWARDED, NO_LADDER
 from toolgate_gateway.http.pages import from_page
 from toolgate_gateway.http.request_scope import GRACE_PERIOD_S, ClientGoneError, Receive
 from toolgate_gateway.http.sse import EventStream
 from toolgate_gateway.passthrough import forms
-from toolgate_gateway.passthrough.endpoints import Endpoint
 from toolgate_gateway.passthrough.relayed import WholeEvents, failure_in, is_error
 from toolgate_gateway.passthrough.renamed import with_model
-from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.telemetry.record import RecordedRoute, RequestKind
 from toolgate_gateway.upstreams.base import CallContext, ForwardedAnswer, Provider, UpstreamCutError, received
 from toolgate_gateway.upstreams.registry import Route
 from toolgate_gateway.upstreams.response import as_pairs
 
-_FORWARDED: Headers = ((b"x-toolgate-forwarded", b"true"), *NO_LADDER)
+_FORWARDED: Headers = ((FORWARDED, b"true"), *NO_LADDER)
 _JSON = "application/json"
 _NOT_SERVED = frozenset({FailureKind.NO_ENDPOINT, FailureKind.WRONG_METHOD, FailureKind.NOT_FOUND})
 """Failures of an upstream that does not have the path."""

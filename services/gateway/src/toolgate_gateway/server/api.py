@@ -15,9 +15,9 @@ from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode,
 from toolgate_core.types.errors import RequestError, ToolgateError
 from toolgate_core.types.failures import Failure, FailureKind
 
+from toolgate_gateway.endpoints import find_endpoint
+from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.http.errors import DEFAULT_ERRORS, failure_from, internal
-from toolgate_gateway.passthrough.endpoints import find_endpoint
-from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.upstreams.nearest import near_path
 
 _PROBE_S = 2.0

@@ -14,16 +14,17 @@ from toolgate_formats.api.base import ApiFormat
 from toolgate_formats.api.table import API_FORMATS
 
 from toolgate_gateway.chat.handler import Chat
+from toolgate_gateway.deps import Deps
+from toolgate_gateway.endpoints import find_endpoint
+from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.http.connection import Scope, Send
 from toolgate_gateway.http.context import RequestContext
 from toolgate_gateway.http.errors import DEFAULT_ERRORS
+from toolgate_gateway.http.headers import EXPOSED
 from toolgate_gateway.http.pages import from_page
 from toolgate_gateway.http.request_scope import Receive
-from toolgate_gateway.passthrough.endpoints import find_endpoint
 from toolgate_gateway.passthrough.relay import Relay
 from toolgate_gateway.server import api
-from toolgate_gateway.server.deps import Deps
-from toolgate_gateway.server.gateway import Gateway
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_gateway.telemetry.record import OTHER, RecordedRoute, RequestKind
 
@@ -46,15 +47,6 @@ _PAGES: Final = {
 
 _SERVED = frozenset({"GET", "HEAD", "POST"})
 
-_EXPOSED = (
-    "x-request-id",
-    "x-toolgate-forwarded",
-    "x-toolgate-priority",
-    "x-toolgate-attempts",
-    "retry-after",
-    "x-should-retry",
-)
-
 
 class App:
     """The gateway as an ASGI app; `gateway` is its state."""
@@ -72,7 +64,7 @@ class App:
                 allow_origins=origins,
                 allow_methods=["GET", "POST"],
                 allow_headers=["*"],
-                expose_headers=_EXPOSED,
+                expose_headers=EXPOSED,
             )
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:

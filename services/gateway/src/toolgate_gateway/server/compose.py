@@ -15,7 +15,7 @@ from toolgate_runtime.ports import EXECUTOR, EXTRACTOR, TRANSFORMER
 from toolgate_runtime.remote import RemoteExecutor, RemoteExtractor, RemoteHealth, RemoteTransformer
 from toolgate_runtime.settings import SettingsError
 
-from toolgate_gateway.server.deps import Deps, DiscoveryConfig, Process, Services
+from toolgate_gateway.deps import Deps, DiscoveryConfig, Process, Services
 from toolgate_gateway.settings import GatewaySettings, UpstreamEntry
 from toolgate_gateway.upstreams.authentication import Authentication, authentication
 from toolgate_gateway.upstreams.base import Provider

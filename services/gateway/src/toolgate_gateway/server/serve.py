@@ -19,12 +19,12 @@ from toolgate_runtime.metrics import serving_metrics
 from toolgate_runtime.shutdown import Shutdown
 from toolgate_runtime.sockets import listen
 
+from toolgate_gateway.deps import Deps
 from toolgate_gateway.http.connection import Headers, Scope, Send
 from toolgate_gateway.http.pages import is_loopback
 from toolgate_gateway.http.protocol import ClientConnection, Connections
 from toolgate_gateway.http.request_scope import Receive
 from toolgate_gateway.server.app import App, create_app
-from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.settings import GatewaySettings
 
 _IDLE_CONNECTION_S = 75

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
@@ -11,11 +11,9 @@ from toolgate_core.types.repairs import COERCIONS, REPAIRS
 from toolgate_core.types.vocabulary import FALLBACK_REASONS, AttemptOutcome, RequestOutcome, Strategy
 from toolgate_runtime.metrics import LATENCY_BUCKETS, RPC_BUCKETS
 
-from toolgate_gateway.passthrough.endpoints import LABELS
+from toolgate_gateway.endpoints import LABELS
 from toolgate_gateway.telemetry.record import OTHER
 from toolgate_gateway.telemetry.registry import Counter, FastRegistry, Gauge, Histogram
-from toolgate_gateway.upstreams.base import Provider
-from toolgate_gateway.upstreams.replicas import Replicas
 
 MAX_MODELS = 20
 ROUTES = ("chat", *LABELS, "models", "health", "livez", "readyz", "stats", "tools", OTHER)
@@ -32,6 +30,14 @@ End: TypeAlias = tuple[str, str, str, str, str, int, bool]
 def priority_label(strategy: Strategy | None) -> str:
     """Return the label of a strategy: its priority, or `none`."""
     return _PRIORITY_LABELS[strategy]
+
+
+class CountsReplicas(Protocol):
+    """An upstream that has several servers."""
+
+    def count(self, *, ready: bool) -> int:
+        """Return how many of its servers are ready, or how many are not."""
+        ...
 
 
 class EndSeries(Struct, frozen=True):
@@ -111,13 +117,13 @@ class GatewayMetrics:
             )
         return series
 
-    def know_upstream(self, name: str, provider: Provider) -> None:
-        """Create the series of an upstream."""
+    def know_upstream(self, name: str, replicas: CountsReplicas | None) -> None:
+        """Create the series of an upstream; `replicas`: it has several servers, which are counted at each scrape."""
         self.upstream_in_flight.labels(name).set(0)
         self.upstream_healthy.labels(name).set(1)
-        if isinstance(provider, Replicas):
-            self.upstream_replicas.labels(name, "ready").source = lambda: provider.count(ready=True)
-            self.upstream_replicas.labels(name, "left_out").source = lambda: provider.count(ready=False)
+        if replicas is not None:
+            self.upstream_replicas.labels(name, "ready").source = lambda: replicas.count(ready=True)
+            self.upstream_replicas.labels(name, "left_out").source = lambda: replicas.count(ready=False)
 
     def forget_upstream(self, name: str) -> None:
         """Remove the gauges of an upstream; its counters stay."""

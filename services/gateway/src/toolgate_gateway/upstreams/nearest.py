@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-from toolgate_gateway.passthrough.endpoints import ENDPOINTS, PREFIXES
+from toolgate_gateway.endpoints import ENDPOINTS, PREFIXES
 
 _MAX_LISTED = 20
 _MAX_COMPARED = 200

@@ -9,8 +9,8 @@ from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.failures import Failure
 from toolgate_runtime.logs import Log
 
+from toolgate_gateway.deps import Deps
 from toolgate_gateway.http.pipeline import RequestPipeline
-from toolgate_gateway.server.deps import Deps
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
 from toolgate_gateway.telemetry.record import RequestRecord
@@ -97,7 +97,7 @@ class Gateway:
         metrics.queue_depth.source = lambda: admission.queued
         metrics.know(self.settings.models)
         for name, provider in self.deps.providers.items():
-            metrics.know_upstream(name, provider)
+            metrics.know_upstream(name, provider if isinstance(provider, Replicas) else None)
 
     async def run(self) -> None:
         """Refresh the models, run discovery and measure the event loop's delay, until cancelled."""
