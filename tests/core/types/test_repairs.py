@@ -43,7 +43,7 @@ def added(node: ast.AST) -> Iterator[str]:
     function = node.func
     if isinstance(function, ast.Attribute):
         owner = ast.unparse(function.value)
-        if function.attr == "repaired" or (function.attr == "append" and owner.endswith(("tags", "repairs"))):
+        if function.attr in {"repaired", "tag"} or (function.attr == "append" and owner.endswith(("tags", "repairs"))):
             yield from (word for argument in node.args for word in words(argument))
 
 
@@ -62,7 +62,10 @@ def passed_on(node: ast.AST) -> Iterator[str]:
 def tags() -> set[str]:
     """Return every tag that stands in the sources."""
     nodes = [node for source in SOURCES for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))]
-    return {word for node in nodes for word in (*added(node), *passed_on(node))} - NO_TAGS
+    slots = {
+        node.value for node in nodes if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__slots__"
+    }
+    return {word for node in nodes if node not in slots for word in (*added(node), *passed_on(node))} - NO_TAGS
 
 
 def test_every_tag_of_the_sources_has_a_meaning() -> None:
