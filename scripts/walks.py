@@ -22,11 +22,10 @@ _CORE, _FORMATS, _GATEWAY = "toolgate_core", "toolgate_formats", "toolgate_gatew
 REQUEST = (
     Step(f"{_GATEWAY}.http.protocol:ClientConnection"),
     Step(f"{_GATEWAY}.server.app:App._dispatch", ("_chats",), "Dispatch by path and method"),
-    Step(
-        f"{_GATEWAY}.chat.handler:Chat._read",
-        ("read_body", "admitted", "_serve"),
-        "Authenticate, read the body, admit",
-    ),
+    Step(f"{_GATEWAY}.http.pipeline:RequestPipeline.recorded", ("serve", "finish")),
+    Step(f"{_GATEWAY}.http.pipeline:RequestPipeline.authenticated", ("authenticate", "serve")),
+    Step(f"{_GATEWAY}.chat.handler:Chat._read", ("read_body", "admitted", "_serve"), "Read the body"),
+    Step(f"{_GATEWAY}.http.pipeline:RequestPipeline.admitted", ("admission", "serve")),
     Step(
         f"{_GATEWAY}.chat.handler:Chat._serve",
         ("parse", "_route", "LadderHandler"),
@@ -39,14 +38,18 @@ REQUEST = (
     Step(f"{_CORE}.ladder.ladder:LadderRun.run"),
     Step(f"{_CORE}.strategies.selection:strategies_for"),
     Step(f"{_CORE}.strategies.table:transform"),
-    Step(f"{_GATEWAY}.upstreams.openai_compatible:OpenAICompatible.call"),
+    Step(f"{_GATEWAY}.upstreams.metered:MeteredProvider.call"),
+    Step(f"{_GATEWAY}.upstreams.provider:HttpProvider.call"),
     Step(f"{_CORE}.ladder.reader:ResponseReader"),
     Step(f"{_CORE}.schema.settle:settle"),
     Step(f"{_FORMATS}.api.openai_chat.writer:ChatWriter.whole"),
+    Step(f"{_GATEWAY}.telemetry.record:RecordBuilder.finish"),
+    Step(f"{_GATEWAY}.telemetry.sinks.base:RecordSink.write"),
 )
 
 CHUNK = (
-    Step(f"{_GATEWAY}.upstreams.answers:StreamedAnswer.read"),
+    Step(f"{_GATEWAY}.upstreams.answers:DecodedAnswer.read"),
+    Step(f"{_FORMATS}.codecs.openai_chat.decoder:StreamDecoder.feed"),
     Step(f"{_FORMATS}.codecs.openai_chat.joiner:ChunkJoiner.add"),
     Step(f"{_CORE}.ladder.reader:ResponseReader"),
     Step(f"{_FORMATS}.api.openai_chat.writer:ChatWriter.events"),
