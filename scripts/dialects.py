@@ -40,17 +40,17 @@ PING = Toolset.compile((ToolDefinition("ping", "", {"type": "object"}),))
 
 
 class Kind(Struct, frozen=True):
-    """What is true of every grammar of a kind.
+    """Facts about every grammar of a kind.
 
     Attributes:
-        name: as `toolgate extract --explain` calls it.
-        early: what of a call is known before it has ended.
-        mended: what is read although the form does not allow it.
+        name: the name in `toolgate extract --explain`.
+        early: the parts of a call that are known before it has ended.
+        tolerated: deviations from the form that are read.
     """
 
     name: str
     early: str
-    mended: tuple[str, ...]
+    tolerated: tuple[str, ...]
 
 
 _JSON = ("near-JSON", "brackets missing at the end", "a missing closer", "arguments inside a JSON string")
@@ -103,7 +103,7 @@ EARLY = {
     "nothing_after": "nothing: the text must have ended",
     "bare": "nothing before the block has ended",
 }
-MENDED = {
+TOLERATED = {
     "yaml": "a YAML body",
     "entities": "XML entities and CDATA, decoded once",
     "property_tags": "tags named after parameters",
@@ -116,7 +116,7 @@ STANDS = {"anywhere": "anywhere", "word": "first in a word", "line": "first in a
 
 
 def code(text: str) -> str:
-    """Return a code span that shows `text` as it is."""
+    """Return a code span that shows `text`."""
     text = text.replace("\n", "\\n")
     fence = "``" if "`" in text else "`"
     pad = " " if text.startswith((" ", "`")) or text.endswith((" ", "`")) else ""
@@ -136,17 +136,17 @@ def kind(grammar: AnyGrammar) -> Kind:
 
 
 def early(grammar: AnyGrammar) -> str:
-    """Return what is known of a call before it has ended."""
+    """Return the parts of a call that are known before it has ended."""
     return next(
         (what for name, what in EARLY.items() if getattr(grammar, name, False) not in (False, "", "never")),
         kind(grammar).early,
     )
 
 
-def mended(grammar: AnyGrammar) -> str:
-    """Return what is read although the form does not allow it."""
-    more = (what for name, what in MENDED.items() if getattr(grammar, name, False) not in (False, "", "never"))
-    return ", ".join((*kind(grammar).mended, *more))
+def tolerated(grammar: AnyGrammar) -> str:
+    """Return the deviations from the form that are read."""
+    more = (what for name, what in TOLERATED.items() if getattr(grammar, name, False) not in (False, "", "never"))
+    return ", ".join((*kind(grammar).tolerated, *more))
 
 
 def opener(grammar: AnyGrammar) -> str:
@@ -161,8 +161,8 @@ def stands(grammar: AnyGrammar) -> str:
     return f"{place}, also in code" if grammar.special else place
 
 
-def thoughts(dialect: Dialect) -> str:
-    """Return how thoughts are marked, beyond `<think>`."""
+def reasoning(dialect: Dialect) -> str:
+    """Return the markers of reasoning besides `<think>`."""
     forms = [f"{code(form.open)}…{code(form.close)}" for form in dialect.reasoning]
     channels = {
         name for grammar in dialect.grammars if isinstance(grammar, MessageGrammar) for name in grammar.reasoning
@@ -171,7 +171,7 @@ def thoughts(dialect: Dialect) -> str:
 
 
 def unasked(dialect: Dialect) -> str:
-    """Return which of the forms are looked for although nobody asked for the dialect."""
+    """Return whether the forms are looked for whichever dialect was asked for: yes, partly or no."""
     asked = [grammar.auto for grammar in dialect.grammars]
     return "yes" if all(asked) else "partly" if any(asked) else "no"
 
@@ -190,35 +190,36 @@ def dialects_table() -> str:
             dialect.models,
             ", ".join(dict.fromkeys(kind(grammar).name for grammar in dialect.grammars)),
             unasked(dialect),
-            thoughts(dialect),
+            reasoning(dialect),
         ]
         for dialect in named()
     ]
-    return table(("dialect", "also called", "who writes it", "forms", "unasked", "thoughts"), lines)
+    return table(("dialect", "aliases", "models", "forms", "unasked", "reasoning"), lines)
 
 
 def kinds_table() -> str:
     """Return one line for each kind of grammar."""
     lines = [
-        [of.name, (cls.__doc__ or "").partition("\n")[0], of.early, ", ".join(of.mended)] for cls, of in KINDS.items()
+        [of.name, (cls.__doc__ or "").partition("\n")[0], of.early, ", ".join(of.tolerated)]
+        for cls, of in KINDS.items()
     ]
-    return table(("form", "what it is", "known before the call has ended", "read all the same"), lines)
+    return table(("form", "what it is", "known before the call has ended", "also read"), lines)
 
 
 def section(dialect: Dialect) -> str:
-    """Return what there is to say about one dialect."""
+    """Return the section of one dialect."""
     rows = [
         [kind(grammar).name, opener(grammar), stands(grammar), "yes" if grammar.auto else "no", early(grammar),
-         mended(grammar)]
+         tolerated(grammar)]
         for grammar in dialect.grammars
     ]  # fmt: skip
-    head = ("form", "opener", "counts", "unasked", "known before the call has ended", "read all the same")
+    head = ("form", "opener", "counts", "unasked", "known before the call has ended", "also read")
     example = dialect.render_calls([CALL]).strip("\n")
     return f"### {dialect.name}\n\n````text\n{example}\n````\n\n{table(head, rows)}"
 
 
 def explained() -> str:
-    """Return what `toolgate extract --explain` says about the sample."""
+    """Return the lines of `toolgate extract --explain` for the sample."""
     reader = Reader(dialect="auto", finish="stop", step=None, explain=True)
     found, _ = reader.read(SAMPLE, PING)
     return "\n".join(f"explain: {line}" for line in found.explain or ())
@@ -239,11 +240,11 @@ def page() -> str:
 def main() -> int:
     """Write the page, or compare it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail when the page is not what the table says")
+    parser.add_argument("--check", action="store_true", help="fail when the page differs from the table")
     wanted = page()
     if parser.parse_args().check:
         if not TARGET.exists() or TARGET.read_text(encoding="utf-8") != wanted:
-            print("docs/dialects.md is not what the table of dialects says, run `make generate`", file=sys.stderr)
+            print("docs/dialects.md differs from the table of dialects; run `make generate`", file=sys.stderr)
             return 1
         return 0
     TARGET.write_text(wanted, encoding="utf-8")

@@ -34,7 +34,7 @@ def test_a_part_can_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert "one character at a time" not in capsys.readouterr().out
 
 
-def test_what_grows_faster_than_the_text_or_is_wrong_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_superlinear_or_wrong_readings_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
     fine, slow = Linear("fine", 100, 1.0, 2.5, 9.0, 50), Linear("slow", 100, 1.0, 2.6, 9.0, 50)
     assert [verdict([fine, slow], check=check) for check in (False, True)] == [0, 1]
     assert verdict([fine], check=True) == 0
@@ -58,7 +58,7 @@ def test_the_yardstick_reads_the_string_of_every_dialect(dialect: str) -> None:
     assert json.loads(parser.sent + '"}')["html"] in ("a \"b\" \\ {c}\n[d] 'é'", form.written)
 
 
-def test_a_call_that_is_read_wrong_is_told() -> None:
+def test_a_wrong_reading_is_reported() -> None:
     form = call_text("hermes", code(300))
     check_call(read("hermes", [form.text]), code(300))
     with pytest.raises(WrongError, match="not those"):

@@ -79,16 +79,14 @@ def whole(text: str, end: TextEnd, plan: Plan = PLAN, state: ScannerState = STAR
 
 @pytest.mark.parametrize("end", ["stop", "length", "cut"])
 @pytest.mark.parametrize("text", ["", "plain", CALL, CALL[:-20], CALL + CALL])
-async def test_a_whole_text_brings_the_events_of_the_core(extractor: ExtractorPort, text: str, end: TextEnd) -> None:
+async def test_a_whole_text_gives_the_events_of_the_core(extractor: ExtractorPort, text: str, end: TextEnd) -> None:
     for _ in range(2):  # the second time out of the cache
         assert list(await extractor.extract(PLAN, TOOLS, text, end, START, timeout_s=5)) == whole(text, end)
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 @pytest.mark.parametrize("end", ["stop", "length", "cut"])
-async def test_a_stream_brings_each_pieces_events_with_that_piece(
-    extractor: ExtractorPort, size: int, end: TextEnd
-) -> None:
+async def test_a_stream_returns_the_events_of_each_piece(extractor: ExtractorPort, size: int, end: TextEnd) -> None:
     pieces = [CALL[at : at + size] for at in range(0, len(CALL), size)]
     core = Extraction(PLAN, TOOLSET)
     session = extractor.open(PLAN, TOOLS, START, timeout_s=30)
@@ -108,7 +106,7 @@ async def test_a_call_arrives_exactly(extractor: ExtractorPort) -> None:
     ]
 
 
-async def test_plan_and_scanner_state_are_heeded(extractor: ExtractorPort) -> None:
+async def test_extraction_uses_the_plan_and_the_scanner_state(extractor: ExtractorPort) -> None:
     plan = Plan(strategy=Strategy.BRIDGE, form="dialect", dialect="hermes", reasoning_open=True)
     thought = await extractor.extract(plan, TOOLS, "hm</think>yes", "stop", START, timeout_s=5)
     assert merged(thought) == [ReasoningDelta("hm"), *merged(whole("hm</think>yes", "stop", plan)[1:])]
@@ -166,7 +164,7 @@ async def test_nothing_can_be_fed_after_the_end(extractor: ExtractorPort) -> Non
         (PLAN, b"[", "INVALID_REQUEST", None, "tools"),
     ],
 )
-async def test_bad_arguments_are_refused_in_the_same_words(
+async def test_both_adapters_refuse_bad_arguments_alike(
     extractor: ExtractorPort, plan: Plan, tools: bytes, reason: str, message: str | None, field: str | None
 ) -> None:
     session = extractor.open(plan, tools, START, timeout_s=5)

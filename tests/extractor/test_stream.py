@@ -158,7 +158,7 @@ async def test_a_session_that_is_abandoned_between_feeds_ends_its_rpc() -> None:
         await ended.wait()
 
 
-async def test_the_time_of_a_session_runs_out() -> None:
+async def test_a_session_ends_at_its_time_limit() -> None:
     watched = Watched()
     async with serving(ExtractorService(watched, handling()), DESCRIPTOR) as channel:
         session = RemoteExtractor(channel).open(PLAN, TOOLS, START, timeout_s=0.2)
@@ -179,7 +179,7 @@ def process(folder: Path, port: str = "0") -> Iterator[tuple[subprocess.Popen[by
             running.kill()
 
 
-async def test_a_service_killed_in_mid_stream_is_an_error_at_once_and_serves_when_it_is_back(tmp_path: Path) -> None:
+async def test_a_service_killed_mid_stream_fails_fast_and_recovers(tmp_path: Path) -> None:
     with process(tmp_path) as (running, address):
         channel = Channel(address)
         extractor = RemoteExtractor(channel)
@@ -201,7 +201,7 @@ async def test_a_service_killed_in_mid_stream_is_an_error_at_once_and_serves_whe
 
 
 @pytest.mark.slow
-async def test_a_service_that_hangs_with_its_connection_open_is_given_up_long_before_the_deadline(
+async def test_a_hanging_service_is_given_up_before_the_deadline(
     tmp_path: Path,
 ) -> None:
     with process(tmp_path) as (running, address):

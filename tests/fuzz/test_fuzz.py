@@ -19,19 +19,19 @@ CALL = '<tool_call>\n{"name": "ping", "arguments": {}}\n</tool_call>'
 
 
 @pytest.mark.parametrize("dialect", dialect_names())
-def test_bytes_of_a_text_say_it_again(dialect: str) -> None:
+def test_the_bytes_of_a_text_decode_to_it(dialect: str) -> None:
     text = f"Text with words. {CALL}`x`\n<tool_cal \ud83d \\u00"
     sample = sample_of(bytes_of(dialect, text, "cut"))
     assert (sample.dialect, sample.text, sample.end) == (dialect, text, "cut")
 
 
-def test_any_bytes_say_something() -> None:
+def test_any_bytes_decode_to_an_input() -> None:
     for seed in range(200):
         assert sample_of(mutated(os.urandom(seed), 500, seed)).sizes
     assert sample_of(b"").text == ""
 
 
-def test_mutating_keeps_to_the_size_and_gives_the_same_for_the_same_seed() -> None:
+def test_mutation_is_bounded_and_reproducible() -> None:
     data = bytes_of("hermes", CALL, "stop")
     assert mutated(data, 1000, 7) == mutated(data, 1000, 7)
     assert all(len(mutated(data, 12, seed)) <= 12 for seed in range(50))

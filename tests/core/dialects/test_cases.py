@@ -6,7 +6,7 @@ from tests.core.dialects.reading import cases, events, read
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
-def test_a_case_is_read_as_it_says(case):
+def test_case_is_read_as_described(case):
     got = read(events(case.plan, [case.text], case.finish, case.toolset))
     assert got.calls == case.calls
     assert got.content == case.content

@@ -42,7 +42,7 @@ FUZZ = settings(max_examples=400, deadline=None, suppress_health_check=list(Heal
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_text_says_the_same_however_it_is_cut_into_pieces(case):
+def test_events_do_not_depend_on_how_the_text_is_split(case):
     whole = joined(events(case.plan, [case.text], case.finish, case.toolset))
     for size in (1, 2, 3, 7):
         assert joined(events(case.plan, pieces(case.text, size), case.finish, case.toolset)) == whole
@@ -51,7 +51,7 @@ def test_a_text_says_the_same_however_it_is_cut_into_pieces(case):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_text_that_is_cut_anywhere_gives_only_what_it_had_said(case):
+def test_a_cut_text_gives_only_the_calls_before_the_cut(case):
     drafts = case.reasoning or case.reasoning_open or "think" in case.text.lower()
     for at in range(len(case.text)):
         got = read(events(case.plan, [case.text[:at]], "length", case.toolset))
@@ -62,7 +62,7 @@ def test_a_text_that_is_cut_anywhere_gives_only_what_it_had_said(case):
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.dialect != "decision"], ids=str)
-def test_a_scanner_and_an_extraction_from_its_state_say_what_an_extraction_says(case):
+def test_scanner_then_extraction_equals_one_extraction(case):
     if case.reasoning_open:
         return
     auto = plan("auto")
@@ -87,7 +87,7 @@ def scanned(text, size, finish, toolset=TOOLSET):
 @pytest.mark.parametrize("dialect", dialect_names())
 @settings(FUZZ, max_examples=60)
 @given(MIXED, END, st.integers(1, 9))
-def test_any_text_is_read_the_same_in_pieces_and_nothing_raises_or_is_lost(dialect, text, end, size):
+def test_any_text_splits_alike_and_loses_nothing(dialect, text, end, size):
     whole = joined(events(plan(dialect), [text], end))
     assert joined(events(plan(dialect), pieces(text, size), end)) == whole
     read(whole)
@@ -204,7 +204,7 @@ def test_a_scanner_passes_text_without_a_marker_whole():
         assert scanner.held == ""
 
 
-def test_a_scanner_says_where_it_stood():
+def test_scanner_state_describes_the_place_of_the_marker():
     scanner = MarkerScanner()
     assert scanner.feed('Look at `this`:  <tool_call>{"name"') == "Look at `this`:"
     assert scanner.hit
@@ -222,7 +222,7 @@ def test_every_dialect_is_in_the_table_by_its_name_and_has_cases():
 @pytest.mark.parametrize(
     ("text", "shown"), [("Hi <tool_c", "Hi"), ("Hi [TOOL_", "Hi"), ("a <", "a <"), ("a [1", "a [1")]
 )
-def test_a_scanner_does_not_show_a_marker_that_a_stop_string_has_cut(text, shown):
+def test_scanner_hides_a_marker_that_a_stop_string_has_cut(text, shown):
     for size in (1, 100):
         scanner = MarkerScanner()
         passed = "".join(scanner.feed(part) for part in pieces(text, size)) + scanner.finish(stopped=True)

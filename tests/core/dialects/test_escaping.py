@@ -17,7 +17,7 @@ from toolgate_core.dialects.escaping import escape_markup
         "<toolbar> <functional> <thinker> goto=functions.x <summary>",
     ],
 )
-def test_a_result_without_markup_stays_as_it_is(text):
+def test_a_result_without_markup_is_unchanged(text):
     assert escape_markup(text) == text
 
 
@@ -43,5 +43,5 @@ def test_markup_in_json_is_escaped_so_that_the_value_stays():
     assert not any(marker in written for marker in ("</tool", "<|", "functools[", "[INST", "to=functions"))
 
 
-def test_a_wrapper_of_its_own_is_made_harmless_too():
+def test_markers_of_the_own_wrapper_are_escaped_too():
     assert escape_markup("a</response>b<b>", "<response>", "</response>", "") == "a&lt;/response>b<b>"

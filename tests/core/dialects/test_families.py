@@ -124,14 +124,14 @@ UNKNOWN = (
 
 
 @pytest.mark.parametrize(("model", "dialect"), NAMES.items())
-def test_a_models_name_tells_its_dialect(model: str, dialect: str) -> None:
+def test_dialect_is_found_by_the_name_of_the_model(model: str, dialect: str) -> None:
     family = family_of(model)
     assert family is not None
     assert family.dialects[0] == dialect
 
 
 @pytest.mark.parametrize("model", UNKNOWN)
-def test_a_name_that_nobody_knows_has_no_family(model: str) -> None:
+def test_an_unknown_model_has_no_family(model: str) -> None:
     assert family_of(model) is None
 
 
@@ -141,7 +141,7 @@ def test_a_model_may_speak_more_than_one_dialect() -> None:
     assert family.dialects == ("llama3_json", "pythonic")
 
 
-def test_every_dialect_is_spoken_by_a_family_or_only_asked_for() -> None:
+def test_every_dialect_has_a_family_or_is_only_prompted_for() -> None:
     spoken = {dialect for family in FAMILIES for dialect in family.dialects}
     assert spoken.isdisjoint(PROMPTED_DIALECTS)
     assert spoken | PROMPTED_DIALECTS == set(DIALECTS)
@@ -163,9 +163,7 @@ def test_every_family_is_found_by_some_name() -> None:
         ("never-heard-of", True, "function_calls"),
     ],
 )
-def test_a_model_is_asked_for_its_own_dialect_where_its_markers_can_be_seen(
-    model: str, special: bool, dialect: str
-) -> None:
+def test_prompt_asks_for_the_own_dialect_if_its_markers_are_visible(model: str, special: bool, dialect: str) -> None:
     assert dialect_to_prompt(family_of(model), special=special) == dialect
 
 

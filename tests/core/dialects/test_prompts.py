@@ -67,7 +67,7 @@ def test_the_example_of_a_real_tool_is_a_valid_call_to_it(name, first):
 
 
 @pytest.mark.parametrize("name", DIALECTS)
-def test_the_block_names_every_permitted_tool_and_says_the_rules(name):
+def test_system_block_lists_the_permitted_tools_and_the_rules(name):
     def block(choice, parallel=True):
         return DIALECTS[name].render_tools(TOOLS, choice, parallel)
 
@@ -114,6 +114,6 @@ def test_a_result_opens_no_call_of_any_dialect(name):
             assert calls_in(name, DIALECTS[name].render_result("bare", 'c"1', content), toolset) == []
 
 
-def test_a_value_with_a_line_break_at_its_edge_is_written_as_it_is() -> None:
+def test_a_line_break_at_the_edge_of_a_value_is_kept() -> None:
     written = DIALECTS["function_calls"].render_calls([WrittenCall("save", '{"text":"\\n<a>]]>\\n"}')])
     assert '<parameter name="text"><![CDATA[\n<a>]]]]><![CDATA[>\n]]></parameter>' in written

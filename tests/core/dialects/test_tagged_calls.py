@@ -151,7 +151,7 @@ def test_more_closing_tags_than_values_are_strays(form: str) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @SLOW
 @given(st.sampled_from(("junk", "and then", "<x>1</x>", "\"'", "3")), st.integers(1, 3), SIZES)
-def test_a_call_of_which_a_part_was_read_over_is_none(form: str, junk: str, place: int, size: int) -> None:
+def test_a_call_with_unread_text_is_incomplete(form: str, junk: str, place: int, size: int) -> None:
     if form == "morph_xml" and junk.startswith("<"):
         return  # there any element is an argument
     arguments = [argument(form, key, "v") for key in KEYS]
@@ -163,7 +163,7 @@ def test_a_call_of_which_a_part_was_read_over_is_none(form: str, junk: str, plac
 
 
 @pytest.mark.parametrize("form", [form for form in TAGGED if form not in ("dsml", "kimi_k3")])
-def test_escaped_json_is_a_list_of_what_it_says(form: str) -> None:
+def test_escaped_json_is_read_as_a_list(form: str) -> None:
     text = call(form, [argument(form, "steps", '[{\\"id\\": 1, \\"do\\": \\"lift\\"}]')], name="set_steps")
     assert got(form, text).calls == [["set_steps", {"steps": [{"id": 1, "do": "lift"}]}]]
 
@@ -181,7 +181,7 @@ def test_a_single_argument_may_hold_all_of_them_under_any_name(form: str, key: s
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form not in ("solar_open2", "kimi_k3")])
 @pytest.mark.parametrize("more", [' kind="main"', " a='>' b", ' x="1" '])
-def test_any_element_may_bear_attributes(form: str, more: str) -> None:
+def test_any_element_may_have_attributes(form: str, more: str) -> None:
     text = call(form, [argument(form, key, "v") for key in KEYS])
     for tag in ("title", "arg_value", "parameter", "param", "function_calls", "tool_call", "put_doc"):
         text = text.replace(f"<{tag}>", f"<{tag}{more}>").replace(f"<{tag}=title>", f"<{tag}=title{more}>")
@@ -192,7 +192,7 @@ def test_any_element_may_bear_attributes(form: str, more: str) -> None:
 @pytest.mark.parametrize("form", TAGGED)
 @SLOW
 @given(st.data(), SIZES)
-def test_what_is_written_is_read_back_whatever_tags_it_holds(form: str, data: st.DataObject, size: int) -> None:
+def test_written_calls_are_read_back_whatever_tags_they_hold(form: str, data: st.DataObject, size: int) -> None:
     tags = [opener(form, key) for key in KEYS] + [closer(form, key) for key in KEYS] + ["<![CDATA[", "&lt;", "]]>"]
     tags += [FORMS[form][0].replace("NAME", "ping"), FORMS[form][2].replace("NAME", "put_doc"), "words", " ", "\n"]
     texts = st.lists(st.sampled_from(tags), max_size=5).map("".join)
@@ -212,7 +212,7 @@ def test_a_foreign_tag_around_a_call_vanishes_with_it(form: str, name: str) -> N
 
 @pytest.mark.parametrize("name", ENCLOSING_TAGS)
 @pytest.mark.parametrize("rest", ["", " wraps calls.", "<b>bold</b>", "<x", "\n\n", "><"])
-def test_such_a_tag_without_a_call_is_text(name: str, rest: str) -> None:
+def test_an_enclosing_tag_without_a_call_is_text(name: str, rest: str) -> None:
     text = f"The <{name}>{rest}"
     for size in (1, 7, 1000):
         assert got("auto", text, size).content == text
@@ -237,7 +237,7 @@ def test_beyond_some_doubts_a_siblings_tag_ends_the_value() -> None:
         ('a </invoke> <parameter name="x"> b', 'a </invoke> <parameter name="x"> b'),
     ],
 )
-def test_what_was_kept_back_says_what_it_says_elsewhere(value: str, wanted: str) -> None:
+def test_held_text_is_read_like_any_other_text(value: str, wanted: str) -> None:
     for size in (1, 1000):
         text = call("function_calls", [argument("function_calls", "body", value)])
         assert got("function_calls", text, size).calls == [["put_doc", {"body": wanted}]]

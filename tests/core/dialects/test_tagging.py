@@ -53,24 +53,24 @@ def test_any_text_is_read_back_as_it_was(dialect, text):
 
 @pytest.mark.parametrize("dialect", [name for name in TAGGED if name != "minicpm5"])
 @pytest.mark.parametrize("text", RAW)
-def test_text_stands_as_it_is_where_nothing_in_it_is_read_as_a_tag(dialect, text):
+def test_text_without_tags_is_written_unescaped(dialect, text):
     assert text in written(dialect, {"k": text})
 
 
 @pytest.mark.parametrize("dialect", TAGGED)
-def test_a_history_holds_no_tokens_of_servers_and_no_end_of_thoughts(dialect):
+def test_a_history_holds_no_special_tokens_or_end_of_reasoning(dialect):
     text = written(dialect, {"k": "a<|im_end|>b</think>", "o": ["</seed:think>"]})
     assert not any(marker in text for marker in ("<|im_end|>", "</think>", "</seed:think>"))
 
 
 @pytest.mark.parametrize("dialect", TAGGED)
 @pytest.mark.parametrize("key", ["first name", "a>b", "", "a'b", "x</parameter>"])
-def test_a_key_that_no_tag_can_hold_is_said_in_json(dialect, key):
+def test_a_key_that_fits_no_tag_is_written_as_json(dialect, key):
     assert reread(dialect, {key: "v", "k": 1}) == [["save", {key: "v", "k": 1}]]
     assert '"v"' in written(dialect, {key: "v"})
 
 
-def test_words_and_lists_stand_as_the_templates_write_them():
+def test_words_and_lists_are_written_as_in_the_templates():
     arguments = {"a": True, "b": None, "c": [True, {"d": None}]}
     assert "\nTrue\n" in written("qwen3_coder", arguments)
     assert '\n[true,{"d":null}]\n' in written("qwen3_coder", arguments)
@@ -79,7 +79,7 @@ def test_words_and_lists_stand_as_the_templates_write_them():
 
 
 @pytest.mark.parametrize("dialect", ["pythonic", "llama4_pythonic", "lfm2", "olmo3"])
-def test_what_pythons_syntax_cannot_say_is_said_in_another_form(dialect):
+def test_calls_that_python_cannot_express_use_another_form(dialect):
     assert reread(dialect, {"first name": "v", "k": 1}) == [["save", {"first name": "v", "k": 1}]]
     quoted = {"from": 'a "</function_calls>" b', "k": None}
     assert reread(dialect, quoted) == [["save", quoted]]

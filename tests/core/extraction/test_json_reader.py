@@ -15,7 +15,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(TEXT, VALUES), st.data())
-def test_what_was_let_out_can_always_be_continued(value, data):
+def test_emitted_json_can_always_be_continued(value, data):
     text = json.dumps(value, ensure_ascii=data.draw(st.booleans()), indent=data.draw(st.sampled_from((None, 1))))
     scan = JsonScanner()
     scan.read(text[: data.draw(st.integers(0, len(text)))], 0, ended=False)
@@ -26,7 +26,7 @@ def test_what_was_let_out_can_always_be_continued(value, data):
     assert json.loads(written + rest) == value
 
 
-def test_what_says_something_else_cannot_be_continued():
+def test_json_of_another_value_cannot_be_continued():
     assert continuation('{"a":"xy', {"a": "z"}) is None
     assert continuation('{"b', {"a": "z"}) is None
     assert continuation('{"a":1', {"a": 2}) is None

@@ -73,7 +73,7 @@ MANY = "a" * 1000
     ],
     ids=range(4),
 )
-def test_what_never_ends_is_given_up(dialect, text):
+def test_an_endless_construct_is_given_up(dialect, text):
     got = of(dialect, text)
     assert (got.calls, got.unfinished, got.content) == ([], 1, "")
 
@@ -109,7 +109,7 @@ def test_a_decision_is_bounded():
     assert (got.calls, got.unfinished, got.repairs) == ([], 1, ["too_large"])
 
 
-def test_mended_arguments_are_bounded():
+def test_repaired_arguments_are_bounded():
     got = of("hermes", f"<tool_call>{{'name': 'save', 'arguments': {{'html': '{LONG}'}}}}</tool_call>")
     assert (got.calls, got.unfinished) == ([], 1)
 
@@ -130,7 +130,7 @@ def test_the_129th_call_is_dropped():
     assert got.drops == [Drop("too_many_calls", "ping")] * 2
 
 
-def test_calls_of_a_thought_are_bounded():
+def test_calls_in_reasoning_are_bounded():
     call = '<tool_call>{"name": "save", "arguments": {"html": "' + "z" * 1_000_000 + '"}}</tool_call>'
     got = of("hermes", f"<think>{call * 3}</think>")
     assert len(got.calls) == 2
@@ -188,7 +188,7 @@ def test_half_a_pair_behind_an_escaped_backslash_is_text():
     assert all(joined(events(plan("hermes"), [text[:at], text[at:]], "stop")) == whole for at in range(len(text)))
 
 
-def test_mended_arguments_that_grow_beyond_a_mebibyte_are_no_call():
+def test_repaired_arguments_beyond_a_mebibyte_are_no_call():
     got = of("mistral", "[TOOL_CALLS]save[ARGS]{'html': '" + "\x01" * 300_000 + "'}[/TOOL_CALLS]ok")
     assert (got.calls, got.unfinished, got.content) == ([], 1, "ok")
 
@@ -257,6 +257,6 @@ def test_a_line_is_followed_by_its_first_characters_only():
     assert scanner.state == replace(START, line=(("word" * 10 + ",") * 10)[:256], started=True)
 
 
-def test_an_unfinished_call_says_so():
+def test_an_unfinished_call_is_marked_incomplete():
     found = events(plan("hermes"), ['<tool_call>{"name": "ping", "arguments": {'], "length")
     assert found[-1] == CallEnd(0, complete=False, repairs=("cut",))

@@ -13,7 +13,7 @@ def read(cursor, text):
     return cursor.take(len(text))
 
 
-def test_what_is_discarded_was_never_noted():
+def test_notes_of_a_discarded_block_are_removed():
     notes, cursor, sink = noted()
     sink.hold()
     sink.start("ping", None)
@@ -22,7 +22,7 @@ def test_what_is_discarded_was_never_noted():
     assert (notes.all, notes.calls) == ([], [])
 
 
-def test_what_was_let_out_stays_noted():
+def test_notes_of_a_committed_block_stay():
     notes, _, sink = noted()
     sink.hold()
     sink.start("ping", None)

@@ -1,8 +1,11 @@
-"""What a dialect is made of: grammars, which say how calls are read, and a writer, for prompts and histories.
+r"""The records that a dialect is made of: grammars, which describe how calls are read, and a writer for prompts.
 
-Grammars are data. Each kind of grammar has one frame in `toolgate_core.extraction` that reads it; a new dialect of a
-known kind is a new record and nothing else. Where a grammar holds a pattern, it is a regular expression whose matches
-stay the same however much text follows: the frames match it against text that is still coming.
+Grammars are data. Each kind of grammar has one frame in `toolgate_core.extraction.frames` that reads it, so that a new
+dialect of a known kind is a new record and nothing else.
+
+Where a grammar holds a pattern, it is a regular expression (of the package `regex`) with one condition: a match must
+stay the same however much text follows, because frames match against text that is still coming. So a pattern does not
+end in an optional part, in `\Z` or in a negative look-ahead, and its quantifiers are bounded (`\s{0,16}`).
 """
 
 from __future__ import annotations
@@ -16,17 +19,17 @@ from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
 
 class Grammar(Struct, frozen=True, kw_only=True):
-    """What every grammar has.
+    """The attributes of every grammar.
 
     Attributes:
         tags: names of opening tags (`tool_call` for `<tool_call …>`); white space, `/` or `>` must follow the name.
         tokens: openers that stand as they are.
         close_tags: names of closing tags; one without its opener is markup, once there has been a call.
         close_tokens: closers that stand as they are; the same holds.
-        special: the markers are special tokens of a model, so that they mean what they say even inside code.
+        special: the markers are special tokens of a model, so that they count even inside code.
         where: openers count anywhere, only where a line begins, or only where a word begins.
         begins: a pattern of how a block without an opener begins; it counts only where a text begins.
-        auto: the openers cannot be ordinary prose, so that they are looked for even where nobody asked for the dialect.
+        auto: the openers cannot be ordinary prose; they are looked for whichever dialect was asked for.
         after: what becomes of text behind a block: it is text, or it is dropped because the block ends the turn.
         plain_opener: the openers are ordinary characters, so that text which the end cuts behind one stays text.
     """
@@ -72,7 +75,7 @@ class NamedGrammar(Grammar, frozen=True, kw_only=True):
         close: a pattern of what closes the call.
         empty: a pattern of a block without a call.
         declared_only: only the names of declared tools open a call.
-        numbered: a number may stand in the place of the name; then the arguments tell the tool.
+        numbered: a number may stand in the place of the name; then the tool is inferred from the arguments.
         no_arguments: a pattern of the opener and the name of a declared tool that takes no arguments; it counts where
             the text ends, or where a closer or an opener of a call follows.
     """
@@ -187,8 +190,8 @@ class MessageGrammar(Grammar, frozen=True, kw_only=True):
     """Messages with a header of channel and recipient, as in harmony: the recipient is the tool, the body its JSON.
 
     Attributes:
-        reasoning: channels, or recipients, whose messages are the model's own thoughts.
-        content: channels, or recipients, whose messages are for the user.
+        reasoning: channels, or recipients, of messages that are the model's reasoning.
+        content: channels, or recipients, of messages for the user.
         ends: tokens that end a message.
         body: the arguments are JSON, or a block of another grammar that is live only there.
         glued: the special tokens are gone, so that words stand glued to each other.
@@ -235,15 +238,15 @@ AnyGrammar: TypeAlias = (
 
 
 class Reasoning(Struct, frozen=True, kw_only=True):
-    """How a model marks its own thoughts.
+    """How a model marks its reasoning.
 
     Attributes:
-        open: the marker that begins them.
-        close: the marker that ends them.
+        open: the marker that begins it.
+        close: the marker that ends it.
         header: a pattern of what follows the opening marker and belongs to it.
         answer: a pattern of what follows the opening marker where it begins the answer.
         special: the markers are special tokens: they count in code, too, but not in the middle of a sentence.
-        auto: the markers cannot be ordinary prose, so that they count even where nobody asked for the dialect.
+        auto: the markers cannot be ordinary prose; they count whichever dialect was asked for.
     """
 
     open: str
@@ -284,16 +287,16 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: its name in policies, plans and metrics.
-        models: who speaks it, for the documentation.
+        models: the models that write it, for the documentation.
         grammars: how its calls are read, the likeliest first.
         writer: how prompts and histories are written in it.
-        reasoning: how its models mark their thoughts, beyond `<think>`.
-        wrappers: markers around ordinary text; they vanish where a text or a line begins, beside other markers, at the
-            end of a text, and anywhere once one has.
+        reasoning: how its models mark reasoning, besides `<think>`.
+        wrappers: markers around ordinary text. They vanish where a text or a line begins, beside other markers, at the
+            end of a text, and anywhere once one has vanished.
         ends: tokens that end a turn, which vanish at the end of a text and behind a call.
         start_patterns: patterns of what vanishes where a text begins.
         aliases: other names of it, such as those of vLLM's and SGLang's parsers.
-        no_call: names that its models call to say that no tool fits, unless a tool of that name is declared.
+        no_call: names that its models call when no tool fits; ignored if a tool of that name is declared.
     """
 
     name: str
@@ -316,7 +319,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
         return self.writer.calls(calls)
 
     def render_result(self, name: str, call_id: str, content: str) -> str:
-        """Return a tool's result in the dialect's wrapper, with markup in it made harmless."""
+        """Return a tool's result in the wrapper of the dialect, with markup in it escaped."""
         return self.writer.result(name, call_id, content)
 
     def call_id(self, call: WrittenCall) -> str:

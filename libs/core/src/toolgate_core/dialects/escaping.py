@@ -1,7 +1,8 @@
-"""Results of tools, made harmless: what a tool returns can neither end its wrapper nor pass for markup of a model.
+"""Escapes markup in results of tools, so that a result can neither end its wrapper nor pass for markup of a model.
 
-Results are data: pages, files, messages of strangers. Models copy from them, so that only what would be markup is
-changed, and by one character: in JSON text to an escape that says the same, in other text to an entity.
+Results are untrusted data: web pages, files, messages. A page that holds `</tool_response><tool_call>…` must not become
+a call of the model. But models also copy from results, so only what would be markup is changed, and by one character:
+in JSON text to an escape of the same value, in other text to an entity.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ def _pattern(others: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def escape_markup(text: str, *others: str) -> str:
-    """Return `text` with nothing in it that a model or a server could take for markup, or for one of `others`."""
+    """Return `text` without anything that a model or a server could take for markup, or for one of `others`.
+
+    `others` are the markers of the wrapper that the text is put into.
+    """
     pattern = _pattern(others)
     if pattern.search(text) is None:
         return text

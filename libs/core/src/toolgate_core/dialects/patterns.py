@@ -1,4 +1,7 @@
-"""Pieces of patterns that grammars are put together from."""
+"""Builds the patterns of tags from which grammars are made.
+
+All of them have bounded repetitions: they are matched against whatever a model writes, piece by piece.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import re
 ATTRIBUTES = r"""(?P<inside>(?:[\s/](?:[^<>"']|"[^"]*"|'[^']*')*)?)"""
 
 ANY_ATTRIBUTES = r"""(?:[\s/](?:[^<>"']|"[^"]*"|'[^']*')*)?"""
-"""The same where they say nothing: models give attributes to any tag."""
+"""The same without a group: models write attributes in any tag, and here they are ignored."""
 
 
 def open_tag(names: str, *, namespace: str = "") -> str:
@@ -16,7 +19,7 @@ def open_tag(names: str, *, namespace: str = "") -> str:
 
 
 def bare_tag(names: str, *, namespace: str = "") -> str:
-    """Return the pattern of an opening tag whose attributes say nothing."""
+    """Return the pattern of an opening tag with attributes that are ignored."""
     return f"<{_space(namespace)}(?:{names}){ANY_ATTRIBUTES}>"
 
 
@@ -26,7 +29,7 @@ def close_tag(names: str, *, namespace: str = "") -> str:
 
 
 def ungrouped(pattern: str) -> str:
-    """Return a pattern without its groups' names, so that it may stand in another more than once."""
+    """Return a pattern without its groups' names, so that it can be used several times in another pattern."""
     return re.sub(r"\(\?P<\w+>", "(?:", pattern)
 
 

@@ -1,4 +1,8 @@
-"""Words and pieces that the prompts of all dialects share."""
+"""Sentences and pieces that the prompts of all dialects share.
+
+The rules are short and the same everywhere: when to call, when not, how many calls, and to wait for results. Each of
+them answers a mistake that models make without it.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +19,20 @@ def permitted(tools: Sequence[ToolDefinition], choice: ToolChoice) -> list[ToolD
 
 
 def definition_json(tool: ToolDefinition) -> str:
-    """Return a tool's definition as one line of compact JSON, in which markup is harmless."""
+    """Return a tool's definition as one line of compact JSON, with markup in it escaped."""
     return escape_markup(
         encode_str({"name": tool.name, "description": tool.description, "parameters": tool.parameters})
     )
 
 
-def remaining_keywords(schema: JsonObject, said: frozenset[str]) -> str:
-    """Return what a schema says besides the keys in `said`, as one line of JSON; empty where that is nothing."""
-    left = {key: value for key, value in schema.items() if key not in said}
+def remaining_keywords(schema: JsonObject, shown: frozenset[str]) -> str:
+    """Return the keywords of a schema that are not in `shown`, as one line of JSON; empty if there are none."""
+    left = {key: value for key, value in schema.items() if key not in shown}
     return encode_str(left) if left else ""
 
 
 def calling_rules(choice: ToolChoice, *, parallel: bool) -> str:
-    """Return when to call, when not, and how many calls may be made."""
+    """Return the rules as lines: when to call, when not, and how many calls may be made."""
     lines = []
     if choice.mode == "named":
         lines.append(f"You must call the tool {choice.name} now; do not answer in text.")

@@ -1,7 +1,7 @@
-"""The table of dialects. A new one is a file, a row here, and a folder of cases among the tests.
+"""The table of dialects. A new one is a file in `catalog/`, a row here, and a folder of cases among the tests.
 
-The order counts where dialects share an opener: the frames are tried in it, and each one says by the next character
-that means something whether the block is its own.
+The order counts where dialects share an opener: their frames are tried in it, and each one decides by what follows the
+opener whether the block is its own. So forms with a narrow condition stand before those with a wide one.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ from toolgate_core.dialects.catalog.xlam import XLAM
 from toolgate_core.dialects.catalog.yaml_xml import YAML_XML
 
 _BARS = frozenset("|｜")
-_TEXT = (
+_TEXT_DIALECTS = (
     FUNCTION_CALLS,
     HERMES,
     QWEN25,
@@ -133,9 +133,9 @@ _TEXT = (
 )
 
 AUTO = replace(FUNCTION_CALLS, name="auto", models="any", grammars=(), aliases=())
-"""Whatever cannot be ordinary prose; written like `function_calls`."""
+"""All forms that cannot be ordinary prose; written like `function_calls`."""
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (*_TEXT, DECISION, AUTO)}
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (*_TEXT_DIALECTS, DECISION, AUTO)}
 
 ENCLOSING_TAGS = (
     *("tool_calls", "tool_call", "toolcalls", "toolcall", "tool_use", "tool_uses", "tools", "tool", "calls", "call"),
@@ -143,17 +143,17 @@ ENCLOSING_TAGS = (
     *("actions", "action", "longcat_tool_call", "minimax:tool_call", "seed:tool_call"),
     *("antml:function_calls", "atem:function_calls", "minimax:function_calls"),
 )
-"""Tags in which models put calls of other forms: any of them vanishes around a call that is read."""
+"""Tags that models put around calls of another form: any of them vanishes around a call that is read."""
 
 THINK = Reasoning(open="<think>", close="</think>")
 
 
 class ActiveGrammars(Struct, frozen=True, eq=False):
-    """What is looked for in a text.
+    """The markers and forms that are looked for in a text.
 
     Attributes:
         grammars: those of the dialect that was asked for, then all that cannot be prose.
-        reasoning: how thoughts are marked.
+        reasoning: how reasoning is marked.
         wrappers: markers that vanish.
         ends: tokens that end a turn.
         start_patterns: patterns of what vanishes where a text begins.
@@ -177,11 +177,11 @@ def _folded(name: str) -> str:
     return name.lower().replace("-", "_").replace(".", "_")
 
 
-_ALIASES = {_folded(alias): dialect.name for dialect in _TEXT for alias in (dialect.name, *dialect.aliases)}
+_ALIASES = {_folded(alias): dialect.name for dialect in _TEXT_DIALECTS for alias in (dialect.name, *dialect.aliases)}
 
 
 def find_dialect(name: str) -> Dialect | None:
-    """Return the dialect of this name; what other software calls it, and other punctuation, will do."""
+    """Return the dialect of this name; aliases, other cases and `-` or `.` for `_` are accepted."""
     return DIALECTS.get(name) or DIALECTS.get(_ALIASES.get(_folded(name), ""))
 
 
@@ -197,16 +197,21 @@ def active_grammars(name: str) -> ActiveGrammars:
     A model that was asked for one dialect may fall back to the one it was trained on.
     """
     dialect = DIALECTS[name]
-    forms = (form for other in _TEXT for form in other.reasoning if form.auto)
-    wraps = (token for other in _TEXT for token in other.wrappers if _BARS & set(token))
-    ends = (token for other in _TEXT for token in other.ends if _BARS & set(token))
-    heads = (pattern for other in _TEXT for pattern in other.start_patterns if _BARS & set(pattern) and "<" in pattern)
+    forms = (form for other in _TEXT_DIALECTS for form in other.reasoning if form.auto)
+    wrappers = (token for other in _TEXT_DIALECTS for token in other.wrappers if _BARS & set(token))
+    ends = (token for other in _TEXT_DIALECTS for token in other.ends if _BARS & set(token))
+    start_patterns = (
+        pattern
+        for other in _TEXT_DIALECTS
+        for pattern in other.start_patterns
+        if _BARS & set(pattern) and "<" in pattern
+    )
     return ActiveGrammars(
         grammars=tuple(dict.fromkeys((*dialect.grammars, *_safe_grammars(dialect)))),
         reasoning=tuple(dict.fromkeys((THINK, *dialect.reasoning, *forms))),
-        wrappers=tuple(dict.fromkeys((*dialect.wrappers, *wraps))),
+        wrappers=tuple(dict.fromkeys((*dialect.wrappers, *wrappers))),
         ends=tuple(dict.fromkeys((*dialect.ends, *ends))),
-        start_patterns=tuple(dict.fromkeys((*dialect.start_patterns, *heads))),
+        start_patterns=tuple(dict.fromkeys((*dialect.start_patterns, *start_patterns))),
         enclosing_tags=ENCLOSING_TAGS,
     )
 
@@ -215,14 +220,14 @@ def _safe_grammars(dialect: Dialect) -> Iterator[AnyGrammar]:
     """Yield the grammars that can't be prose, beside those of `dialect`."""
     ends_a_text = any(isinstance(grammar, PayloadGrammar | DecisionGrammar) for grammar in dialect.grammars)
     bare = ends_a_text or _bare(dialect)
-    for other in _TEXT:
+    for other in _TEXT_DIALECTS:
         yield from (each for each in other.grammars if each.auto and not (bare and isinstance(each, PayloadGrammar)))
 
 
 TEXT_ONLY = ActiveGrammars((), (THINK,), (), ())
-"""Nothing but thoughts."""
+"""Nothing but reasoning."""
 
 
-def owner(grammar: AnyGrammar) -> str:
-    """Return the name of the dialect that has `grammar`."""
+def dialect_of(grammar: AnyGrammar) -> str:
+    """Return the name of the first dialect in the table that has `grammar`; empty if none has."""
     return next((name for name, dialect in DIALECTS.items() if grammar in dialect.grammars), "")

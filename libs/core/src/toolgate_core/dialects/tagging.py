@@ -1,4 +1,9 @@
-"""What the writers of tagged dialects share: when a value can stand between tags, and how its edges are kept."""
+"""Shared parts of the writers of tagged dialects: which values can stand between tags, and how their edges are kept.
+
+Tagged forms do not escape values. A value that would be read differently from how it was written is therefore not put
+between tags at all: the arguments are JSON then, which every tagged frame reads, too. The law that what is written is
+read back (`test_contract.py`) holds the conditions here and the reader together.
+"""
 
 from __future__ import annotations
 
@@ -19,45 +24,45 @@ KEY = re.compile(r"[\w.$@:-]{1,200}")
 
 _EDGE = re.compile(r"\A\r?\n|[\r\n]\Z")
 _LONG_SPACE = re.compile(r"[ \t\r\n]{4000}")
-"""More white space than the reader keeps in mind to tell layout from text."""
+"""More white space than the reader holds to decide between layout and text (`MAX_GAP`)."""
 _MEANS_MORE = re.compile(r"<[|｜]\w|</?(?:\w{1,16}[:_])?think\b", re.IGNORECASE)
-"""What servers take for a token, or templates for the end of thoughts, wherever it stands in a history."""
+"""Text that servers take for a special token, or chat templates for the end of reasoning, anywhere in a history."""
 
 
 def as_text(value: JsonValue) -> str:
-    """Return a string as it is, anything else as JSON that can't hold a tag."""
+    """Return a string unchanged, anything else as JSON text with `<` escaped."""
     return value if isinstance(value, str) else escape_lt(encode_str(value))
 
 
 def as_python_text(value: JsonValue) -> str:
-    """Return the same, but Python's words for true, false and null."""
+    """Return the same, but True, False and None for true, false and null."""
     return repr(value) if value is None or isinstance(value, bool) else as_text(value)
 
 
 def lines(text: str) -> str:
-    """Return a text in lines of its own; the reader takes one line break from each side."""
+    """Return a text with a line break on each side; the reader removes one on each side."""
     return f"\n{text}\r\n" if text.endswith("\r") else f"\n{text}\n"
 
 
 def keep_newlines(text: str) -> str:
-    """Return a text, in lines of its own if a line break at an edge of it would be taken for layout."""
+    """Return a text, with line breaks around it if one at its own edge would be taken for layout."""
     return lines(text) if _EDGE.search(text) else text
 
 
-def tagged(
+def tagged_arguments(
     call: WrittenCall,
     grammar: TaggedGrammar,
     element: Callable[[str, str], str],
     *,
-    say: Callable[[JsonValue], str] = as_text,
+    to_text: Callable[[JsonValue], str] = as_text,
 ) -> str | None:
     """Return the arguments of a call, each written by `element` from its key and its text.
 
     None where a key can't stand in a tag, or where a text holds what would be read as a tag.
     """
-    found = [(key, say(value)) for key, value in argument_items(call.arguments)]
+    found = [(key, to_text(value)) for key, value in argument_items(call.arguments)]
     keys = frozenset(key for key, _ in found)
-    if all(KEY.fullmatch(key) and _sayable(text, grammar, keys) for key, text in found):
+    if all(KEY.fullmatch(key) and _is_expressible(text, grammar, keys) for key, text in found):
         return "".join(element(key, text) for key, text in found)
     return None
 
@@ -67,15 +72,15 @@ def tagged_or_json(
     grammar: TaggedGrammar,
     element: Callable[[str, str], str],
     *,
-    say: Callable[[JsonValue], str] = as_text,
+    to_text: Callable[[JsonValue], str] = as_text,
 ) -> str:
-    """Return the same, or one JSON object in the place of all elements, which the frame of tagged calls reads, too."""
-    found = tagged(call, grammar, element, say=say)
+    """Return the same, or all arguments as one JSON object, which the frame of tagged calls reads, too."""
+    found = tagged_arguments(call, grammar, element, to_text=to_text)
     return f"{escape_lt(call.arguments)}\n" if found is None else found
 
 
 def is_safe(text: str) -> bool:
-    """Whether a text may stand in a history as it is, whatever reads it besides the frames of dialects."""
+    """Whether a text can stand in a history unchanged: nothing in it is markup for servers or chat templates."""
     return _MEANS_MORE.search(text) is None
 
 
@@ -101,8 +106,8 @@ class _Tags(Struct, frozen=True):
     either: regex.Pattern[str]
 
 
-def _sayable(text: str, grammar: TaggedGrammar, keys: frozenset[str]) -> bool:
-    """Whether a text between tags is read as it is."""
+def _is_expressible(text: str, grammar: TaggedGrammar, keys: frozenset[str]) -> bool:
+    """Whether a text between tags is read back unchanged."""
     if not is_safe(text) or _LONG_SPACE.search(text) or (grammar.trim == "strip" and text != text.strip()):
         return False
     tags = _tags(grammar)

@@ -1,6 +1,7 @@
-"""Tools as TypeScript declares functions, which is how some families are told of them.
+"""Tools as TypeScript declares functions, which is how some families' templates show them.
 
-What TypeScript has no words for (limits, patterns, whole numbers) stands in comments.
+Keywords without a type in TypeScript (limits, patterns, whole numbers) stand in comments. Depth is bounded, because a
+schema may refer to itself. Source: the chat templates of gpt-oss, Apertus and Functionary.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _SAID = frozenset(
         *("$ref", "$defs", "definitions", "anyOf", "oneOf", "allOf", "additionalProperties", "$schema", "examples"),
     )
 )
-"""What the types say, or what nobody needs to know."""
+"""Keywords that the types express, or that a model does not need."""
 
 
 def function_types(tools: Sequence[ToolDefinition]) -> str:

@@ -1,4 +1,7 @@
-"""What the writers of dialects share: one system block, put together from the pieces in which dialects differ."""
+"""Shared parts of the writers of dialects: one system block, made of the pieces in which dialects differ.
+
+A prompt must be byte-stable, so that an upstream's prefix cache hits: the same tools give the same text.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ NOTE = "Results come back in <tool_response> blocks."
 
 
 def escape_lt(text: str) -> str:
-    """Return JSON text that says the same without `<`, which only strings can hold."""
+    """Return equal JSON text without `<`: only strings can hold one, and they may write it as an escape."""
     return text.replace("<", "\\u003c")
 
 
@@ -35,7 +38,7 @@ def openai_definition(tool: ToolDefinition) -> str:
 
 
 def result_as_json(content: str) -> str:
-    """Return a result that is JSON as it is and any other as a JSON string; markup in it is harmless."""
+    """Return a result as JSON: JSON text unchanged, any other text as a JSON string; markup in it is escaped."""
     try:
         decode(content)
     except JsonTextError:
@@ -54,17 +57,17 @@ def definition_list(tools: Sequence[ToolDefinition]) -> str:
 
 
 def result_object(name: str, call_id: str, content: str) -> str:
-    """Return a result as one JSON object that can't close a tag."""
+    """Return a result as one JSON object, with `<` escaped so that it can't close a tag."""
     return escape_lt(encode_str({"name": name, "tool_call_id": call_id, "content": content}))
 
 
 def tool_response(name: str, call_id: str, content: str) -> str:
-    """Return a result as JSON in `<tool_response>`, in which markup is harmless."""
+    """Return a result as JSON in `<tool_response>`, with markup in it escaped."""
     return f"<tool_response>\n{escape_markup(result_object(name, call_id, content))}\n</tool_response>"
 
 
 def result_between(before: str, after: str) -> Callable[[str, str, str], str]:
-    """Return a writer of results that stand as they are between `before` and `after`, but for markup in them."""
+    """Return a function that writes results between `before` and `after`, unchanged but for markup in them."""
 
     def result(_name: str, _call_id: str, content: str) -> str:
         return f"{before}{escape_markup(content, before.strip(), after.strip())}{after}"
@@ -73,7 +76,7 @@ def result_between(before: str, after: str) -> Callable[[str, str, str], str]:
 
 
 def worked_example(calls: Callable[[Sequence[WrittenCall]], str], tools: Sequence[ToolDefinition]) -> tuple[str, str]:
-    """Return the name of the first tool and a call to it, as `calls` writes it; empty without a tool."""
+    """Return the name of the first tool and a call to it, as `calls` writes it; empty strings without a tool."""
     if not tools:
         return "", ""
     return tools[0].name, calls([WrittenCall(tools[0].name, encode_str(prompt.example_arguments(tools[0])))])
@@ -92,11 +95,11 @@ def standard_writer(
     """Return the writer of a dialect.
 
     Args:
-        calls: writes calls; the examples of the prompt are written with it, too.
+        calls: writes calls; also writes the examples of the prompt.
         intro: the sentences before the definitions.
         definitions: writes the definitions.
         form: the sentence before the form of a call.
-        note: what there is to say about values, several calls, and results.
+        note: how to write values and several calls, and how results come back.
         result: writes a result.
         call_id: see `Writer`.
     """
@@ -115,18 +118,18 @@ def standard_writer(
 
 
 def argument_items(arguments: str) -> list[tuple[str, JsonValue]]:
-    """Return the members of arguments that are the JSON text of an object."""
+    """Return the members of arguments, which are the JSON text of an object; empty for any other JSON."""
     value = decode(arguments)
     return list(value.items()) if isinstance(value, dict) else []
 
 
 def string_or_json(value: JsonValue) -> str:
-    """Return a string as it is, anything else as JSON."""
+    """Return a string unchanged, anything else as JSON text."""
     return value if isinstance(value, str) else encode_str(value)
 
 
 def json_call(call: WrittenCall, *, name: str = "name", arguments: str = "arguments") -> str:
-    """Return one call as JSON; the arguments stay as they are written, but can't close a tag."""
+    """Return one call as JSON; the arguments keep their text, but for `<`."""
     return f'{{"{name}": {encode_str(call.name)}, "{arguments}": {escape_lt(call.arguments)}}}'
 
 

@@ -55,10 +55,12 @@ class CallWriter:
         name = raw_name.split("<|", maxsplit=1)[0].strip()
         if not name or len(name) > MAX_NAME:
             return False
+        # A name may have been changed for the upstream: the plan knows the declared one.
         self.name = self._reader.names.get(name, name)
         self.tool = self._reader.tool(self.name)
         self._reader.has_call = True
         self._reader.sink.start(self.name, self.call_id)
+        # A declared name is what makes a block a call. An unknown one may be prose, and waits for the block's end.
         if self.tool is not None:
             self._reader.commit()
         if written := self._written.getvalue():
@@ -71,6 +73,7 @@ class CallWriter:
         Raises:
             TooLargeError: the arguments have more than MAX_ARGUMENTS characters; those go out before.
         """
+        # What fits is written before the error: the events must not depend on the size of the pieces.
         room = MAX_ARGUMENTS - self._written.tell()
         self._written.write(piece[:room])
         if self.name:
@@ -86,6 +89,8 @@ class CallWriter:
         try:
             value, tags = decode(text), NO_REPAIRS
         except JsonTextError:
+            # The text inside the string has the same faults as any other JSON of models; an empty one means no
+            # arguments.
             relaxed: tuple[JsonValue, tuple[str, ...]] | None = relax(text) if text.strip() else ({}, NO_REPAIRS)
             if relaxed is None:
                 return False
@@ -105,6 +110,7 @@ class CallWriter:
         if value is None:
             value = {}
         if isinstance(value, str):
+            # Arguments in a string, in a block that was repaired: nothing of them can have gone out before.
             return not self._written.tell() and self.write_text(value)
         if not isinstance(value, dict):
             return False
@@ -131,6 +137,7 @@ class CallWriter:
 
     def end(self, *, complete: bool = True) -> None:
         """End the call; no arguments at all mean an empty object. An incomplete call is never delivered as a call."""
+        # Clients parse the arguments of every call: OpenAI's API has `{}` for none, and never an empty string.
         if complete and (self.tail or self.empty):
             self.write(self.tail or "{}")
         self._reader.sink.end(complete=complete, repairs=tuple(self._repairs))

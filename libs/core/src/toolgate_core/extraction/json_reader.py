@@ -129,6 +129,7 @@ class JsonScanner:
         key = self._state == KEY_BODY
         if end > pos:
             (self._held if key else self.out).append(text[pos:end])
+        # An escape that the piece cut is read with the next one.
         if end == len(text) or _HALF_ESCAPE.match(text, end):
             return end
         if text[end] != '"':
@@ -149,6 +150,7 @@ class JsonScanner:
     def _value(self, text: str, pos: int, *, ended: bool) -> int:
         char = text[pos]
         if char in "{[":
+            # Checked at every bracket, so that hostile nesting fails at once and costs nothing.
             if len(self._stack) >= MAX_DEPTH:
                 return self._fail(pos)
             self._stack.append("}" if char == "{" else "]")
@@ -157,6 +159,7 @@ class JsonScanner:
         elif char == '"':
             self._emit(char)
             self._state = STRING
+        # `[]`; behind a comma a bracket is an error, which a repair takes for a trailing comma.
         elif char == "]" and self._state == FIRST_ITEM:
             self._close(char)
         else:
@@ -167,8 +170,10 @@ class JsonScanner:
         match = _SCALAR.match(text, pos)
         if match is None:
             return self._fail(pos)
+        # `12` may become `123`: a scalar is complete only when the character behind it is there.
         if match.end() == len(text) and not ended and match.end() - pos < MAX_SCALAR:
             return pos
+        # `True`, `NaN`, `07`: near-JSON, which the repair converts.
         if not _VALID_SCALAR.match(match.group()) or len(match.group()) >= MAX_SCALAR:
             return self._fail(pos)
         self._emit(match.group())
@@ -269,10 +274,12 @@ def continuation(written: str, value: JsonValue) -> str | None:
     whole = encode_str(value)
     done = _TOKEN.findall(written)
     at = 0
+    # Both sides are token lists of the same value, so the n-th tokens must mean the same.
     for index, (token, match) in enumerate(zip(done, _TOKEN.finditer(whole), strict=False)):
         target, at = match.group(), match.end()
         if token == target or _same(token, target):
             continue
+        # The last token of what went out may be half a string.
         if index == len(done) - 1 and token.startswith('"') and target.startswith('"'):
             return _rest_of_string(token, target, whole[at:])
         return None
@@ -290,11 +297,13 @@ def _rest_of_string(token: str, target: str, rest: str) -> str | None:
     """`token` is an unfinished string, which may end in the escaped first half of a surrogate pair."""
     half = _HIGH_HALF.search(token)
     said, wanted = unescape(token[1 : half.start(1) - 2] if half else token[1:]), unescape(target[1:-1])
+    # The repair read the string differently from what went out: there is no way on.
     if not wanted.startswith(said):
         return None
     left = wanted[len(said) :]
     if half is None:
         return f'{escape(left)}"{rest}'
+    # The first half of an escaped pair went out; the character must end in the second half of the same pair.
     pair = left[:1].encode("utf-16-be").hex()
     if len(pair) != 8 or pair[:4] != half.group(1).lower():
         return None

@@ -35,6 +35,7 @@ def short_string(reader: BlockReader) -> Steps[str]:
 
     def put(piece: str) -> None:
         pieces.append(piece)
+        # The pieces are few: a name comes in one or two.
         if sum(map(len, pieces)) > MAX_NAME:
             raise MalformedBlockError
 
@@ -62,6 +63,7 @@ def read_arguments(reader: BlockReader, call: CallWriter, tape: StringIO) -> Ste
     elif char == "{":
         yield from scan_value(reader, tape, call)
     else:
+        # `null` for no arguments; numbers and lists are none, which a repair can't change either.
         scan = yield from scan_value(reader, tape, None)
         if scan != "null":
             raise MalformedBlockError
@@ -85,6 +87,7 @@ def scan_value(reader: BlockReader, tape: StringIO, call: CallWriter | None) -> 
                 call.write(piece)
             elif len(head) < 16:
                 head += piece[:16]
+        # The tape counts what was read, layout included: white space must not be a way around the bound.
         if tape.tell() - start > MAX_BODY or tape.tell() > MAX_BLOCK:
             raise TooLargeError
         if scan.done:

@@ -97,8 +97,10 @@ class MarkerRules:
         """
         base, start, _ = span
         grammars = tuple(grammar for grammar in marker.grammars if self._may_begin(grammar, text, base, start))
+        # A copy only where something is left out: most markers have one grammar, and it may begin anywhere.
         if len(grammars) < len(marker.grammars):
             marker = replace(marker, grammars=grammars)
+        # An enclosing tag stays a candidate without grammars: the call may follow inside of it.
         only_text = not marker.role and (not marker.enclosing or start == self.ignored_at)
         if not marker.grammars and (only_text or (self.quoted and not marker.special)):
             return marker, start + 1
@@ -143,6 +145,7 @@ class MarkerRules:
                 return verdict
         if marker.live_in_code:
             return Verdict.LIVE
+        # The rule for reasoning below may look past an open fence; the fence itself stays as it was.
         fence = self.code.fence
         if not marker.grammars and marker.role in ("think", "think_end"):
             if not self._plain_reasoning_counts(marker.role, text, base, at):
@@ -158,6 +161,7 @@ class MarkerRules:
             glued = self._glued_marker(text, stop, ended=ended)
             if glued is not None:
                 return glued
+        # Whether a word is glued to it is not known yet.
         if marker.role == "wrapper" and stop == len(text) and not ended:
             return Verdict.WAIT
         if marker.role == "end" or (marker.role == "wrapper" and not self._wrapper_counts(text, base, at, stop)):
@@ -245,14 +249,17 @@ class MarkerRules:
         bare = text.rstrip(WHITE)
         for tail in (text, bare) if bare is not text else (text,):
             lengths, prefixes = self._index.prefixes.get(tail[-1:].lower(), ((), frozenset()))
+            # The longest beginning first: it holds back what the shorter ones would, and more.
             for length in lengths:
                 start = len(tail) - length
                 if start >= at and start < hold and start != self.ignored_at and tail[start:].lower() in prefixes:
                     hold = start
                     break
+        # A closing tag may have a suffix, which is in no table: `</tool_call:opensource`.
         tag = text.rfind("</", max(at, len(text) - 128), hold)
         if tag >= 0 and (begun := _SUFFIX_BEGINS.match(text, tag)) and begun[1].lower() in self._index.close_tags:
             hold = tag
+        # One tilde is text and two may become a fence, so a run at the end is held whole.
         if text.endswith("~"):
             hold = min(hold, max(at, len(text.rstrip("~"))))
         return hold

@@ -13,7 +13,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from toolgate_core.dialects.base import AnyGrammar
-from toolgate_core.dialects.table import ActiveGrammars, owner
+from toolgate_core.dialects.table import ActiveGrammars, dialect_of
 from toolgate_core.extraction.cursor import Cursor
 from toolgate_core.extraction.marker_index import Marker
 from toolgate_core.extraction.scanner import Scan
@@ -52,7 +52,7 @@ class Notes:
         rule = (
             about
             if isinstance(about, str)
-            else f"{owner(about)} ({type(about).__name__.removesuffix('Grammar').lower()})"
+            else f"{dialect_of(about)} ({type(about).__name__.removesuffix('Grammar').lower()})"
         )
         last = self.all[-1] if self.all else None
         if last is not None and what == "dropped" and (last.what, last.rule, last.stop) == (what, rule, start):
@@ -77,6 +77,7 @@ class WatchedScan(Scan):
     ) -> tuple[Marker, MarkerVerdict]:
         live, verdict = super()._judge(marker, text, span, ended=ended)
         _, start, stop = span
+        # The scan counts in the text that is there, notes count in the whole text.
         place = self._cursor.place + start - self._cursor.pos
         is_text = isinstance(verdict, int)
         if is_text and start != self.ignored_at and stop - start > 1 and place > self._noted_to:
@@ -134,6 +135,7 @@ class NotedSink(EventSink):
     def park(self, raw: str) -> None:
         """See `EventSink`: whether the calls of the block are calls is noted at the end."""
         place, known = self._cursor.place, self._before_block[1]
+        # The places of these calls are given back if the block is promoted.
         calls = self._notes.calls[known:]
         del self._notes.calls[known:]
         before = len(self._parked)

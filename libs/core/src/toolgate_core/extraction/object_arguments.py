@@ -40,9 +40,11 @@ def read_object(
         marked: what stands before the object can't be ordinary text, so that a broken object is a broken call.
     """
     cursor = reader.cursor
+    # DeepSeek V3's form has a fence around the object; others add one.
     fenced = (yield from cursor.space()) == "`" and (yield from cursor.expect(_FENCE, window=64)) is not None
     complete = yield from _arguments(reader, call, edges)
     if call.tool is None and not complete:
+        # Nothing went out for a name that no tool has, so the whole can still be text.
         if not marked:
             return False
         reader.sink.discard()
@@ -67,10 +69,12 @@ def _arguments(reader: BlockReader, call: CallWriter, edges: regex.Pattern[str])
     try:
         if char == "{":
             yield from scan_value(reader, tape, call)
+            # A quote inside the last string looks like its end: what follows decides.
             if call.tail and not (yield from value_is_complete(cursor, edges)):
                 raise MalformedBlockError
         elif char == '"':
             yield from read_arguments(reader, call, tape)
+        # No object: only an edge right behind the header means "no arguments".
         elif not (yield from cursor.comes(edges)):
             raise MalformedBlockError
     except TruncatedBlockError:

@@ -39,6 +39,7 @@ def read_python_arguments(
         if char == ")":
             cursor.take(1)
             break
+        # The parenthesis is closed for a model that stopped, but never behind a scalar that may have been cut.
         if not char and reader.stopped and not literals.unsure:
             call.add_repairs("missing_close")
             break
@@ -46,6 +47,7 @@ def read_python_arguments(
             if char != ",":
                 raise MalformedBlockError
             cursor.take(1)
+            # A trailing comma, as Python allows it.
             if (yield from cursor.space()) == ")":
                 continue
         yield from _argument(reader, call, literals, places, seen)
@@ -63,6 +65,7 @@ def properties_of(call: CallWriter) -> JsonObject:
 
 def _places(call: CallWriter) -> list[str]:
     """Return the arguments that may stand without their names: the required ones, where they are declared first."""
+    # JSON Schema has no order of parameters, but models see them in the order in which they are declared.
     properties = properties_of(call)
     required = call.tool.parameters.get("required") if call.tool else None
     if not isinstance(required, list):

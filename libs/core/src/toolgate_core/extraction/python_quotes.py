@@ -88,6 +88,7 @@ class QuoteContext:
         while True:
             at = cursor.pos + skip
             found = self._after(stack, at, ended=cursor.end is not None or cursor.left - skip >= MAX_AHEAD)
+            # The name of the next argument or call, or what looks like one.
             if isinstance(found, str):
                 doubtful = inner.open or (inner.any and self._declares)
                 return Follows.NOT if doubtful and found not in self._names else Follows.VALUE
@@ -99,6 +100,7 @@ class QuoteContext:
         """Return what stands at a place of the text, or the name of the argument or the call that begins there."""
         text = self._cursor.text
         limit = at + MAX_AHEAD
+        # From the innermost bracket outwards: each must be closed by its own closer, or go on behind a comma.
         for level in range(len(stack) - 1, -1, -1):
             place = _space(text, at, limit)
             char = text[place : place + 1] if place < limit else ""
@@ -148,6 +150,7 @@ class QuoteContext:
         text = self._cursor.text
         if not text[at:limit].strip(" \t\r\n]};`") and ended:
             return self._at_end(ended=True)
+        # An end of the block beats everything: behind it nothing of this call can stand.
         last = self._ends.match(text, at, limit, partial=not ended)
         goes_on = self._goes_on.match(text, at, limit, partial=not ended)
         if last is not None and not last.partial:
@@ -155,10 +158,12 @@ class QuoteContext:
         if last is not None or (goes_on is not None and goes_on.partial):
             return Follows.WAIT
         if goes_on is None:
+            # The limit cut the text behind the call: what is there is the beginning of an end.
             cut = self._cursor.end in ("length", "cut") and self._goes_on.fullmatch(text, at, limit, partial=True)
             return Follows.END if cut else Follows.NOT
         if goes_on["list"]:
             return self._after_list(goes_on.end(), limit, ended=ended)
+        # `f('a')g(…`: two calls without anything between, if a tool has this name.
         if goes_on["glued"] and goes_on["glued"] not in self._names:
             return Follows.NOT
         return str(goes_on["call"]) if goes_on["call"] else Follows.VALUE

@@ -63,6 +63,7 @@ class PythonValues:
 
         `stack` are the brackets around it, as in `python_quotes`.
         """
+        # The readers below call each other for each bracket.
         if len(stack) > MAX_DEPTH + 1:
             raise MalformedBlockError
         if self._cursor.place - self._began > MAX_ARGUMENTS:
@@ -89,6 +90,7 @@ class PythonValues:
         if match is None:
             raise MalformedBlockError
         word = cursor.take(match.end() - cursor.pos)
+        # A prefix of a string: raw strings and bytes, and formatted ones, whose places have no value here.
         if cursor.left and cursor.text[cursor.pos] in "\"'" and _PREFIX.match(word):
             text = yield from self._string(cursor.text[cursor.pos], stack, raw=bool(set(word) & set("rR")))
             places = "{" in text and bool(set(word) & set("fF"))
@@ -100,6 +102,7 @@ class PythonValues:
         known = self.known(word)
         if known is not None:
             return known
+        # Anything else that is no word breaks the call.
         if not _IDENTIFIER.match(word):
             raise MalformedBlockError
         self.foreign = True  # a variable has no value here
@@ -114,6 +117,7 @@ class PythonValues:
         found = number(word.replace("_", ""))
         if found is None:
             return None
+        # The digits stay as they are: 1e5 and 9007199254740993 must arrive unchanged.
         if _JSON_NUMBER.match(word):
             return word
         self.repairs.append("number_form")
@@ -124,12 +128,14 @@ class PythonValues:
         cursor, closer = self._cursor, _CLOSERS[opener]
         cursor.take(1)
         items: list[str] = []
+        # Braces may hold a set, parentheses a value or a tuple: the first item decides.
         mapping, single = opener == "{", opener == "("
         while True:
             char = yield from cursor.space()
             if char == closer:
                 cursor.take(1)
                 break
+            # The model ended its text here: brackets are closed for it.
             if self._closed_by_the_end(char):
                 break
             if items and not (yield from self._goes_on(char, closer)):
@@ -176,6 +182,7 @@ class PythonValues:
         cursor = self._cursor
         triple = yield from self._triple(quote)
         cursor.take(3 if triple else 1)
+        # The last character before a quote matters to `InnerQuotes`, also where there is none yet.
         pieces: list[str] = [""]
         inside = InnerQuotes(quote)
         size = 0
@@ -223,9 +230,10 @@ class PythonValues:
         return inside.ends(before, self._cursor.text[self._cursor.pos + 1 : self._cursor.pos + 2], follows)
 
     def _repaired(self, inside: InnerQuotes) -> None:
-        """Raise where the quotes inside of a string allow another reader."""
+        """Raise where the quotes inside of a string allow another reading."""
         if inside.any:
             self.repairs.append("unescaped_quote")
+            # Two places where the string could have ended: neither is certain, and a wrong one is a wrong call.
             if not inside.is_unambiguous(alone=True):
                 raise MalformedBlockError
 
@@ -244,12 +252,14 @@ class PythonValues:
         if char in _ESCAPES:
             cursor.take(2)
             return _ESCAPES[char]
+        # Python keeps the backslash of an escape that it does not know; models mean regular expressions by it.
         self.repairs.append("invalid_escape")
         return cursor.take(2)
 
     def _code(self, digits: int) -> Steps[str]:
         """Read an escape of hexadecimal digits; two halves of a surrogate pair are one character."""
         first = yield from self._hex(digits)
+        # JSON's way to write a character beyond 16 bits, which models use in Python, too.
         if not 0xD800 <= first < 0xDC00:
             return chr(first) if first < 0x110000 and not 0xDC00 <= first < 0xE000 else "\ufffd"
         while self._cursor.left < 2 and (yield from self._cursor.more()):

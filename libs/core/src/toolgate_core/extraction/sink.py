@@ -108,6 +108,7 @@ class EventSink:
 
     def take(self) -> list[Event]:
         """Return the events since the last time."""
+        # Of held events nothing may leave, not even pieces that were joined before.
         if self._held is None:
             self._flush()
         out, self._out = self._out, []
@@ -181,6 +182,7 @@ class EventSink:
         held, self._held = self._held or [], None
         self._reasoning.boundary()
         self._parked_size += len(raw)
+        # A model that drafts without end: what does not fit is reported as markup at once.
         if self._parked_size > MAX_PARKED:
             self.drop("markup", raw)
         else:
@@ -203,6 +205,7 @@ class EventSink:
 
     def _replay(self, events: list[Event]) -> None:
         for event in events:
+            # Through `arguments`, so that a muted call stays muted.
             if isinstance(event, ArgumentsDelta):
                 self.arguments(event.json)
             else:
@@ -222,6 +225,7 @@ class EventSink:
 
     def _begin(self, event: CallStart) -> None:
         self.boundary()
+        # Further calls are reported by name; their arguments are swallowed.
         self._muted = self.calls >= MAX_CALLS
         if self._muted:
             self._out.append(Drop("too_many_calls", event.name))
@@ -230,6 +234,7 @@ class EventSink:
         self.calls += 1
 
     def _piece(self, kind: str, piece: str) -> None:
+        # Adjacent pieces of a kind are joined into one event when events are taken: fewer events, the same text.
         if kind != self._kind:
             self._flush()
             self._kind = kind

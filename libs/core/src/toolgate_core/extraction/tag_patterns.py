@@ -142,6 +142,7 @@ def _compile_patterns(
     `held` is a tag around arguments in JSON.
     """
     section, section_close = grammar.section or _NEVER, grammar.section_close or _NEVER
+    # Where every tag may be a tool, another call inside the value would be found everywhere.
     call = _NEVER if grammar.declared_only else ungrouped(grammar.call)
     ends = f"(?:{call_close}|{section_close})"
     after_call = f"(?:{call_close}|{section_close}|{call}|{section})"
@@ -172,6 +173,7 @@ def _compile_patterns(
 def value_ends(close: str, behind: str, opens: str = "") -> ValueEnds:
     """Return how a value ends whose closing tag is `close` and which `behind` may follow; `opens`: see `ValueEnds`."""
     end = f"(?:{close or _NEVER})"
+    # Closing tags that close nothing stand between a value and the structure: `</b></parameter></parameter>`.
     strays = rf"(?:\s*{ungrouped(end)}){{0,{MAX_STRAYS}}}"
     return ValueEnds(
         close=_compiled(close),
@@ -207,6 +209,7 @@ def unescape_entities(text: str) -> str:
 
 def without_escapes(text: str) -> str:
     """Return `text` with its entities decoded, unless tags or quotes in it show that they are meant as they are."""
+    # A value that shows both tags and entities is a document whose entities are its own.
     if "&" not in text or _MARKUP.search(text) or ("&quot;" in text and '"' in text):
         return text
     return unescape_entities(text)
@@ -215,8 +218,10 @@ def without_escapes(text: str) -> str:
 def decoded(match: re.Match[str]) -> str:
     """Return what an entity stands for; the entity itself where its number is no character."""
     name, decimal, hexadecimal = match.groups()
+    # One of the five of XML; HTML's others are no escape of any template.
     if name:
         return _NAMES[name]
     code = int(decimal) if decimal else int(hexadecimal, 16)
+    # Halves of surrogate pairs are no characters, and NUL is none in XML.
     valid = 0 < code < 0x110000 and not 0xD800 <= code < 0xE000
     return chr(code) if valid else match.group()

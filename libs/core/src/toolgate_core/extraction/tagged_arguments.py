@@ -74,10 +74,12 @@ class TaggedArguments:
         yield from cursor.space()
         match = yield from cursor.expect(self._patterns.parameter, window=MAX_TAG)
         if match is None:
+            # Half a tag of an argument at the end of the text: the call was cut, not complete without it.
             if cursor.left and cursor.end is not None and self._cut():
                 raise MalformedBlockError
             return False
         found = match.groupdict()
+        # GLM's key without a value, in front of the call's end: which value was meant is unknown.
         if found.get("missing") is not None:
             raise MalformedBlockError
         inside = found.get("inside") or ""
@@ -96,6 +98,7 @@ class TaggedArguments:
             return key
         if key.strip() in self.declared:
             return key.strip()
+        # Tags named after parameters come in other cases; keys in attributes are copied exactly.
         return next((name for name in self.declared if tag and name.casefold() == key.casefold()), key)
 
     def end(self) -> None:
@@ -120,11 +123,13 @@ class TaggedArguments:
     def _argument(self, key: str | None, kind: str | None, tag: str | None, *, empty: bool) -> Steps[None]:
         lone, self._lone = self._lone, None
         self._write_lone(lone)
+        # A second value for an array: it is an item.
         if key is not None and key in self._several:
             yield from self._another(key, tag, empty=empty)
         elif key in self._siblings.seen and self._grammar.declared_only:
             raise MalformedBlockError  # an element may also be markup in a text, so neither of the two is certain
         elif key is None or key in self._siblings.seen:
+            # Read like any other value, to find its end, but written nowhere.
             value = self._value(tag, kept=True)
             value.hold()
             tags = yield from value.read(empty=empty)
@@ -138,8 +143,10 @@ class TaggedArguments:
 
     def _new(self, key: str, kind: str | None, tag: str | None, *, empty: bool) -> Steps[None]:
         schema: JsonValue = self.declared.get(key, {})
+        # DSML and Kimi K3 say in the tag whether a value is text or JSON; that beats the schema.
         raw = None if kind is None else kind.lower() in _RAW
         value = self._value(tag, schema, raw=bool(raw), kept=True)
+        # The first and so far only argument, of a name that the tool does not have.
         lone = bool(self.declared) and key not in self.declared and len(self._siblings.seen) == 1
         if value.streams and not lone and raw is not False:
             self._open(key)
@@ -151,6 +158,7 @@ class TaggedArguments:
         self._call.add_repairs(*(yield from value.read(empty=empty)))
         if lone:
             self._lone = _OnlyArgument(key, value.text, raw)
+        # An array whose first value is not JSON: its items may come as further arguments of the same name.
         elif key in self._siblings.repeated and not value.text.lstrip().startswith("["):
             self._several[key] = [value.text]
         else:
@@ -188,6 +196,7 @@ class TaggedArguments:
             value, tags = found
             self._call.add_repairs(*tags)
         else:
+            # Qwen's models put `<value>` around what is no string.
             wrapped = _WRAPPED.fullmatch(text) if "string" not in possible_types(schema, self._root) else None
             value, tags = coerce_text(wrapped[1] if wrapped else text, schema, self._root)
             self._call.add_repairs(*tags)
@@ -214,8 +223,10 @@ class TaggedArguments:
         found = _json(lone.text)
         if found is None and lone.text.lstrip().startswith("<"):
             found = coerce_text(lone.text, self._root, self._root)
+        # All of its members must be parameters: otherwise it is an argument that the schema does not know.
         if found is None or not isinstance(found[0], dict) or not found[0].keys() <= self.declared.keys():
             return False
+        # An empty object says nothing about its parameters; only the usual names mean "no arguments" by it.
         if not found[0] and lone.key not in _WRAPPERS:
             return False
         self._call.write_value(found[0])

@@ -62,6 +62,7 @@ class ValueText:
     def put(self, text: str, *, literal: bool = False) -> None:
         """Take the next piece; `literal`: white space in it was written as an entity, and is no layout."""
         tail = text[len(text.rstrip(" \t\r\n")) :]
+        # Behind MAX_GAP of white space all further white space is text, until something else comes.
         self._overflow = self._overflow and tail == text
         body = text if literal or self._overflow else text.rstrip(" \t\r\n")
         if not body:
@@ -88,6 +89,7 @@ class ValueText:
 
     def cdata(self) -> None:
         """A CDATA section begins here; white space around such sections is layout."""
+        # Before the first and between two sections white space is layout of the writer.
         if not self.begun or self._after_cdata:
             self._gap = ""
         self._flush()
@@ -102,6 +104,7 @@ class ValueText:
         """What waits at the end of the value is layout, or part of it; `closed`: its own closing tag stands there."""
         if not closed and self._trim in ("none", "layout"):
             self._gap = _LAYOUT.sub("", self._gap).removesuffix("\r")  # before the next tag a line break is layout
+        # A section marks its own ends: white space behind it is layout, whatever the grammar trims.
         if self._after_cdata:
             return
         self._begin()
@@ -126,6 +129,7 @@ class ValueText:
             if self._trim == "strip":
                 self._gap = self._gap.lstrip()
             elif self._trim != "none":
+                # Whether the value began on a line of its own decides whether its last line break is layout.
                 line = re.match(r"\r?\n", self._gap)
                 self._layout = line is not None
                 self._gap = self._gap[line.end() :] if line else self._gap
@@ -137,6 +141,7 @@ class ValueText:
             self._gap = ""
 
     def _out(self, text: str) -> None:
+        # A value that is only read over.
         if self._call is None or not text:
             return
         if self.streams:

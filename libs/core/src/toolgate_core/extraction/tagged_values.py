@@ -89,6 +89,7 @@ class TaggedValue:
         self._ends: ValueEnds = patterns.value if tag is None else patterns.property
         self._own = None if tag is None else tag.casefold()
         self._siblings = siblings
+        # Entities may be decoded only when the whole value is known to hold no markup.
         flows = call is not None and (raw or streams(schema)) and grammar.entities != "unless_markup"
         self._text = ValueText(call, grammar, streams=flows)
         self._raw = raw
@@ -131,11 +132,13 @@ class TaggedValue:
         cursor = self._cursor
         char = yield from cursor.peek()
         if not char:
+            # A value that was cut is no value; one that its model ended may have ended at the doubtful place.
             if self._doubt is None or not self._reader.stopped:
                 raise MalformedBlockError
             return self._end_in_doubt()
         if char in "<]":
             return (yield from self._tag())
+        # Entities are decoded as they come, except on a tape: what is put back must be as it was.
         if char == "&" and self._grammar.entities == "always" and self._doubt is None:
             yield from self._entity()
             return None
@@ -171,6 +174,7 @@ class TaggedValue:
                 return None
             self._settle(text=True)
             return UNCLOSED
+        # A closing tag of the call without anything behind it that confirms it, as in a value about markup.
         yield from self._doubtful_end()
         if self._cut_close():
             self._cursor.take(self._cursor.left)
@@ -185,6 +189,7 @@ class TaggedValue:
     def _closer(self) -> Steps[tuple[str, ...] | None]:
         """At a closing tag: the value's own, that of an inner element, or text."""
         cursor, ends = self._cursor, self._ends
+        # With an inner element open, strays are not skipped: they may be its closing tags.
         match = yield from cursor.comes(ends.confirmed if self._open else ends.strayed, window=MAX_TAG)
         if match is None and self._reader.stopped:
             match = (ends.last if self._open else ends.strayed_last).match(cursor.text, cursor.pos)
@@ -195,6 +200,7 @@ class TaggedValue:
             return self._end_here(match)
         elif (ended := self._confirmed_inside(match)) is not None:
             return ended
+        # This tag closed an inner element, or nothing.
         self._open = max(0, self._open - 1)
         self._put(cursor.take(1))
         return None
@@ -312,6 +318,7 @@ class TaggedValue:
         kept, kind = self._doubt.tape.getvalue(), self._doubt.kind
         self._settle(text=False)
         self._text.put_source(self._cursor.take(at))
+        # At the doubtful place of a closer, the closer itself is read again as what it is: the value's end.
         close = self._ends.close.match(kept, at) if at or kind == "closer" else None
         if close is None:
             return UNCLOSED
@@ -346,6 +353,7 @@ class TaggedValue:
                 self._text.section(cursor.take(stop - cursor.pos))
                 cursor.take(len(CDATA_END))
                 return
+            # Only the end of the section can be cut by the piece.
             keep = 2 if cursor.text.endswith("]]", cursor.pos) else 1 if cursor.text.endswith("]", cursor.pos) else 0
             self._text.section(cursor.take(cursor.left - keep), ended=False)
             if not (yield from cursor.more()):
@@ -353,6 +361,7 @@ class TaggedValue:
 
     def _put(self, text: str, *, literal: bool = False) -> None:
         """Text of the value, or of what is kept back."""
+        # Tags of other calls count at the start of a line only, so the line must be followed.
         tail = text[len(text.rstrip(" \t\r\n")) :]
         self._line_start = "\n" in tail or (self._line_start and tail == text)
         if self._doubt is None:

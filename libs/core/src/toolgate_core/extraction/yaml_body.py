@@ -43,11 +43,13 @@ def read_until(reader: BlockReader, edge: regex.Pattern[str]) -> Steps[str]:
     cursor = reader.cursor
     text = ""
     while True:
+        # The edges are tags; YAML of arguments rarely has a `<`.
         stop = cursor.text.find("<", cursor.pos)
         text += cursor.take((len(cursor.text) if stop < 0 else stop) - cursor.pos)
         if len(text) > MAX_YAML:
             raise TooLargeError
         if stop >= 0:
+            # `a: </b>` in the middle of a line is text of a scalar.
             if ("\n" not in text or _LINE.search(text[-256:])) and (yield from cursor.comes(edge)) is not None:
                 return text
             if reader.stopped and edge.fullmatch(cursor.text, cursor.pos, partial=True):
@@ -65,11 +67,13 @@ def yaml_value(text: str, schema: JsonValue = True, root: JsonObject | None = No
 
     Raises `MalformedBlockError` where the text is none, or has anchors or tags of its own.
     """
+    # Composing recurses for each bracket, without a bound of its own.
     if text.count("[") + text.count("{") > MAX_BRACKETS:
         raise MalformedBlockError
     text = _TRIPLE.sub(_as_json, text)
     try:
         tokens = yaml.scan(text, Loader=_LOADER)
+        # The tokens are checked before anything is built from them.
         if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken) for token in tokens):
             raise MalformedBlockError
         node = yaml.compose(text, Loader=_LOADER)
@@ -100,6 +104,7 @@ def _built(node: yaml.Node, schema: JsonValue, root: JsonObject, depth: int) -> 
             if not isinstance(key, yaml.ScalarNode):
                 raise MalformedBlockError
             name = _text(key)
+            # Of equal keys the first counts, as in every form that is not JSON.
             members.setdefault(name, _built(member, schemas.get(name, True), root, depth - 1))
         return members
     if isinstance(node, yaml.SequenceNode):
@@ -108,6 +113,7 @@ def _built(node: yaml.Node, schema: JsonValue, root: JsonObject, depth: int) -> 
     text = _text(node)
     if possible_types(schema, root):
         return coerce_text(text, schema, root)[0]
+    # Quotes and blocks mark text; a plain scalar is what JSON would read.
     return decode(text) if not node.style and _SCALAR.match(text) else text
 
 
@@ -119,6 +125,7 @@ def read_mapping(reader: BlockReader, call: CallWriter, edge: regex.Pattern[str]
     text = yield from read_until(reader, edge)
     root = call.tool.parameters if call.tool else {}
     value = yaml_value(dedented(indent + text), root, root)
+    # An empty body, or the word for it.
     if value is None or value == "null":
         value = {}
     if not isinstance(value, dict):

@@ -1,8 +1,10 @@
-"""`apertus`: an array of objects whose only key is the tool's name.
+"""`apertus`: an array of objects with the tool's name as their only key.
 
 ```
 <|tools_prefix|>[{"F": {…}}, {"G": {}}]<|tools_suffix|>
 ```
+The array has one object per call. Definitions are TypeScript, as in the model's chat template.
+vLLM reads it with `--tool-call-parser apertus`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""`apriel`: an array of envelopes in `<tool_calls>`; thoughts end at a marker before the answer.
+"""`apriel`: an array of envelopes in `<tool_calls>`; reasoning ends at a marker before the answer.
 
 ```
 Here are my reasoning steps: … [BEGIN FINAL RESPONSE]
 <tool_calls>[{"name": "F", "arguments": {…}}]</tool_calls>
 ```
 A form with the name and the arguments in elements of their own is described elsewhere.
+Source: the chat template of Apriel 1.5.
 """
 
 from __future__ import annotations

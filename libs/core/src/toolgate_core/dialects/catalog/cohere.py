@@ -1,10 +1,12 @@
-"""`cohere`: an array of envelopes between tokens; text and thoughts have tokens, too.
+"""`cohere`: an array of envelopes between tokens; text and reasoning have tokens, too.
 
 ```
 <|START_THINKING|>…<|END_THINKING|><|START_ACTION|>[
     {"tool_call_id": "0", "tool_name": "F", "parameters": {…}}
 ]<|END_ACTION|>
 ```
+Source: the chat templates of Command R7B and Command A.
+vLLM reads it with `--tool-call-parser cohere_command3` or `cohere_command4`.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 
 def render_result(_name: str, call_id: str, content: str) -> str:
-    """Return a result as JSON, in which markup is harmless."""
+    """Return a result as JSON, with markup in it escaped."""
     body = f'{{"tool_call_id": {encode_str(call_id)}, "results": {{"0": {encode_str(content)}}}, "is_error": null}}'
     return f"<|START_TOOL_RESULT|>[\n    {escape_markup(escape_lt(body))}\n]<|END_TOOL_RESULT|>"
 

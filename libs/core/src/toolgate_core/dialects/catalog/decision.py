@@ -4,6 +4,7 @@
 {"action": "call", "calls": [{"name": "F", "arguments": {…}}]}
 {"action": "answer", "answer": "text"}
 ```
+Source: our own `toolgate_core.schema.decision`, whose schema is sent upstream with the prompt.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 
 def render_result(name: str, call_id: str, content: str) -> str:
-    """Return a result as JSON, in which markup is harmless."""
+    """Return a result as JSON, with markup in it escaped."""
     return f"<tool_result>\n{result_object(name, call_id, content)}\n</tool_result>"
 
 

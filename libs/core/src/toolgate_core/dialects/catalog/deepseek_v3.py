@@ -7,6 +7,7 @@
 ```<｜tool▁call▁end｜><｜tool▁calls▁end｜>
 ```
 The bars and the underscores of the tokens are U+FF5C and U+2581; plain ones have been seen.
+The fence is part of the form. vLLM reads it with `--tool-call-parser deepseek_v3`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 ```
 <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>F<｜tool▁sep｜>{…}<｜tool▁call▁end｜><｜tool▁calls▁end｜>
 ```
+vLLM reads it with `--tool-call-parser deepseek_v31`.
 """
 
 from __future__ import annotations

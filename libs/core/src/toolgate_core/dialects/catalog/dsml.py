@@ -9,6 +9,7 @@
 ```
 The section is `function_calls` in V3.2, `tool_calls` in V4 and ` calls` in V4.1, whose tags all have that space. Where
 `string` is true the value is raw, otherwise JSON. The token may be lost from single tags.
+vLLM reads the three versions with `--tool-call-parser deepseek_v32`, `deepseek_v4` and `deepseek_v41`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _SECTIONS = r"(?:function_calls|tool_calls|toolcalls|calls|tool_use|tool_call)"
 
 
 def tagged(mark: str, tokens: tuple[str, ...], close_tokens: tuple[str, ...]) -> TaggedGrammar:
-    """Return the grammar whose tags carry `mark`, a pattern."""
+    """Return the grammar with `mark`, a pattern, in its tags."""
     return TaggedGrammar(
         tokens=tokens,
         close_tokens=close_tokens,
@@ -75,7 +76,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one section with all calls; arguments that tags can't say are one JSON object (see `tagged_or_json`)."""
+    """Return one section with all calls; arguments that can't stand between tags are one JSON object."""
     return f"<{TOKEN}tool_calls>\n{''.join(map(_call, calls))}</{TOKEN}tool_calls>"
 
 

@@ -8,6 +8,7 @@
 {"name": "F", "arguments": {…}}
 </tool_call>
 ```
+A line break may come as the byte token `<0x0A>`. vLLM reads it with `--tool-call-parser ernie45`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 ```
  functools[{"name": "F", "arguments": {…}}]
 ```
+Firefunction writes a space before the word.
 """
 
 from __future__ import annotations

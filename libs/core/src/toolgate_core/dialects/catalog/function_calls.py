@@ -7,8 +7,9 @@
 </invoke>
 </function_calls>
 ```
-Strings stand as they are, except that the five XML entities are decoded once and CDATA sections are raw; everything
+Strings are not escaped, except that the five XML entities are decoded once and CDATA sections are raw; everything
 else is JSON. Tags may carry one of the namespaces in which imitations write them.
+Source: the form that Anthropic has published for prompts. It is not XML: models need not escape what they write.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 ```
 <function=F>{…}</function>
 ```
+Source: the chat template of MeetKai's Functionary v3.1.
 """
 
 from __future__ import annotations

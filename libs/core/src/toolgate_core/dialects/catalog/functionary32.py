@@ -6,6 +6,8 @@ text>>>F
 {…}
 ```
 The prompt ends with `>>>`, so that the first segment begins without it.
+Source: the chat template of MeetKai's Functionary v3.2. The first segment has no `>>>`, because the prompt ends with
+it.
 """
 
 from __future__ import annotations

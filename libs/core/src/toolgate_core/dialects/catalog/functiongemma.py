@@ -3,6 +3,7 @@
 ```
 <start_function_call>call:F{k:<escape>text<escape>,n:3}<end_function_call>
 ```
+vLLM reads it with `--tool-call-parser functiongemma`.
 """
 
 from __future__ import annotations

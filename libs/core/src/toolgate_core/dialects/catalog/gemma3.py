@@ -1,10 +1,11 @@
-"""`gemma3`: `pythonic`, in a code fence of its own as likely as not, its calls printed or assigned; or JSON in a fence.
+"""`gemma3`: `pythonic`, often in a fence `tool_code`, with its calls printed or assigned; or JSON in a fence.
 
 ````
 ```tool_code
 print(f(a="x", b=1))
 ```
 ````
+Gemma 3's template defines no form; these are the ones that it writes. vLLM: `pythonic`.
 """
 
 from __future__ import annotations

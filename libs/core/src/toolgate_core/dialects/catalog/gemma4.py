@@ -3,8 +3,9 @@
 ```
 <|tool_call>call:F{k:<|"|>text<|"|>,n:42,b:true,o:{…},l:[…]}<tool_call|>
 ```
-Thoughts stand in a channel, whose name is part of its marker. Openers and closers are sometimes lost or taken from
-others.
+Reasoning stands in a channel; the channel's name is part of the marker. Openers and closers are sometimes lost or taken
+from others.
+Source: Gemma 4's chat template. vLLM reads it with `--tool-call-parser gemma4`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@
 F(k=1)
 ```
 It must be the whole text or its last paragraph, bare or in a code fence, and name a declared tool.
+Source: no specification; these are the keys that models use in practice.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 GENERIC = Dialect(
     name="generic",
-    models="any model that writes JSON of its own accord",
+    models="any model that writes JSON unasked",
     grammars=(PAYLOAD, ALONE, EXPRESSION),
     writer=standard_writer(render_calls, intro=INTRO, form=FORM, note=NOTE),
     aliases=("json",),

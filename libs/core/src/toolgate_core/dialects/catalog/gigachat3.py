@@ -1,10 +1,11 @@
-"""`gigachat3`: an envelope behind a role or a token; 3.5 writes a twin of `dsml` with a token of its own.
+"""`gigachat3`: an envelope behind a role or a token; 3.5 writes a twin of `dsml` with its own token.
 
 ```
 function call<|role_sep|>
 {"name": "F", "arguments": {…}}<|message_sep|>
 <|function_call|>{"name": "F", "arguments": {…}}
 ```
+vLLM reads it with `--tool-call-parser gigachat3`.
 """
 
 from __future__ import annotations

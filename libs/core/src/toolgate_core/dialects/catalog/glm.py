@@ -6,7 +6,8 @@
 <arg_value>V</arg_value>
 </tool_call>
 ```
-Later models write the same without line breaks. Strings stand as they are, everything else is JSON.
+Later models write the same without line breaks. Strings are not escaped, everything else is JSON.
+Source: the chat templates of GLM 4.5 and 4.7. vLLM reads them with `--tool-call-parser glm45` and `glm47`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from toolgate_core.dialects.base import Dialect, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.catalog import hermes
 from toolgate_core.dialects.patterns import ANY_ATTRIBUTES
-from toolgate_core.dialects.tagging import keep_newlines, tagged
+from toolgate_core.dialects.tagging import keep_newlines, tagged_arguments
 from toolgate_core.dialects.writing import SIGNATURES, result_between, standard_writer
 
 _OPEN = rf"<tool_call{ANY_ATTRIBUTES}>\s{{0,16}}"
@@ -56,14 +57,14 @@ def _element(key: str, text: str) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    arguments = tagged(call, GRAMMAR, _element)
+    arguments = tagged_arguments(call, GRAMMAR, _element)
     if arguments is None:
         return hermes.render_calls([call])
     return f"<tool_call>{call.name}\n{arguments}</tool_call>"
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call; arguments that tags can't say make it an envelope, as `hermes` writes it."""
+    """Return one block per call; a call whose arguments can't stand between tags is an envelope of `hermes`."""
     return "\n".join(map(_call, calls))
 
 

@@ -3,6 +3,7 @@
 ```
 <|tool_call|>[{"name": "F", "arguments": {…}}]
 ```
+Granite 3.0 writes the token, 3.1 and later the tag. vLLM reads it with `--tool-call-parser granite`.
 """
 
 from __future__ import annotations

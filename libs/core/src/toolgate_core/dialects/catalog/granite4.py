@@ -5,6 +5,7 @@
 {"name": "F", "arguments": {…}}
 </tool_call>
 ```
+vLLM reads it with `--tool-call-parser granite4` or `hermes`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 ```
 <function_call> {"name": "F", "arguments": {…}}
 ```
+vLLM reads it with `--tool-call-parser granite-20b-fc`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@
 <|start|>assistant<|channel|>final<|message|>answer<|return|>
 ```
 Prompts for such models are written by the server's own template, so what is written here is plain harmony text.
+Source: https://cookbook.openai.com/articles/openai-harmony. vLLM: `--tool-call-parser openai`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@
 {"name": "F", "arguments": {…}}
 </tool_call>
 ```
+Source: the prompt format of Hermes 2 Pro, which Qwen's chat templates took over.
+vLLM reads it with `--tool-call-parser hermes`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 
 def render_result(name: str, call_id: str, content: str) -> str:
-    """Return a result as JSON, in which markup is harmless."""
+    """Return a result as JSON, with markup in it escaped."""
     return f"<tool_response>\n{result_object(name, call_id, content)}\n</tool_response>"
 
 

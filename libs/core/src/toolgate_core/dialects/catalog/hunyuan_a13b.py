@@ -1,4 +1,4 @@
-"""`hunyuan_a13b`: an array of envelopes in `<tool_calls>`; thoughts and answers are wrapped.
+"""`hunyuan_a13b`: an array of envelopes in `<tool_calls>`; reasoning and answers are wrapped.
 
 ```
 <think>…</think>
@@ -6,6 +6,7 @@
 <tool_calls>[{"name": "F", "arguments": {…}}]</tool_calls>
 </answer>
 ```
+vLLM reads it with `--tool-call-parser hunyuan_a13b`.
 """
 
 from __future__ import annotations

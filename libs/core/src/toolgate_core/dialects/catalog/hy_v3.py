@@ -8,6 +8,7 @@
 </tool_call>
 </tool_calls>
 ```
+Quantised models write a wrong closing tag behind a name or a key, which is read.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one section with all calls; arguments that tags can't say are one JSON object (see `tagged_or_json`)."""
+    """Return one section with all calls; arguments that can't stand between tags are one JSON object."""
     return f"<tool_calls>\n{''.join(map(_call, calls))}</tool_calls>"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, WrittenCall
 from toolgate_core.dialects.catalog import hy_v3
-from toolgate_core.dialects.tagging import keep_newlines, tagged
+from toolgate_core.dialects.tagging import keep_newlines, tagged_arguments
 from toolgate_core.dialects.writing import escape_lt, result_between, standard_writer
 
 _S = "opensource"
@@ -23,14 +23,14 @@ def _element(key: str, text: str) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    arguments = tagged(call, hy_v3.GRAMMAR, _element)
+    arguments = tagged_arguments(call, hy_v3.GRAMMAR, _element)
     if arguments is None:
         arguments = f"<tool_sep:{_S}>{escape_lt(call.arguments)}"
     return f"<tool_call:{_S}>{call.name}{arguments}</tool_call:{_S}>"
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one section; arguments that tags can't say are one JSON object behind `hy_v3`'s separator."""
+    """Return one section; arguments that can't stand between tags are JSON behind the separator of `hy_v3`."""
     return f"<tool_calls:{_S}>{''.join(map(_call, calls))}</tool_calls:{_S}>"
 
 

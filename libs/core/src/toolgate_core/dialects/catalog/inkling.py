@@ -3,6 +3,7 @@
 ```
 <|message_model|>F<|content_invoke_tool_json|>{"name": "F", "args": {…}}<|end_message|>
 ```
+The text in the header is no content. The key `args` is the template's.
 """
 
 from __future__ import annotations

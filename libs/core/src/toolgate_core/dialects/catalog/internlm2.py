@@ -4,6 +4,7 @@
 <|action_start|><|plugin|>
 {"name": "F", "parameters": {…}}<|action_end|>
 ```
+vLLM reads it with `--tool-call-parser internlm`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
     {"name": "F", "arguments": {…}}
 ]</tool_calls>
 ```
+vLLM reads it with `--tool-call-parser jamba`.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@
 <|tool_calls_section_begin|><|tool_call_begin|>functions.F:0<|tool_call_argument_begin|>{…}<|tool_call_end|>
 <|tool_calls_section_end|>
 ```
+Text between the opener of the section and the first call is dropped. vLLM reads it with
+`--tool-call-parser kimi_k2`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
 <|open|>argument key="K" type="string"<|sep|>V<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|>
 ```
 Values of the type `string` are raw, all others JSON.
+Source: Kimi K3's chat template. vLLM reads it with `--tool-call-parser kimi_k3`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from toolgate_core.dialects.base import Dialect, NamedGrammar, Reasoning, TaggedGrammar, WrittenCall
-from toolgate_core.dialects.tagging import tagged
+from toolgate_core.dialects.tagging import tagged_arguments
 from toolgate_core.dialects.writing import argument_items, escape_lt, openai_definition, standard_writer
 from toolgate_core.jsontext import JsonValue
 from toolgate_core.schema.kinds import type_of
@@ -80,7 +81,7 @@ def _elements(call: WrittenCall) -> str | None:
     def element(key: str, text: str) -> str:
         return f'<|open|>argument key="{key}" type="{types[key]}"<|sep|>{text}<|close|>argument<|sep|>'
 
-    return tagged(call, GRAMMAR, element)
+    return tagged_arguments(call, GRAMMAR, element)
 
 
 def _json(call: WrittenCall) -> str:
@@ -90,7 +91,8 @@ def _json(call: WrittenCall) -> str:
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one section with all calls.
 
-    Where tags can't say an argument, the arguments of all calls are JSON objects, in the template's own other form.
+    Where an argument can't stand between tags, the arguments of all calls are JSON objects, in the template's own other
+    form.
     """
     bodies = [_elements(call) for call in calls]
     parts = [

@@ -3,6 +3,7 @@
 ```
 <|tool_call_start|>[f(a='x'), g()]<|tool_call_end|>
 ```
+vLLM reads it with `--tool-call-parser lfm2`.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ ECHO = PythonGrammar(
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one list; what Python's syntax can't say is JSON, as older checkpoints write it."""
-    body = pythonic.list_text(calls) if all(map(pythonic.sayable, calls)) else json_call_list(calls)
+    """Return one list; calls that Python's syntax can't express are JSON, as older checkpoints write them."""
+    body = pythonic.list_text(calls) if all(map(pythonic.expressible, calls)) else json_call_list(calls)
     return f"<|tool_call_start|>{body}<|tool_call_end|>"
 
 

@@ -4,6 +4,7 @@
 <|python_tag|>{"name": "F", "parameters": {…}}; {"name": "G", "parameters": {…}}
 ```
 A bare object counts where a line begins, with a declared name and with arguments. The block ends the turn.
+vLLM reads it with `--tool-call-parser llama3_json` or `llama4_json`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
 
 
 def render_result(_name: str, _call_id: str, content: str) -> str:
-    """Return a result as JSON, in which markup is harmless."""
+    """Return a result as JSON, with markup in it escaped."""
     return escape_markup(f'{{"output": {escape_lt(encode_str(content))}}}')
 
 

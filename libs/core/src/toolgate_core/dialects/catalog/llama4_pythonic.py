@@ -3,6 +3,7 @@
 ```
 <|python_start|>[f(a="x")]<|python_end|>
 ```
+vLLM reads it with `--tool-call-parser llama4_pythonic`.
 """
 
 from __future__ import annotations

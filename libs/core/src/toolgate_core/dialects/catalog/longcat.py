@@ -1,4 +1,4 @@
-"""`longcat`: hermes' envelope, or GLM's elements, in tags of its own.
+"""`longcat`: hermes' envelope, or GLM's elements, in its own tags.
 
 ```
 <longcat_tool_call>
@@ -9,6 +9,7 @@
 <longcat_arg_value>V</longcat_arg_value>
 </longcat_tool_call>
 ```
+vLLM reads it with `--tool-call-parser longcat`.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@
 </function>
 </tool_call>
 ```
+vLLM reads it with `--tool-call-parser mimo`.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ def _element(key: str, text: str) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    arguments = tagged_or_json(call, COMPACT, _element, say=as_python_text)
+    arguments = tagged_or_json(call, COMPACT, _element, to_text=as_python_text)
     return f"<tool_call>\n<function={call.name}>\n{arguments}</function>\n</tool_call>"
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call; arguments that tags can't say are one JSON object (see `tagged_or_json`)."""
+    """Return one block per call; arguments that can't stand between tags are one JSON object."""
     return "\n".join(map(_call, calls))
 
 

@@ -54,8 +54,8 @@ def _element(key: str, text: str) -> str:
 
 def _call(call: WrittenCall) -> str:
     found = [(key, string_or_json(value)) for key, value in argument_items(call.arguments)]
-    sayable = all(KEY.fullmatch(key) and is_safe(text) for key, text in found)
-    body = "".join(_element(key, text) for key, text in found) if sayable else escape_lt(call.arguments)
+    expressible = all(KEY.fullmatch(key) and is_safe(text) for key, text in found)
+    body = "".join(_element(key, text) for key, text in found) if expressible else escape_lt(call.arguments)
     return f'<function name="{call.name}">{body}</function>'
 
 

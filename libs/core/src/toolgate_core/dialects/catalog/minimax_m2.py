@@ -8,6 +8,7 @@
 </minimax:tool_call>
 ```
 White space around values is layout.
+vLLM reads it with `--tool-call-parser minimax_m2`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one section with all calls; arguments that tags can't say are one JSON object (see `tagged_or_json`)."""
+    """Return one section with all calls; arguments that can't stand between tags are one JSON object."""
     return f"<minimax:tool_call>\n{''.join(map(_call, calls))}</minimax:tool_call>"
 
 

@@ -58,16 +58,16 @@ _KEY = re.compile(r"[^<>/\s]{1,200}")
 _TAG = re.compile(r"\]<\]|</?\s{0,4}(?:invoke|tool_call)", re.IGNORECASE)
 
 
-def _sayable(name: str, value: JsonValue) -> bool:
+def _is_expressible(name: str, value: JsonValue) -> bool:
     """Whether the element `name` says the value without a schema.
 
     That is so for texts, and for lists and objects of them that are not empty; an object must not look like a list.
     """
     if isinstance(value, dict):
         named = set(value) != {"item"} and all(map(_KEY.fullmatch, value))
-        return bool(value) and named and all(_sayable(key, member) for key, member in value.items())
+        return bool(value) and named and all(_is_expressible(key, member) for key, member in value.items())
     if isinstance(value, list):
-        return bool(value) and all(_sayable("item", item) for item in value)
+        return bool(value) and all(_is_expressible("item", item) for item in value)
     return isinstance(value, str) and not _TAG.search(value) and f"</{name}" not in value
 
 
@@ -87,10 +87,10 @@ def _call(call: WrittenCall) -> str | None:
     """Return a call as elements; none where a key or a text can't stand between tags."""
     parts: list[str] = []
     for key, value in argument_items(call.arguments):
-        sayable = _sayable(key, value)
-        if not _KEY.fullmatch(key) or (isinstance(value, str) and not sayable):
+        expressible = _is_expressible(key, value)
+        if not _KEY.fullmatch(key) or (isinstance(value, str) and not expressible):
             return None
-        parts.append(_element(key, _text(value) if sayable else as_text(value)))
+        parts.append(_element(key, _text(value) if expressible else as_text(value)))
     return f'{MARK}<invoke name="{call.name}">{"".join(parts)}{MARK}</invoke>\n'
 
 

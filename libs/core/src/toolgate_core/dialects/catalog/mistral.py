@@ -5,6 +5,7 @@
 [TOOL_CALLS]F[ARGS]{…}
 ```
 Ids have nine letters and digits.
+Which of the two a model writes depends on its tokenizer. vLLM reads both with `--tool-call-parser mistral`.
 """
 
 from __future__ import annotations

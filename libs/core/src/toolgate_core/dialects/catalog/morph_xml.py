@@ -7,7 +7,8 @@
 ```
 Only the names of declared tools open a call; then any element is an argument, whatever attributes it has. Repeated tags
 make an array. The prompt asks for strings as they are, but models that take the form for XML escape them: entities are
-decoded in values without tags, so that HTML stays as it is, and a value that is a CDATA section is its text.
+decoded in values without tags, so that HTML stays unchanged, and a value that is a CDATA section is its text.
+Source: the protocol of the same name in https://github.com/minpeter/ai-sdk-tool-call-middleware.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _TAG = re.compile(r"<[/!\w]|&(?:#|\w)")
 _NAME = re.compile(r"[A-Za-z_][\w.-]{0,200}")
 
 
-def _sayable(key: str, value: JsonValue) -> bool:
+def _is_expressible(key: str, value: JsonValue) -> bool:
     if not _NAME.fullmatch(key):
         return False
     return not isinstance(value, str) or (value == value.strip() and _TAG.search(value) is None)
@@ -56,7 +57,7 @@ def _sayable(key: str, value: JsonValue) -> bool:
 
 def _call(call: WrittenCall) -> str:
     found = argument_items(call.arguments)
-    if all(_sayable(key, value) for key, value in found):
+    if all(_is_expressible(key, value) for key, value in found):
         body = "".join(f"<{key}>{as_text(value)}</{key}>\n" for key, value in found)
     else:
         body = f"{escape_lt(call.arguments)}\n"
@@ -90,7 +91,7 @@ def _definition(tool: ToolDefinition) -> str:
 
 
 def render_result(name: str, _call_id: str, content: str) -> str:
-    """Return a result as elements, in which markup is harmless."""
+    """Return a result as elements, with markup in it escaped."""
     safe = content.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     lines = (f"  <tool_name>{escape_markup(name)}</tool_name>", f"  <result>{escape_markup(safe)}</result>")
     return "\n".join(("<tool_response>", *lines, "</tool_response>"))

@@ -8,6 +8,7 @@
 </atem:function_calls><|eot|>
 ```
 Calls in messages to others than a tool are quotations, unless such a message to the user begins with them.
+vLLM reads it with `--tool-call-parser muse_glimmer`.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _call(call: WrittenCall) -> str:
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one block per call, as it stands inside a message; the headers of messages are the server's.
 
-    Arguments that tags can't say are one JSON object (see `tagged_or_json`).
+    Arguments that can't stand between tags are one JSON object.
     """
     return "\n".join(map(_call, calls))
 

@@ -6,6 +6,7 @@ f(a=1)
 g(b=true)
 </function_calls>
 ```
+The opener is that of `function_calls`; what follows it decides. vLLM reads it with `--tool-call-parser olmo3`.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block, a line per call; what Python's syntax can't say is said as `function_calls` says it."""
-    if not all(map(pythonic.sayable, calls)):
+    """Return one block, a line per call; calls that Python can't express are written as in `function_calls`."""
+    if not all(map(pythonic.expressible, calls)):
         return function_calls.render_calls(calls)
     return f"<function_calls>{chr(10).join(map(_call, calls))}</function_calls>"
 

@@ -4,6 +4,7 @@
 functools[{"name": "F", "arguments": {…}}]
 <|tool_call|>[{"name": "F", "arguments": {…}}]<|/tool_call|>
 ```
+vLLM reads it with `--tool-call-parser phi4_mini_json`.
 """
 
 from __future__ import annotations

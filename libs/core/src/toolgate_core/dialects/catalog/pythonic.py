@@ -3,6 +3,7 @@
 ```
 [f(a="x", b=1), g()]
 ```
+Source: Meta's prompt format for Llama 3.2. vLLM reads it with `--tool-call-parser pythonic`.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def literal(value: JsonValue) -> str:
     return _WORDS.get(text, text)
 
 
-def sayable(call: WrittenCall) -> bool:
-    """Whether a call can be said in this syntax: its name and the names of its arguments are names in it."""
+def expressible(call: WrittenCall) -> bool:
+    """Whether a call can be written in this syntax: its name and those of its arguments are names in it."""
     return bool(_NAME.fullmatch(call.name)) and all(_KEY.fullmatch(key) for key, _ in argument_items(call.arguments))
 
 
@@ -57,8 +58,8 @@ def list_text(calls: Sequence[WrittenCall]) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one list; what this syntax can't say is said as `hermes` says it."""
-    return list_text(calls) if all(map(sayable, calls)) else hermes.render_calls(calls)
+    """Return one list; calls that this syntax can't express are written as in `hermes`."""
+    return list_text(calls) if all(map(expressible, calls)) else hermes.render_calls(calls)
 
 
 PYTHONIC = Dialect(

@@ -7,6 +7,7 @@
 ````
 A fence counts only where it is the whole text, and where each call in it names a declared tool and fits its schema:
 these models also answer in JSON.
+Behind vLLM's parser `hermes` such calls stay text.
 """
 
 from __future__ import annotations

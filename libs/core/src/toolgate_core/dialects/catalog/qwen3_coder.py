@@ -9,9 +9,10 @@ V
 </function>
 </tool_call>
 ```
-One line break on each side of a value is layout. Strings stand as they are, everything else is JSON or Python by the
+One line break on each side of a value is layout. Strings are not escaped, everything else is JSON or Python by the
 schema. The wrapper may be missing, and so may closing tags. Tags with quotes, with `name=` or with the names of other
 families (`<invoke name="F">`, `<param name="K">`) occur and mean the same.
+Source: Qwen3-Coder's chat template. vLLM reads it with `--tool-call-parser qwen3_coder` or `qwen3_xml`.
 """
 
 from __future__ import annotations
@@ -83,12 +84,12 @@ def _element(key: str, text: str) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    arguments = tagged_or_json(call, GRAMMAR, _element, say=as_python_text)
+    arguments = tagged_or_json(call, GRAMMAR, _element, to_text=as_python_text)
     return f"<tool_call>\n<function={call.name}>\n{arguments}</function>\n</tool_call>"
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call; arguments that tags can't say are one JSON object (see `tagged_or_json`)."""
+    """Return one block per call; arguments that can't stand between tags are one JSON object."""
     return "\n".join(map(_call, calls))
 
 

@@ -6,6 +6,7 @@ Action: F
 Action Input: {…}
 Observation:
 ```
+Source: the ReAct paper's loop (https://arxiv.org/abs/2210.03629), as agent frameworks prompt for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`seed_oss`: the form of `qwen3_coder` in tags of its own.
+"""`seed_oss`: the form of `qwen3_coder` in its own tags.
 
 ```
 <seed:tool_call>
@@ -8,6 +8,7 @@
 </seed:tool_call>
 ```
 Lists and objects are Python literals. A form with the name in `<tool_name>` and JSON in `<parameters>` is documented.
+vLLM reads it with `--tool-call-parser seed_oss`.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def definitions(tools: Sequence[ToolDefinition]) -> str:
     return escape_markup("\n\n".join(map(_signature, tools)))
 
 
-def _say(value: JsonValue) -> str:
+def _to_text(value: JsonValue) -> str:
     return value if isinstance(value, str) else escape_lt(literal(value))
 
 
@@ -84,12 +85,12 @@ def _element(key: str, text: str) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    arguments = tagged_or_json(call, GRAMMAR, _element, say=_say)
+    arguments = tagged_or_json(call, GRAMMAR, _element, to_text=_to_text)
     return f"<seed:tool_call>\n<function={call.name}>\n{arguments}</function>\n</seed:tool_call>"
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call; arguments that tags can't say are one JSON object (see `tagged_or_json`)."""
+    """Return one block per call; arguments that can't stand between tags are one JSON object."""
     return "\n".join(map(_call, calls))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from toolgate_core.dialects import prompting as prompt
 from toolgate_core.dialects.base import Dialect, Reasoning, TaggedGrammar, WrittenCall
 from toolgate_core.dialects.catalog import hermes
-from toolgate_core.dialects.tagging import tagged
+from toolgate_core.dialects.tagging import tagged_arguments
 from toolgate_core.dialects.writing import result_between, standard_writer
 from toolgate_core.types.requests import ToolDefinition
 
@@ -49,7 +49,7 @@ def _element(key: str, text: str) -> str:
 
 
 def _call(call: WrittenCall) -> str:
-    arguments = tagged(call, GRAMMAR, _element)
+    arguments = tagged_arguments(call, GRAMMAR, _element)
     if arguments is None:
         return hermes.render_calls([call])
     return f"<|tool_call:start|>{call.name}\n{arguments}<|tool_call:end|>"

@@ -5,6 +5,7 @@
 <steptml:parameter name="K">V</steptml:parameter>
 </steptml:invoke><｜tool_call_end｜><｜tool_calls_end｜>
 ```
+vLLM reads it with `--tool-call-parser step3`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one section with all calls; arguments that tags can't say are one JSON object (see `tagged_or_json`)."""
+    """Return one section with all calls; arguments that can't stand between tags are one JSON object."""
     return f"<｜tool_calls_begin｜>\n{''.join(map(_call, calls))}<｜tool_calls_end｜>"
 
 

@@ -1,8 +1,9 @@
-"""`xlam`: an array of envelopes in one of five shapes: bare, behind thoughts, in a fence, behind a token, in a tag.
+"""`xlam`: an array of envelopes in one of five shapes: bare, behind reasoning, in a fence, behind a token, in a tag.
 
 ```
 [{"name": "F", "arguments": {…}}]
 ```
+vLLM reads it with `--tool-call-parser xlam`.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ text: |
   lines
 </F>
 ```
+Source: the protocol of the same name in https://github.com/minpeter/ai-sdk-tool-call-middleware.
 """
 
 from __future__ import annotations

@@ -1,8 +1,16 @@
-"""Frame: `call:NAME{key:value, …}`, with bare keys and strings between delimiters of their own.
+"""Frame: `call:NAME{key:value, …}`, bare keys, and strings between delimiters of their own (Gemma 4).
 
 ```
+block = opener call { [","] call } [close]        call = "call:" NAME ("{" members "}" | "(" members ")")
 value = QUOTE text QUOTE | "…" | number | true | false | null | "{" [key ":" value {","}] "}" | "[" [value {","}] "]"
 ```
+(Source: the chat templates of Gemma 4 and FunctionGemma. QUOTE is `<|"|>` or `<escape>`; nothing escapes it.)
+
+Arguments go out one by one, each once it is complete. Models leave strings without quotes where the schema wants a
+string, which is read then (`unquoted_string`), and lose closing braces before the closer.
+
+What may wait: the beginning of a QUOTE, a key, a scalar until the character behind it. Bounds: MAX_DEPTH brackets,
+MAX_ARGUMENTS characters; a call that can't be read is skipped up to an edge.
 """
 
 from __future__ import annotations
@@ -57,10 +65,12 @@ def read_braces(reader: BlockReader, grammar: BraceGrammar) -> Steps[bool]:
     """Read one call; false where it is none."""
     cursor, patterns = reader.cursor, brace_patterns(grammar)
     match = yield from cursor.expect(patterns.call, window=512)
+    # An opener and a closer without a call between them: markup, which vanishes.
     if match is None and grammar.special and (yield from cursor.expect(patterns.empty, window=512)) is not None:
         return True
     if match is None or (grammar.declared_only and reader.toolset.get(match["name"]) is None):
         return False
+    # Without special tokens `call:name{` may be text up to the end of the call, even with the name of a tool.
     reader.tentative = grammar.declared_only
     while match is not None:
         if not (yield from _one_call(reader, grammar, patterns, match["name"])):
@@ -75,9 +85,10 @@ def _one_call(reader: BlockReader, grammar: BraceGrammar, patterns: BracePattern
     cursor, call = reader.cursor, CallWriter(reader)
     call.begin(name)
     try:
-        yield from Braces(reader, grammar, patterns, call).arguments()
+        yield from BraceArguments(reader, grammar, patterns, call).arguments()
         complete = True
     except MalformedBlockError:
+        # A call that was cut is certain enough to be reported; one that breaks off in the middle may be text.
         if call.tool is None or (reader.tentative and cursor.end not in ("length", "cut")):
             return False
         call.add_repairs("cut" if cursor.end in ("length", "cut") else "bad_literal")
@@ -85,13 +96,14 @@ def _one_call(reader: BlockReader, grammar: BraceGrammar, patterns: BracePattern
         yield from skip_to_edge(cursor, patterns.edges)
     call.end(complete=complete)
     yield from cursor.space()
+    # Models close more braces than they opened; these belong to no text.
     while (char := (yield from cursor.peek())) and char in "})":
         reader.sink.drop("markup", cursor.take(1))
         yield from cursor.space()
     return True
 
 
-class Braces:
+class BraceArguments:
     """Reads the arguments of one call."""
 
     def __init__(self, reader: BlockReader, grammar: BraceGrammar, patterns: BracePatterns, call: CallWriter) -> None:
@@ -112,6 +124,7 @@ class Braces:
             if (yield from self._cursor.comes(self._patterns.close)) is None:
                 raise MalformedBlockError
             return
+        # The types decide between a number and a string without quotes (`_scalar`).
         properties = self._root.get("properties")
         schemas = properties if isinstance(properties, dict) else {}
         seen: set[str] = set()
@@ -119,7 +132,7 @@ class Braces:
         while not (yield from self._ended(_CLOSERS[opener], first=not seen)):
             key = yield from self._key()
             text = yield from self._value(1, schemas.get(key, {}))
-            if key in seen:
+            if key in seen:  # the first one has gone out
                 self._call.add_repairs("duplicate_key")
                 continue
             seen.add(key)
@@ -138,10 +151,12 @@ class Braces:
         if char == closer:
             cursor.take(1)
             return True
+        # The closer ends every container that is open: a brace was forgotten.
         if (yield from cursor.comes(self._patterns.close)) is not None:
             self._call.add_repairs("missing_close")
             return True
         if not char:
+            # `{n:10` at the end of a text may have been `{n:108`: a scalar is never completed.
             if not self._reader.stopped or self._unsure:
                 raise MalformedBlockError
             self._call.add_repairs("missing_close")
@@ -151,6 +166,7 @@ class Braces:
     def _quoted(self) -> Steps[bool]:
         """Whether a delimiter of strings stands here."""
         cursor = self._cursor
+        # The delimiter has several characters and may come in pieces; half of one at the end of the text is none.
         while self._quote.startswith(cursor.text[cursor.pos : cursor.pos + len(self._quote)]):
             if cursor.left >= len(self._quote):
                 return True
@@ -163,6 +179,7 @@ class Braces:
         char = yield from cursor.space()
         if (yield from self._quoted()):
             key = yield from self._string()
+        # Quotes of JSON stand for a delimiter, in keys and values: models fall back to them.
         elif char == '"':
             key = yield from self._json_string()
         else:
@@ -175,6 +192,7 @@ class Braces:
             if match is None:
                 raise MalformedBlockError
             key = cursor.take(match.end() - cursor.pos)
+        # Models write Python's `=` in the place of the colon.
         if (yield from cursor.space()) not in (":", "="):
             raise MalformedBlockError
         cursor.take(1)
@@ -184,6 +202,7 @@ class Braces:
         """Read one value; return its JSON text. Where the schema allows it a string may stand without delimiters."""
         if depth > MAX_DEPTH:
             raise MalformedBlockError
+        # Checked here once a value, since everything that is collected is made of values.
         if self._cursor.place - self._began > MAX_ARGUMENTS:
             raise TooLargeError
         char = yield from self._cursor.space()
@@ -222,6 +241,7 @@ class Braces:
             match = _BARE.match(cursor.text, cursor.pos, cursor.pos + 4096)
             if match is not None and (match.end() < len(cursor.text) or match.end() - cursor.pos >= 4096):
                 break
+            # A value of no characters: `{city:,n:3}`.
             if match is None and cursor.left:
                 return self._nothing(cursor.text[cursor.pos], types)
             if not (yield from cursor.more()):
@@ -230,11 +250,14 @@ class Braces:
         if match is None:
             raise MalformedBlockError
         word = cursor.take(match.end() - cursor.pos).strip()
+        # `{id:007}` is the text "007" where the schema wants a string, and never a number.
         if types == ("string",) and not self._unsure:
             self._call.add_repairs("unquoted_string")
             return encode_str(word)
+        # Numbers and the words for true, false and null, in the spellings of JSON and of Python.
         known = self._literals.known(word)
         if known is None:
+            # A word where the schema wants a number is a broken call, not a string that would fail later.
             if self._unsure or (types and "string" not in types):
                 raise MalformedBlockError
             self._call.add_repairs("unquoted_string")
@@ -265,6 +288,7 @@ class Braces:
                 pieces.append(cursor.take(stop - cursor.pos))
                 cursor.take(len(quote))
                 return "".join(pieces)
+            # The end of what has come may be a part of the delimiter.
             keep = next(
                 (length for length in range(len(quote) - 1, 0, -1) if cursor.text.endswith(quote[:length], cursor.pos)),
                 0,

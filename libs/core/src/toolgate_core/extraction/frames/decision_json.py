@@ -1,7 +1,17 @@
-"""Frame: the decision JSON, `{"action":"call","calls":[…]}` or `{"action":"answer","answer":…}`.
+"""Frame: the decision JSON of the constrained strategies.
 
-The text of a string `answer` streams while it is being read; any other `answer` streams as its JSON text. Calls are
-read as in an envelope. What stands around the object (a code fence, stray words) is no part of the answer.
+```
+decision = [fence] "{" "action": ("call" | "answer"), ("calls": [ envelope … ] | "answer": value) "}" [fence]
+```
+(Source: the decision schema in `toolgate_core.schema.decision`, which is sent upstream as `response_format`.)
+
+The text of a string `answer` streams while it is being read, so that the client sees an answer at once; any other
+`answer` streams as its JSON text. Calls are read as in an envelope. `action` comes first by the schema: it says which
+of the two members counts where a model without a constraint writes both. What stands around the object (a code fence,
+stray words) is no part of the answer.
+
+Invariants: once answer text has gone out, a repair can only continue it, never replace it. What may wait: half an
+escape, the first key of the object (at most 64 characters).
 """
 
 from __future__ import annotations
@@ -13,7 +23,7 @@ import regex
 from toolgate_core.dialects.base import DecisionGrammar
 from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.cursor import Steps
-from toolgate_core.extraction.frames.json_envelope import Body
+from toolgate_core.extraction.frames.json_envelope import EnvelopeBody
 from toolgate_core.extraction.json_calls import calls_in
 from toolgate_core.extraction.json_reader import (
     JsonScanner,
@@ -39,10 +49,11 @@ def read_decision(reader: BlockReader, grammar: DecisionGrammar) -> Steps[bool]:
     cursor = reader.cursor
     if (yield from cursor.peek()) == "`":
         yield from cursor.expect(_FENCE, window=64)
+    # Until the first key is there an object may be anything; other JSON is released as text at its first key.
     while not _FIRST_KEY.match(cursor.text, cursor.pos):
         if not _FIRST_KEY_HEAD.match(cursor.text[cursor.pos : cursor.pos + 64]) or not (yield from cursor.more()):
             return False
-    decision = Decision(reader, grammar)
+    decision = DecisionReader(reader, grammar)
     if not (yield from decision.read()):
         return False
     yield from cursor.space()
@@ -50,16 +61,16 @@ def read_decision(reader: BlockReader, grammar: DecisionGrammar) -> Steps[bool]:
     return True
 
 
-class Decision:
-    """One decision object."""
+class DecisionReader:
+    """Reads one decision object."""
 
     def __init__(self, reader: BlockReader, grammar: DecisionGrammar) -> None:
         self._reader = reader
         self._cursor = reader.cursor
         self._grammar = grammar
-        self._body = Body(reader, grammar.envelope, _EDGES)
+        self._body = EnvelopeBody(reader, grammar.envelope, _EDGES)
         self._action = ""
-        self._said: list[str] = []
+        self._answer_text: list[str] = []
         self._answered = False
 
     def read(self) -> Steps[bool]:
@@ -85,6 +96,7 @@ class Decision:
             yield from self._body.expect(":")
             yield from self._member(key)
             separator = yield from self._body.expect(",}")
+        # An object that neither answers nor calls is no decision, even if it has the right keys.
         if not self._answered and not self._body.done:
             raise MalformedBlockError
 
@@ -93,16 +105,19 @@ class Decision:
         if key == "action" and char == '"':
             self._action = yield from short_string(self._reader)
             return
+        # Without `action` the members themselves say what was decided; with it, the other member is no decision.
         if key == "answer" and self._action != "call":
             yield from self._answer(char)
         elif key == "calls" and self._action != "answer" and char == "[":
             yield from self._body.array()
+        # The member that `action` ruled out is read over: a constrained model may have to write it.
         elif key in ("answer", "calls"):
             yield from self._answer_value(keep=False)
         else:
             raise MalformedBlockError
 
     def _answer(self, char: str) -> Steps[None]:
+        # An answer needs no name that must be declared: what has been read makes it one for certain.
         self._reader.commit()
         self._answered = True
         if char == '"':
@@ -111,7 +126,7 @@ class Decision:
             yield from self._answer_value(keep=True)
 
     def _say(self, text: str) -> None:
-        self._said.append(text)
+        self._answer_text.append(text)
         self._reader.sink.verbatim(text)
 
     def _answer_value(self, *, keep: bool) -> Steps[None]:
@@ -122,6 +137,7 @@ class Decision:
             if keep and scan.out:
                 self._say("".join(scan.out))
             scan.out.clear()
+            # Behind the last quote nothing can follow but the object's own bracket, so the tail is certain here.
             if scan.done and keep:
                 self._say(scan.tail())
             if scan.bad or (not scan.done and not (yield from cursor.more())):
@@ -131,19 +147,22 @@ class Decision:
         if isinstance(repaired, str):
             return self._failed(repaired)
         value = repaired.value
+        # What went out as an answer stays one, whatever the repaired object says.
         if isinstance(value, dict) and (value.get("action") == "answer" or self._answered) and "answer" in value:
             return self._answer_rest(value["answer"])
+        # Near-JSON without an envelope is some other object: text.
         if not isinstance(value, dict) or (not self._body.open and not calls_in(value, self._grammar.envelope)):
             return False
         calls: JsonValue = value.get("calls", value)
         return self._body.write_repaired(Repaired(calls, repaired.repairs))
 
     def _answer_rest(self, answer: JsonValue) -> bool:
-        said = "".join(self._said)
+        said = "".join(self._answer_text)
         whole = answer if isinstance(answer, str) else encode_str(answer)
         self._reader.commit()
         if not isinstance(answer, str) and said:  # pieces of JSON text are out: what follows must go on from them
             whole = said + (continuation(said, answer) or "")
+        # Text that went out can't be replaced. A repaired answer that differs from it is reported and not shown twice.
         if whole.startswith(said):
             self._reader.sink.verbatim(whole[len(said) :])
         else:
@@ -152,8 +171,9 @@ class Decision:
 
     def _failed(self, raw: str) -> bool:
         kind = "bad_json" if self._reader.stopped else "cut"
+        # An answer that breaks off has been shown as far as it came.
         if self._answered:
             self._reader.sink.drop(kind, raw)
             return True
         calls = _CALLS.search(raw)
-        return self._body.listed(raw[calls.end() :]) if calls is not None else self._body.failed(raw)
+        return self._body.write_list(raw[calls.end() :]) if calls is not None else self._body.failed(raw)

@@ -1,10 +1,19 @@
-"""Frame: name and arguments inside JSON.
+"""Frame: name and arguments inside JSON, the most common form (hermes, Mistral, Granite, Jamba, xLAM, Llama 3 …).
 
 ```
-block  = open (object {[,;] object} | "[" [object {"," object}] "]") [close]
-object = "{" … "name": string … "arguments": object | string | null … "}"      (keys in any order)
+block    = open (envelope {[,;] envelope} | "[" [envelope {"," envelope}] "]") [close]
+envelope = "{" … "name": string … "arguments": object | string | null … "}"      (keys in any order)
 ```
-Good JSON streams through as it stands. Broken JSON is read to the block's edge and repaired as a whole.
+Good JSON streams through as it stands: arguments go out while they come, once the name is known. Broken JSON is read to
+the edge of the block and repaired as a whole (`repair`); a list that can't be repaired is read object by object
+(`broken_list`), so that one bad call does not take the others along.
+
+A `bare` grammar has no markers (Llama 3): an object counts only with the name of a declared tool and with arguments,
+and nothing but keys of envelopes may stand in it, because answers hold JSON, too. `{"name": "Bob", "age": 3}` is data.
+
+Invariants: false only while nothing has gone out. A call that has gone out and can't be read on ends incomplete. What
+may wait: what the JSON readers hold, and the end of a value until its neighbour is known. Bounds: MAX_BODY characters
+for one call, MAX_BLOCK for a list; what is larger is skipped to the edge.
 """
 
 from __future__ import annotations
@@ -23,14 +32,13 @@ from toolgate_core.extraction.json_calls import calls_in
 from toolgate_core.extraction.json_reader import MalformedBlockError, TooLargeError, TruncatedBlockError
 from toolgate_core.extraction.json_values import read_arguments, scan_value, short_string
 from toolgate_core.extraction.repair import MAX_BODY, Repaired, repair_block, skip_to_edge, value_is_complete
-from toolgate_core.extraction.yaml_body import dedented, read_until, yaml_value
+from toolgate_core.extraction.yaml_envelope import read_yaml_envelopes
 from toolgate_core.jsontext import JsonValue
 
 _FENCE = regex.compile(r"```\w{0,16}\s")
 _NAMED = regex.compile(r"""["']?(?:name|arguments|parameters|function|tool|tool_name)["']?\s*:""")
 _PYTHON = regex.compile(r"\[\s{0,16}[A-Za-z_][\w.\-]{0,255}\(")
 _BARE_EDGE = regex.compile(r"\n[ \t\r]*+\n\s*+(?=\S)|<\|e|\n(?=\{)|(?P<other>(?!))")
-_YAML = regex.compile(r"(?:-[ \t]{1,8})?(?:name|function|tool_name)[ \t]{0,8}:[ \t\n]")
 
 
 def read_envelopes(reader: BlockReader, grammar: EnvelopeGrammar) -> Steps[bool]:
@@ -38,20 +46,24 @@ def read_envelopes(reader: BlockReader, grammar: EnvelopeGrammar) -> Steps[bool]
     cursor, patterns = reader.cursor, envelope_patterns(grammar)
     if (yield from cursor.expect(patterns.open, window=512)) is None:
         return False
+    # Without markers even a declared name commits nothing before the object is complete.
     reader.tentative = grammar.bare
     char = yield from cursor.space()
+    # Models put the JSON into a code fence inside of their markers.
     fenced = char == "`" and (yield from cursor.expect(_FENCE, window=32)) is not None
     char = (yield from cursor.space()) if fenced else char
     if (yield from _holds_nothing(reader, grammar, patterns, char)):
         return True
     if char not in ("{", "["):
-        return grammar.yaml and (yield from _yaml(reader, grammar, patterns))
+        return grammar.yaml and (yield from read_yaml_envelopes(reader, grammar, patterns))
+    # `[get_weather(` is a list of Python calls: another grammar of the same opener reads it.
     if char == "[" and (yield from cursor.comes(_PYTHON, window=320)) is not None:
         return False
     if grammar.special and (yield from _empty_list(cursor, patterns)):
         return True
-    body = Body(reader, grammar, _BARE_EDGE if grammar.bare else patterns.edges)
+    body = EnvelopeBody(reader, grammar, _BARE_EDGE if grammar.bare else patterns.edges)
     if not (yield from body.read_all()):
+        # Text tags around nonsense are prose about them and stay; special tokens are never written as prose.
         return grammar.special and (yield from _broken(reader, patterns))
     yield from _close(reader, patterns, "}],`" if fenced else "}],")
     return True
@@ -59,9 +71,11 @@ def read_envelopes(reader: BlockReader, grammar: EnvelopeGrammar) -> Steps[bool]
 
 def _holds_nothing(reader: BlockReader, grammar: EnvelopeGrammar, patterns: EnvelopePatterns, char: str) -> Steps[bool]:
     """Whether the block ends at once: at the end of a text that has calls, or by its closer."""
+    # An opener behind a call, and then the end: no call was begun, and the marker is no answer either.
     if not char and reader.stopped and reader.sink.calls:
         reader.sink.drop("markup", reader.tape.getvalue())
         return True
+    # A block of special tokens without a call is markup, with or without an empty list.
     return grammar.special and (yield from reader.cursor.expect(patterns.empty, window=256)) is not None
 
 
@@ -73,34 +87,12 @@ def _empty_list(cursor: Cursor, patterns: EnvelopePatterns) -> Steps[bool]:
     return True
 
 
-def _yaml(reader: BlockReader, grammar: EnvelopeGrammar, patterns: EnvelopePatterns) -> Steps[bool]:
-    """Read calls that are written in YAML, up to a closing tag of any name."""
-    if (yield from reader.cursor.comes(_YAML, window=128)) is None:
-        return False
-    try:
-        text = yield from read_until(reader, patterns.yaml_edge)
-        found = calls_in(yaml_value(dedented(text)), grammar)
-    except MalformedBlockError:
-        return False
-    for one in found:
-        call = CallWriter(reader)
-        call.call_id = one.call_id
-        arguments = {} if one.arguments in (None, "") else one.arguments
-        if not isinstance(arguments, dict) or not call.begin(one.name):
-            return False
-        if arguments:
-            call.write_value(arguments)
-        call.add_repairs("yaml_body")
-        call.end()
-    yield from reader.cursor.expect(patterns.yaml_edge)
-    return bool(found)
-
-
 def _broken(reader: BlockReader, patterns: EnvelopePatterns) -> Steps[bool]:
     """Drop a block that is no call, if it is complete: special tokens on both sides of it are nothing to be shown."""
     raw = reader.tape.getvalue()
     if not (yield from reader.cursor.closes(patterns.close)):
         return False
+    # The name of a tool may have begun a call here that was held; the block as a whole is none.
     reader.sink.discard()
     reader.sink.drop("bad_json", raw)
     return True
@@ -108,6 +100,7 @@ def _broken(reader: BlockReader, patterns: EnvelopePatterns) -> Steps[bool]:
 
 def _close(reader: BlockReader, patterns: EnvelopePatterns, strays: str) -> Steps[None]:
     cursor = reader.cursor
+    # Models close brackets that they did not open; strays are markup, like the closer behind them.
     stray = ""
     while (char := (yield from cursor.space())) and char in strays:
         stray += cursor.take(1)
@@ -115,8 +108,14 @@ def _close(reader: BlockReader, patterns: EnvelopePatterns, strays: str) -> Step
     yield from cursor.closes(patterns.close)
 
 
-class Body:
-    """The JSON of one block."""
+class EnvelopeBody:
+    """Reads the JSON of one block.
+
+    Attributes:
+        tape: the text from the last object on, for a repair.
+        open: the call that is being read, none between two calls.
+        done: how many calls of the block are complete.
+    """
 
     def __init__(self, reader: BlockReader, grammar: EnvelopeGrammar, edges: regex.Pattern[str]) -> None:
         self._reader = reader
@@ -141,22 +140,25 @@ class Body:
             self._cursor.stop(self.tape)
             if self._grammar.bare:
                 return (yield from self._bare())
+            # Cut by the length limit: nothing is repaired, since the missing part may be more than brackets.
             return self.failed(self.tape.getvalue())
         except MalformedBlockError:
             if self._grammar.bare:
                 self._cursor.stop(self.tape)
                 return (yield from self._bare())
             repaired = yield from repair_block(self._reader, self.tape, self._edges)
-            return self.listed(repaired) if isinstance(repaired, str) else self.write_repaired(repaired)
+            return self.write_list(repaired) if isinstance(repaired, str) else self.write_repaired(repaired)
         self._cursor.stop(self.tape)
         return True
 
-    def listed(self, raw: str) -> bool:
+    def write_list(self, raw: str) -> bool:
         """Write what is left of a block that can't be repaired as a whole, object by object; false if no call."""
+        # Without a closing marker text may follow the list, and belongs to the answer.
         stop = len(raw) if self._closed else list_end(raw)
         self._cursor.unread(raw[stop:])
         raw = raw[:stop]
         rest = split_list(raw, self._grammar)[self.done - self._base :]
+        # In a list of which no element names a tool, text may stand as well as calls.
         named = (one.name if not one.found else one.found[0].name for one in rest)
         call = self.open if self.open and self.open.name else None
         if not rest or (call is None and not self.done and not any(map(self._reader.tool, named))):
@@ -172,6 +174,7 @@ class Body:
             call = None
         if element.found:
             return
+        # A bad element that names a tool is a broken call, for which the ladder may retry; others are only reported.
         if call is None and self._reader.tool(element.name) is not None:
             call = CallWriter(self._reader)
             call.begin(element.name)
@@ -191,6 +194,7 @@ class Body:
             call.end(complete=False)
             return True
         repaired = yield from repair_block(self._reader, self.tape, self._edges)
+        # One object only: without markers two objects in a line that had to be repaired are more likely data.
         found = [] if isinstance(repaired, str) else calls_in(repaired.value, self._grammar, arguments=True)
         if isinstance(repaired, str) or len(found) != 1:
             return self._rest_is_text()
@@ -198,6 +202,7 @@ class Body:
 
     def _rest_is_text(self) -> bool:
         """What follows the last good object is none; true where there has been a good one."""
+        # What was read of the broken object is put back as text; the calls before it are certain.
         if self.done:
             self._cursor.unread(self.tape.getvalue())
             self._give_up()
@@ -223,6 +228,7 @@ class Body:
                 char = yield from self._cursor.space()
             if char != "{":
                 return
+            # A repair begins at the object that broke: those before it have gone out.
             self._cursor.stop(self.tape)
             self.tape = self._cursor.record()
 
@@ -235,11 +241,13 @@ class Body:
             char = yield from self._cursor.space()
             if char == ",":
                 self._cursor.take(1)
+                # A comma must be followed by another call; an array of anything else is no list of calls.
                 if (yield from self._cursor.space()) != "{":
                     raise MalformedBlockError
-            elif char not in ("]", "{"):
+            elif char not in ("]", "{"):  # a missing comma between objects does no harm
                 raise MalformedBlockError
         self._cursor.take(1)
+        # An empty array was read by `EMPTY_LIST` where the grammar has one; here it says nothing.
         if not self.done:
             raise MalformedBlockError
 
@@ -257,8 +265,10 @@ class Body:
             yield from self.expect(":")
             yield from self._member(call, key, seen)
             separator = yield from self.expect(",}")
+        # Without a marker around it, an object with a name alone is data and no call.
         if not call.name or (self._grammar.bare and "arguments" not in seen):
             raise MalformedBlockError
+        # The quote that ended the last string may be one inside of it: what follows the object decides.
         if call.tail and not (yield from value_is_complete(self._cursor, self._edges)):
             raise MalformedBlockError
         call.end()
@@ -275,10 +285,13 @@ class Body:
     def _member(self, call: CallWriter, key: str, seen: set[str]) -> Steps[None]:
         char = yield from self._cursor.space()
         grammar = self._grammar
+        # Models mix up the keys of dialects: `parameters` for `arguments`, `tool_name` for `name`. The first of a role
+        # counts.
         role = "name" if key in grammar.name_keys else "arguments" if key in grammar.argument_keys else key
         if grammar.keyed:
             yield from self._keyed(call, key, seen)
             return
+        # A key that no envelope has: the object is data.
         if grammar.bare and role not in ("name", "arguments") and key not in (*grammar.id_keys, "type"):
             raise MalformedBlockError
         if role == "name" and "name" not in seen:
@@ -294,11 +307,13 @@ class Body:
     def _name(self, call: CallWriter, char: str) -> Steps[None]:
         if char != '"' or not call.begin((yield from short_string(self._reader))):
             raise MalformedBlockError
+        # Given up at the name already, so that JSON in an answer is not held to its end.
         if self._grammar.bare and call.tool is None:
             raise MalformedBlockError
 
     def _keyed(self, call: CallWriter, key: str, seen: set[str]) -> Steps[None]:
         """Read a member whose key is the tool's name."""
+        # `keyed`: the only key is the name. An object with two names is refused.
         if seen:
             raise MalformedBlockError
         seen.add(key)
@@ -312,6 +327,7 @@ class Body:
             return self.failed(repaired)
         found = calls_in(repaired.value, self._grammar)[self.done - self._base :]
         call = self.open if self.open and self.open.name else None
+        # A block that needed a repair and names no tool is text, unless something has gone out already.
         if call is None and not any(self._reader.tool(one.name) for one in found):
             return self.done > 0 or self._reader.sink.holding is False  # prose may hold JSON that is no call
         for one in found:

@@ -1,11 +1,19 @@
-"""Frame: messages with a header of channel and recipient, as harmony writes them.
+"""Frame: messages with a header of channel and recipient, as harmony (gpt-oss) and Muse write them.
 
 ```
 message = [<|start|>role] {to=RECIPIENT | <|channel|>NAME | [<|constrain|>]TYPE} <|message|> body [<|end|> …]
 ```
-The recipient may stand before or after the channel, and any special token may be missing where it leaked as text: then
-the words stand glued to each other, as in `assistantcommentary to=functions.F json{…}`. A recipient makes the body a
-call; otherwise the channel says whether it is reasoning or content, and the body is read as ordinary text.
+(Source: https://cookbook.openai.com/articles/openai-harmony; the server's template writes and mostly reads it.)
+
+Servers parse harmony themselves, so what arrives here is what leaked. The recipient may stand before or after the
+channel, and any special token may be missing because it was stripped from the text: then the words stand glued to each
+other, as in `assistantcommentary to=functions.F json{…}`. A recipient makes the body a call; otherwise the channel says
+whether it is reasoning or content, and the body is read as ordinary text by the engine (`MessageStart`).
+
+With `body="block"` (Muse) the recipient says all: `self` is reasoning, `user` content, and calls stand as elements in
+messages to tools. Calls in other messages are quotations.
+
+What may wait: a header of at most MAX_HEADER characters. The body of a call is read by `object_arguments`.
 """
 
 from __future__ import annotations
@@ -24,15 +32,18 @@ from toolgate_core.extraction.object_arguments import read_object
 
 MAX_HEADER = 512
 
+# The parts of a header in any order, each recognised by its own token or word.
 _ITEM = (
     r"(?:<\|start\|>\s{0,16}(?:(?P<role>[\w.-]+)(?=[\s<]))?|<\|channel\|>\s{0,16}(?P<channel>[a-z]+)"
     r"|assistant(?=<\|channel\|>)|to=(?P<to>[^\s<{]+)(?=[\s<{])|<\|constrain\|>\s{0,16}\w*|(?:json|code)(?=[\s<{]))"
 )
 _WORD = r"(?P<word>(?:assistant)?(?P<channel>analysis|commentary|final))"
 _ITEMS = rf"(?:\s{{0,16}}{_ITEM}){{0,8}}"
+# Without its tokens a header is a word; then only a recipient with a brace behind it makes it one.
 _HEADER = regex.compile(
     rf"(?:\s*{_WORD}(?=\s))?{_ITEMS}\s{{0,16}}(?:<\|message\|>|(?(to)(?=\{{)|(?!)))", regex.IGNORECASE
 )
+# Stripped tokens leave `analysisWe need …`: the channel's name and the text without a space.
 _GLUED = regex.compile(
     rf"\s*{_WORD}(?:\s{{1,16}}to=(?P<to>[^\s<{{]+)(?:\s{{1,16}}(?:json|code))?\s{{0,16}}(?=\{{)|(?=\S))"
 )
@@ -61,26 +72,28 @@ def read_message(reader: BlockReader, grammar: MessageGrammar) -> Steps[bool | M
     role, to, channel = found.get("role", ""), found.get("to", ""), found.get("channel", "").lower()
     if grammar.body == "block":
         return False if channel else (yield from _addressed(reader, grammar, to))
+    # `to=assistant` heads the echo of a result, whose role is `functions.NAME`.
     if to and to != "assistant" and not role.startswith("functions"):
         return (yield from _to_tool(reader, grammar, to))
+    # An unknown channel, or an invented result, is neither for the user nor a thought.
     if role.startswith("functions") or channel not in grammar.reasoning | grammar.content:
         return MessageStart("content" if role in ("", "assistant") and not channel else "skip")
     return MessageStart("message_reasoning" if channel in grammar.reasoning else "content")
 
 
 def _to_tool(reader: BlockReader, grammar: MessageGrammar, to: str) -> Steps[bool | MessageStart]:
+    # Behind `functions.` any name is meant as a tool of the request, even an unknown one. Other names are built-in
+    # tools of the model (browser, python), which do not run here.
     if not to.startswith("functions.") and reader.tool(to) is None:
-        return MessageStart("skip")  # a built-in tool of the model, which the gateway does not run
+        return MessageStart("skip")
     return (yield from _call(reader, grammar, to.removeprefix("functions.")))
 
 
 def _addressed(reader: BlockReader, grammar: MessageGrammar, to: str) -> Steps[bool | MessageStart]:
-    """A message whose recipient says all: calls count only in messages to tools."""
+    """Read a message whose recipient decides what it is: calls count only in messages to tools."""
     if not to or to in grammar.content:
         begins = bool(to) and (yield from reader.cursor.comes(_BLOCK, window=128)) is not None
-        return MessageStart(
-            "content", quoted=bool(to) and not begins
-        )  # nobody begins an answer with a quotation of a call
+        return MessageStart("content", quoted=bool(to) and not begins)  # an answer does not begin with a quoted call
     if to in grammar.reasoning:
         return MessageStart("message_reasoning", quoted=True)
     if (yield from reader.cursor.comes(_BLOCK, window=128)) is None:

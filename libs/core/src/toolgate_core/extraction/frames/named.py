@@ -1,8 +1,15 @@
-"""Frame: the name in a header, the arguments as one JSON object behind it.
+"""Frame: the name in a header, the arguments as one JSON object behind it (Kimi K2, DeepSeek V3, Mistral v11 …).
 
 ```
-call = header with NAME  object  [close]
+call = header with NAME [id]  object  [close]
 ```
+A header of special tokens is not enough to be sure: models write about their tokens. So a name that no tool has counts
+only with an object or the closer behind it, and a call without arguments only at the end of a text or before another
+marker. Kimi counts its calls in the header (`functions.get_weather:0`) and sometimes writes the number in the place of
+the name; then the arguments tell the tool, if only one tool has parameters of these names.
+
+What may wait: a header of at most MAX_HEADER characters. Bounds: those of `object_arguments`; looking at the arguments
+for a missing name reads them twice, which counts as a reread.
 """
 
 from __future__ import annotations
@@ -55,6 +62,7 @@ def read_named(reader: BlockReader, grammar: NamedGrammar) -> Steps[bool]:
     """Read one call; false where it is none."""
     cursor, patterns = reader.cursor, named_patterns(grammar)
     match = yield from cursor.expect(patterns.call, window=MAX_HEADER)
+    # Tokens around nothing: markup, and no error.
     if match is None and (yield from cursor.expect(patterns.empty, window=MAX_HEADER)) is not None:
         return True
     if match is None and grammar.no_arguments:
@@ -64,6 +72,7 @@ def read_named(reader: BlockReader, grammar: NamedGrammar) -> Steps[bool]:
     call = CallWriter(reader)
     call.call_id = match.groupdict().get("id")
     name = match["name"]
+    # `<|tool_call_begin|>0<|…`: Kimi left out the name. A tool that is called "0" would come first.
     if grammar.numbered and name.isdigit() and reader.tool(name) is None:
         name = (yield from _inferred(reader)) or name
     if not call.begin(name):
@@ -84,6 +93,7 @@ def _alone(reader: BlockReader, patterns: NamedPatterns) -> Steps[bool]:
     """Read the call of a tool that gets no arguments; false where it is none."""
     cursor = reader.cursor
     match = yield from cursor.comes(patterns.alone, window=MAX_HEADER)
+    # At the end of a text that the model ended, nothing can follow the name any more.
     if match is None and reader.stopped:  # where the text was cut, the arguments may have been
         match = patterns.ends.fullmatch(cursor.text, cursor.pos)
     if match is None or reader.tool(match["name"]) is None:
@@ -107,10 +117,11 @@ def _inferred(reader: BlockReader) -> Steps[str]:
             yield from scan_value(reader, tape, None)
             keys = {*decode_fields(tape.getvalue().encode())}
     except (MalformedBlockError, JsonTextError):
-        pass  # whoever reads the arguments says what is wrong with them
+        pass  # reading the arguments as those of a call reports what is wrong with them
     finally:
         cursor.stop(tape)
         cursor.unread(tape.getvalue())
+    # Two tools that fit are no answer: a guess would be a valid call to the wrong tool.
     fitting = [name for name in reader.toolset.names if keys and _has(reader.toolset.get(name), keys)]
     return fitting[0] if len(fitting) == 1 else ""
 

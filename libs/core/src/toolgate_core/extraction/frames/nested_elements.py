@@ -1,12 +1,18 @@
-"""Frame: one element per call, its arguments as nested elements that are named after their keys.
+"""Frame: one element per call, its arguments as nested elements that are named after their keys (MiniMax M3).
 
 ```
 block   = [section-open] call {call} [section-close]
 call    = <call name="F"> {element} </call>
 element = <key> (text | {element}) </key>
 ```
-Lists are elements named `item`, or repeated elements; text beside elements stands under `$text`. Nothing can be said
-before the call has ended, because a later element may make a list of an earlier one.
+(Source: MiniMax M3's chat template, where every structural tag stands behind the mark `]<]minimax[>[`.)
+
+Lists are elements named `item`, or repeated elements; text beside elements stands under `$text`. Nothing can go out
+before the call has ended, because a later element may make a list of an earlier one. The schema decides what text is;
+an empty element is an empty list or object where the schema wants one.
+
+A tag without its mark closes only the innermost element, and only if a marked tag follows: values hold HTML. Bounds:
+MAX_DEPTH elements inside each other, MAX_ARGUMENTS characters for the call.
 """
 
 from __future__ import annotations
@@ -49,25 +55,25 @@ class ElementPatterns(Struct, frozen=True):
 @cache
 def element_patterns(grammar: ElementsGrammar) -> ElementPatterns:
     """Return the patterns of a grammar."""
-    lead = regex.escape(grammar.tag_prefix) + r"\s{0,4}"
-    any_lead = f"(?:{lead})?"
+    prefix = regex.escape(grammar.tag_prefix) + r"\s{0,4}"
+    any_prefix = f"(?:{prefix})?"
     section, call = regex.escape(grammar.section), regex.escape(grammar.call)
     return ElementPatterns(
-        section=regex.compile(rf"{any_lead}<{section}{ANY_ATTRIBUTES}>"),
-        section_close=regex.compile(rf"{any_lead}</{section}>"),
-        call=regex.compile(rf"{lead}<{call}(?=\s){ATTRIBUTES}>"),
-        call_close=regex.compile(rf"{lead}</{call}>"),
+        section=regex.compile(rf"{any_prefix}<{section}{ANY_ATTRIBUTES}>"),
+        section_close=regex.compile(rf"{any_prefix}</{section}>"),
+        call=regex.compile(rf"{prefix}<{call}(?=\s){ATTRIBUTES}>"),
+        call_close=regex.compile(rf"{prefix}</{call}>"),
         plain_call_close=regex.compile(rf"</{call}>"),
-        call_ends=regex.compile(rf"{lead}</(?:{call}|{section})>|{lead}<{call}\s"),
+        call_ends=regex.compile(rf"{prefix}</(?:{call}|{section})>|{prefix}<{call}\s"),
         tag=regex.compile(
-            rf"{lead}<(?P<name>[^<>/\s]{{1,256}}){ATTRIBUTES}>|{lead}<(?P<close>/)(?P<name>[^<>/\s]{{1,256}})\s*>"
+            rf"{prefix}<(?P<name>[^<>/\s]{{1,256}}){ATTRIBUTES}>|{prefix}<(?P<close>/)(?P<name>[^<>/\s]{{1,256}})\s*>"
         ),
         least=len(grammar.tag_prefix) + 3,
-        plain_close=regex.compile(rf"</(?P<name>[^<>/\s]{{1,256}})\s*>(?=\s{{0,16}}{lead})"),
+        plain_close=regex.compile(rf"</(?P<name>[^<>/\s]{{1,256}})\s*>(?=\s{{0,16}}{prefix})"),
     )
 
 
-class Node:
+class ElementNode:
     """An element that is being read."""
 
     __slots__ = ("children", "name", "text")
@@ -75,7 +81,7 @@ class Node:
     def __init__(self, name: str) -> None:
         self.name = name
         self.text: list[str] = []
-        self.children: list[Node] = []
+        self.children: list[ElementNode] = []
 
 
 def read_elements(reader: BlockReader, grammar: ElementsGrammar) -> Steps[bool]:
@@ -93,7 +99,7 @@ def read_elements(reader: BlockReader, grammar: ElementsGrammar) -> Steps[bool]:
     if match is None or not call.begin(attribute(match["inside"], "name") or ""):
         return False
     try:
-        complete = yield from Elements(reader, patterns, call).read()
+        complete = yield from NestedElements(reader, patterns, call).read()
     except MalformedBlockError as error:
         if call.tool is None:
             return False
@@ -105,7 +111,7 @@ def read_elements(reader: BlockReader, grammar: ElementsGrammar) -> Steps[bool]:
     return True
 
 
-class Elements:
+class NestedElements:
     """Reads the elements of one call."""
 
     def __init__(self, reader: BlockReader, patterns: ElementPatterns, call: CallWriter) -> None:
@@ -113,7 +119,7 @@ class Elements:
         self._cursor = reader.cursor
         self._patterns = patterns
         self._call = call
-        self._stack = [Node("")]
+        self._stack = [ElementNode("")]
         self._size = 0
 
     def read(self) -> Steps[bool]:
@@ -130,6 +136,7 @@ class Elements:
         except TooLargeError:
             self._call.add_repairs("too_large")
             return False
+        # Text that belongs to no argument may have been part of one: an incomplete call, not a wrong one.
         if "".join(self._stack[0].text).strip():
             self._call.add_repairs("lost_text")
             return False
@@ -143,8 +150,10 @@ class Elements:
                 self._call.add_repairs("missing_close")
                 return True
             raise MalformedBlockError
+        # Half a closing tag must hold more than the mark to count as one at the end of a text.
         if (yield from cursor.closes(self._patterns.call_close, least=self._patterns.least)):
             return True
+        # A closing tag that lost its mark: at the top level it can be nothing else.
         if len(self._stack) == 1 and (yield from cursor.closes(self._patterns.plain_call_close)):
             return True
         if (yield from cursor.comes(self._patterns.call_ends)) is not None:
@@ -155,6 +164,7 @@ class Elements:
             self._grow(len(match[0]))
             self._tag(match["name"], closes=bool(match["close"]), empty=(match["inside"] or "").endswith("/"))
             return False
+        # A value may hold HTML, so an unmarked tag closes an element only in front of a marked one.
         match = yield from cursor.comes(self._patterns.plain_close, window=512)
         if match is not None and len(self._stack) > 1 and match["name"] == self._stack[-1].name:
             cursor.take(match.end() - cursor.pos)
@@ -165,13 +175,15 @@ class Elements:
 
     def _tag(self, name: str, *, closes: bool, empty: bool) -> None:
         if closes:
+            # A closing tag of an outer element closes the inner ones, too; one that nothing opened says nothing.
             if any(node.name == name for node in self._stack[1:]):
                 while self._stack.pop().name != name:
                     self._call.add_repairs("missing_close")
             return
+        # The tree is walked recursively below.
         if len(self._stack) > MAX_DEPTH:
             raise MalformedBlockError
-        node = Node(name)
+        node = ElementNode(name)
         self._stack[-1].children.append(node)
         if not empty:
             self._stack.append(node)
@@ -183,25 +195,30 @@ class Elements:
 
     def _text(self) -> None:
         cursor = self._cursor
+        # One character at least, because a tag that counts was ruled out at this place.
         match = _PLAIN.match(cursor.text, cursor.pos + 1)
         piece = cursor.take((match.end() if match else len(cursor.text)) - cursor.pos)
         self._grow(len(piece))
         self._stack[-1].text.append(piece)
 
 
-def _value(node: Node, schema: JsonValue, root: JsonObject) -> JsonValue:
+def _value(node: ElementNode, schema: JsonValue, root: JsonObject) -> JsonValue:
     schema = _followed(schema, root)
     text = "".join(node.text)
     types = possible_types(schema, root)
     if not node.children:
+        # An empty element: the schema says of what it is empty.
         empty = not text.strip() and "string" not in types
         return _empty(types, text) if empty else coerce_text(text, schema, root)[0]
     names = {child.name for child in node.children}
+    # The names of the elements in a list are free where the schema wants nothing but a list; elsewhere only `item`
+    # makes one.
     only_array = "array" in types and "object" not in types
     if (only_array and len(names) == 1) or (names == {"item"} and ("array" in types or "object" not in types)):
         items = schema.get("items", {}) if isinstance(schema, dict) else {}
         return [_value(child, items, root) for child in node.children]
     members = _members(node, schema if isinstance(schema, dict) else {}, root)
+    # Mixed content; the template writes it under the same key.
     if text.strip():
         members["$text"] = text.strip()
     return members
@@ -211,14 +228,15 @@ def _empty(types: tuple[str, ...], text: str) -> JsonValue:
     return [] if "array" in types else {} if "object" in types else text
 
 
-def _members(node: Node, schema: JsonObject, root: JsonObject) -> JsonObject:
+def _members(node: ElementNode, schema: JsonObject, root: JsonObject) -> JsonObject:
     properties = schema.get("properties")
     known = properties if isinstance(properties, dict) else {}
     members: JsonObject = {}
-    groups: dict[str, list[Node]] = {}
+    groups: dict[str, list[ElementNode]] = {}
     for child in node.children:
         groups.setdefault(child.name, []).append(child)
     for name, several in groups.items():
+        # Repeated elements are a list, whatever the schema says: none of them may be lost, and the validator decides.
         own = _followed(known.get(name, {}), root)
         if len(several) == 1:
             members[name] = _value(several[0], own, root)

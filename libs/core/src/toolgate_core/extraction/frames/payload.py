@@ -1,8 +1,15 @@
-"""Frame: JSON that no marker announces: the salvage of what no dialect claims.
+"""Frame: JSON that no marker announces, the last resort for what no dialect claims.
 
-A payload must be the whole text, or its last paragraph; every call in it must name a declared tool and say its
-arguments. So it is held until the text has ended, and given up at the first sign that it is something else: a first key
-that no envelope has, a name that nobody declared, more text behind it.
+```
+payload = [fence] value {"," | ";" | white space  value} [fence] [closing tags]        value = any envelope in use
+```
+Models that were never trained on a form answer with `{"tool": "f", "args": {…}}`, bare or in a code fence. But answers
+hold JSON, too, so the conditions are strict: a payload is the whole text, or its last paragraph; every call in it names
+a declared tool and has arguments; with `settled` each call must also fit the schema of its tool (Qwen 2.5 answers in
+JSON fences as well). So it is held until the text has ended, and given up at the first sign that it is something else:
+a first key that no envelope has, a name of no tool, more text behind it.
+
+Bounds: MAX_PAYLOAD characters are held, read in steps, so that prose about JSON is released early.
 """
 
 from __future__ import annotations
@@ -26,9 +33,11 @@ from toolgate_core.schema.toolset import Tool
 from toolgate_core.types.requests import ToolChoice
 
 MAX_PAYLOAD = 16_384
+"""Characters of a payload: a client sees none of it until the text has ended, so a longer one is an answer."""
 STEP = 4096
+"""Characters that are read between two looks at what the text is."""
 
-WIDE = EnvelopeGrammar(name_keys=NAME_KEYS, argument_keys=ARGUMENT_KEYS)
+ANY_ENVELOPE = EnvelopeGrammar(name_keys=NAME_KEYS, argument_keys=ARGUMENT_KEYS)
 """Every envelope that is in use."""
 
 _BEGIN = regex.compile(rf"(?:{FENCE})?{BEGINS}", regex.IGNORECASE)
@@ -45,15 +54,18 @@ _FENCES = regex.compile(rf"\s*+{_REFENCE}")
 
 def read_payload(reader: BlockReader, grammar: PayloadGrammar) -> Steps[bool]:
     """Read a payload up to the end of the text; false where it is none."""
+    # A text that may be JSON is held to its end.
     reader.tentative = True
     cursor = reader.cursor
     yield from cursor.space()
+    # With a single tool in the request its arguments alone are enough: there is no other tool that they could be for.
     begins = (yield from cursor.comes(_BEGIN, window=512)) is not None
     only = None if begins or not grammar.arguments_only else (yield from _only_tool(reader))
     if not begins and only is None:
         return False
     head = yield from cursor.expect(_HEAD, window=128)
-    text = yield from Payload(reader, fenced=head is not None).gather()
+    text = yield from PayloadText(reader, fenced=head is not None).gather()
+    # A cut text may go on as anything.
     if text is None or not reader.stopped:
         return False
     values = _values(text)
@@ -76,8 +88,10 @@ def _only_tool(reader: BlockReader) -> Steps[Tool | None]:
 
 def _calls(reader: BlockReader, values: list[JsonValue]) -> list[ParsedCall]:
     """Return the calls that the values say; empty where not all of them are calls."""
-    found = [one for value in values for one in calls_in(value, WIDE, arguments=True)]
+    found = [one for value in values for one in calls_in(value, ANY_ENVELOPE, arguments=True)]
+    # An object with `response` is an answer that the model wrapped in JSON.
     answers = any(isinstance(value, dict) and "response" in value for value in values)
+    # All or nothing: one value that is no call shows that the text is data.
     good = not answers and len(found) >= len(values) and all(_acceptable(reader, one) for one in found)
     return found if good else []
 
@@ -85,6 +99,7 @@ def _calls(reader: BlockReader, values: list[JsonValue]) -> list[ParsedCall]:
 def _call_of(tool: Tool, values: list[JsonValue]) -> list[ParsedCall]:
     """Return the call of the only tool whose arguments stand there alone; empty where they are something else."""
     value = values[0] if len(values) == 1 else None
+    # Without a name only a valid object counts; an empty one could be anything.
     if not isinstance(value, dict) or not value or not tool.valid(value) or not value.keys() <= _declared(tool):
         return []
     return [ParsedCall(tool.definition.name, value, None)]
@@ -92,7 +107,7 @@ def _call_of(tool: Tool, values: list[JsonValue]) -> list[ParsedCall]:
 
 def _listed(reader: BlockReader, text: str) -> bool:
     """Write the calls of a list that can't be read as a whole, if all of its elements name declared tools."""
-    rest = split_list(text, WIDE, arguments=True)
+    rest = split_list(text, ANY_ENVELOPE, arguments=True)
     good = [one for element in rest for one in element.found]
     bad = [element.name for element in rest if not element.found]
     if not good or not all(_acceptable(reader, one) for one in good) or not all(map(reader.tool, bad)):
@@ -136,7 +151,7 @@ def _written(reader: BlockReader, found: list[ParsedCall]) -> bool:
     return bool(found)
 
 
-class Payload:
+class PayloadText:
     """Gathers the text of a payload."""
 
     def __init__(self, reader: BlockReader, *, fenced: bool) -> None:
@@ -144,6 +159,7 @@ class Payload:
         self._cursor = reader.cursor
         self._fenced = fenced
         self._scan: JsonScanner | None = JsonScanner()
+        # `_at` is how far the text is understood, `_done` where the last complete value ended.
         self._at = self._done = 0
         self._broken = False
         self._named = False
@@ -168,6 +184,7 @@ class Payload:
                 if start == len(text):
                     break
                 if text[start] != "{":
+                    # A fence may close, and another one may open: Qwen 2.5 writes each call into a fence of its own.
                     return any(form.fullmatch(text, self._done, partial=True) for form in (_TAIL, _FENCES))
                 self._at, self._scan = start, JsonScanner()
             self._at = self._scan.read(text, self._at, ended=self._cursor.end is not None)
@@ -184,6 +201,7 @@ class Payload:
         match = _NAMED.match(text)
         if match is None:
             return True
+        # The first name decides for prose about JSON: it is checked as soon as it is there, not at the end.
         self._named = True
         return self._reader.tool(match.group(1)) is not None
 
@@ -194,6 +212,7 @@ class Payload:
                 return None
             return text[:done]
         body = text.rstrip()
+        # A broken value swallowed the closing fence, which is not part of it.
         for fence in ("```", "~~~"):
             if self._fenced and body.endswith(fence):
                 body = body.rstrip(fence[0])

@@ -1,11 +1,19 @@
-"""Frame: calls in Python's syntax.
+"""Frame: calls in Python's syntax (Llama 3.2 and 4, LFM2, Olmo 3, Gemma).
 
 ```
 block = open ("[" [call {"," call}] "]" | call {(newline | "," | ";") call}) [close]
 call  = NAME "(" [argument {"," argument}] ")"
 ```
-Values are Python's literals, and JSON's words among them. A call is read argument by argument; where one can't be read,
-the call is lost and not the block.
+Values are literals of Python, and the words of JSON among them. A call is read argument by argument; where one can't be
+read, that call is incomplete and the block goes on at the next call.
+
+Without markers (`bare`) the form is hardest to tell from prose: `[ping()](https://…)` is a Markdown link, `f(x)` is
+mathematics. So only names of declared tools count, the block is held to its end, and a list must end its line, unless
+it holds arguments or several calls, as no link does. LFM2 repeats a list without its tokens behind the real one: an
+`echo`, which is markup.
+
+What may wait: a name (300 characters), a value as in `python_values`, up to 64 characters behind a bare list. Bounds: a
+bad call is skipped over at most MAX_ARGUMENTS characters.
 """
 
 from __future__ import annotations
@@ -30,6 +38,7 @@ _ANOTHER = regex.compile(r"\s{0,16}(?:[,;]\s{0,16}(?:\]|[A-Za-z_][\w.\-]{0,255}\
 _NEXT_LINE = regex.compile(r"[ \t]{0,16}(?:[,;]\s{0,16}|\r?\n\s{0,16})[A-Za-z_][\w.\-]{0,255}\s{0,16}\(")
 _STRING = regex.compile(r"""'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+\"""")
 MAX_STRING = 512
+"""Characters of a string that is skipped as a whole in a call that can't be read."""
 _LINE_END = regex.compile(r"[ \t]{0,32}(?:\r?\n|<\||`)|[ \t]{1,32}+(?P<text>[^\s(<`\[])|(?P<text>[.!?,;:…])(?=\s)")
 _STOPS = " \t\r\n.!?…"
 _TAIL = regex.compile(r"[\s;`]*")
@@ -54,6 +63,7 @@ def python_patterns(grammar: PythonGrammar) -> PythonPatterns:
 def read_python(reader: BlockReader, grammar: PythonGrammar) -> Steps[bool]:
     """Read one block; false where it holds no call."""
     cursor, patterns = reader.cursor, python_patterns(grammar)
+    # Some grammars have an empty opener: then the call itself must be first.
     if (yield from cursor.expect(patterns.open, window=256)) is None:
         return False
     if grammar.statements:
@@ -62,12 +72,14 @@ def read_python(reader: BlockReader, grammar: PythonGrammar) -> Steps[bool]:
     if listed:
         cursor.take(1)
     reader.tentative = grammar.bare
-    block = Block(reader, grammar, patterns, listed=listed)
+    block = PythonBlock(reader, grammar, patterns, listed=listed)
     try:
         if not (yield from block.calls()):
+            # Special tokens around nothing vanish.
             return grammar.special and (yield from cursor.closes(patterns.close))
     except MalformedBlockError:
         return (yield from block.failed())
+    # A bare list is text unless it ends its line, like `see [ping()] above`.
     ends = (
         not grammar.bare
         or grammar.nothing_after
@@ -82,9 +94,11 @@ def _closed(reader: BlockReader, grammar: PythonGrammar, patterns: PythonPattern
     """Read a block's closer; return whether its calls stand."""
     yield from reader.cursor.space()
     closed = yield from reader.cursor.closes(patterns.close)
+    # LFM2's echo has the closing token, though not the opening one.
     if grammar.echo and closed:
         return _forgotten(reader)
     if grammar.echo:
+        # Without its closing token it is the call itself, if none came before.
         return reader.sink.calls == 0 and ends
     return not grammar.nothing_after or closed or (yield from _nothing_follows(reader))
 
@@ -122,7 +136,7 @@ def _nothing_follows(reader: BlockReader) -> Steps[bool]:
             return reader.stopped
 
 
-class Block:
+class PythonBlock:
     """The calls of one block."""
 
     def __init__(self, reader: BlockReader, grammar: PythonGrammar, patterns: PythonPatterns, *, listed: bool) -> None:
@@ -152,8 +166,10 @@ class Block:
             if self._listed and char == "]":
                 cursor.take(1)
                 return self._counts
+            # One call is all there may be; whether text follows is asked by the caller.
             if self._done and self._grammar.nothing_after:
                 return True
+            # Commas and semicolons between calls may be doubled or missing.
             if (self._done or self._begun) and char in (",", ";"):
                 cursor.take(1)
                 self._separated = True
@@ -164,6 +180,7 @@ class Block:
                 break
             if not (yield from self._next_call(match["name"])):
                 break
+        # A list without its bracket: closed for the model only at the end of its own text.
         if self._listed and self._counts and (cursor.left or not self._reader.stopped):
             raise MalformedBlockError
         return self._counts
@@ -181,6 +198,7 @@ class Block:
     def failed(self) -> Steps[bool]:
         """The block can't be read to its end: false where it may be text."""
         reader, call = self._reader, self._open
+        # An echo that was cut is still an echo.
         if self._grammar.echo and reader.cursor.end is not None and not reader.cursor.left:
             return _forgotten(reader)
         if reader.tentative and (reader.cursor.end is None or reader.cursor.left or self._grammar.nothing_after):
@@ -203,6 +221,7 @@ class Block:
             raise
         except MalformedBlockError:
             call, grammar = self._open, self._grammar
+            # Where a single bad call shows that the block is text, there is nothing to go on to.
             alone = grammar.nothing_after or grammar.echo or (grammar.bare and not self._listed)
             known = call is not None and (call.tool is not None or not self._grammar.bare)
             if alone or call is None or not known or self._cursor.place - place > MAX_ARGUMENTS:
@@ -224,8 +243,10 @@ class Block:
             char = yield from cursor.peek()
             if not char or (yield from cursor.comes(self._patterns.close)) is not None:
                 return False
+            # Parentheses inside strings close nothing; a string that is longer than the window is read by character.
             match = yield from cursor.comes(_STRING, window=MAX_STRING)
             cursor.take(1 if match is None else match.end() - cursor.pos)
+            # A parenthesis too many must not end the search before the call does.
             depth = max(depth, 1) + (char == "(") - (char == ")")
             if depth == 0 and (yield from cursor.comes(another, window=300)) is not None:
                 return True
@@ -233,9 +254,11 @@ class Block:
     def _call(self, name: str) -> Steps[bool]:
         """Read one call; false where its name is none that counts."""
         call = CallWriter(self._reader)
+        # Exactly the declared name: other spellings would turn code into calls.
         if self._grammar.bare and self._reader.toolset.get(name) is None:
             return False
         yield from self._cursor.expect(_NAME, window=300)
+        # Llama 3 writes its built-in tools as methods: `brave_search.call(query=…)`.
         if self._grammar.call_method:
             name = name.removesuffix(".call")
         call.begin(name)
@@ -243,6 +266,7 @@ class Block:
         names = frozenset(self._reader.toolset.names)
         following = QuoteContext(self._cursor, self._ends, frozenset(properties_of(call)), names)
         complete = yield from read_python_arguments(self._reader, call, following, named=self._grammar.keywords)
+        # A variable as an argument: the text is a program or a formula, not a call.
         if not complete and self._grammar.nothing_after:
             raise MalformedBlockError
         self._argued = self._argued or not call.empty

@@ -1,11 +1,14 @@
 """Frame: calls as statements of a program, printed or assigned, as Gemma writes them into a fence of its own.
 
 ```
-block     = open {statement} close
-statement = [NAME "="] ["print("] call [")"] | "print(" NAME ")" | NAME
+block     = "```tool_code" {statement} "```"
+statement = [NAME "="] ["print("] call [")"] | "print(" NAME ")" | "#" comment
 ```
-The calls may stand in a list.
-Only calls of declared tools are read; a block with anything else in it is a program, and text.
+(Source: Gemma 3 was trained to write tool code; Gemini's prompt calls functions through `default_api`.) The calls may
+stand in a list. Only calls of declared tools are read. A block with anything else in it is a program, and text: to run
+the calls of a program without its other statements would be wrong. So nothing goes out before the closing fence.
+
+What may wait, and the bounds, are those of `python_arguments`.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ _PRINTED = regex.compile(r"[ \t]{0,16}\)")
 
 
 class Statements:
-    """The statements of one block."""
+    """Reads the statements of one block."""
 
     def __init__(self, reader: BlockReader, grammar: PythonGrammar, close: regex.Pattern[str]) -> None:
         self._reader = reader

@@ -1,4 +1,14 @@
-"""The frames: which one reads which kind of grammar."""
+"""The table of frames: which one reads which kind of grammar. A new kind of grammar is a frame and a row here.
+
+A frame is a generator function `read(reader, grammar) -> Steps[bool | MessageStart]`. It begins at the block's opener
+and may read as far as it needs to.
+
+- True: the block was its own. Its calls are in the sink, and what it read is gone.
+- False: it was not. Nothing may have gone out by then; the engine puts the text back and asks the next grammar.
+- A `MessageStart`: a header was read, and ordinary text of the kind that it names follows (frame `message` only).
+
+Frames wait by `yield from cursor…` only, and never raise: `MalformedBlockError` and its kinds are caught inside.
+"""
 
 from __future__ import annotations
 

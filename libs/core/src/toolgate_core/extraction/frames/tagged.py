@@ -1,14 +1,22 @@
-"""Frame: one element per call, one element per argument.
+"""Frame: one element per call, one element per argument (Qwen3-Coder, GLM, MiniMax M2, DSML, function_calls …).
 
 ```
 block = [section] call {call} [section-close]            (the section tags are markup, read between the calls)
 call  = call-open ({parameter-open V parameter-close} | JSON object | YAML mapping) call-close  |  call-open with "/"
 ```
 A value ends at its closing tag, or where the next structural tag shows that the closing tag is missing. Values get
-their type from the tool's schema; those of plain strings stream, all others wait for their end.
+their type from the tool's schema; those of plain strings stream, all others wait for their end (`tagged_values`).
+
+The opener is ordinary text in most of these dialects: `<invoke name="f">` may stand in an explanation. So a block is
+tentative until something that only a call has follows the opening tag: an argument, an object, a closing tag.
+
+What may wait: tags of at most MAX_TAG characters, and what `tagged_values` keeps in doubt. Bounds: MAX_SECTIONS openers
+in a row; arguments as in `tagged_arguments`.
 """
 
 from __future__ import annotations
+
+from enum import Enum
 
 import regex
 
@@ -24,6 +32,7 @@ from toolgate_core.extraction.tagged_arguments import TaggedArguments
 from toolgate_core.extraction.yaml_body import read_mapping
 
 MAX_SECTIONS = 4
+"""Section tags in a row; models repeat the tag when they begin again."""
 _WORD = regex.compile(r"[^<\s]+")
 
 
@@ -35,10 +44,12 @@ def read_tagged(reader: BlockReader, grammar: TaggedGrammar) -> Steps[bool]:
         if (yield from cursor.expect(patterns.section, window=256)) is None:
             return False
         yield from cursor.space()
+        # Models open the section again before they call; each opener is markup.
         for _ in range(MAX_SECTIONS):
             if (yield from cursor.expect(patterns.section, window=256)) is None:
                 break
             yield from cursor.space()
+        # A section without a call is markup, and no call.
         if (yield from cursor.expect(patterns.section_close, window=64)):
             return True
         match = yield from cursor.expect(patterns.call, window=MAX_TAG)
@@ -47,17 +58,26 @@ def read_tagged(reader: BlockReader, grammar: TaggedGrammar) -> Steps[bool]:
     found = match.groupdict()
     inside = found.get("inside") or ""
     name = found.get("name") or attribute(inside, grammar.name_attribute) or ""
+    # Every tag opens a call in these dialects, so only the exact name of a tool may.
     if grammar.declared_only and reader.toolset.get(name) is None:
         return False
     call = CallWriter(reader)
     reader.tentative = True  # a name in a tag may be prose about calls
     if not call.begin(name):
         return False
-    return (yield from Element(reader, grammar, call).read(empty=inside.rstrip().endswith("/")))
+    return (yield from TaggedCall(reader, grammar, call).read(empty=inside.rstrip().endswith("/")))
 
 
-class Element:
-    """One call element, behind its opening tag."""
+class CallEnding(Enum):
+    """How a call element ended: by its own tag, by what follows it, or in text that can't be read."""
+
+    CLOSED = "closed"
+    UNCLOSED = "unclosed"
+    UNREADABLE = "unreadable"
+
+
+class TaggedCall:
+    """Reads one call behind its opening tag."""
 
     def __init__(self, reader: BlockReader, grammar: TaggedGrammar, call: CallWriter) -> None:
         self._reader = reader
@@ -73,19 +93,20 @@ class Element:
 
     def read(self, *, empty: bool) -> Steps[bool]:
         """Read the call; false where it is none."""
+        # `<invoke name="ping"/>`: the call of a tool without arguments.
         if empty:
             self._call.end()
             return True
         if not (yield from self._structured()):
             return False
         try:
-            closed = yield from self._body()
+            ending = yield from self._body()
         except TooLargeError:
             self._call.add_repairs("too_large")
-            closed = None
+            ending = CallEnding.UNREADABLE
         except MalformedBlockError:
-            closed = None
-        return (yield from self._end(closed=closed))
+            ending = CallEnding.UNREADABLE
+        return (yield from self._end(ending))
 
     def _structured(self) -> Steps[bool]:
         """Whether a call goes on as calls do, so that prose is not held for long."""
@@ -93,41 +114,47 @@ class Element:
         tape = cursor.record()
         char = yield from cursor.space()
         cursor.stop(tape)
+        # YAML needs the indentation of its first line, which has been read as white space.
         _, line, self._indent = tape.getvalue().rpartition("\n")
         if char == "{" or (yield from cursor.comes(patterns.expected, window=MAX_TAG)) is not None:
             return True
         if self._grammar.yaml and line and char not in ("", "<"):
             return True
+        # A word behind a tag is a name only if a tool has it, or arguments follow.
         if self._call.tool is None and self._grammar.bare_name:
             return False
         for known in (patterns.call_close, patterns.section_close, patterns.call, patterns.section):
             if (yield from cursor.comes(known, window=MAX_TAG)) is not None:
                 return not self._grammar.declared_only or known is patterns.call_close
+        # The text ends behind the name: cut, it may have been a call; stopped, the name alone is text.
         return cursor.starved and (not self._grammar.declared_only or self._cut_off)
 
     @property
     def _cut_off(self) -> bool:
         return self._cursor.end in ("length", "cut")
 
-    def _end(self, *, closed: bool | None) -> Steps[bool]:
-        """`closed`: by its own tag; false: by what follows; none: it can't be read."""
-        if (self._call.tool is None and not closed) or (
-            closed is None and self._reader.tentative and not self._cut_off
-        ):
+    def _end(self, ending: CallEnding) -> Steps[bool]:
+        """End the call; false where the block may as well be text."""
+        unreadable = ending is CallEnding.UNREADABLE
+        # A name that no tool has, in an element that does not close, is prose about calls.
+        if self._call.tool is None and ending is not CallEnding.CLOSED:
             return False
-        if closed is None:
+        if unreadable and self._reader.tentative and not self._cut_off:
+            return False
+        if unreadable:
             yield from skip_to_edge(self._cursor, self._patterns.call_close)
             yield from self._cursor.expect(self._patterns.call_close)
-        elif not closed:
+        elif ending is CallEnding.UNCLOSED:
             self._call.add_repairs("missing_close")
         if self._arguments.lost:
             self._call.add_repairs("lost_text")
-        self._call.end(complete=closed is not None and not self._arguments.lost)
+        self._call.end(complete=not unreadable and not self._arguments.lost)
         return True
 
-    def _body(self) -> Steps[bool]:
+    def _body(self) -> Steps[CallEnding]:
         char = yield from self._cursor.space()
         if char == "{":
+            # An object behind the tag, as in no sentence about calls: from here on the call streams.
             self._reader.confirm(self._call.tool)
             yield from self._json()
         elif self._grammar.yaml and char not in ("<", ""):
@@ -150,6 +177,7 @@ class Element:
         except TooLargeError:
             raise
         except MalformedBlockError:
+            # The same JSON as in an envelope, with the same faults.
             repaired = yield from repair_block(self._reader, tape, self._patterns.json_edge)
             if isinstance(repaired, str) or not self._call.write_value(repaired.value):
                 raise
@@ -173,6 +201,7 @@ class Element:
                 return False
         if not char or (self._reader.cursor.end is not None and self._cut()):
             return False
+        # What belongs to no argument is read over in one piece, so that the arguments behind it are not lost.
         match = yield from cursor.comes(self._patterns.stray, window=MAX_TAG)
         if match is None:
             self._arguments.lost = True
@@ -186,16 +215,16 @@ class Element:
         cut = cursor.left > 1 and self._patterns.call_close.fullmatch(cursor.text, cursor.pos, partial=True) is not None
         return cut or self._patterns.parameter.fullmatch(cursor.text, cursor.pos, partial=True) is not None
 
-    def _after_body(self) -> Steps[bool]:
-        """Read the closing tag; false where the call ends without it, although the model ended it."""
+    def _after_body(self) -> Steps[CallEnding]:
+        """Read the closing tag, which may be missing where the model ended the text or wrote something else."""
         cursor = self._cursor
         yield from cursor.space()
         if (yield from cursor.closes(self._patterns.call_close)):
-            return True
+            return CallEnding.CLOSED
         if cursor.end is None or (cursor.left and not cursor.starved):
-            return False
+            return CallEnding.UNCLOSED
         if not self._reader.stopped or (
             cursor.left and self._patterns.parameter.fullmatch(cursor.text, cursor.pos, partial=True)
         ):
             raise MalformedBlockError
-        return False
+        return CallEnding.UNCLOSED
