@@ -1,7 +1,7 @@
 """Writes OpenAI's answers: the chunks of a stream, or one completion.
 
-Chunks are typed structs, which msgspec encodes in less time than it takes to splice their strings. Only what carries
-fields that are unknown here becomes a dict first. Rules of official clients that shape the stream:
+Chunks are typed structs: one costs about as much as the splicing of its strings did. Only what carries fields that are
+unknown here becomes a dict first. Rules of official clients that shape the stream:
 
 - each choice begins with a chunk that has the role, and choice 0 begins before any other (openai-python appends choices
   in the order in which they come);
@@ -11,7 +11,7 @@ fields that are unknown here becomes a dict first. Rules of official clients tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -36,6 +36,8 @@ from toolgate_formats.api.openai_chat.usage import serving_usage, usage_json
 
 ID_PREFIX = "chatcmpl-"
 DONE = b"data: [DONE]\n\n"
+CHUNK = "chat.completion.chunk"
+_encode = msgspec.json.Encoder().encode
 
 
 class FunctionDelta(Struct, frozen=True):
@@ -92,7 +94,8 @@ class ChatWriter:
     def __init__(self, request: ChatRequest, identity: Identity, options: FormatOptions) -> None:
         self._request = request
         self._id = ID_PREFIX + identity.id
-        self._identity = identity
+        self._created = identity.created
+        self._model = identity.model
         self._named = options.named_finish_reason
         self._legacy = request.legacy_functions
         self._usage: UnsetType | None = None if request.include_usage else UNSET
@@ -100,13 +103,16 @@ class ChatWriter:
 
     def events(self, choice: int, events: Sequence[AnswerEvent]) -> bytes:
         """Return the chunks of what one choice emitted at once; neighbours of the same kind share one."""
-        deltas = list(self._deltas(events))
+        if len(events) == 1 and choice in self._opened:  # nearly every call of a stream
+            event = events[0]
+            if type(event) is TextDelta or type(event) is ReasoningDelta:
+                return self._chunk(choice, self._joined(type(event), 0, event.text))
+        deltas = self._deltas(events)
         if not deltas:
             return b""
         parts: list[bytes] = []
         if choice not in self._opened:
-            first = deltas[0]
-            text = isinstance(first, Delta) and first.content is not UNSET
+            text = isinstance(deltas[0], Delta) and deltas[0].content is not UNSET
             parts = self._open(choice, "" if text else None)
         parts += [self._chunk(choice, delta) for delta in deltas]
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -151,9 +157,8 @@ class ChatWriter:
         body["toolgate"] = metadata
         return encode(body)
 
-    def _head(self, kind: str = "chat.completion.chunk") -> JsonObject:
-        identity = self._identity
-        return {"id": self._id, "object": kind, "created": identity.created, "model": identity.model}
+    def _head(self, kind: str = CHUNK) -> JsonObject:
+        return {"id": self._id, "object": kind, "created": self._created, "model": self._model}
 
     def _reason(self, answer: Answer) -> str:
         return finish_reason(answer, self._request, named=self._named)
@@ -181,43 +186,43 @@ class ChatWriter:
         return parts
 
     def _chunk(self, choice: int, delta: Delta | JsonObject) -> bytes:
-        identity, choices = self._identity, (ChunkChoice(choice, delta),)
-        return _event(Chunk(self._id, "chat.completion.chunk", identity.created, identity.model, choices, self._usage))
+        chunk = Chunk(self._id, CHUNK, self._created, self._model, (ChunkChoice(choice, delta),), self._usage)
+        return b"data: %b\n\n" % _encode(chunk)
 
-    def _deltas(self, events: Sequence[AnswerEvent]) -> Iterable[Delta | JsonObject]:
+    def _deltas(self, events: Sequence[AnswerEvent]) -> list[Delta | JsonObject]:
+        deltas: list[Delta | JsonObject] = []
         run: list[str] = []
         kind: type[AnswerEvent] | None = None
         call = 0
         for event in events:
-            if run and (type(event) is not kind or (isinstance(event, ArgumentsDelta) and event.index != call)):
-                yield self._joined(kind, call, "".join(run))
+            new = type(event)
+            if run and (new is not kind or (isinstance(event, ArgumentsDelta) and event.index != call)):
+                deltas.append(self._joined(kind, call, "".join(run)))
                 run = []
-            kind = type(event)
-            match event:
-                case TextDelta(text) | ReasoningDelta(text) | RefusalDelta(text):
-                    run.append(text)
-                case MessageFields(fields):
-                    yield fields
-                case ArgumentsDelta(index, json):
-                    call = index
-                    run.append(json)
-                case CallStart():
-                    yield self._call(event)
-                case _:
-                    pass
+            kind = new
+            if isinstance(event, TextDelta | ReasoningDelta | RefusalDelta):
+                run.append(event.text)
+            elif isinstance(event, ArgumentsDelta):
+                call = event.index
+                run.append(event.json)
+            elif isinstance(event, CallStart):
+                deltas.append(self._call(event))
+            elif isinstance(event, MessageFields):
+                deltas.append(event.fields)
         if run:
-            yield self._joined(kind, call, "".join(run))
+            deltas.append(self._joined(kind, call, "".join(run)))
+        return deltas
 
     def _joined(self, kind: type[AnswerEvent] | None, call: int, text: str) -> Delta:
         if kind is TextDelta:
-            return Delta(content=text)
+            return Delta(UNSET, text)
         if kind is ReasoningDelta:
-            return Delta(reasoning=text, reasoning_content=text)
+            return Delta(UNSET, UNSET, text, text)
         if kind is RefusalDelta:
             return Delta(refusal=text)
         if self._legacy:
             return Delta(function_call=FunctionDelta(arguments=text))
-        return Delta(tool_calls=(ToolCallDelta(call, function=FunctionDelta(arguments=text)),))
+        return Delta(tool_calls=(ToolCallDelta(call, UNSET, UNSET, FunctionDelta(UNSET, text)),))
 
     def _call(self, start: CallStart) -> Delta:
         function = FunctionDelta(start.name)
@@ -237,5 +242,5 @@ def _with_fields(call: ToolCallDelta, fields: JsonObject) -> JsonObject:
     return {**written, **{key: value for key, value in fields.items() if key != "function"}}
 
 
-def _event(data: Chunk | JsonObject) -> bytes:
+def _event(data: JsonObject) -> bytes:
     return b"data: " + encode(data) + b"\n\n"
