@@ -354,7 +354,7 @@ async def test_a_whole_response_has_a_size_limit(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_an_event_has_a_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolgate_gateway.passthrough.relayed.MAX_EVENT_BYTES", 10_000)
+    monkeypatch.setattr("toolgate_formats.forwarded.MAX_EVENT_BYTES", 10_000)
     async with gateway(always(stream(*[b"x" * 5000] * 5))) as house:
         response = await house.post({"model": MODEL, "stream": True}, "/v1/completions")
         assert (response.status_code, response.json()["error"]["code"]) == (502, "upstream_error")

@@ -6,7 +6,7 @@ format that offers this implements `NormalForm`; the gateway's passthrough uses 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 from toolgate_core.types.requests import ChatRequest
@@ -21,7 +21,7 @@ class AnswerFault(Struct, frozen=True):
         error: the JSON text in which the upstream says it, for `error`.
     """
 
-    kind: str
+    kind: Literal["error", "cut", "other"]
     message: str = ""
     error: bytes = b""
 

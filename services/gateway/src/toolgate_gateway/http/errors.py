@@ -10,6 +10,7 @@ from toolgate_core.types.errors import FailureError
 from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.api.base import ErrorFormat
 from toolgate_formats.api.table import API_FORMATS
+from toolgate_formats.sse import SseTooLongError
 from toolgate_runtime.logs import Log
 from toolgate_runtime.ports import ServiceError
 
@@ -42,6 +43,8 @@ def failure_from(error: Exception, log: Log) -> Failure:
             return _from_service(error)
         case DeadlineError():
             return deadline()
+        case SseTooLongError():
+            return Failure(kind=FailureKind.ERROR, message="The upstream sent an event that is too long.")
         case ShutdownError():
             message = "The gateway is shutting down; send the request again."
             return Failure(kind=FailureKind.SHUTTING_DOWN, message=message)

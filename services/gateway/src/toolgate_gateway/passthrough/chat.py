@@ -16,7 +16,7 @@ from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.requests import ChatRequest
 from toolgate_formats.api.base import ApiFormat, Head, Identity
 from toolgate_formats.normal import AnswerFault, NormalForm
-from toolgate_formats.sse import EventBlocks, SseTooLongError
+from toolgate_formats.sse import EventBlocks
 
 from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.http.connection import Headers
@@ -92,10 +92,7 @@ class Passthrough:
 
     def _normal(self, answer: ForwardedAnswer, request: ChatRequest, body: bytes, *, streamed: bool) -> bytes:
         """Return a whole answer in normal form; raise the failure that it is instead."""
-        try:
-            normal = self._form.whole(request, self._identity(), body, streamed=streamed)
-        except SseTooLongError as error:
-            raise _too_long() from error
+        normal = self._form.whole(request, self._identity(), body, streamed=streamed)
         if isinstance(normal, AnswerFault):
             raise self._fault(answer, normal)
         return normal
@@ -224,13 +221,8 @@ class Passthrough:
 
     async def _fail(self, stream: EventStream, error: Exception) -> None:
         """Send a failure inside the stream that has begun; raise it where none has."""
-        match error:
-            case UpstreamCutError():
-                failure = self._cut(error).failure
-            case SseTooLongError():
-                failure = _too_long().failure
-            case _:
-                failure = failure_from(error, self._gateway.log)
+        error = self._cut(error) if isinstance(error, UpstreamCutError) else error
+        failure = failure_from(error, self._gateway.log)
         if self._answer is None and not stream.started:
             raise FailureError(failure) from error
         self._record.abort(aborted_by(failure))
@@ -254,10 +246,6 @@ async def _last_read(answer: ForwardedAnswer) -> bytes | Failure:
             return await answer.read()
     except TimeoutError:
         return b""
-
-
-def _too_long() -> FailureError:
-    return upstream_broke("The upstream sent an event that is too long.")
 
 
 def _no_stream() -> FailureError:

@@ -16,6 +16,7 @@ from toolgate_core.types.errors import FailureError, RequestError
 from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.api.anthropic_messages import errors as anthropic_errors
 from toolgate_formats.api.base import ErrorFormat
+from toolgate_formats.forwarded import WholeEvents, is_error
 
 from toolgate_gateway.endpoints import Endpoint
 from toolgate_gateway.gateway import Gateway
@@ -27,7 +28,6 @@ from toolgate_gateway.http.pages import from_page
 from toolgate_gateway.http.request_scope import GRACE_PERIOD_S, ClientGoneError, Receive
 from toolgate_gateway.http.sse import EventStream
 from toolgate_gateway.passthrough import forms
-from toolgate_gateway.passthrough.relayed import WholeEvents, failure_in, is_error
 from toolgate_gateway.passthrough.renamed import with_model
 from toolgate_gateway.telemetry.record import RecordedRoute, RequestKind
 from toolgate_gateway.upstreams.base import CallContext, ForwardedAnswer, Provider, UpstreamCutError, received
@@ -36,6 +36,7 @@ from toolgate_gateway.upstreams.response import as_pairs
 
 _FORWARDED: Headers = ((FORWARDED, b"true"), *NO_LADDER)
 _JSON = "application/json"
+_UNCLEAR = Failure(kind=FailureKind.ERROR, message="The upstream failed inside its answer.", origin="500")
 _NOT_SERVED = frozenset({FailureKind.NO_ENDPOINT, FailureKind.WRONG_METHOD, FailureKind.NOT_FOUND})
 """Failures of an upstream that does not have the path."""
 
@@ -219,7 +220,7 @@ class _Relayed:
                 parts.append(part)
         body = b"".join(parts)
         if is_error(body):
-            raise FailureError(failure_in(answer, body))
+            raise FailureError(_reported(answer, body))
         answer.end()
         kind = answer.headers.get("content-type", _JSON).encode()
         await self._connection.respond(200, body, self._headers(), kind=kind)
@@ -247,7 +248,7 @@ class _Relayed:
                     if whole:
                         await stream.write(whole)
                     if error is not None:
-                        raise FailureError(failure_in(answer, error))
+                        raise FailureError(_reported(answer, error))
             answer.end()
             with self._scope.grace_period(GRACE_PERIOD_S):
                 await stream.close(events.rest)
@@ -270,6 +271,15 @@ class _Relayed:
     def _headers(self) -> Headers:
         kept = self._answer.headers.items() if self._answer is not None else ()
         return [*_FORWARDED, *as_pairs(kept)]
+
+
+def _reported(answer: ForwardedAnswer, error: bytes) -> Failure:
+    """Return the failure that an error object of the upstream means, cleaned of what clients must not see."""
+    failure = answer.failure(error)
+    if failure is None:
+        answer.end(_UNCLEAR.origin)
+        return _UNCLEAR
+    return failure
 
 
 def read_target(body: bytes) -> Target:

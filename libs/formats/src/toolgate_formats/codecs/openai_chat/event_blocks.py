@@ -60,7 +60,7 @@ class PlainChunk(Struct, frozen=True):
         return block.count(b"\n") == 2 * block.count(self.seam) + 2
 
     def cut_from(self, block: bytes) -> bytes:
-        """Return a block without the run of such events in it: what can tell an error is left, as often as before.
+        """Return a block without the run of such events in it: all that can mark an error stays, as often as before.
 
         A long text is found at a fraction of the cost of short ones.
         """
@@ -71,7 +71,7 @@ class PlainChunk(Struct, frozen=True):
 
     def holds_text(self, block: bytes) -> bool:
         """Whether nothing but text stands between these ends."""
-        if not self.holds(block) or b"\\\\" in block:  # else an escaped quote can't be told from the end of a text
+        if not self.holds(block) or b"\\\\" in block:  # an escaped quote looks like the end of a text
             return False
         quotes = block.count(b'"') - (block.count(b'\\"') if b"\\" in block else 0)
         return quotes == self.quotes * (block.count(self.seam) + 1)
@@ -128,7 +128,7 @@ def _suspicious(block: bytes) -> bool:
 
 
 def _error_of(event: bytes) -> bytes | None:
-    """Return the data of an event that tells an error."""
+    """Return the data of an event that is an error."""
     reader = SseReader()
     for data in (*reader.feed(event), *reader.finish()):
         try:

@@ -1,8 +1,8 @@
-"""The normal form of an answer without tools, as values: what official clients read, whatever a server writes.
+"""The normal form of an answer without tools, as values: what official clients accept, whatever a server writes.
 
 A whole answer and a stream's chunk share what is here: which choices count, what a message holds, what a finish reason
-means, and what of a usage is a number. A request without tools gets no calls: they would be to tools that nobody
-declared.
+means, and what of a usage is a number. A request without tools gets no calls: they would be to tools that it did
+not declare.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _ENVELOPE: Final = frozenset(("id", "object", "created", "model", "choices", "us
 
 NO_COMPLETION: Final = AnswerFault("other", "The upstream's answer is not a chat completion.")
 NO_CHOICE: Final = AnswerFault("other", "The upstream's answer holds no choice.")
-BROKEN_OFF: Final = AnswerFault("cut", "The upstream broke its answer off.")
-TOLD: Final = AnswerFault("error")
+BROKE_OFF: Final = AnswerFault("cut", "The upstream broke its answer off.")
+REPORTED: Final = AnswerFault("error")
 
 
 class LearnedIdentity(Struct):
@@ -54,7 +54,7 @@ class LearnedIdentity(Struct):
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
 
-def others(value: JsonObject) -> JsonObject:
+def other_fields(value: JsonObject) -> JsonObject:
     """Return the fields of an answer or a chunk beyond its envelope."""
     return {key: item for key, item in value.items() if key not in _ENVELOPE}
 
@@ -62,12 +62,12 @@ def others(value: JsonObject) -> JsonObject:
 def whole_answer(value: JsonValue, identity: LearnedIdentity, *, choices: int) -> JsonObject | AnswerFault:
     """Return a whole answer in normal form, the same object where it has that already."""
     if is_error(value):
-        return TOLD
-    told = value.get("choices") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(told, list):
+        return REPORTED
+    choices_given = value.get("choices") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(choices_given, list):
         return NO_COMPLETION
     found: list[JsonValue] = []
-    for choice in told[:choices]:
+    for choice in choices_given[:choices]:
         normal = _choice(choice, len(found)) if isinstance(choice, dict) else NO_COMPLETION
         if isinstance(normal, AnswerFault):
             return normal
@@ -75,7 +75,7 @@ def whole_answer(value: JsonValue, identity: LearnedIdentity, *, choices: int) -
     if not found:
         return NO_CHOICE
     identity.learn(value)
-    answer: JsonObject = {**identity.fields(WHOLE), "choices": found, **others(value)}
+    answer: JsonObject = {**identity.fields(WHOLE), "choices": found, **other_fields(value)}
     if isinstance(usage := value.get("usage"), dict):
         answer["usage"] = clean_usage(usage)
     return value if answer == value and _same_counts(answer, value) else answer
@@ -83,10 +83,10 @@ def whole_answer(value: JsonValue, identity: LearnedIdentity, *, choices: int) -
 
 def _same_counts(answer: JsonObject, value: JsonObject) -> bool:
     """Whether equal answers are equal in type too: 1.0 is 1, but no count."""
-    usage, told = answer.get("usage"), value.get("usage")
-    if not isinstance(usage, dict) or not isinstance(told, dict):
+    usage, given = answer.get("usage"), value.get("usage")
+    if not isinstance(usage, dict) or not isinstance(given, dict):
         return True
-    return all(type(usage.get(key)) is type(told.get(key)) for key in _COUNTS)
+    return all(type(usage.get(key)) is type(given.get(key)) for key in _COUNTS)
 
 
 def _choice(choice: JsonObject, index: int) -> JsonObject | AnswerFault:
@@ -95,9 +95,9 @@ def _choice(choice: JsonObject, index: int) -> JsonObject | AnswerFault:
         return NO_COMPLETION
     reason = finish_from_upstream(choice.get("finish_reason"))
     if reason == "aborted":
-        return BROKEN_OFF
+        return BROKE_OFF
     rest = {key: value for key, value in choice.items() if key not in ("index", "message", "delta")}
-    said: JsonObject = {"role": "assistant", "content": "", "refusal": None, **spoken(message)}
+    said: JsonObject = {"role": "assistant", "content": "", "refusal": None, **without_calls(message)}
     said["role"] = "assistant"
     if said["content"] is None and not said["refusal"]:
         said["content"] = ""
@@ -115,7 +115,7 @@ def plain_reason(reason: str | None) -> str | None:
     return "stop" if reason == "tool_calls" else reason
 
 
-def spoken(message: JsonObject) -> JsonObject:
+def without_calls(message: JsonObject) -> JsonObject:
     """Return a message, or a delta of one, without calls, its content as text; the same object if that changes nothing.
 
     Content parts are joined; their thinking becomes reasoning.

@@ -21,16 +21,16 @@ from toolgate_core.merging import FieldMerger
 from toolgate_formats.codecs.openai_chat.event_blocks import PlainChunk, is_error
 from toolgate_formats.codecs.openai_chat.finish import finish_from_upstream
 from toolgate_formats.codecs.openai_chat.normal import (
-    BROKEN_OFF,
+    BROKE_OFF,
     CHUNK,
     NO_CHOICE,
-    TOLD,
+    REPORTED,
     WHOLE,
     LearnedIdentity,
     clean_usage,
-    others,
+    other_fields,
     plain_reason,
-    spoken,
+    without_calls,
 )
 from toolgate_formats.normal import AnswerFault
 from toolgate_formats.sse import SseReader
@@ -54,12 +54,12 @@ class Options(Struct, frozen=True):
 class _Choice:
     """One choice so far."""
 
-    __slots__ = ("contradicted", "fields", "finish", "had_text_without_reason", "opened", "reason", "told")
+    __slots__ = ("contradicted", "fields", "finish", "had_text_without_reason", "last_reason", "opened")
 
     def __init__(self) -> None:
         self.opened = False
         self.finish: str | None = None
-        self.told: str | None = None
+        self.last_reason: str | None = None
         self.contradicted = False
         self.had_text_without_reason = False
         self.fields: JsonObject = {}
@@ -109,7 +109,7 @@ class NormalStream:
         out = self._all(last)
         if self.done or self.fault is not None:
             return out
-        if any(choice.finish is None and choice.told is None for choice in self._choices.values()):
+        if any(choice.finish is None and choice.last_reason is None for choice in self._choices.values()):
             self.fault = UNFINISHED
             return out
         return out + self.conclude()
@@ -146,7 +146,7 @@ class NormalStream:
         except JsonTextError:
             value = None
         if is_error(value):
-            self.fault = replace(TOLD, error=data)
+            self.fault = replace(REPORTED, error=data)
             return b""
         if not isinstance(value, dict):
             self.fault = UNREADABLE
@@ -158,14 +158,14 @@ class NormalStream:
         self._identity.learn(value)
         if isinstance(usage := value.get("usage"), dict):
             self._usage = clean_usage(usage)
-        told = value.get("choices")
-        if not isinstance(told, list) or not told:
-            self._fields.update(others(value))
+        given = value.get("choices")
+        if not isinstance(given, list) or not given:
+            self._fields.update(other_fields(value))
             if self._usage is not None and self._finishing() and self.ended:
                 return self.conclude()  # a chunk with usage alone is the last
             return b""
         out: list[bytes] = []
-        for choice in told:
+        for choice in given:
             if isinstance(choice, dict) and (sent := self._one_choice(value, choice)) is not None:
                 out.append(self._written(sent, value, data))
             if self.fault is not None:
@@ -183,18 +183,18 @@ class NormalStream:
             message = choice.get("message")
             delta = message if isinstance(message, dict) and not state.had_text_without_reason else {}
         reason = finish_from_upstream(choice.get("finish_reason"))
-        sent = self._delta(state, spoken(delta), reasoned=reason is not None)
+        sent = self._delta(state, without_calls(delta), reasoned=reason is not None)
         if reason == "aborted":
-            self.fault = BROKEN_OFF
+            self.fault = BROKE_OFF
         elif reason is not None:
-            state.finish = state.told = plain_reason(reason)
+            state.finish = state.last_reason = plain_reason(reason)
             state.fields = {k: v for k, v in choice.items() if k not in _CHOICE}
-            self._fields.update(others(value))
+            self._fields.update(other_fields(value))
         if not sent and not choice.get("logprobs"):
             return None
         rest = {k: v for k, v in choice.items() if k not in ("message", "delta")}
         normal: JsonObject = {**rest, "index": index, "delta": sent, "finish_reason": None}
-        answer: JsonObject = {**self._identity.fields(CHUNK), "choices": [normal], **others(value)}
+        answer: JsonObject = {**self._identity.fields(CHUNK), "choices": [normal], **other_fields(value)}
         if "usage" in value:
             answer["usage"] = value["usage"] if self._options.every_usage else None
         return answer
@@ -235,7 +235,7 @@ class NormalStream:
         return _event({**chunk, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}]})
 
     def _finish(self, index: int, choice: _Choice) -> bytes:
-        reason = choice.finish or choice.told or "stop"
+        reason = choice.finish or choice.last_reason or "stop"
         normal: JsonObject = {
             **choice.fields,
             "index": index,
@@ -272,11 +272,11 @@ class NormalStream:
 _CHOICE: Final = frozenset(("index", "delta", "message", "finish_reason", "logprobs"))
 
 
-def _index(told: JsonValue) -> int:
-    if isinstance(told, bool) or not isinstance(told, int | float | str):
+def _index(given: JsonValue) -> int:
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
         return 0
     try:
-        return int(told)
+        return int(given)
     except ValueError:
         return 0
 
@@ -295,9 +295,9 @@ def _event(value: JsonObject) -> bytes:
 
 def as_chunk(answer: JsonObject) -> JsonObject:
     """Return a whole answer, in normal form, as the one chunk of a stream."""
-    told = answer["choices"]
+    given = answer["choices"]
     choices: list[JsonValue] = []
-    for choice in told if isinstance(told, list) else ():
+    for choice in given if isinstance(given, list) else ():
         if isinstance(choice, dict):
             rest = {key: value for key, value in choice.items() if key != "message"}
             choices.append({**rest, "delta": choice["message"]})
@@ -312,8 +312,8 @@ def as_whole(events: list[JsonObject]) -> JsonObject:
     answer: JsonObject = {}
     for event in events:
         answer.update({key: value for key, value in event.items() if value is not None and key != "choices"})
-        told = event["choices"]
-        for choice in told if isinstance(told, list) else ():
+        given = event["choices"]
+        for choice in given if isinstance(given, list) else ():
             assert isinstance(choice, dict)
             index = _index(choice["index"])
             delta = choice["delta"]

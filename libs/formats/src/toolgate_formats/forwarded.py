@@ -1,4 +1,8 @@
-"""What a forwarded answer says: errors in it, whole or as an event of a stream."""
+"""Finds errors in answers that are forwarded as bytes, of any API that reports them as OpenAI, Anthropic or vLLM do.
+
+An event is forwarded when it is whole, because an error must be replaced before any of it has gone out. The search
+for the end of an event begins where the last read ended, so that the cost is linear in the size of the stream.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,15 @@ import re
 import msgspec
 from toolgate_core.jsontext import DECODE_ERRORS
 from toolgate_core.limits import MAX_EVENT_BYTES
-from toolgate_core.types.failures import Failure, FailureKind
 
-from toolgate_gateway.http.errors import upstream_broke
-from toolgate_gateway.upstreams.base import ForwardedAnswer
+from toolgate_formats.sse import SseTooLongError
 
 _END_OF_EVENT = re.compile(rb"\r?\n\r?\n")
 _DATA = re.compile(rb"^data: ?(.*)$", re.MULTILINE)
-_UNCLEAR = Failure(kind=FailureKind.ERROR, message="The upstream failed inside its answer.", origin="500")
 
 
 class _Fields(msgspec.Struct, frozen=True):
-    """The fields by which an error is known, in the forms of OpenAI, Anthropic and old vLLM."""
+    """The fields that mark an error: `error` (OpenAI), `type` (Anthropic), `object` (old vLLM)."""
 
     error: msgspec.Raw = msgspec.Raw()
     object: msgspec.Raw = msgspec.Raw()
@@ -31,7 +32,7 @@ _ERROR = b'"error"'
 
 
 def is_error(data: bytes) -> bool:
-    """Whether a JSON object is an error; one of the Responses API has a field `error` that is null."""
+    """Return whether a JSON object is an error. Objects of the Responses API have a field `error` that is null."""
     if _ERROR not in data:
         return False
     try:
@@ -41,34 +42,25 @@ def is_error(data: bytes) -> bool:
     return bytes(found.error) not in _NOTHING or _ERROR in (bytes(found.object), bytes(found.type))
 
 
-def failure_in(answer: ForwardedAnswer, error: bytes) -> Failure:
-    """Return the failure that an error object tells of, cleaned of what is not the client's business."""
-    failure = answer.failure(error)
-    if failure is None:
-        answer.end(_UNCLEAR.origin)
-        return _UNCLEAR
-    return failure
-
-
 class WholeEvents:
-    """A stream's events, as far as they are whole."""
+    """Cuts a forwarded stream into whole events, and stops at the first one that is an error."""
 
     def __init__(self) -> None:
         self._rest = bytearray()  # grown in place: an event of megabytes comes in thousands of reads
 
     @property
     def rest(self) -> bytes:
-        """Return the beginning of an event that is not whole."""
+        """The beginning of an event whose end has not come."""
         return bytes(self._rest)
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
-        """Return the events that `data` completes, and the error that follows them, if one does."""
+        """Return the events that `data` completes, and the error behind them (JSON); raise `SseTooLongError`."""
         seen = max(len(self._rest) - 3, 0)
         self._rest += data
         end = max(self._rest.rfind(b"\n\n", seen) + 2, self._rest.rfind(b"\n\r\n", seen) + 3)
         if end < 3:
             if len(self._rest) > MAX_EVENT_BYTES:
-                raise upstream_broke("The upstream sent an event that is too long.")
+                raise SseTooLongError(f"an event is longer than {MAX_EVENT_BYTES} bytes")
             return b"", None
         whole = bytes(self._rest[:end])
         del self._rest[:end]
