@@ -89,9 +89,9 @@ async def test_a_fallback_is_told_in_headers_field_stats_and_metrics() -> None:
         assert json.loads(message["tool_calls"][0]["function"]["arguments"]) == {"city": "Oslo"}
         assert response.headers["x-toolgate-attempts"] == "native:no_tool_call,guided:parse_error,bridge:ok"
         assert response.headers["x-toolgate-priority"] == "3"
-        told = response.json()["toolgate"]
-        assert (told["priority"], told["strategy"], len(told["attempts"])) == (3, "bridge", 3)
-        assert told["usage"]["prompt_tokens"] == 27
+        metadata = response.json()["toolgate"]
+        assert (metadata["priority"], metadata["strategy"], len(metadata["attempts"])) == (3, "bridge", 3)
+        assert metadata["usage"]["prompt_tokens"] == 27
         assert response.json()["usage"]["prompt_tokens"] == 9
         stats = (await house.http.get(f"{house.url}/stats")).json()
         assert stats["statistics"]["priority_3_success"] == 1
@@ -168,7 +168,7 @@ async def test_strings_and_big_numbers_survive_to_the_last_character() -> None:
         assert "9007199254740993" in found
 
 
-async def test_choices_are_climbs_of_their_own_and_share_the_prompt() -> None:
+async def test_choices_are_separate_runs_and_share_the_prompt() -> None:
     async with gateway(WEATHER_ANSWER) as house:
         body = (await house.post(asked(n=3))).json()
         assert [choice["index"] for choice in body["choices"]] == [0, 1, 2]
@@ -258,13 +258,13 @@ TOLD_USAGE = {**USAGE, "prompt_tokens_details": {"audio_tokens": 3, "cached_toke
 async def test_fields_of_calls_messages_and_answers_travel_there_and_back() -> None:
     call = {**WEATHER, **SIGNED}
     message = {"content": None, "tool_calls": [call], "reasoning_details": [{"type": "x"}], "annotations": [CITED]}
-    told = {"service_tier": "flex", "system_fingerprint": "fp", "provider": "x", "usage": TOLD_USAGE}
-    whole = answer(completion(message, "tool_calls", **told), x_ratelimit_limit_requests="9", openai_version="v1")
+    unknown = {"service_tier": "flex", "system_fingerprint": "fp", "provider": "x", "usage": TOLD_USAGE}
+    whole = answer(completion(message, "tool_calls", **unknown), x_ratelimit_limit_requests="9", openai_version="v1")
     parts = stream(
         event(chunk({"reasoning_details": [{"type": "x"}], "annotations": [CITED]})),
         event(chunk({"tool_calls": [{**WEATHER, "function": {"name": "get_weather", "arguments": ""}}]})),
         event(chunk({"tool_calls": [{"index": 0, "function": {"arguments": '{"city":"Oslo"}'}, **SIGNED}]})),
-        event(chunk({}, "tool_calls", **told)),
+        event(chunk({}, "tool_calls", **unknown)),
         event("[DONE]"),
     )
     async with gateway(lambda request: parts if request.json.get("stream") else whole) as house:

@@ -34,7 +34,7 @@ GOOD: dict[str, tuple[dict[str, Any], str, str]] = {
         "Hello",
         "stop",
     ),
-    "calls that nobody declared": (
+    "calls that were not declared": (
         completion(
             {"content": "Hello", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]},
             "tool_calls",
@@ -63,8 +63,8 @@ GOOD: dict[str, tuple[dict[str, Any], str, str]] = {
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("case", GOOD)
 async def test_a_whole_answer_comes_in_normal_form(case: str, path: str) -> None:
-    told, text, finish = GOOD[case]
-    async with house(answer(told)) as running:
+    body, text, finish = GOOD[case]
+    async with house(answer(body)) as running:
         found = await whole(running, path)
         message = found["choices"][0]["message"]
         assert (found["object"], found["model"], len(found["choices"])) == ("chat.completion", "nick", 1)
@@ -255,7 +255,7 @@ CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments
 
 
 @pytest.mark.parametrize("arguments", ['{"city": "Par', "", "null", "[1]", "Paris", '{"city": "Paris",}'])
-async def test_earlier_calls_are_mended_without_tools_too(arguments: str) -> None:
+async def test_earlier_calls_are_repaired_without_tools_too(arguments: str) -> None:
     call = {**CALL, "function": {"name": "f", "arguments": arguments}}
     messages = [
         *QUESTION,

@@ -100,7 +100,7 @@ def test_usage_that_the_upstream_did_not_tell_is_null() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "mode", "legacy", "expected"),
+    ("finish", "mode", "legacy", "expected"),
     [
         ("tool_calls", "auto", False, "tool_calls"),
         ("tool_calls", "required", False, "tool_calls"),
@@ -113,9 +113,9 @@ def test_usage_that_the_upstream_did_not_tell_is_null() -> None:
         ("content_filter", "auto", False, "content_filter"),
     ],
 )
-def test_the_finish_reason_is_openais(told: Any, mode: Any, legacy: bool, expected: str) -> None:
+def test_the_finish_reason_is_openais(finish: Any, mode: Any, legacy: bool, expected: str) -> None:
     request = ChatRequest(body={}, model="m", tool_choice=ToolChoice(mode), legacy_functions=legacy)
-    assert finish_reason(Answer(finish_reason=told, strategy=Strategy.NATIVE), request) == expected
+    assert finish_reason(Answer(finish_reason=finish, strategy=Strategy.NATIVE), request) == expected
 
 
 def test_logprobs_are_the_upstreams_entries() -> None:

@@ -103,7 +103,7 @@ GOOD: dict[str, tuple[list[bytes], str, str]] = {
         "Hello",
         "stop",
     ),
-    "calls that nobody declared": (
+    "calls that were not declared": (
         [
             event(said("Hello")),
             event(chunk({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]})),
@@ -226,10 +226,10 @@ def test_a_stream_comes_out_in_normal_form(case: str, usage: str) -> None:
     found = read(*events, include_usage=usage == "asked for")
     found.check()
     assert (found.text(), found.finishes()) == (text, [finish])
-    told = [each["usage"] for each in found.events if each.get("usage")]
-    assert all(each == USAGE for each in told)
-    assert len(told) <= (usage == "asked for")
-    if told:
+    usage_given = [each["usage"] for each in found.events if each.get("usage")]
+    assert all(each == USAGE for each in usage_given)
+    assert len(usage_given) <= (usage == "asked for")
+    if usage_given:
         assert found.events[-1]["choices"] == []
 
 
@@ -328,7 +328,7 @@ def test_two_choices_in_one_chunk_are_two() -> None:
     assert (found.text(0), found.text(1)) == ("0", "1")
 
 
-def test_fields_that_nobody_knows_travel() -> None:
+def test_fields_that_are_unknown_travel() -> None:
     found = read(
         event(chunk({"content": "Hel", "reasoning_details": [1]}) | {"provider": "x"}),
         event(
@@ -354,15 +354,17 @@ def test_usage_on_every_chunk_stays_where_it_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "clean"),
+    ("usage_given", "clean"),
     [
         ({"prompt_tokens": 1.5, "completion_tokens": 2.0}, (1, 2, 3)),
         ({"prompt_tokens": -1, "completion_tokens": "4", "total_tokens": 10**400}, (0, 4, 4)),
         ({"prompt_tokens": None, "completion_tokens": True, "total_tokens": 9}, (0, 0, 9)),
     ],
 )
-def test_counts_of_tokens_are_counts(told: dict[str, Any], clean: tuple[int, int, int]) -> None:
-    found = read(event(said("Hello")), event(STOP), event(USAGE_CHUNK | {"usage": told}), END, include_usage=True)
+def test_counts_of_tokens_are_counts(usage_given: dict[str, Any], clean: tuple[int, int, int]) -> None:
+    found = read(
+        event(said("Hello")), event(STOP), event(USAGE_CHUNK | {"usage": usage_given}), END, include_usage=True
+    )
     usage = found.events[-1]["usage"]
     assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == clean
 
@@ -395,7 +397,7 @@ def test_a_watched_stream_is_the_upstreams_own_up_to_an_error(case: str, cuts: s
 
 @pytest.mark.parametrize("place", range(9))
 @pytest.mark.parametrize("error", [{"error": {"message": "no"}}, {"object": "error", "message": "no"}])
-def test_an_error_amid_many_chunks_of_text_is_seen(place: int, error: dict[str, Any]) -> None:
+def test_an_error_between_many_chunks_of_text_is_seen(place: int, error: dict[str, Any]) -> None:
     texts = [event(said(f"word {number}")) for number in range(8)]
     watch = ErrorWatch()
     out = watch.feed(b"".join([*texts[:place], event(error), *texts[place:]]))

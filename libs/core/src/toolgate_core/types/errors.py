@@ -13,7 +13,7 @@ ToolgateError
 ├── DeadlineExceeded        core: thrown into the ladder by its driver
 ├── DeadlineError           gateway: the request exceeded its time limit
 ├── ShutdownError           gateway: the gateway ends before the request does
-├── ClientGoneError         gateway: the client closed the connection; there is nobody to answer
+├── ClientGoneError         gateway: the client closed the connection; no response can be sent
 ├── ServiceError            runtime: one of our own services refused or failed (a gRPC status)
 ├── WireError               runtime: a message between services cannot be read
 ├── UnknownDialectError     runtime: a plan names a dialect that this service does not have

@@ -107,7 +107,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 
     @property
     def answered(self) -> bool:
-        """Whether the upstream sent a response with a status of its own, as opposed to none or an unreadable one."""
+        """Whether the upstream responded with a status, as opposed to no or an unreadable response."""
         return self.origin.isdecimal()
 
     @property

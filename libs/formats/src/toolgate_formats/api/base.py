@@ -88,7 +88,7 @@ class ErrorFormat(Protocol):
 
 
 class ErrorWatch(Protocol):
-    """Watches a stream that is forwarded as it is. `error` is the JSON text of the error in it, once it came."""
+    """Watches a stream that is forwarded unchanged. `error` is the JSON text of the error in it, once it came."""
 
     error: bytes | None
 

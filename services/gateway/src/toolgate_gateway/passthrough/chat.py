@@ -1,8 +1,8 @@
 """Serves requests without the ladder: their bytes go upstream, and the answer comes back as bytes.
 
-In mode `passthrough` the answer is the upstream's, byte for byte, except for errors inside a stream: they are written
-anew, because an upstream's own text may name what stands between the gateway and it. A request without tools in another
-mode gets its answer in the API format's normal form, which costs little more than its bytes.
+In mode `passthrough` the answer is the upstream's, byte for byte, except for errors inside a stream: they are
+rewritten, because an upstream's own text may name what stands between the gateway and it. A request without tools in
+another mode gets its answer in the API format's normal form, which costs little more than its bytes.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Passthrough:
             await stream.close(b"")
 
     async def _watched(self, answer: ForwardedAnswer) -> AsyncIterator[bytes]:
-        """Yield an answer's events as they are, up to an error, which is raised."""
+        """Yield an answer's events unchanged, up to an error, which is raised."""
         blocks, watch = EventBlocks(), self._api.watch()
         while part := received(await answer.read()):
             if block := blocks.feed(part):

@@ -78,7 +78,7 @@ class PlainChunk(Struct, frozen=True):
 
 
 class ErrorWatch:
-    """Forwards blocks of a chat's events as they are, up to an error. `error` is the JSON text of it, once it came."""
+    """Forwards blocks of a chat's events unchanged, up to an error. `error` is the JSON text of it, once it came."""
 
     def __init__(self) -> None:
         self.error: bytes | None = None
