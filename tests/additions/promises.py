@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.additions.table import CORE, EXECUTOR, Edit
+from tests.additions.table import CORE, EXECUTOR, GATEWAY, Edit
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,16 @@ async def main():
 asyncio.run(main())
 """
 
+_SINK = f"""{_HEAD}
+from tests.additions.outside.memory_sink import KEPT
+async def main():
+  async with gateway(WEATHER_ANSWER) as running:
+    assert (await running.post(asked())).status_code == 200
+  assert [(str(record.outcome), record.model, record.status) for record in KEPT] == [("success", "m", 200)], KEPT
+asyncio.run(main())
+"""
+_NO_SINK = _SINK.replace('== [("success", "m", 200)]', "== []")
+
 _OUTSIDE = "from tests.additions.outside"
 _MODELS = "TOOLGATE_MODELS"
 
@@ -90,5 +100,16 @@ PROMISES = (
         ),
         _TOOL,
         missing=_NO_TOOL,
+    ),
+    Promise(
+        "sink of request records",
+        (
+            Edit(
+                f"{GATEWAY}/telemetry/sinks/table.py", f"{_OUTSIDE}.memory_sink import MemorySink\n", "import LogSink"
+            ),
+            Edit(f"{GATEWAY}/telemetry/sinks/table.py", "    MemorySink,\n", "    LogSink,"),
+        ),
+        _SINK,
+        missing=_NO_SINK,
     ),
 )

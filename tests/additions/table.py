@@ -131,6 +131,11 @@ assert isinstance(PRESETS["added"], Policy)
 from toolgate_gateway.settings import ModelEntry
 assert ModelEntry(preset="added").preset == "added"
 """
+_PROVIDER_TEST = """
+from toolgate_gateway.settings import UpstreamEntry
+from toolgate_gateway.upstreams.table import find_provider
+assert find_provider(UpstreamEntry(url="http://x", provider="mine").provider).key_header == "x-key"
+"""
 _CODEC_TEST = """
 from toolgate_gateway.settings import UpstreamEntry
 from toolgate_gateway.upstreams.config import UpstreamConfig
@@ -236,6 +241,17 @@ ADDITIONS = (
     ),
     Addition(
         "provider",
+        (
+            Edit(
+                f"{GATEWAY}/upstreams/table.py",
+                '    "mine": ProviderSpec(codec="openai_chat", key_header="x-key"),\n',
+                "PROVIDERS: ",
+            ),
+        ),
+        script=_PROVIDER_TEST,
+    ),
+    Addition(
+        "codec",
         (
             Edit(f"{FORMATS}/codecs/plain.py", _CODEC),
             Edit(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from tests.additions.checkouts import holds, made, ran
 from tests.additions.promises import PROMISES, Promise
 from tests.additions.table import Addition
-from tests.support.sources import ROOT
 
 pytestmark = [pytest.mark.slow]
 
@@ -35,11 +33,3 @@ def test_a_missing_row_fails_at_start_with_one_line(promise: Promise, checkout: 
 def test_an_addition_that_no_setting_names_is_absent_without_its_row(promise: Promise, checkout: Path) -> None:
     good, output = holds(checkout, Addition(promise.what, (), script=promise.missing), ())
     assert good, output
-
-
-def test_the_rows_are_those_of_contributing() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    for promise in PROMISES:
-        [row] = re.findall(rf"^\| {re.escape(promise.what)} \|.*", text, re.MULTILINE)
-        for edit in promise.rows:
-            assert Path(edit.path).name in row, f"{promise.what}: {edit.path}"

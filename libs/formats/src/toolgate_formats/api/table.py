@@ -9,4 +9,8 @@ from toolgate_formats.api.openai_chat.format import OpenAIChat
 
 OPENAI_CHAT: ApiFormat = OpenAIChat()
 
-API_FORMATS = MappingProxyType({OPENAI_CHAT.name: OPENAI_CHAT})
+_ROWS: tuple[ApiFormat, ...] = (
+    OPENAI_CHAT,
+)  # fmt: skip
+
+API_FORMATS = MappingProxyType({row.name: row for row in _ROWS})
