@@ -31,7 +31,7 @@ def test_the_choice_is_one_of_the_ready_replicas_where_there_is_one(loads: list[
 
 
 @given(loads=LOADS, turn=st.integers(0, 1000))
-def test_without_a_key_nobody_has_less_to_do_than_the_one_that_is_chosen(loads: list[Load], turn: int) -> None:
+def test_without_a_key_a_least_loaded_replica_is_chosen(loads: list[Load], turn: int) -> None:
     candidates = [load for load in loads if load.ready] or loads
     chosen = next(load for load in loads if load.url == pick(loads, turn=turn))
     assert chosen.in_flight == min(load.in_flight for load in candidates)
@@ -68,7 +68,7 @@ FIRST: JsonValue = {"role": "user", "content": "What is the weather in Oslo?"}
 LATER: list[JsonValue] = [{"role": "assistant", "content": "Rain."}, {"role": "user", "content": "And in Rome?"}]
 
 
-def test_all_turns_of_a_conversation_have_one_key_and_another_conversation_has_another() -> None:
+def test_all_turns_of_a_conversation_share_one_key() -> None:
     turns = [key_of({"messages": [SYSTEM, FIRST, *LATER[:count]]}) for count in range(3)]
     other = key_of({"messages": [SYSTEM, {"role": "user", "content": "Hello."}]})
     assert len({*turns}) == 1

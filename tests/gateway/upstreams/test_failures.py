@@ -273,7 +273,7 @@ async def counting(script: list[Reply], **config: Any) -> tuple[int, str]:
         return len(upstream.requests), piece.message if isinstance(piece, Failure) else piece.text
 
 
-async def test_a_broken_connection_before_the_first_byte_is_tried_again_within_bounds() -> None:
+async def test_a_connection_that_breaks_early_is_retried_within_bounds() -> None:
     dropped = Reply(None)
     assert await counting([dropped, OK]) == (2, "Hello")
     assert await counting([dropped, dropped, OK]) == (2, "unreachable")

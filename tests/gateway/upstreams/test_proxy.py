@@ -47,7 +47,7 @@ async def test_the_environments_proxy_is_followed_only_where_it_is_asked_to(
     assert len(proxy.requests) == 1
 
 
-async def test_https_is_tunnelled_and_a_proxy_that_refuses_is_an_upstream_that_cannot_be_reached() -> None:
+async def test_https_is_tunnelled_and_a_refusing_proxy_means_unreachable() -> None:
     async with scripted([answer({}, status=403)]) as proxy:
         failure = await listed(proxy.url, "https://far.invalid/v1")
     assert isinstance(failure, Failure)

@@ -55,7 +55,7 @@ def table(
     return ModelRegistry(served, configured or {}, clock=clock or Clock(), created=1)
 
 
-async def test_an_alias_comes_before_a_listed_name_and_the_first_upstream_before_the_second() -> None:
+async def test_aliases_come_before_listed_names_and_upstreams_in_order() -> None:
     models = table({"b": ModelEntry(upstream="two", model="x")}, one=Listing("a", "b"), two=Listing("a", "c"))
     await models.refresh()
     routes = {name: await models.find(name) for name in ("a", "b", "c", "two@a", "two@made-up")}
@@ -96,7 +96,7 @@ async def test_presets_capabilities_and_overrides_make_the_policy() -> None:
         (ModelEntry(model="Qwen/Qwen3-8B", policy={"native_dialect": "xlam"}), "us", ("hermes", "xlam")),
     ],
 )
-async def test_a_models_family_tells_its_dialects_unless_they_are_named(
+async def test_a_models_family_decides_its_dialects_unless_configured(
     entry: ModelEntry, owner: str, dialects: tuple[str, str]
 ) -> None:
     models = table({"alias": entry}, one=Listing(str(entry.model), owner=owner))
@@ -191,7 +191,7 @@ async def test_an_upstream_without_a_list_takes_any_name() -> None:
     assert (await models.find("anything")).model == "anything"
 
 
-async def test_made_up_names_are_remembered_once_they_were_served_and_do_not_pile_up() -> None:
+async def test_made_up_names_are_kept_once_served_and_bounded() -> None:
     models = table(one=Listing("a"))
     for number in range(3000):
         route = await models.find(f"one@{number}")
@@ -216,7 +216,7 @@ async def test_a_name_that_is_too_long_is_refused_before_any_look_up(name: str) 
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [
         ("gpt-oss-20", "Did you mean 'openai/gpt-oss-20b'? There are: openai/gpt-oss-20b, qwen3-8b."),
         ("gpt-oss-20b", "Did you mean 'openai/gpt-oss-20b'?"),
@@ -227,12 +227,12 @@ async def test_a_name_that_is_too_long_is_refused_before_any_look_up(name: str) 
         ("", "There are:"),
     ],
 )
-async def test_an_unknown_model_names_the_nearest_and_the_list(name: str, said: str) -> None:
+async def test_an_unknown_model_names_the_nearest_and_the_list(name: str, expected: str) -> None:
     models = table(one=Listing("openai/gpt-oss-20b", "qwen3-8b"))
     with pytest.raises(FailureError) as caught:
         await models.find(name)
     assert (caught.value.failure.kind, caught.value.failure.code) == (FailureKind.NOT_FOUND, "model_not_found")
-    assert said in caught.value.failure.message
+    assert expected in caught.value.failure.message
 
 
 async def test_the_list_in_an_error_is_bounded() -> None:
@@ -243,14 +243,14 @@ async def test_the_list_in_an_error_is_bounded() -> None:
     assert len(caught.value.failure.message) < 1000
 
 
-async def test_what_vllm_tells_of_a_model_stays() -> None:
+async def test_fields_that_vllm_adds_to_a_model_stay() -> None:
     one = Listing()
-    told: JsonObject = {"max_model_len": 4096, "root": "org/base", "parent": None}
-    one.cards = [{"id": "a", **told}, {"id": "b", "max_model_len": {"x": 1}, "root": "r" * 5000, "parent": "a"}]
+    fields: JsonObject = {"max_model_len": 4096, "root": "org/base", "parent": None}
+    one.cards = [{"id": "a", **fields}, {"id": "b", "max_model_len": {"x": 1}, "root": "r" * 5000, "parent": "a"}]
     models = table(one=one)
     await models.refresh()
     a, b = models.cards()
-    assert {key: a[key] for key in told} == told
+    assert {key: a[key] for key in fields} == fields
     assert ("max_model_len" in b, "root" in b, b["parent"]) == (False, False, "a")
     assert await models.card("a") == a
 
@@ -279,7 +279,7 @@ async def test_an_upstream_that_is_found_later_brings_its_models_with_its_policy
     assert (policy.auto_start, policy.ladder) == (Strategy.BRIDGE, PRESETS["gpt-oss"].ladder)
 
 
-async def test_an_upstream_that_is_gone_takes_its_models_along_but_not_those_of_others() -> None:
+async def test_removing_an_upstream_removes_its_models_alone() -> None:
     models = table(one=Listing("a", "both"), two=Listing("b", "both"))
     await models.refresh()
     await models.find("one@a")
@@ -291,7 +291,7 @@ async def test_an_upstream_that_is_gone_takes_its_models_along_but_not_those_of_
     assert caught.value.failure.kind is FailureKind.NOT_FOUND
 
 
-async def test_what_an_upstream_says_anew_counts_at_once() -> None:
+async def test_a_changed_configuration_counts_at_once() -> None:
     models = table(one=Listing("a"))
     await models.refresh()
     before = await models.find("a")
@@ -302,7 +302,7 @@ async def test_what_an_upstream_says_anew_counts_at_once() -> None:
     ]
 
 
-async def test_who_asks_for_models_while_an_upstream_is_added_hears_of_it() -> None:
+async def test_a_listing_that_runs_includes_an_upstream_added_meanwhile() -> None:
     models = table(one=Listing("a"))
     asking = asyncio.create_task(models.refresh())
     await asyncio.sleep(0)

@@ -68,7 +68,7 @@ async def replicas(*urls: str, clock: Clock | None = None, **options: Any) -> As
         await made.aclose()
 
 
-async def said(made: Replicas, body: JsonObject = BODY) -> str:
+async def answer_text(made: Replicas, body: JsonObject = BODY) -> str:
     """Ask, and return the answer's text, or the failure's kind."""
     opened = await made.call(ModelRequest(body), CallContext(request_id="r", stream=False))
     if isinstance(opened, Failure):
@@ -78,7 +78,7 @@ async def said(made: Replicas, body: JsonObject = BODY) -> str:
     return piece.kind if isinstance(piece, Failure) else piece.text
 
 
-async def begun(made: Replicas) -> ModelAnswer:
+async def open_stream(made: Replicas) -> ModelAnswer:
     opened = await made.call(ModelRequest({**BODY, "stream": True}), CallContext(request_id="r", stream=True))
     assert not isinstance(opened, Failure)
     return opened
@@ -96,12 +96,12 @@ async def dead_url() -> str:
 
 async def test_requests_go_to_the_server_with_the_fewest_in_flight() -> None:
     async with servers(named("a"), named("b")) as pair, replicas(*(each.url for each in pair)) as made:
-        open_streams = [await begun(made) for _ in range(4)]
+        open_streams = [await open_stream(made) for _ in range(4)]
         assert loads(made) == [2, 2]
         await open_streams[0].close()
         busy = loads(made)
         idle = "ab"[busy.index(1)]
-        assert [await said(made) for _ in range(3)] == [idle] * 3
+        assert [await answer_text(made) for _ in range(3)] == [idle] * 3
         for each in open_streams:
             await each.close()
         assert loads(made) == [0, 0]
@@ -109,7 +109,7 @@ async def test_requests_go_to_the_server_with_the_fewest_in_flight() -> None:
 
 async def test_closing_twice_counts_once() -> None:
     async with servers(named("a")) as (only,), replicas(only.url) as made:
-        first, second = await begun(made), await begun(made)
+        first, second = await open_stream(made), await open_stream(made)
         await first.close()
         await first.close()
         assert loads(made) == [1]
@@ -124,7 +124,7 @@ async def test_a_request_that_is_cancelled_is_not_in_flight_any_more() -> None:
         return Reply([b"x"], then="silence")
 
     async with servers(silent) as (only,), replicas(only.url) as made:
-        task = asyncio.create_task(said(made))
+        task = asyncio.create_task(answer_text(made))
         await asked.wait()
         assert loads(made) == [1]
         task.cancel()
@@ -132,54 +132,54 @@ async def test_a_request_that_is_cancelled_is_not_in_flight_any_more() -> None:
         assert loads(made) == [0]
 
 
-async def test_a_server_that_is_gone_is_passed_over_left_out_and_tried_again() -> None:
+async def test_an_unreachable_server_is_skipped_ejected_and_tried_again() -> None:
     clock = Clock()
     async with servers(named("a")) as (alive,):
         gone = await dead_url()
         async with replicas(gone, alive.url, clock=clock) as made:
-            assert {await said(made) for _ in range(4)} == {"a"}
+            assert {await answer_text(made) for _ in range(4)} == {"a"}
             assert [load.ready for load in made.loads()] == [False, True]
             clock.now += EJECTION.first_s * 1.3
             assert [load.ready for load in made.loads()] == [True, True]
-            assert {await said(made) for _ in range(2)} == {"a"}
+            assert {await answer_text(made) for _ in range(2)} == {"a"}
             # The second time it is left out for twice as long.
             clock.now += EJECTION.first_s * 1.3
             assert [load.ready for load in made.loads()] == [False, True]
 
 
-async def test_a_server_that_is_overloaded_sends_its_requests_to_another_and_stays() -> None:
+async def test_requests_of_an_overloaded_server_go_to_another() -> None:
     full = answer({"error": {"message": "queue full"}}, status=503)
     async with servers(lambda _: full, named("b")) as pair, replicas(*(each.url for each in pair)) as made:
-        assert {await said(made) for _ in range(4)} == {"b"}
+        assert {await answer_text(made) for _ in range(4)} == {"b"}
         assert [load.ready for load in made.loads()] == [True, True]
 
 
-async def test_where_all_are_overloaded_each_is_asked_once_and_the_client_hears_it() -> None:
+async def test_where_all_are_overloaded_each_is_asked_once() -> None:
     full = answer({"error": {"message": "queue full"}}, status=503)
     async with servers(lambda _: full, lambda _: full) as pair, replicas(*(each.url for each in pair)) as made:
-        assert await said(made) == "overloaded"
+        assert await answer_text(made) == "overloaded"
         assert [len(each.requests) for each in pair] == [1, 1]
 
 
 async def test_what_a_server_refuses_is_not_asked_of_another() -> None:
     wrong = answer({"error": {"message": "no"}}, status=400)
     async with servers(lambda _: wrong, lambda _: wrong) as pair, replicas(*(each.url for each in pair)) as made:
-        assert await said(made) == "invalid"
+        assert await answer_text(made) == "invalid"
         assert sum(len(each.requests) for each in pair) == 1
 
 
 async def test_a_single_server_is_asked_again_where_its_connection_broke() -> None:
     broken = [Reply(None), answer(completion({"content": "back"}))]
     async with servers(broken) as (only,), replicas(only.url) as made:
-        assert await said(made) == "back"
+        assert await answer_text(made) == "back"
 
 
-async def test_a_server_that_goes_finishes_what_it_has_begun_and_gets_nothing_new() -> None:
+async def test_a_removed_server_finishes_its_requests_and_gets_no_new_ones() -> None:
     async with servers(named("a"), named("b")) as (a, b), replicas(a.url) as made:
-        old = await begun(made)
+        old = await open_stream(made)
         piece = await old.read()
         made.set_urls([b.url])
-        assert [await said(made) for _ in range(3)] == ["b"] * 3
+        assert [await answer_text(made) for _ in range(3)] == ["b"] * 3
         assert not isinstance(piece, Failure)
         assert piece.text == "a"
         assert a.requests[0].gone.is_set() is False
@@ -190,13 +190,13 @@ async def test_a_server_that_goes_finishes_what_it_has_begun_and_gets_nothing_ne
 
 async def test_a_server_that_stays_keeps_its_count_when_others_come() -> None:
     async with servers(named("a"), named("b")) as (a, b), replicas(a.url) as made:
-        held = await begun(made)
+        held = await open_stream(made)
         made.set_urls([a.url, b.url])
         assert made.loads() == [Load(a.url, 1, ready=True), Load(b.url, 0, ready=True)]
         await held.close()
 
 
-async def test_without_servers_the_client_is_told_to_come_again() -> None:
+async def test_without_servers_the_client_is_asked_to_retry() -> None:
     async with replicas() as made:
         failure = await made.call(ModelRequest(BODY), CallContext(request_id="r", stream=False))
         assert isinstance(failure, Failure)
@@ -226,7 +226,7 @@ async def test_a_forwarded_answer_is_in_flight_until_it_is_closed() -> None:
         assert loads(made) == [0]
 
 
-async def test_with_prefix_affinity_a_conversation_stays_with_its_server_and_conversations_spread() -> None:
+async def test_prefix_affinity_keeps_a_conversation_on_its_server() -> None:
     conversations = [f"Question {number}" for number in range(24)]
     async with AsyncExitStack() as stack:
         three = await stack.enter_async_context(servers(named("a"), named("b"), named("c")))
@@ -235,7 +235,7 @@ async def test_with_prefix_affinity_a_conversation_stays_with_its_server_and_con
         for _ in range(3):
             turns.append(
                 [
-                    await said(made, {"model": "m", "messages": [{"role": "user", "content": text}]})
+                    await answer_text(made, {"model": "m", "messages": [{"role": "user", "content": text}]})
                     for text in conversations
                 ]
             )

@@ -75,8 +75,8 @@ async def test_a_stream_always_asks_for_its_usage() -> None:
 
 async def test_request_id_key_and_own_headers_are_sent() -> None:
     request = await sent(QUESTION, api_key="k1", headers={"X-Team": "a"})
-    told = {name: request.headers.get(name) for name in ("x-request-id", "authorization", "x-team", "content-type")}
-    assert told == {
+    seen = {name: request.headers.get(name) for name in ("x-request-id", "authorization", "x-team", "content-type")}
+    assert seen == {
         "x-request-id": "req-1",
         "authorization": "Bearer k1",
         "x-team": "a",
@@ -198,22 +198,22 @@ async def test_other_paths_are_forwarded_beside_the_chats(url: str, path: str, e
         assert request.headers["content-type"] == "multipart/form-data; boundary=x"
 
 
-@pytest.mark.parametrize(("told", "asked"), [("false", 1), ("true", 2), ("maybe", 2), (None, 2)])
-async def test_a_request_is_not_sent_again_where_the_upstream_forbids_it(told: str | None, asked: int) -> None:
-    headers = {} if told is None else {"x-should-retry": told}
+@pytest.mark.parametrize(("seen", "asked"), [("false", 1), ("true", 2), ("maybe", 2), (None, 2)])
+async def test_a_request_is_not_sent_again_where_the_upstream_forbids_it(seen: str | None, asked: int) -> None:
+    headers = {} if seen is None else {"x-should-retry": seen}
     async with talking([answer({"error": "boom"}, status=500, **headers)]) as (provider, upstream):
         failure = await provider.forward(b"{}", CallContext(request_id="r", stream=False))
         assert isinstance(failure, Failure)
-        assert failure.should_retry == {"false": False, "true": True}.get(told or "")
+        assert failure.should_retry == {"false": False, "true": True}.get(seen or "")
         assert len(upstream.requests) == asked
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("seen", "expected"),
     [("1500", 1500), ("0.2", 1), ("-1", None), ("nan", None), ("inf", None), ("soon", None), ("1e12", None)],
 )
-async def test_the_milliseconds_to_wait_are_those_that_the_upstream_tells(told: str, expected: int | None) -> None:
-    async with talking([answer({"error": "slow"}, status=429, retry_after_ms=told)]) as (provider, _):
+async def test_the_upstreams_milliseconds_to_wait_are_kept(seen: str, expected: int | None) -> None:
+    async with talking([answer({"error": "slow"}, status=429, retry_after_ms=seen)]) as (provider, _):
         failure = await provider.forward(b"{}", CallContext(request_id="r", stream=False))
         assert isinstance(failure, Failure)
         assert failure.retry_after_ms == expected

@@ -35,11 +35,11 @@ def pods(*addresses: str, labels: dict[str, str] = LABELS, of: str = "svc") -> d
 @dataclass
 class Watched:
     api: ApiServer
-    told: "asyncio.Queue[Mapping[str, DiscoveredModel]]"
+    reported: "asyncio.Queue[Mapping[str, DiscoveredModel]]"
 
     async def next(self) -> Mapping[str, DiscoveredModel]:
-        async with asyncio.timeout(20):
-            return await self.told.get()
+        async with asyncio.timeout(60):
+            return await self.reported.get()
 
 
 @asynccontextmanager
@@ -54,11 +54,11 @@ async def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refuse: An
         await api.put("endpointslices", "s1", pods("10.0.0.1"))
         await api.put("endpointslices", "s2", pods("10.9.9.9", labels=OTHERS, of="theirs"))
         api.refuse = refuse
-        told: asyncio.Queue[Mapping[str, DiscoveredModel]] = asyncio.Queue()
+        reported: asyncio.Queue[Mapping[str, DiscoveredModel]] = asyncio.Queue()
         finder = Kubernetes(namespace="apps", release="prod", log=Log())
-        running = asyncio.create_task(finder.run(told.put_nowait))
+        running = asyncio.create_task(finder.run(reported.put_nowait))
         try:
-            yield Watched(api, told)
+            yield Watched(api, reported)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -68,9 +68,7 @@ def at(*addresses: str) -> dict[str, DiscoveredModel]:
     return {"m": DiscoveredModel(urls=tuple(f"http://{address}:8000" for address in addresses))}
 
 
-async def test_the_models_of_the_release_are_told_and_no_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_the_models_of_the_release_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with watched(tmp_path, monkeypatch) as seen:
         assert await seen.next() == at("10.0.0.1")
         selected = "app.kubernetes.io/instance=prod,toolgate.dev/model"
@@ -80,9 +78,7 @@ async def test_the_models_of_the_release_are_told_and_no_others(
         }
 
 
-async def test_pods_that_come_and_go_and_models_that_come_and_go_are_told_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_changes_of_pods_and_models_are_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with watched(tmp_path, monkeypatch) as seen:
         await seen.next()
         for kind in ("services", "endpointslices"):

@@ -30,7 +30,7 @@ def test_the_selector_names_the_release_and_asks_for_the_label_of_models() -> No
     assert selector("prod") == "app.kubernetes.io/instance=prod,toolgate.dev/model"
 
 
-def test_the_pods_of_all_slices_of_a_service_are_its_replicas_and_others_are_not() -> None:
+def test_the_pods_of_all_slices_of_a_service_are_its_replicas() -> None:
     found = urls(
         pods(pod("10.0.0.2", ready=True)), pods(pod("10.0.0.1", ready=True)), pods(pod("10.9.9.9"), of="other")
     )
@@ -46,7 +46,7 @@ def test_a_pod_that_ends_gets_nothing_new_while_another_is_ready() -> None:
     assert urls(pods(leaving, pod("10.0.0.2", ready=True), pod("10.0.0.3", ready=False))) == ("http://10.0.0.2:8000",)
 
 
-def test_where_no_pod_is_ready_those_that_still_serve_while_they_end_do() -> None:
+def test_without_ready_pods_terminating_ones_that_serve_are_used() -> None:
     leaving = pod("10.0.0.1", ready=False, serving=True, terminating=True)
     assert urls(pods(leaving, pod("10.0.0.3", ready=False, serving=False))) == ("http://10.0.0.1:8000",)
 
@@ -68,7 +68,7 @@ def test_the_annotation_says_how_a_model_is_served() -> None:
     assert found == {"m": DiscoveredModel(preset="gpt-oss", policy={"auto_start": "bridge"})}
 
 
-def test_an_annotation_that_is_wrong_is_named_and_the_model_is_served_all_the_same() -> None:
+def test_a_wrong_annotation_is_named_and_its_model_is_served() -> None:
     wrong = {
         "{": "not JSON",
         "[]": "must be an object with the keys preset and policy",
@@ -84,7 +84,7 @@ def test_an_annotation_that_is_wrong_is_named_and_the_model_is_served_all_the_sa
         assert reason in found.fault or reason == "not JSON"
 
 
-def test_a_service_without_the_label_is_no_model_and_of_two_for_one_model_the_first_counts() -> None:
+def test_only_labelled_services_are_models_and_the_first_of_two_counts() -> None:
     second = service()
     services = {"a": service(), "b": second, "c": {"metadata": {"name": "c"}}}
     slices = {"x": pods(pod("10.0.0.1"), of="a"), "y": pods(pod("10.0.0.2"), of="b")}

@@ -55,7 +55,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelRegistry:
-    """The table of models. What the upstreams list is asked for in the background, and once for an unknown name."""
+    """The models of all upstreams, and the routes to them."""
 
     def __init__(
         self,
@@ -72,15 +72,15 @@ class ModelRegistry:
         self._aliases = configured
         self._configured: dict[str, Route] = {}
         self._configure()
-        self._discovered: dict[str, Route] = {}
+        self._listed: dict[str, Route] = {}
         self._named: dict[str, Route] = {}
         self._failures: dict[str, Failure] = {}
-        self._asked = float("-inf")
-        self._asking: asyncio.Task[None] | None = None
-        self._asked_of: frozenset[str] = frozenset()
+        self._listed_at = float("-inf")
+        self._listing: asyncio.Task[None] | None = None
+        self._listed_upstreams: frozenset[str] = frozenset()
 
     def add(self, name: str, upstream: Upstream) -> None:
-        """Add an upstream, or say anew how its models are served. It has yet to be asked for them."""
+        """Add an upstream, or replace its configuration. Its models are known after the next listing."""
         self._upstreams[name] = upstream
         self._forget_routes(name)
 
@@ -92,40 +92,40 @@ class ModelRegistry:
 
     def _forget_routes(self, upstream: str) -> None:
         self._named = {name: route for name, route in self._named.items() if route.upstream != upstream}
-        self._discovered = {name: route for name, route in self._discovered.items() if route.upstream != upstream}
+        self._listed = {name: route for name, route in self._listed.items() if route.upstream != upstream}
         self._rebuild_routes()
 
     def unlisted(self) -> bool:
-        """Whether an upstream's models are not known, or not as they are now."""
+        """Whether the models of some upstream are unknown or outdated."""
         return any(name not in self._cards or name in self._failures for name in self._upstreams)
 
     @property
     def labels(self) -> list[str]:
-        """Return the names that metrics may use as they are."""
-        return [*self._configured, *(name for name in self._discovered if name not in self._configured)]
+        """Return the names of models that metrics use unchanged."""
+        return [*self._configured, *(name for name in self._listed if name not in self._configured)]
 
     @property
     def failures(self) -> Mapping[str, Failure]:
-        """Why the upstreams' models could not be listed, for those of which they could not."""
+        """The failures of the last listing, by upstream."""
         return self._failures
 
     def health(self) -> dict[str, bool]:
-        """Return for each upstream whether its models could be listed the last time (true before the first)."""
+        """Return whether the last listing of each upstream succeeded (true before the first)."""
         return {name: name not in self._failures for name in self._upstreams}
 
     def cards(self) -> list[JsonObject]:
         """Return OpenAI's model objects."""
-        return [self._card(name, route) for name, route in {**self._discovered, **self._configured}.items()]
+        return [self._card(name, route) for name, route in {**self._listed, **self._configured}.items()]
 
     async def card(self, name: str) -> JsonObject:
-        """Return one model object; raise 404."""
+        """Return one model object; raise as `find` does."""
         return self._card(name, await self.find(name))
 
     async def find(self, name: str) -> Route:
-        """Return a model's route; raise 404, or 503 where no upstream could say."""
+        """Return a model's route; raise `RequestError` for an unknown one, `FailureError` if an upstream is down."""
         route = self.lookup(name)
         if route is None and self._upstreams:
-            if self._clock() - self._asked >= _REFRESH_PAUSE_S or self._asking is not None:
+            if self._clock() - self._listed_at >= _REFRESH_PAUSE_S or self._listing is not None:
                 await self.refresh()
             route = self.lookup(name) or self._route_to_unlisted(name)
         if route is None:
@@ -133,32 +133,32 @@ class ModelRegistry:
         return route
 
     async def refresh(self) -> None:
-        """Ask all upstreams for their models; who asks meanwhile waits for the same answers."""
+        """List the models of all upstreams; concurrent callers share one listing."""
         while True:
-            if self._asking is None:
-                self._asked_of = frozenset(self._upstreams)
-                self._asking = asyncio.get_running_loop().create_task(self._ask(dict(self._upstreams)))
-            asked_of = self._asked_of
-            # One caller's end must not end the others' wait.
-            await asyncio.shield(self._asking)
-            if self._upstreams.keys() <= asked_of:
+            if self._listing is None:
+                self._listed_upstreams = frozenset(self._upstreams)
+                self._listing = asyncio.get_running_loop().create_task(self._list_all(dict(self._upstreams)))
+            upstreams_listed = self._listed_upstreams
+            # A caller that is cancelled must not cancel the listing of the others.
+            await asyncio.shield(self._listing)
+            if self._upstreams.keys() <= upstreams_listed:
                 return
 
-    async def _ask(self, upstreams: Mapping[str, Upstream]) -> None:
+    async def _list_all(self, upstreams: Mapping[str, Upstream]) -> None:
         try:
-            await asyncio.gather(*(self._ask_one(name, upstream) for name, upstream in upstreams.items()))
+            await asyncio.gather(*(self._list_one(name, upstream) for name, upstream in upstreams.items()))
         finally:
-            self._asked = self._clock()
-            self._asking = None
+            self._listed_at = self._clock()
+            self._listing = None
         self._rebuild_routes()
 
     def _rebuild_routes(self) -> None:
-        """Make the routes of what is configured and listed."""
+        """Build the routes of configured and listed models."""
         self._configure()
         listed = {model: name for name in reversed(list(self._upstreams)) for model in self._cards.get(name, {})}
-        self._discovered = {model: self._route_of_listed(model, listed[model]) for model in sorted(listed)}
+        self._listed = {model: self._listed_route(model, listed[model]) for model in sorted(listed)}
 
-    async def _ask_one(self, name: str, upstream: Upstream) -> None:
+    async def _list_one(self, name: str, upstream: Upstream) -> None:
         answer = await upstream.provider.models()
         if name not in self._upstreams:
             return
@@ -169,7 +169,7 @@ class ModelRegistry:
         self._cards[name] = {str(card["id"]): card for card in answer if card.get("id")}
 
     def lookup(self, name: str) -> Route | None:
-        """Return a model's route where nobody has to be asked for it; raise 400 for a name that can't be one."""
+        """Return a model's route if it is known; raise `RequestError` for a name that is too long."""
         if len(name) > MAX_MODEL_NAME:
             raise RequestError(
                 f"The model's name is longer than {MAX_MODEL_NAME} characters.",
@@ -181,35 +181,35 @@ class ModelRegistry:
             return route
         upstream, at, model = name.partition("@")
         if at and model and upstream in self._upstreams:
-            return self._route_of_listed(model, upstream)
-        return self._discovered.get(name)
+            return self._listed_route(model, upstream)
+        return self._listed.get(name)
 
-    def _route_of_listed(self, model: str, upstream: str) -> Route:
-        told = self._upstreams[upstream]
-        route = self._route(model, model, upstream, told.preset, told.policy)
-        known = self._discovered.get(model)
+    def _listed_route(self, model: str, upstream: str) -> Route:
+        configured = self._upstreams[upstream]
+        route = self._route(model, model, upstream, configured.preset, configured.policy)
+        known = self._listed.get(model)
         if known is None or known.upstream != upstream:
             return route
-        # A listing may tell more than the one before: a server has been upgraded.
+        # A new listing can show more than the previous one, if the server was upgraded.
         return known if known.policy == route.policy else msgspec.structs.replace(route, knowledge=known.knowledge)
 
     def _route_to_unlisted(self, name: str) -> Route | None:
-        """Send an unknown name to an upstream that has no list of models; it will say whether it knows it."""
+        """Route an unknown name to an upstream that has no list of models; it decides whether the model exists."""
         for upstream, failure in self._failures.items():
             if failure.refused is not None or failure.kind is FailureKind.NO_ENDPOINT:
                 return self._route(name, name, upstream, None, {})
         return None
 
     def keep(self, name: str, route: Route) -> None:
-        """Remember a route by the name that a client gave it, once its upstream has served it: names may be made up."""
-        if name in self._named or name in self._configured or name in self._discovered:
+        """Remember a route that was served by the name that the client used; unserved names could be made up."""
+        if name in self._named or name in self._configured or name in self._listed:
             return
         if len(self._named) >= MAX_REMEMBERED_MODELS:
             self._named.pop(next(iter(self._named)))
         self._named[name] = route
 
     def only_upstream(self) -> tuple[str, Provider]:
-        """Return the upstream for a request that names no model; raise 400 where there are several."""
+        """Return the only upstream, for a request without a model; raise `RequestError` if there are several."""
         if not self._upstreams:
             raise self._unknown("")
         if len(self._upstreams) > 1:
@@ -218,12 +218,12 @@ class ModelRegistry:
         return name, upstream.provider
 
     def _configure(self) -> None:
-        """Make the aliases' routes; again after a listing, which may tell more of what an upstream can do."""
+        """Build the aliases' routes; again after each listing, which can show more capabilities."""
         before, self._configured = self._configured, {}
         for alias, config in self._aliases.items():
             upstream = config.upstream or next(iter(self._upstreams))
             if upstream not in self._upstreams:
-                continue  # it may be found later
+                continue  # it can still be discovered
             route = self._route(alias, config.model or alias, upstream, config.preset, config.policy)
             known = before.get(alias)
             self._configured[alias] = msgspec.structs.replace(route, knowledge=known.knowledge) if known else route
