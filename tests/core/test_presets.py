@@ -1,4 +1,4 @@
-"""A model's name decides its policy where nobody says otherwise."""
+"""A model name decides its policy, unless a preset is configured."""
 
 import pytest
 from toolgate_core.presets import PATTERNS, PRESETS, preset_name
@@ -16,7 +16,7 @@ from toolgate_core.types.vocabulary import Strategy
         ("NousResearch/Hermes-3-Llama-3.1-8B", "default"),
         ("Qwen/Qwen3-Coder-30B", "default"),
         ("text-only", "text-only"),
-        ("somebody/gpt-oss-lookalike/other", "default"),
+        ("someone/gpt-oss-lookalike/other", "default"),
         ("never-heard-of", "default"),
     ],
 )

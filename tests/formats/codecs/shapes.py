@@ -2,7 +2,7 @@
 
 Keys of a shape: `server` (who writes it), `request` (`chat`, or `models`), `stream` (whether a stream was asked for),
 `status`, `headers`, `content_type`, and one of `json`, `events` (written as server-sent events), `body`; `then`: what
-follows (`end`, `cut`, `hang`, `silence`, or `refuse`: nobody listens). `expect` holds what must come out.
+follows (`end`, `cut`, `hang`, `silence`, or `refuse`: no server listens). `expect` holds what must come out.
 """
 
 from __future__ import annotations

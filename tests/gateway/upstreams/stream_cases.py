@@ -14,8 +14,8 @@ def call(
 ) -> dict[str, Any]:
     """A delta with one call; keys that are None are left out."""
     function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not None}
-    told = {key: value for key, value in (("index", index), ("id", call_id)) if value is not None}
-    return {"tool_calls": [{**told, "type": "function", "function": function}]}
+    known = {key: value for key, value in (("index", index), ("id", call_id)) if value is not None}
+    return {"tool_calls": [{**known, "type": "function", "function": function}]}
 
 
 FINISH = chunk({}, "tool_calls")
@@ -209,7 +209,7 @@ CALLS = {
         [{"tool_calls": [{"index": 0.0, "id": 7, "function": {"name": "ping", "arguments": {}}}]}],
         (CallDelta(0, "7", "ping", "{}"),),
     ),
-    "fields of its own": (
+    "unknown fields": (
         [
             {
                 "tool_calls": [

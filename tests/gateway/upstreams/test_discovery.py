@@ -26,7 +26,7 @@ def pod(served: str) -> Any:
 
 
 def slice_of(*pods: ScriptedUpstream) -> dict[str, Any]:
-    """All pods have the test's one address, so each has a port and a slice of its own."""
+    """All pods have the test's one address, so each has a separate port and slice."""
     (only,) = pods
     return {
         "metadata": {"labels": {**LABELS, "kubernetes.io/service-name": "svc"}},
@@ -39,7 +39,7 @@ def slice_of(*pods: ScriptedUpstream) -> dict[str, Any]:
 async def found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
 ) -> AsyncIterator[tuple[House, ApiServer]]:
-    """A gateway with no upstream of its own that watches an empty release."""
+    """A gateway without configured upstreams that watches an empty release."""
     async with api_server("apps", tmp_path / "config") as api:
         monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "config"))
         options = {

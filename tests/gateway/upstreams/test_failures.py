@@ -1,4 +1,4 @@
-"""What an upstream's error means, and that no message tells more than a client may know."""
+"""The failures of upstream errors; no message shows more than a client may see."""
 
 from datetime import UTC, datetime
 from typing import Any

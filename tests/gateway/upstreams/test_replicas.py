@@ -89,7 +89,7 @@ def loads(made: Replicas) -> list[int]:
 
 
 async def dead_url() -> str:
-    """A URL where nobody listens any more."""
+    """A URL where no server listens."""
     async with scripted(named("gone")) as gone:
         return gone.url
 

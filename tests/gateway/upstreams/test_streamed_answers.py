@@ -74,7 +74,7 @@ FAILURES: dict[str, tuple[list[bytes], str, str]] = {
         "error",
     ),
     "overloaded": ([event({"error": {"message": "busy", "code": 503}})], "", "overloaded"),
-    "constraint, told late": (
+    "constraint, reported late": (
         [event({"error": {"message": "Failed to compile grammar", "type": "BadRequestError", "code": 400}})],
         "",
         "schema",

@@ -107,7 +107,7 @@ HTML = Reply([b"<html>502</html>"], headers={"content-type": "text/html"})
 FAILURES: dict[str, tuple[Reply, FailureKind, str]] = {
     "error with status 200": (answer({"error": {"message": "boom", "code": 502}}), FailureKind.ERROR, "502"),
     "error text with status 200": (answer({"error": "boom"}), FailureKind.ERROR, "500"),
-    "limit told with status 200": (
+    "limit reported with status 200": (
         answer({"error": {"message": "slow down", "code": 429}}),
         FailureKind.LIMITED,
         "429",

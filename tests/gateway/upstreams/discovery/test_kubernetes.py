@@ -125,7 +125,7 @@ async def test_a_refusal_is_logged_with_its_reason_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(kubernetes, "DISCOVERY", Backoff(0.01, 1.0))
-    refusal = {"code": 403, "reason": "Forbidden", "message": "may not list"}
+    refusal = {"code": 403, "reason": "Forbidden", "message": "cannot list"}
     async with watched(tmp_path, monkeypatch, refuse=refusal) as seen:
         await seen.api.refused_all(times=2)
         seen.api.refuse = None

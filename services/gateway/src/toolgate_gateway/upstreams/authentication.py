@@ -64,7 +64,7 @@ class BearerKey:
 
 
 class HeaderKey:
-    """The key in a header of its own: `x-api-key` (Anthropic), `api-key` (Azure), `x-goog-api-key` (Gemini)."""
+    """The key in a separate header: `x-api-key` (Anthropic), `api-key` (Azure), `x-goog-api-key` (Gemini)."""
 
     __slots__ = ("_header", "_key")
 

@@ -8,7 +8,7 @@ A request is sent again only where that cannot do the work twice, or where doing
   connection that breaks late broke on the request.
 - Status 500 or 502: up to `errors` times, at once. vLLM answers 500 when a model writes a malformed Harmony header,
   which another sample mostly does not. A ladder asks for none of these: its next attempt is the retry.
-- The server is overloaded: another replica may not be. At once, while there is a replica that was not asked.
+- The server is overloaded: another replica can have room. At once, while there is a replica that was not asked.
 
 An upstream that says `x-should-retry: false` is never asked again.
 """
