@@ -48,7 +48,7 @@ def test_former_policy_names_are_valid_with_a_warning_each(capsys: pytest.Captur
         ("port: many\n", {}, "port in gateway.yaml: Input should be a valid integer"),
         ("prot: 1\n", {}, "--config: gateway.yaml has the unknown key 'prot', did you mean 'port'?"),
         ("upstreams: {a: {url: ftp://x}}\n", {}, "a.url: must start with http"),
-        ("upstreams: {a: {url: 'http://x', provider: nope}}\n", {}, "a.provider: unknown provider, known are"),
+        ("upstreams: {a: {url: 'http://x', provider: nope}}\n", {}, "a.provider: unknown provider 'nope', known are"),
         ("upstreams: {a: {url: 'http://x', proxy: 'socks5://x'}}\n", {}, "a.proxy: must start with http://"),
         ("upstreams: {a: {url: 'http://u:p@x'}}\n", {}, "upstreams: a: the URL of upstream 'a' holds credentials"),
         ("upstreams: {a: {url: 'http://x', api_key_file: /gone}}\n", {}, "upstreams: a: "),

@@ -38,14 +38,14 @@ def told(*flags: str, model: str = "Qwen/Qwen2.5-7B") -> Settings:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["says"])
-def test_a_symptom_is_named_with_what_mends_it(case: dict[str, Any]) -> None:
+def test_a_symptom_is_named_with_its_remedy(case: dict[str, Any]) -> None:
     check = {each.name: each for each in (PLAIN, *CHECKS, UPSTREAM)}[case.get("check", "auto")]
     seen = dict(case["seen"])
     calls = tuple(Call(each["name"], each["arguments"]) for each in seen.pop("calls", []))
     place = Place(**dict.fromkeys(case.get("place", []), True))
     verdict = check.judge(Seen(calls=calls, **seen), place, case.get("model", "m"))
     assert (verdict.level, case["says"] in verdict.text) == (case["level"], True), verdict
-    assert case.get("mends", "") in verdict.remedy
+    assert case.get("remedy", "") in verdict.remedy
     assert "values models" not in verdict.remedy or place.chart
 
 
@@ -65,7 +65,7 @@ async def test_a_broken_server_gets_the_line_that_names_its_fault(
         assert words in line, line
     also = f"(also: {', '.join(case['also'])})" if "also" in case else ""
     assert also in said[0], said[0]
-    assert case.get("mends", "") in said[0].partition("->")[2]
+    assert case.get("remedy", "") in said[0].partition("->")[2]
     assert (status, output.err) == (int(any(line.startswith("fail") for line in said)), "")
 
 
@@ -102,7 +102,7 @@ async def test_only_a_few_of_many_models_are_asked(capsys: pytest.CaptureFixture
         await doctor(server.url)
         said = capsys.readouterr().out.splitlines()
         assert len(said) == 1 + 8 + 1
-        assert "only the first 8 of 50 models were asked" in said[-1]
+        assert "only the first 8 of 50 models were checked" in said[-1]
         await doctor(server.url, "--model", "m40", "--model", "m41")
     assert [line.split()[2] for line in capsys.readouterr().out.splitlines()[1:]] == ["m40:", "m41:"]
 
@@ -120,8 +120,8 @@ async def test_all_questions_together_have_a_limit(capsys: pytest.CaptureFixture
     async with scripted(script(case)) as server:
         await doctor(server.url, "--timeout", "1", "--total", "1")
     said = capsys.readouterr().out
-    assert said.count("no whole answer within") == 1
-    assert said.count("not asked: this command ends after 1 s (--total)") == 3
+    assert said.count("no complete answer within") == 1
+    assert said.count("not checked: this command ends after 1 s (--total)") == 3
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ async def test_https_at_a_plain_port_is_one_line(capsys: pytest.CaptureFixture[s
     async with simulator(told()) as url:
         assert await doctor(url.replace("http:", "https:")) == 1
     output = capsys.readouterr()
-    assert "https is asked for where plain HTTP is spoken" in output.out
+    assert "the URL says https and the server speaks plain HTTP" in output.out
     assert output.out.count("\n") == 1
 
 

@@ -57,4 +57,4 @@ def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: An
     (tmp_path / "config").write_text(json.dumps(config))
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "config"))
     assert main(["preflight"]) == 2
-    assert capsys.readouterr().err.startswith("toolgate preflight: the cluster can't be reached")
+    assert capsys.readouterr().err.startswith("toolgate preflight: the cluster is unreachable")

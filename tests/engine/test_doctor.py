@@ -19,7 +19,7 @@ TOOLS_ON = "--enable-auto-tool-choice"
 WRONG: dict[str, tuple[tuple[str, ...], str | None, str]] = {
     "parser-off": ((), "smollm2-135m", "its tool parser is off"),
     "wrong-tool-parser": ((TOOLS_ON, "--tool-call-parser=xlam"), None, "wrong or missing tool-call parser"),
-    "wrong-reasoning-parser": (("--reasoning-parser=qwen3",), "smollm2-135m", "stands in `reasoning`"),
+    "wrong-reasoning-parser": (("--reasoning-parser=qwen3",), "smollm2-135m", "is in `reasoning`"),
 }
 
 

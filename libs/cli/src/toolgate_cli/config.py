@@ -1,4 +1,4 @@
-"""`toolgate config check`: whether a gateway would start with these settings."""
+"""`toolgate config check`: check whether a gateway starts with these settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(options: Namespace) -> int:
     warnings = start_warnings(source, settings, {})
     for text in warnings:
         print(f"warning: {text}", file=sys.stderr)
-    origins = ", ".join(origins_of(source, GatewaySettings, {})) or "all as by default"
+    origins = ", ".join(origins_of(source, GatewaySettings, {})) or "all defaults"
     print(f"ok: {len(settings.upstream_configs())} upstreams, {len(settings.models)} models; {origins}")
     return int(options.strict and bool(warnings))
 

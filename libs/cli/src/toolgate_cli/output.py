@@ -1,4 +1,4 @@
-"""Standard output when nobody takes it: a full disk, a reader that has gone."""
+"""Standard output that cannot be written: a full disk, a closed pipe."""
 
 from __future__ import annotations
 

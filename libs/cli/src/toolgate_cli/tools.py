@@ -1,4 +1,4 @@
-"""`toolgate tools`: the tools that run on the server, in this process or behind a gateway."""
+"""`toolgate tools`: list or run the tools that Toolgate executes, in this process or at a gateway."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _remote_run(options: Namespace, arguments: bytes) -> JsonObject:
 
 
 def _ask(gateway: str, name: str | None = None, arguments: bytes | None = None) -> JsonObject:
-    """Ask a gateway for its tools, or to run one; raise `CommandError` where it gives no such answer."""
+    """Request a gateway's tools, or run one; raise `CommandError` for any other answer."""
     url = f"{gateway.rstrip('/').removesuffix('/v1')}/tools" + (f"/{quote(name, safe='')}" if name is not None else "")
     method = "GET" if name is None else "POST"
     try:
@@ -97,7 +97,7 @@ def _ask(gateway: str, name: str | None = None, arguments: bytes | None = None) 
 
 def _message(value: JsonValue) -> str:
     error = value.get("error") if isinstance(value, dict) else None
-    return str(error.get("message")) if isinstance(error, dict) else "the answer is none of a gateway"
+    return str(error.get("message")) if isinstance(error, dict) else "not an answer of a Toolgate gateway"
 
 
 _JSON = {"content-type": "application/json"}

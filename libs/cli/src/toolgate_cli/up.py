@@ -1,4 +1,4 @@
-"""`toolgate up`: a whole gateway on a laptop, in one process, in front of a server or of a simulated model."""
+"""`toolgate up`: the whole gateway in one process, in front of a server or a simulated model."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ Compose = Callable[[GatewaySettings], AbstractAsyncContextManager[Deps]]
 
 _MODEL = "gpt-oss-20b"
 _OPTIONS = {"--upstream-url": "--upstream", "--upstream-api-key": "the upstream's key"}
-"""Options that are not called as the setting that they give."""
+"""Options whose names differ from their settings."""
 _SIMULATED = (
-    "upstream  *** SIMULATOR, in this process: no model is served, the answers are made up ***\n"
+    "upstream  *** SIMULATOR, in this process: no model is served, the answers are invented ***\n"
     "          (a real server: --upstream URL, TOOLGATE_UPSTREAM_URL, or `upstreams` in --config FILE)"
 )
 _TRY = """
@@ -73,7 +73,7 @@ def run(options: Namespace) -> int:
                 settings = held.enter_context(_services(settings))
             deps = remote_deps if options.grpc else local_deps
             uvloop.run(_until_interrupted(settings, deps, _announcement(start, grpc=options.grpc)))
-            # What is left ends by itself within seconds; an impatient key would only leave parts of it behind.
+            # The rest ends within seconds; another interrupt would only leave parts of it behind.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         except (ToolgateError, OSError) as error:
             raise CommandError(str(error)) from error
@@ -81,7 +81,7 @@ def run(options: Namespace) -> int:
 
 
 class _Start(Struct, frozen=True):
-    """What a start goes by. `origins`: where the settings stood; `simulated`: no upstream was named."""
+    """What a start needs. `origins`: where the settings come from; `simulated`: no upstream is configured."""
 
     settings: GatewaySettings
     simulated: bool
@@ -90,7 +90,7 @@ class _Start(Struct, frozen=True):
 
 
 def _start(options: Namespace, held: ExitStack) -> _Start:
-    """Read the settings; where they name no upstream, start a simulator, which becomes it."""
+    """Read the settings; without an upstream, start a simulator as the upstream."""
     chosen = {"host": options.host, "port": options.port, "upstream_url": options.upstream}
     given: dict[str, object] = {name: value for name, value in chosen.items() if value is not None}
     if options.api_key_file is not None or options.api_key is not None:
@@ -108,7 +108,7 @@ def _start(options: Namespace, held: ExitStack) -> _Start:
 
 
 def _without_effect(source: Source, options: Namespace) -> Iterator[str]:
-    """Yield what is set and counts only elsewhere."""
+    """Yield a warning for each setting that has no effect on this command."""
     if options.api_key is not None:
         yield "--api-key shows the key in the list of processes; use --api-key-file or TOOLGATE_UPSTREAM_API_KEY"
     names = ("transformer", "extractor", "executor", *(() if options.grpc else ("tls_dir",)))
@@ -176,7 +176,7 @@ async def local_deps(settings: GatewaySettings) -> AsyncIterator[Deps]:
 async def _until_interrupted(
     settings: GatewaySettings, deps: Compose, announce: Callable[[Ports], Awaitable[None]]
 ) -> None:
-    """Serve; the first ctrl-C (or SIGTERM, or a closed terminal) lets what is in flight end, a second one does not."""
+    """Serve; the first Ctrl-C (or SIGTERM, or a closed terminal) drains requests in flight, a second one ends them."""
     shutdown = Shutdown.on_signals(hangup=True)
     await serve(settings, deps, shutdown=shutdown, ready=announce, draining=_say_what_is_left)
 
@@ -193,7 +193,7 @@ def _announcement(start: _Start, *, grpc: bool) -> Callable[[Ports], Awaitable[N
             sys.stdout.write("\n".join(_greeting(start, ports, grpc=grpc)))
             sys.stdout.flush()
         except OSError as error:
-            # A full disk or a reader that has gone is no reason not to serve.
+            # A full disk or a closed pipe is no reason not to serve.
             silence_stdout()
             logs.Log().warning("greeting_lost", reason=error.strerror)
 
@@ -211,7 +211,7 @@ def _greeting(start: _Start, ports: Ports, *, grpc: bool) -> list[str]:
         lines.append(f"metrics   http://{_reachable(settings.metrics_host)}:{ports.metrics}/metrics")
     modes = {"emulate": ports.emulate, "passthrough": ports.passthrough}
     lines += [f"mode      {mode} at {address}:{port}/v1" for mode, port in modes.items() if port]
-    lines.append(f"settings  {', '.join(start.origins) or 'all as by default'}")
+    lines.append(f"settings  {', '.join(start.origins) or 'all defaults'}")
     return [*lines, _TRY.format(url=url, model=_MODEL if start.simulated else "YOUR-MODEL")]
 
 
@@ -220,11 +220,11 @@ def _upstreams(settings: GatewaySettings) -> list[str]:
         f"upstream  {name}: {', '.join(filter(None, (each.url, *each.urls)))}"
         for name, each in settings.upstream_configs().items()
     ]
-    return lines if settings.discovery == "none" else [*lines, f"upstream  found in {settings.discovery}"]
+    return lines if settings.discovery == "none" else [*lines, f"upstream  discovered in {settings.discovery}"]
 
 
 def _reachable(host: str) -> str:
-    """Return an address that a client on this machine can use for one that is listened on."""
+    """Return an address that a client on this machine can connect to, for an address that is listened on."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 - only read
         return "127.0.0.1" if host == "0.0.0.0" else "[::1]"  # noqa: S104
     return f"[{host}]" if ":" in host else host

@@ -31,7 +31,7 @@ def run(options: Namespace) -> int:
     with terminated_as_interrupt(), ExitStack() as held:
         folder = Path(options.logs or held.enter_context(tempfile.TemporaryDirectory(prefix="toolgate-")))
         folder.mkdir(parents=True, exist_ok=True)
-        console.print("Starting the services and a simulated model, each a process of its own …")
+        console.print("Starting the services and a simulated model, each in a separate process …")
         stack = held.enter_context(Stack(folder.resolve()))
         for process in stack.processes:
             console.print(f"  {process.name:<19} 127.0.0.1:{process.port:<6} pid {process.pid}")

@@ -1,4 +1,4 @@
-"""`toolgate doctor`: real tool calls through a gateway or a server, and in one line each what is wrong."""
+"""`toolgate doctor`: check a gateway or a server with real tool calls, and suggest fixes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from toolgate_cli.keys import read_key
 
 _AGAIN_S: Final = 1.0
 _MAX_MODELS: Final = 8
-"""Models that are asked where none is named: a hosted server lists a hundred, and each question costs."""
+"""Models that are checked where none is named: a hosted server lists a hundred, and each question costs."""
 _CLUSTER: Final = ".svc"
 _IN_A_POD: Final = "KUBERNETES_SERVICE_HOST"
 _NOWHERE: Final = ("address", "refused", "tls", "certificate", "not_http")
-"""What is wrong with the address, and so with every model."""
+"""Faults of the address, and so of every model."""
 _NO_MODELS: Final = Remedy(
     "the server's log: is a model still loading?",
     chart="kubectl get pods -l toolgate.dev/model; Pending pods: toolgate preflight; models still loading: wait",
@@ -38,7 +38,7 @@ _NO_MODELS: Final = Remedy(
 
 
 class Line(Struct, frozen=True):
-    """One check of one model, and what it came to; `same_as` names the check that came to the same before."""
+    """One check of one model and its verdict; `same_as` names an earlier check with the same verdict."""
 
     model: str
     check: str
@@ -48,7 +48,7 @@ class Line(Struct, frozen=True):
 
 
 def run(options: Namespace) -> int:
-    """Run the command: 0 where every check is passed, 1 where one is not (with --strict: or warns)."""
+    """Run the command: 0 where every check passes, 1 where one fails (with --strict: or warns)."""
     server = Server(options.url, _key(options), options.timeout)
     lines: list[Line] = []
     asyncio.run(_Examination(server, options, lines.append).run())
@@ -59,14 +59,14 @@ def run(options: Namespace) -> int:
 
 
 class _Examination:
-    """All questions to one server. `note` is given each line; they are printed as their model's are complete."""
+    """All checks of one server. `note` receives each line; a model's lines are printed together."""
 
     def __init__(self, server: Server, options: Namespace, note: Callable[[Line], None]) -> None:
         self._server = server
         self._options = options
         self._note = note
         self._deadline = time.monotonic() + options.total
-        # What a server refuses of a question is left out of the next ones.
+        # A field that a server refuses is left out of all further questions.
         self._settings: dict[str, Any] = {"temperature": 0, "max_tokens": options.max_tokens}
 
     async def run(self) -> None:
@@ -81,7 +81,7 @@ class _Examination:
         chosen = self._options.model or list(owners)[:_MAX_MODELS]
         for model in chosen:
             if time.monotonic() >= self._deadline:
-                text = f"not asked: this command ends after {self._options.total} s (--total)"
+                text = f"not checked: this command ends after {self._options.total} s (--total)"
                 self._tell([Line(model, "answers", Verdict("warn", text))])
                 continue
             lines = await self._examine(model, self._place(owners.get(model, "")))
@@ -89,19 +89,19 @@ class _Examination:
             if any(line.seen is not None and line.seen.odd in _NOWHERE for line in lines):
                 return
         if len(owners) > len(chosen) and not self._options.model:
-            text = f"only the first {len(chosen)} of {len(owners)} models were asked"
-            self._tell([Line("", "models", Verdict("ok", text, "--model NAME asks another"))])
+            text = f"only the first {len(chosen)} of {len(owners)} models were checked"
+            self._tell([Line("", "models", Verdict("ok", text, "--model NAME checks another"))])
 
     def _place(self, owner: str) -> Place:
         host = urlsplit(self._server.base).hostname or ""
         in_cluster = host.endswith(_CLUSTER) or f"{_CLUSTER}." in host
-        # A command's own surroundings, not a setting.
+        # The environment of the command, not a setting.
         in_pod = self._server.is_gateway and _IN_A_POD in os.environ  # noqa: TID251
         vllm = bool(self._server.vllm) or owner == "vllm"
         return Place(chart=self._options.chart or in_cluster or in_pod, gateway=self._server.is_gateway, vllm=vllm)
 
     async def _examine(self, model: str, place: Place) -> list[Line]:
-        """Ask one model all questions, until an answer makes the rest of them idle."""
+        """Run all checks of one model, until a verdict makes the rest useless."""
         lines: list[Line] = []
         questions = [(PLAIN, ""), *([(UPSTREAM, "/passthrough")] if self._server.is_gateway else [])]
         for check, path in [*questions, *((check, "") for check in CHECKS)]:
@@ -113,7 +113,7 @@ class _Examination:
         return lines
 
     async def _ask(self, check: Check, model: str, path: str) -> Seen:
-        """Ask; a server that refuses a field which is only there to keep answers short and alike is asked without."""
+        """Ask; if the server refuses an optional field (temperature, max_tokens), ask again without it."""
         while True:
             fields = {"model": model, **self._settings, **check.fields}
             seen = await self._server.ask(fields, stream=check.stream, path=path)
@@ -139,7 +139,7 @@ class _Examination:
         place = self._place("")
         wrong = failed(seen, place, "NAME", tools=False)
         if wrong is not None:
-            text = wrong.text if seen.odd in _NOWHERE else f"the models can't be listed: {wrong.text}"
+            text = wrong.text if seen.odd in _NOWHERE else f"the models cannot be listed: {wrong.text}"
             return Verdict(wrong.level, text, wrong.remedy, ends=seen.odd in _NOWHERE), {}
         if not models:
             return Verdict("fail", "no model is served", _NO_MODELS.at(place, "")), {}
@@ -161,7 +161,7 @@ class _Examination:
 
 
 def _merged(lines: list[Line]) -> list[Line]:
-    """Return the lines, each one that says what an earlier one of the model said naming that one."""
+    """Return the lines; each that repeats an earlier one of the model names that one."""
     first: dict[Verdict, str] = {}
     merged = []
     for line in lines:
@@ -171,7 +171,7 @@ def _merged(lines: list[Line]) -> list[Line]:
 
 
 def _without_refused(settings: Mapping[str, Any], seen: Seen) -> dict[str, Any] | None:
-    """Return the settings without what an answer refuses of them; None where it refuses nothing of them."""
+    """Return the settings without the field that an answer refuses; None where it refuses none."""
     if seen.status not in (400, 422):
         return None
     message = seen.message.lower()
@@ -185,7 +185,7 @@ def _without_refused(settings: Mapping[str, Any], seen: Seen) -> dict[str, Any] 
 
 
 def _written(line: Line, also: list[str]) -> str:
-    """Return a line: level, check, model, what is, how, and after an arrow what mends it."""
+    """Return a line: level, check, model, finding, strategy and time, and after an arrow the fix."""
     verdict, seen = line.verdict, line.seen
     how = ""
     if seen is not None:

@@ -1,4 +1,4 @@
-"""Asking over the wire: one request at a time, each with a time limit and a bound on its answer."""
+"""Send the requests of checks: one at a time, each with a time limit and a bound on its answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_ANSWER_BYTES: Final = 4 << 20
 _PROBE_S: Final = 5.0
 _CONNECT_S: Final = 10.0
 _WAIT: Final = httpx.Timeout(None, connect=_CONNECT_S)
-"""A request has one limit for all of it, so that bytes that trickle do not prolong it."""
+"""The time limit covers the whole request, so that slow bytes do not extend it."""
 _ENDINGS: Final = ("/chat/completions", "/models", "/v1")
 
 
@@ -31,18 +31,18 @@ class Server:
     """A gateway, or a server that speaks OpenAI's API, at a URL with or without `/v1`."""
 
     def __init__(self, url: str, key: str, timeout_s: float) -> None:
-        """Raise `CommandError` for a URL that can't be asked."""
+        """Raise `CommandError` for an invalid URL."""
         self.base = _base_of(url)
         self._headers = {"authorization": f"Bearer {key or 'none'}", "user-agent": "toolgate-doctor"}
         self._timeout_s = timeout_s
-        # Proxies of the environment are for servers elsewhere.
+        # Proxies of the environment are not for local servers.
         self._far = urlsplit(self.base).hostname not in ("localhost", "127.0.0.1", "::1")
         self.is_gateway = False
         self.vllm = ""
         self.services: dict[str, str] = {}
 
     async def find(self) -> None:
-        """Find out what it is. Whatever these addresses say, the server may be one that speaks OpenAI's API."""
+        """Detect the kind of server. Both probes can fail: any server of OpenAI's API is fine."""
         health, version = await asyncio.gather(self._probe("/health"), self._probe("/version"))
         self.is_gateway = health.get("service") == GATEWAY
         services = health.get("services")
@@ -51,14 +51,14 @@ class Server:
         self.vllm = shown(version.get("version", "")) if isinstance(version.get("version"), str) else ""
 
     async def models(self) -> tuple[Seen, list[tuple[str, str]]]:
-        """Return what the list of models came to, and the models with their owners."""
+        """Return the observation of the model list, and the models with their owners."""
         raw = await self._send("GET", "/v1/models", None, self._timeout_s)
         if isinstance(raw, Seen) and raw.odd == "reset":
             raw = await self._peek() or raw
         return (raw, []) if isinstance(raw, Seen) else read_models(raw)
 
     async def ask(self, fields: Mapping[str, Any], *, stream: bool, path: str = "") -> Seen:
-        """Ask one question; whatever comes is an answer. `path` chooses one of the gateway's modes."""
+        """Send one request; failures are observations, too. `path` chooses one of the gateway's modes."""
         began = time.monotonic()
         body = {**fields, "stream": True} if stream else fields
         raw = await self._send("POST", f"{path}/v1/chat/completions", body, self._timeout_s)
@@ -76,7 +76,7 @@ class Server:
         return value if isinstance(value, dict) else {}
 
     async def _peek(self) -> Seen | None:
-        """Return what a server says that closes the connection and speaks something else; None for nothing."""
+        """Return what a server that closes the connection sends instead of HTTP; None for nothing."""
         parts = urlsplit(self.base)
         writer = None
         try:
@@ -94,7 +94,7 @@ class Server:
         return Seen(status=0, odd="not_http", detail=shown(first.decode("latin-1")))
 
     async def _send(self, method: str, path: str, body: object, limit_s: float) -> Raw | Seen:
-        """Return the answer, or what came instead of one."""
+        """Return the answer, or the observation of a failure."""
         try:
             async with asyncio.timeout(limit_s), httpx.AsyncClient(timeout=_WAIT, trust_env=self._far) as client:
                 content = None if body is None else msgspec_json.encode(body)
@@ -113,7 +113,7 @@ async def _read(client: httpx.AsyncClient, request: httpx.Request) -> Raw | Seen
     size = 0
     cut = False
     try:
-        # What is compressed in a wrong way is as odd as any other body, and is shown raw.
+        # A body with invalid compression is reported like any other cut body.
         async for part in response.aiter_bytes():
             parts.append(part)
             size += len(part)
@@ -127,7 +127,7 @@ async def _read(client: httpx.AsyncClient, request: httpx.Request) -> Raw | Seen
 
 
 def _from_error(error: Exception) -> Seen:
-    """Return what a connection's end means. The reason lies in the exceptions beneath."""
+    """Return the observation for a failed connection; the reason is in the chained exceptions."""
     causes: list[BaseException] = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and len(causes) < 10:
         causes.append(cause)
@@ -145,7 +145,7 @@ def _from_error(error: Exception) -> Seen:
         return Seen(status=0, odd="refused", detail=text)
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in text:
         return Seen(status=0, odd="not_http", detail=text)
-    # A connection that is closed without a word has no better words of its own.
+    # A connection that is closed silently gives no better reason.
     return Seen(status=0, odd="reset", detail=text)
 
 

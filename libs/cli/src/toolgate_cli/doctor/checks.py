@@ -1,4 +1,4 @@
-"""The questions that a doctor asks a model, and what each answer should be."""
+"""The checks of a model: a question each, and the judgement of its answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GREETING: Final[list[Any]] = [{"role": "user", "content": "Say hello in one word
 QUESTION: Final[list[Any]] = [{"role": "user", "content": "What is the weather in Oslo? Use the tool."}]
 TWO: Final[list[Any]] = [{"role": "user", "content": "What is the weather in Oslo and in Rome? Ask for both at once."}]
 CALL_ID: Final = "calldoc01"
-"""Nine letters and digits, which is what Mistral's templates insist on."""
+"""Nine letters and digits, as Mistral's templates require."""
 ANSWERED: Final[list[Any]] = [
     *QUESTION,
     {
@@ -60,9 +60,9 @@ _WORDS: Final = Remedy(
 
 
 class Check(Struct, frozen=True):
-    """One question: its name, the request's fields, and what is made of the answer.
+    """One check: its name, the fields of the request, and the judgement of the answer.
 
-    `tools`: it needs tools; where one does not, an error has nothing to do with them.
+    `tools`: the request has tools; without them an error cannot be about tools.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Check(Struct, frozen=True):
 
 
 def _judged(seen: Seen, place: Place, model: str, right: str, missing: tuple[Verdict, Remedy]) -> Verdict:
-    """Return the first thing that is wrong; `right` says what is right, empty where that is `missing`."""
+    """Return the first fault; else ok with the text `right`, or `missing` where that is empty."""
     found = (
         failed(seen, place, model)
         or in_calls(seen, SCHEMAS, place, model)
@@ -92,7 +92,7 @@ def _calls(seen: Seen) -> str:
 
 
 def _plain(seen: Seen, place: Place, model: str) -> Verdict:
-    """Judge an answer to a question without tools: what is wrong here has nothing to do with them."""
+    """Judge an answer to a question without tools: a fault here is not about tools."""
     found = failed(seen, place, model, tools=False) or in_reasoning(seen, place, model, {})
     if found is not None:
         return Verdict(found.level, found.text, found.remedy, ends=True)
@@ -100,42 +100,42 @@ def _plain(seen: Seen, place: Place, model: str) -> Verdict:
         return lesser(seen, place, model) or Verdict("ok", "it answers")
     if seen.finish == "length":
         return in_text(seen, place, model, {}) or Verdict("ok", "it answers")
-    text = "an empty answer, also to a question without tools"
+    text = "an empty answer, even without tools"
     return Verdict("fail", text, TEMPLATE.at(place, model), ends=True)
 
 
 def _auto(seen: Seen, place: Place, model: str) -> Verdict:
-    missing = Verdict("warn", _nothing(seen, "the model answers in words although a tool fits"))
+    missing = Verdict("warn", _nothing(seen, "the model answers in text although a tool fits"))
     return _judged(seen, place, model, _calls(seen), (missing, _WORDS))
 
 
 def _nothing(seen: Seen, words: str) -> str:
-    return words if seen.content.strip() else "an empty answer: neither words nor a call"
+    return words if seen.content.strip() else "an empty answer: neither text nor a call"
 
 
 def _required(seen: Seen, place: Place, model: str) -> Verdict:
-    missing = Verdict("fail", _nothing(seen, "tool_choice is ignored: a call was required, and words came"))
+    missing = Verdict("fail", _nothing(seen, "tool_choice is ignored: a call was required and text was returned"))
     return _judged(seen, place, model, _calls(seen), (missing, _HONOUR))
 
 
 def _named(seen: Seen, place: Place, model: str) -> Verdict:
     others = [call.name for call in seen.calls if call.name != "get_time"]
-    text = _nothing(seen, "tool_choice is ignored: a call was required, and words came")
+    text = _nothing(seen, "tool_choice is ignored: a call was required and text was returned")
     if others:
-        text = f"tool_choice is ignored: get_time was asked for by name, and {others[0]} was called"
+        text = f"tool_choice is ignored: get_time was named and {others[0]} was called"
     good = "" if others else _calls(seen)
     return _judged(seen, place, model, good, (Verdict("fail", text), _HONOUR))
 
 
 def _parallel(seen: Seen, place: Place, model: str) -> Verdict:
-    missing = Verdict("fail", _nothing(seen, "tool_choice is ignored: a call was required, and words came"))
-    one = " (one a turn)" if len(seen.calls) == 1 else ""
+    missing = Verdict("fail", _nothing(seen, "tool_choice is ignored: a call was required and text was returned"))
+    one = " (one per turn)" if len(seen.calls) == 1 else ""
     return _judged(seen, place, model, _calls(seen) + one, (missing, _HONOUR))
 
 
 def _second_turn(seen: Seen, place: Place, model: str) -> Verdict:
     missing = Verdict("fail", "no answer to a tool's result")
-    right = "an answer in words" if seen.content.strip() else _calls(seen)
+    right = "a text answer" if seen.content.strip() else _calls(seen)
     return _judged(seen, place, model, right, (missing, TEMPLATE))
 
 
@@ -150,16 +150,12 @@ def _none(seen: Seen, place: Place, model: str) -> Verdict:
         vllm="flag --exclude-tools-when-tool-choice-none",
     ).at(place, model)
     if seen.calls:
-        return Verdict("fail", "no tool was to be called, and one was", remedy)
-    return (
-        Verdict("ok", "words")
-        if seen.content.strip()
-        else Verdict("fail", "an empty answer where words should come", remedy)
-    )
+        return Verdict("fail", "tool_choice was none and a tool was called", remedy)
+    return Verdict("ok", "text") if seen.content.strip() else Verdict("fail", "an empty answer instead of text", remedy)
 
 
 PLAIN: Final = Check("answers", {"messages": GREETING}, _plain, tools=False)
-"""Asked first: a server that fails here is not worth questions about tools."""
+"""The first check: for a server that fails it, checks of tools mean nothing."""
 CHECKS: Final = (
     Check("auto", {"messages": QUESTION, "tools": TOOLS}, _auto),
     Check("required", {"messages": QUESTION, "tools": TOOLS, "tool_choice": "required"}, _required),
@@ -177,6 +173,6 @@ CHECKS: Final = (
     Check("second turn", {"messages": ANSWERED, "tools": TOOLS}, _second_turn),
     Check("none", {"messages": QUESTION, "tools": TOOLS, "tool_choice": "none"}, _none),
 )
-"""In the order in which they are asked."""
+"""The checks with tools, in order."""
 UPSTREAM: Final = Check("upstream", {"messages": QUESTION, "tools": TOOLS}, _auto)
-"""Asked past the gateway's ladder, which would hide what the server behind it does wrong."""
+"""Sent in passthrough mode: the gateway's ladder would hide the faults of the server behind it."""

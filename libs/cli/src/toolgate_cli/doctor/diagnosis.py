@@ -1,4 +1,4 @@
-"""What is wrong with an answer that came: its calls, its text, its reasoning. Pure."""
+"""Faults of an answer: in its calls, its text, its reasoning. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from toolgate_cli.doctor.written import PARSERS, Written, written_call
 
 _OTHERS: Final = ("granite", "phi4_mini_json", "olmo3", "jamba", "xlam", "llama4_pythonic", "llama4_json", "lfm2")
 KNOWN_PARSERS: Final = frozenset((*(parser for _, parser in PARSERS), *_OTHERS))
-"""Parsers of vLLM that may be recommended for a family of models."""
+"""Parsers of vLLM that can be recommended for a family of models."""
 
 _READ_BY: Final = {"qwen25": "hermes"}
-"""Dialects that are called otherwise than the parser that vLLM has for their models."""
+"""Dialect → the name of vLLM's parser, where they differ."""
 _THOUGHTS: Final = re.compile(r"</?think>|<\|channel\|>analysis|\[THINK\]|<seed:think>")
 _STOPS: Final = re.compile(
     r"<\|im_end\|>|<\|eot_id\|>|<\|endoftext\|>|<\|end_of_text\|>|</s>|<end_of_turn>|<\|return\|>"
@@ -41,7 +41,7 @@ _THROUGH: Final = Remedy(
 TEXTS: Final = (
     Symptom(
         lambda seen: bool(_THOUGHTS.search(seen.content)),
-        "thoughts stand in the text: no reasoning parser splits them off",
+        "the text contains reasoning: no reasoning parser separates it",
         Remedy(
             "the server's option for a reasoning parser",
             vllm="flag --reasoning-parser=NAME",
@@ -52,7 +52,7 @@ TEXTS: Final = (
     ),
     Symptom(
         lambda seen: bool(_STOPS.search(seen.content)),
-        "tokens that end a turn stand in the text: the generation config is stale",
+        "the text contains end-of-turn tokens: the generation config is stale",
         Remedy(
             "the model's stop tokens",
             vllm="flag --generation-config, or download the model again",
@@ -63,8 +63,8 @@ TEXTS: Final = (
     ),
     Symptom(
         lambda seen: seen.finish == "length" and bool(seen.reasoning.strip()) and not seen.content.strip(),
-        "the limit of tokens (--max-tokens) came while all was still `reasoning`: the model thinks long, or the"
-        " reasoning parser is another model's",
+        "the token limit (--max-tokens) was reached inside `reasoning`: the model thinks long, or the"
+        " reasoning parser is for another model",
         Remedy(
             "--max-tokens N; else another reasoning parser, or none",
             vllm="--max-tokens N; else flag --reasoning-parser",
@@ -75,7 +75,7 @@ TEXTS: Final = (
     ),
     Symptom(
         lambda seen: seen.finish == "length",
-        "the answer ran into the limit of tokens that this command sets with --max-tokens",
+        "the answer reached the token limit (--max-tokens of this command)",
         Remedy(
             "--max-tokens N for models that think long; else the model's stop tokens",
             chart="--max-tokens N for models that think long; else value models.{model}.generationConfig",
@@ -84,14 +84,14 @@ TEXTS: Final = (
         ends=False,
     ),
 )
-"""What an answer's text means, whether or not there are calls."""
+"""What an answer's text shows, with or without calls."""
 
 
 def in_health(states: Mapping[str, str], place: Place) -> Verdict:
-    """Return what the gateway says of its services (state by name); a native call needs none of them, others do."""
+    """Return the verdict on the gateway's services (state by name); only a native call works without them."""
     away = sorted(f"{name} is {state}" for name, state in states.items() if state != "serving")
     if not states:
-        return Verdict("warn", "the gateway says nothing of its services")
+        return Verdict("warn", "the gateway reports no services")
     if not away:
         return Verdict("ok", ", ".join(sorted(states)))
     remedy = Remedy(
@@ -105,9 +105,9 @@ def in_health(states: Mapping[str, str], place: Place) -> Verdict:
 def in_text(
     seen: Seen, place: Place, model: str, schemas: Mapping[str, Mapping[str, Any]], *, called: bool = True
 ) -> Verdict | None:
-    """Return what an answer's text and reasoning tell; None for nothing wrong.
+    """Return what is wrong with an answer's text and reasoning; None for nothing.
 
-    `called`: a call was welcome; else one in the text is what the model was asked not to write.
+    `called`: a call was allowed; otherwise a call in the text is one that the model was asked not to write.
     """
     written = None if seen.calls else written_call(seen.content, schemas)
     if written is not None:
@@ -121,8 +121,8 @@ def in_text(
 def _as_written(written: Written, place: Place, model: str) -> Verdict:
     parser = written.parser or family_parser(model)
     name = parser or "NAME"
-    in_front = "; where they are set already, Toolgate in front reads the call: toolgate up --upstream URL"
-    means = f"wrote the call as {written.form}: wrong or missing tool-call parser"
+    in_front = "; if they are set already, Toolgate in front reads the call: toolgate up --upstream URL"
+    means = f"the model wrote the call as {written.form}: wrong or missing tool-call parser"
     remedy = Remedy(
         f"the server's option for a tool-call parser{f' ({parser}, as vLLM calls it)' if parser else ''};"
         " Toolgate in front reads it: toolgate up --upstream URL",
@@ -133,7 +133,7 @@ def _as_written(written: Written, place: Place, model: str) -> Verdict:
 
 
 def _although_none(written: Written, place: Place) -> Verdict:
-    means = f"no tool was to be called, and the model wrote a call as {written.form}"
+    means = f"tool_choice was none, and the model wrote a call as {written.form}"
     remedy = Remedy(
         "the server keeps the tools in its prompt; send none, or put Toolgate in front",
         vllm="flag --exclude-tools-when-tool-choice-none",
@@ -143,15 +143,13 @@ def _although_none(written: Written, place: Place) -> Verdict:
 
 
 def in_reasoning(seen: Seen, place: Place, model: str, schemas: Mapping[str, Mapping[str, Any]]) -> Verdict | None:
-    """Return what is wrong where the answer stands in `reasoning`; None where it does not."""
+    """Return the fault of an answer that is in `reasoning` instead of the text; None otherwise."""
     if seen.calls or seen.content.strip() or not seen.reasoning.strip() or seen.finish == "length":
         return None
     written = written_call(seen.reasoning, schemas)
-    what = (
-        f"the call stands in `reasoning` (as {written.form})" if written else "the whole answer stands in `reasoning`"
-    )
+    what = f"the call is in `reasoning` (as {written.form})" if written else "the whole answer is in `reasoning`"
     return Verdict(
-        "fail", f"{what}, its text is empty: the reasoning parser is another model's", _REASONING.at(place, model)
+        "fail", f"{what} and its text is empty: the reasoning parser is for another model", _REASONING.at(place, model)
     )
 
 
@@ -170,7 +168,7 @@ def in_calls(seen: Seen, tools: Mapping[str, Mapping[str, Any]], place: Place, m
         if problem:
             return Verdict("fail", problem, _THROUGH.at(place, model))
     if seen.finish == "tool_calls" and not seen.calls:
-        text = "the finish_reason is tool_calls, and there is no call: the parser lost it"
+        text = "the finish_reason is tool_calls and there is no call: the parser lost it"
         return in_reasoning(seen, place, model, tools) or Verdict("fail", text, _THROUGH.at(place, model))
     return None
 
@@ -182,4 +180,8 @@ def _problem(name: str, text: str, tools: Mapping[str, Mapping[str, Any]]) -> st
         arguments = json.loads(text)
     except (ValueError, RecursionError):
         return f"the arguments of {name} are not JSON"
-    return "" if jsonschema_rs.is_valid(dict(tools[name]), arguments) else f"the arguments of {name} miss their schema"
+    return (
+        ""
+        if jsonschema_rs.is_valid(dict(tools[name]), arguments)
+        else f"the arguments of {name} do not match their schema"
+    )

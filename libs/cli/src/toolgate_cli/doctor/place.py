@@ -1,4 +1,4 @@
-"""Where a server runs, as far as it decides what mends a fault: a remedy that does not exist there helps nobody."""
+"""Where a server runs: it decides which remedy applies, chart values, vLLM flags or gateway settings."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Place(Struct, frozen=True):
 
 
 class Remedy(Struct, frozen=True):
-    """What mends a fault; `{model}` stands for the model's name.
+    """How to fix a fault, by place; `{model}` is replaced by the model's name.
 
     Attributes:
-        any: what is right anywhere; empty: nothing can be said in general.
+        any: the general remedy; empty: there is none.
         vllm: the flags of vLLM.
         chart: the values of the chart.
-        gateway: what to do at a gateway that is no release of the chart.
+        gateway: the settings of a gateway outside the chart.
     """
 
     any: str = ""
@@ -35,9 +35,9 @@ class Remedy(Struct, frozen=True):
     gateway: str = ""
 
     def at(self, place: Place, model: str) -> str:
-        """Return what helps there: the chart's values before the gateway's settings, and those of vLLM with them."""
+        """Return the remedy at `place`: chart values before gateway settings, and vLLM's flags with them."""
         first = (self.chart if place.chart else "") or (self.gateway if place.gateway else "")
-        # A release runs its models too: its values set vLLM's flags.
+        # The chart also runs the models: its values set vLLM's flags.
         flags = self.vllm if place.vllm and not (place.chart and self.chart) else ""
         found = "; ".join(filter(None, (first, flags))) or self.any
         return found.replace("{model}", model)

@@ -1,4 +1,4 @@
-"""What a doctor sees, and what it says of it. Plain values, shared by reading, symptoms and checks."""
+"""Observations of a server and verdicts on them: plain values, shared by reading, symptoms and checks."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ Odd: TypeAlias = Literal[
     "no_done",
     "media_type",
 ]
-"""What is odd about an answer as HTTP or as JSON; empty: nothing."""
+"""What is wrong with an answer as HTTP or as JSON; empty: nothing."""
 
 
 class Call(Struct, frozen=True):
-    """A call as it came; `arguments` is its text, `problem` what is wrong with its form."""
+    """A call in an answer; `arguments` is its text, `problem` a violation of OpenAI's format."""
 
     name: str
     arguments: str
@@ -50,16 +50,16 @@ class Seen(Struct, frozen=True, kw_only=True):
 
     Attributes:
         status: the HTTP status; 0 where no answer came.
-        odd: what is odd about it, as HTTP or JSON.
-        detail: the odd thing itself, in one short line.
+        odd: what is wrong with it, as HTTP or JSON.
+        detail: the evidence, in one short line.
         code: the error's code, empty for none.
         message: the error's message.
         content: the answer's text.
-        reasoning: what it has as `reasoning` or `reasoning_content`.
+        reasoning: its `reasoning` or `reasoning_content`.
         calls: its calls.
         finish: its finish reason.
-        priority: the strategy that served it, as the gateway's header says; empty where it says none.
-        seconds: how long it took.
+        priority: the serving strategy in the gateway's header; empty without one.
+        seconds: the time that it took.
     """
 
     status: int = 200
@@ -76,9 +76,9 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True):
-    """What a check comes to: in one line what is, or what is wrong and what mends it.
+    """The result of a check: one line with the finding, and how to fix it.
 
-    `ends`: it has nothing to do with tools, so no further question of this model could bring more.
+    `ends`: the finding is not about tools, so that further checks of this model would only repeat it.
     """
 
     level: Level

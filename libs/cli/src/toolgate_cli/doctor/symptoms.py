@@ -1,6 +1,6 @@
-"""What an error, and what an answer's text, says of a server's set-up: symptoms, and what mends them. Data and pure.
+"""Symptoms of a misconfigured server in errors and answers, and their remedies. Data, and pure.
 
-A symptom that has nothing to do with tools `ends` a model's report: the other questions would only repeat it.
+A symptom that is not about tools `ends` a model's report: the other checks would only repeat it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TEMPLATE: Final = Remedy(
 
 
 class Symptom(Struct, frozen=True):
-    """What shows, what it means (`{detail}`: the answer's own words), and what mends it."""
+    """How a fault shows, what it means (`{detail}`: the answer's own words), and how to fix it."""
 
     shows: Callable[[Seen], bool]
     means: str
@@ -46,7 +46,7 @@ class Symptom(Struct, frozen=True):
     ends: bool = True
 
     def verdict(self, seen: Seen, place: Place, model: str) -> Verdict:
-        """Return what is said."""
+        """Return the verdict for an observation that shows this symptom."""
         words = seen.detail or seen.message
         text = (
             self.means.replace("{detail}", words).replace("{status}", str(seen.status)).replace("{said}", _said(seen))
@@ -59,7 +59,7 @@ def _said(seen: Seen) -> str:
 
 
 def says(pattern: str) -> Callable[[Seen], bool]:
-    """Whether the error's message has the pattern."""
+    """Return a test of whether an error's message contains the pattern."""
     found = re.compile(pattern, re.IGNORECASE)
     return lambda seen: bool(found.search(seen.message))
 
@@ -77,10 +77,10 @@ def _status(*numbers: int) -> Callable[[Seen], bool]:
 
 
 WIRE: Final = (
-    Symptom(_is("address"), "this is not a URL that can be asked: {detail}", Remedy("write http://HOST:PORT/v1")),
+    Symptom(_is("address"), "not a valid URL: {detail}", Remedy("write http://HOST:PORT/v1")),
     Symptom(
         _is("refused"),
-        "nobody answers at this address ({detail})",
+        "nothing is listening at this address ({detail})",
         Remedy(
             "is the server running, and is this its address and port?",
             chart="kubectl get pods,endpointslices -l app.kubernetes.io/component=gateway",
@@ -89,12 +89,12 @@ WIRE: Final = (
     Symptom(_is("certificate"), "the server's certificate is not trusted: {detail}", Remedy("SSL_CERT_FILE=CA.pem")),
     Symptom(
         _is("tls"),
-        "https is asked for where plain HTTP is spoken, or the other way round: {detail}",
+        "the URL says https and the server speaks plain HTTP, or the other way round: {detail}",
         Remedy("http:// instead of https://"),
     ),
     Symptom(
         _is("not_http"),
-        "what answers does not speak HTTP, or only over TLS: {detail}",
+        "the server does not speak HTTP, or only over TLS: {detail}",
         Remedy("https:// instead of http://, or another port"),
     ),
     Symptom(
@@ -104,10 +104,10 @@ WIRE: Final = (
     ),
     Symptom(
         _is("own_timeout"),
-        "no whole answer within {detail} s, the limit that this command sets with --timeout",
+        "no complete answer within {detail} s (--timeout of this command)",
         Remedy("--timeout S to wait longer; is the server overloaded, or still loading its model?"),
     ),
-    Symptom(_is("too_large"), "the answer does not end: more than {detail} came", Remedy("the server's log")),
+    Symptom(_is("too_large"), "the answer does not end: more than {detail} received", Remedy("the server's log")),
     Symptom(
         _is("redirect"),
         "HTTP {status}, it redirects to {detail}",
@@ -115,18 +115,18 @@ WIRE: Final = (
     ),
     Symptom(
         _is("html"),
-        "a web page comes instead of an answer: {detail}",
-        Remedy("the URL of the API, which mostly ends with /v1"),
+        "the answer is a web page: {detail}",
+        Remedy("the URL of the API, which usually ends with /v1"),
     ),
 )
-"""What comes before any answer."""
+"""Faults before any answer."""
 
 BODIES: Final = (
     Symptom(_is("empty"), "HTTP {status} with an empty body", Remedy("the server's log")),
     Symptom(
         _is("cut_json"),
         "the JSON of the answer ends in the middle: {detail}",
-        Remedy("the server's log; what stands between may limit sizes or times"),
+        Remedy("the server's log; a proxy in between can limit sizes or times"),
     ),
     Symptom(_is("not_json"), "the answer is not JSON: {detail}", Remedy("the URL of an OpenAI-compatible API")),
     Symptom(
@@ -144,7 +144,7 @@ BODIES: Final = (
         lambda seen: seen.odd == "cut" or seen.code in ("cut", "upstream_cut"),
         "the answer was cut before its end",
         Remedy(
-            "what stands between: time limits of proxies; a server that was killed",
+            "time limits of proxies in between; a server that was killed",
             chart="Ingress and HTTPRoute time limits (value maxRequestSeconds), pods that are killed",
         ),
         ends=False,
@@ -156,7 +156,7 @@ BODIES: Final = (
         ends=False,
     ),
 )
-"""What is wrong with an answer as JSON."""
+"""Faults of an answer as JSON."""
 
 TOOL_ERRORS: Final = (
     Symptom(
@@ -167,7 +167,7 @@ TOOL_ERRORS: Final = (
     ),
     Symptom(
         says(r"HarmonyError|harmony|unexpected tokens remaining in message header|expecting start token \d+"),
-        "the server stumbles over a harmony header that the model wrote{said}",
+        "the server fails on a harmony header that the model wrote{said}",
         Remedy(
             "a newer server; through a gateway another attempt follows",
             vllm="vLLM 0.29 or newer with --tool-call-parser=openai",
@@ -183,7 +183,7 @@ TOOL_ERRORS: Final = (
     ),
     Symptom(
         says(r"tool[_ ]choice"),
-        "this server does only auto: it refuses the tool_choice{said}",
+        "the server supports only tool_choice auto{said}",
         Remedy(
             "Toolgate in front honours required and named choices: toolgate up --upstream URL",
             vllm="flags --enable-auto-tool-choice --tool-call-parser=NAME",
@@ -209,7 +209,7 @@ TOOL_ERRORS: Final = (
     ),
     Symptom(
         _coded("tool_call_unavailable"),
-        "no strategy brought a valid call{said}",
+        "no strategy produced a valid call{said}",
         Remedy(
             "the model's preset and policy",
             chart="the model's preset and policy: values models.{model}.preset, models.{model}.gateway.policy",
@@ -223,14 +223,16 @@ TOOL_ERRORS: Final = (
 ERRORS: Final = (
     Symptom(
         lambda seen: seen.status == 401 or seen.code == "invalid_api_key",
-        "a key is asked for, and none or a wrong one was sent",
+        "the server requires an API key, and none or a wrong one was sent",
         Remedy(
             "--api-key-file or TOOLGATE_API_KEY",
             chart="--api-key-file or TOOLGATE_API_KEY; the Secret of value secrets.clientKeys",
         ),
     ),
     Symptom(
-        _status(403), "HTTP 403: the key may not do this{said}", Remedy("another key, or what stands before the server")
+        _status(403),
+        "HTTP 403: the API key lacks permission{said}",
+        Remedy("another key, or the proxy in front of the server"),
     ),
     Symptom(
         _coded("upstream_credential"),
@@ -242,10 +244,10 @@ ERRORS: Final = (
         ),
     ),
     Symptom(_coded("no_replica"), "no pod of the model is ready", PODS),
-    Symptom(_coded("upstream_overloaded"), "the upstream has no place for the request", OVERLOAD),
+    Symptom(_coded("upstream_overloaded"), "the upstream is overloaded", OVERLOAD),
     Symptom(
         _coded("upstream_unreachable"),
-        "the upstream can't be reached",
+        "the upstream is unreachable",
         Remedy(
             "the upstream's address",
             chart="kubectl get pods -l toolgate.dev/model={model};"
@@ -265,7 +267,7 @@ ERRORS: Final = (
     ),
     Symptom(
         lambda seen: seen.code == "model_not_found" or (seen.status == 404 and "model" in seen.message.lower()),
-        "nobody serves a model of this name",
+        "no server has a model of this name",
         Remedy(
             "GET /v1/models lists the names; --model NAME chooses one",
             vllm="flag --served-model-name",
@@ -275,16 +277,16 @@ ERRORS: Final = (
     Symptom(
         _status(404),
         "HTTP 404: there is no chat completions API at this address{said}",
-        Remedy("the base URL, which mostly ends with /v1"),
+        Remedy("the base URL, which usually ends with /v1"),
     ),
     Symptom(
         _status(405),
         "HTTP 405: this address takes no POST{said}",
-        Remedy("the base URL of the API, which mostly ends with /v1"),
+        Remedy("the base URL of the API, which usually ends with /v1"),
     ),
     Symptom(
         lambda seen: seen.code in ("timeout", "upstream_timeout") or seen.status in (408, 504),
-        "the server, or what stands before it, gave up waiting (HTTP {status}){said}",
+        "the server, or a proxy in front of it, timed out (HTTP {status}){said}",
         Remedy(
             "its time limit; a faster or less loaded server",
             chart="value maxRequestSeconds; more replicas; a smaller models.{model}.maxModelLen",
@@ -299,7 +301,7 @@ ERRORS: Final = (
     ),
     Symptom(
         _status(502),
-        "HTTP 502: what answers stands before the server and cannot reach it{said}",
+        "HTTP 502: a proxy answers and cannot reach the server{said}",
         Remedy("is the server behind it running?"),
     ),
     Symptom(
@@ -308,34 +310,36 @@ ERRORS: Final = (
         Remedy("a larger context", vllm="flag --max-model-len", chart="value models.{model}.maxModelLen"),
     ),
 )
-"""Errors that have nothing to do with tools."""
+"""Errors that are not about tools."""
 
 LESSER: Final = (
     Symptom(
         _is("not_streamed"),
-        "a stream was asked for, and plain JSON came: clients that stream get nothing",
-        Remedy("what stands between must not buffer; a server that can stream"),
+        "a stream was requested and plain JSON was sent: streaming clients receive nothing",
+        Remedy("a proxy in between that does not buffer; a server that can stream"),
         ends=False,
     ),
-    Symptom(_is("streamed"), "an event stream came, and none was asked for", Remedy("the server's log"), ends=False),
+    Symptom(
+        _is("streamed"), "an event stream was sent, and none was requested", Remedy("the server's log"), ends=False
+    ),
     Symptom(
         _is("no_done"), "the stream ends without [DONE]", Remedy("clients that wait for it hang"), "warn", ends=False
     ),
     Symptom(
         _is("media_type"),
-        "the content type is {detail}: SDKs take the answer for plain text",
+        "the content type is {detail}: SDKs treat the answer as plain text",
         Remedy("application/json, or text/event-stream for streams"),
         "warn",
         ends=False,
     ),
 )
-"""What is wrong with an answer that can be read all the same."""
+"""Faults of an answer that is readable nevertheless."""
 
 
 def failed(seen: Seen, place: Place, model: str, *, tools: bool = True) -> Verdict | None:
-    """Return what an error means; None where the answer is none.
+    """Return what an error means; None where the answer is not an error.
 
-    `tools`: the request had tools, and one without them was answered: an error of unknown meaning is about them.
+    `tools`: the request had tools, and one without them was answered, so that an unknown error is about tools.
     """
     error = bool(seen.code or seen.message) or seen.status != 200
     about_tools: tuple[Symptom, ...] = TOOL_ERRORS if error else ()
@@ -354,5 +358,5 @@ def failed(seen: Seen, place: Place, model: str, *, tools: bool = True) -> Verdi
 
 
 def lesser(seen: Seen, place: Place, model: str) -> Verdict | None:
-    """Return what is wrong with an answer that can be read; None for nothing."""
+    """Return what is wrong with a readable answer; None for nothing."""
     return next((symptom.verdict(seen, place, model) for symptom in LESSER if symptom.shows(seen)), None)

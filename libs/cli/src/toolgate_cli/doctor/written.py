@@ -1,4 +1,4 @@
-"""A call that stands in an answer's text instead of in `tool_calls`, and which of vLLM's parsers would have read it."""
+"""Find a call in an answer's text instead of in `tool_calls`, and the parser of vLLM that reads it."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ _FENCE: Final = re.compile(r"```[\w-]*\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _NAME: Final = ("name", "function", "tool", "tool_name", "function_name", "action", "recipient_name")
 _ARGUMENTS: Final = ("arguments", "parameters", "args", "input", "action_input", "tool_input", "params")
 _MAX_TEXT: Final = 20_000
-"""Characters of a text that are looked at: a call that begins later is no answer to the question."""
+"""Characters of a text that are searched; a call that begins later does not answer the question."""
 _MAX_STARTS: Final = 50
 
 
 class Written(Struct, frozen=True):
-    """How a call stands in the text: `form` completes "wrote the call as …"; `parser` reads it, empty: none does."""
+    """How a text contains a call: `form` completes "wrote the call as …"; `parser` reads it (empty: none does)."""
 
     form: str
     parser: str = ""
 
 
 def written_call(text: str, schemas: Mapping[str, Mapping[str, Any]]) -> Written | None:
-    """Return how a call to one of the declared tools (or to any, as JSON) stands in the text; None for no call."""
+    """Return how the text contains a call to a declared tool (or to any, as JSON); None for no call."""
     text = text[:_MAX_TEXT]
     for pattern, parser in PARSERS:
         if pattern.search(text):
@@ -66,7 +66,7 @@ def _holds_call(text: str, names: Collection[str]) -> bool:
 
 
 def _values(text: str) -> Iterator[Any]:
-    """Yield the JSON objects and arrays of a text, the outermost of each place."""
+    """Yield the outermost JSON objects and arrays in a text."""
     decoder = json.JSONDecoder()
     position = starts = 0
     while starts < _MAX_STARTS and (found := re.compile(r"[\[{]").search(text, position)):
@@ -79,7 +79,7 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _is_call(value: Any, names: Collection[str], depth: int = 0) -> bool:
-    """Whether a JSON value is a call as models write them; a name beside arguments is one, whatever it is called."""
+    """Whether a JSON value is a call as models write them: a name beside arguments, whatever the keys are."""
     if depth > 3:
         return False
     if isinstance(value, list):
@@ -96,7 +96,7 @@ def _is_call(value: Any, names: Collection[str], depth: int = 0) -> bool:
 
 
 def _begins_call(text: str, names: Collection[str]) -> bool:
-    """Whether a text is a JSON call that was cut, or that is not quite JSON."""
+    """Whether a text is a JSON call that was cut or is malformed."""
     if text.lstrip()[:1] not in ("{", "["):
         return False
     found = re.search(r"[\"'](?:name|function|tool)[\"']\s*:\s*[\"'](\w+)[\"']", text)
@@ -118,7 +118,7 @@ def _in_a_dialect(text: str, schemas: Mapping[str, Mapping[str, Any]]) -> Writte
 
 
 def _by_name(text: str, names: Collection[str]) -> Written | None:
-    """Find a declared name that is written as if it was called: `name(`, `<name>`, `Action: name`."""
+    """Find a declared name that is written like a call: `name(`, `<name>`, `Action: name`."""
     for name in names:
         word = re.escape(name)
         if re.search(rf"(?<![\w`]){word}\s*\(\s*[\w{{\"']|<{word}[>\s]|(?i:action|tool|function):\s*`?{word}\b", text):

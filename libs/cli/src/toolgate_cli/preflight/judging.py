@@ -1,4 +1,4 @@
-"""Whether a cluster has what a release needs. Pure: it sees facts, never an API."""
+"""Compare a cluster with the needs of a release. Pure: it works on facts, not on the API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Level: TypeAlias = Literal["ok", "warn", "fail"]
 
 
 class Finding(Struct, frozen=True):
-    """One line: what was looked at, and what was found."""
+    """One line: the subject and the finding."""
 
     level: Level
     subject: str
@@ -31,12 +31,12 @@ class Node(Struct, frozen=True, kw_only=True):
     holders: dict[str, tuple[str, ...]] = {}
 
     def free(self, resource: str) -> int:
-        """Return how much of a resource no pod has asked for."""
+        """Return how much of a resource no pod requests."""
         return self.offered.get(resource, 0) - self.used.get(resource, 0)
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What was seen of a cluster. What may not be read is None."""
+    """The observed state of a cluster; None for what the account cannot read."""
 
     version: str
     nodes: tuple[Node, ...] | None = ()
@@ -60,7 +60,7 @@ def judge(needs: Needs, facts: Facts) -> list[Finding]:
 
 def _version(wanted: str, found: str) -> Finding:
     enough = _numbers(found) >= _numbers(wanted)
-    return Finding("ok" if enough else "fail", "Kubernetes", f"{found}, {wanted} is needed")
+    return Finding("ok" if enough else "fail", "Kubernetes", f"{found}, required: {wanted}")
 
 
 def _numbers(version: str) -> list[int]:
@@ -71,7 +71,9 @@ def _numbers(version: str) -> list[int]:
 def _model(model: Model, nodes: tuple[Node, ...] | None) -> Finding:
     subject = f"model {model.name}"
     if nodes is None:
-        return Finding("warn", subject, "not checked: nodes may not be listed (a ClusterRole with list on nodes)")
+        return Finding(
+            "warn", subject, "not checked: no permission to list nodes (needs a ClusterRole with list on nodes)"
+        )
     wanted = f"{model.gpus_per_pod} {model.resource} on one node"
     fitting = [node for node in nodes if _selected(node, model) and not _untolerated(node, model.tolerations)]
     places = sum(max(node.free(model.resource), 0) // model.gpus_per_pod for node in fitting)
@@ -102,20 +104,20 @@ def _tolerates(toleration: Toleration, taint: Mapping[str, str]) -> bool:
 
 
 def _reasons(model: Model, nodes: Sequence[Node]) -> str:
-    told = []
+    reasons = []
     for node in nodes:
         taint = _untolerated(node, model.tolerations)
         offered = node.offered.get(model.resource, 0)
         if not _selected(node, model):
-            told.append(f"{node.name} has not the labels {model.node_selector}")
+            reasons.append(f"{node.name} lacks the labels {model.node_selector}")
         elif taint:
-            told.append(f"{node.name} has the taint {taint}, which is not tolerated")
+            reasons.append(f"{node.name} has the taint {taint}, which is not tolerated")
         elif not offered:
-            told.append(f"{node.name} offers none")
+            reasons.append(f"{node.name} offers none")
         else:
-            holders = ", ".join(node.holders.get(model.resource, ())) or "nobody"
-            told.append(f"{node.name} has {offered}, {node.used.get(model.resource, 0)} asked for by {holders}")
-    return "; ".join(told) or "there is no node"
+            holders = ", ".join(node.holders.get(model.resource, ())) or "no pod"
+            reasons.append(f"{node.name} has {offered}, {node.used.get(model.resource, 0)} requested by {holders}")
+    return "; ".join(reasons) or "there are no nodes"
 
 
 def _secrets(needs: Needs, facts: Facts) -> list[Finding]:
@@ -123,12 +125,12 @@ def _secrets(needs: Needs, facts: Facts) -> list[Finding]:
     for need in needs.secrets:
         subject = f"Secret {need.name}"
         if facts.secrets is None:
-            findings.append(Finding("warn", subject, "not checked: Secrets may not be read"))
+            findings.append(Finding("warn", subject, "not checked: no permission to read Secrets"))
             continue
         keys = facts.secrets.get(need.name)
         missing = [key for key in need.keys if keys is not None and key not in keys]
         if keys is None:
-            findings.append(Finding("fail", subject, f"is not there; it is for {need.used_for}"))
+            findings.append(Finding("fail", subject, f"is missing; it is for {need.used_for}"))
         elif missing:
             findings.append(Finding("fail", subject, f"has no key {', '.join(missing)}; it is for {need.used_for}"))
         else:
@@ -141,11 +143,11 @@ def _storage(needs: Needs, facts: Facts) -> list[Finding]:
     for need in needs.storage_classes:
         subject = f"StorageClass {need.name or '(default)'}"
         if facts.storage_classes is None:
-            findings.append(Finding("warn", subject, "not checked: StorageClasses may not be listed"))
+            findings.append(Finding("warn", subject, "not checked: no permission to list StorageClasses"))
             continue
         there = need.name in facts.storage_classes if need.name else any(facts.storage_classes.values())
         known = ", ".join(facts.storage_classes) or "none"
-        text = f"for {need.used_for}" if there else f"is not there, there are: {known}; it is for {need.used_for}"
+        text = f"for {need.used_for}" if there else f"is missing; existing: {known}; it is for {need.used_for}"
         findings.append(Finding("ok" if there else "fail", subject, text))
     return findings
 
@@ -154,7 +156,7 @@ def _definitions(needs: Needs, facts: Facts) -> list[Finding]:
     findings = []
     for need in needs.definitions:
         if facts.definitions is None:
-            findings.append(Finding("warn", need.name, "not checked: CustomResourceDefinitions may not be listed"))
+            findings.append(Finding("warn", need.name, "not checked: no permission to list CustomResourceDefinitions"))
         elif need.name in facts.definitions:
             findings.append(Finding("ok", need.name, f"for {need.used_for}"))
         else:
@@ -163,5 +165,5 @@ def _definitions(needs: Needs, facts: Facts) -> list[Finding]:
 
 
 def amounts(quantities: Mapping[str, Any]) -> dict[str, int]:
-    """Return the resources that count in whole numbers, as devices do."""
+    """Return the resources that are counted in whole numbers, such as GPUs."""
     return {name: int(text) for name, text in quantities.items() if "/" in name and str(text).isdigit()}

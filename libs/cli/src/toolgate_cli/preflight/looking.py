@@ -1,4 +1,4 @@
-"""Looking at a cluster, with the official client: by the pod's own account, or by a kubeconfig."""
+"""Read the state of a cluster with the official client, by the pod's service account or a kubeconfig."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 
 def look(needs: Needs) -> Facts:
-    """Return what is seen of the cluster; raise `CommandError` where it can't be reached."""
+    """Return the state of the cluster; raise `CommandError` where it is unreachable."""
     client, config = _client("client"), _client("config")
     try:
         try:
@@ -26,7 +26,7 @@ def look(needs: Needs) -> Facts:
             config.load_kube_config()
         version = client.VersionApi().get_code(_request_timeout=_TIMEOUT_S).git_version
     except Exception as error:
-        raise CommandError(f"the cluster can't be reached: {str(error).partition(chr(10))[0]}") from error
+        raise CommandError(f"the cluster is unreachable: {str(error).partition(chr(10))[0]}") from error
     core = client.CoreV1Api()
     pods = _allowed(lambda: core.list_pod_for_all_namespaces(_request_timeout=_TIMEOUT_S).items)
     own = pods if pods is not None else _allowed(lambda: core.list_namespaced_pod(needs.namespace).items)
@@ -45,12 +45,12 @@ def look(needs: Needs) -> Facts:
 
 
 def _client(part: str) -> Any:
-    """Return a part of the official client, which takes a second to import: no other command waits for it."""
+    """Return a module of the official client; importing it takes a second, so only this command does."""
     return importlib.import_module(f"kubernetes.{part}")
 
 
 def _allowed(ask: Callable[[], _T]) -> _T | None:
-    """Return an answer, or None where it is not allowed."""
+    """Return the result of a request, or None without permission."""
     try:
         return ask()
     except _client("client").ApiException as error:
@@ -104,7 +104,7 @@ def _definitions(api: Any) -> tuple[str, ...]:
 
 
 def _pending(pods: list[Any], needs: Needs) -> dict[str, str]:
-    """Return why pods of the release have no node, by name."""
+    """Return pod name → why the pod of the release has no node."""
     found = {}
     for pod in pods:
         labels = pod.metadata.labels or {}

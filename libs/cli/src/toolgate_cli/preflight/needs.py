@@ -1,4 +1,4 @@
-"""What a release needs of a cluster, as the chart writes it down."""
+"""The needs of a release, in the JSON that the chart writes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Model(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class SecretNeed(Struct, frozen=True, rename={"used_for": "for"}):
-    """A Secret that has to be there, with these keys."""
+    """A required Secret, with these keys."""
 
     name: str
     keys: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class DefinitionNeed(Struct, frozen=True, rename={"used_for": "for"}):
 
 
 class Needs(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """All of it."""
+    """All needs of a release."""
 
     namespace: str = "default"
     release: str = ""
