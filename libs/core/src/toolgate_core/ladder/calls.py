@@ -96,8 +96,10 @@ class CallCollector:
         """End the native calls, with the answer."""
         calls = list(self._native.values())
         self._native = {}
+        # See `verdict`: a server may report or even close a call that the limit cut.
         if calls and end != "length" and self._verdict.at_limit:
             self._verdict.finish = end = "length"
+        # Before the first one is sent: settled one by one, the first few of them would have gone out.
         if len(calls) > MAX_EQUAL_CALLS and (detail := too_many([(call.name, call.arguments) for call in calls])):
             self.run_away(detail)
         for call in calls:
@@ -107,6 +109,7 @@ class CallCollector:
     def start(self, name: str, call_id: str | None, fields: JsonObject) -> OpenCall:
         """Begin a call under the name that the upstream knows its tool by."""
         call = OpenCall(self._names.get(name, name), call_id, fields)
+        # From here on the client waits, whatever the call turns out to be.
         self._delivery.begin_hold()
         if self._stream_arguments and self._may_stream(call.name):
             self._release_before_call()
@@ -116,6 +119,7 @@ class CallCollector:
 
     def _may_stream(self, name: str) -> bool:
         """Whether a call may go out before it has ended: its tool is allowed, and no other call is under way."""
+        # The events of two calls would interleave, and a client that reads them in order mixes their arguments.
         if self._verdict.fault is not None or self._native or self._delivery.is_inward(name):
             return False
         if self._verdict.calls and not self._request.parallel:
@@ -132,6 +136,7 @@ class CallCollector:
         """End a call; not `complete`: it was cut, or could not be read."""
         if not complete:
             self._verdict.truncated_call = True
+            # At the limit it is no fault of the model: the answer is as long as the client allows.
             if self._verdict.finish != "length":
                 self._verdict.fail(
                     AttemptOutcome.PARSE_ERROR, f"The arguments of the call to {call.name} could not be read."
@@ -142,6 +147,7 @@ class CallCollector:
             return
         choice = self._request.tool_choice
         arguments = call.arguments
+        # Brackets are added only where the model itself stopped; else the missing part may be anything.
         settled = settle(call.name, arguments, self._toolset, choice, close=self._verdict.model_stopped)
         if isinstance(settled, Fault):
             self._verdict.keep_raw_call(call.name, arguments)

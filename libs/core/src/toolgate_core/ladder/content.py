@@ -82,11 +82,13 @@ class AnswerContent:
     def unstructured_text(self) -> str:
         """Text that came in place of a decision: the last resort, where no attempt brings a better answer."""
         text = "".join(self._unstructured).strip()
+        # A decision that could not be read is no text for a user.
         return "" if text.startswith(("{", "[", "`", "<")) else text
 
     @property
     def schema_error(self) -> str:
         """How the text violates the client's format, in one sentence; empty where it fits, or was cut."""
+        # What a limit or a stop string cut can't be held against the schema.
         whole = self._verdict.finish in ("stop", "tool_calls") and not self._stop.stopped
         return self._check.schema_error(self.text) if self._check is not None and whole and self._text else ""
 
@@ -107,6 +109,7 @@ class AnswerContent:
         if not text:
             return
         if self._verdict.calls:
+            # OpenAI never sends content behind a call, so clients and routers refuse it.
             self._verdict.tag("text_after_call")
             return
         if not self._text:

@@ -20,15 +20,18 @@ from toolgate_core.schema.relaxed import relax
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.vocabulary import AttemptOutcome
 
+# The tags that small models wrap calls in when no dialect of theirs has them; `_TAG` is the same set, complete.
 _TAGS = ("<tool_response>", "<tool_responses>", "<tool_call>", "<tools>", "<function_call>", "<function_response>")
 _TAG = re.compile(r"\s*</?(?:tool_responses?|tool_calls?|tools?|function_calls?|function_response)>\s*")
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})[A-Za-z_]{0,16}[ \t]*(?:\n\s*|(?=[\[{]))")
 _CLOSE = re.compile(r"\s*(?:`{3,}|~{3,})\s*")
 _OBJECT = re.compile(r"\s*(?:\[\s*)?\{\s*")
 _KEY = re.compile(rf"""["']?(?:{"|".join((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPERS, "type", "id"))})["']?\s*:""")
+# A key, a list or a fence that has only begun: more text decides.
 _KEY_HEAD = re.compile(r"""["']?[a-z_]{0,20}["']?\s*\Z""")
 _HEAD = re.compile(r"\s*(?:\[\s*)?\Z")
 _FENCE_HEAD = re.compile(r"\s*(?:`{1,2}|~{1,2}|(?:`{3,}|~{3,})[A-Za-z_]{0,16}[ \t]*)\Z")
+# Bounds on the work for what a model may write: a list of calls is shorter, and calls are not nested deeper.
 _MAX_VALUES = 16
 _MAX_LEVELS = 4
 
@@ -71,6 +74,7 @@ def may_begin(text: str) -> bool:
     if brace is not None:
         key = rest[brace.end() : brace.end() + 64]
         return _KEY.match(key) is not None or _KEY_HEAD.match(key) is not None
+    # No brace yet: white space, a part of a fence, or a part of a tag may still lead to one.
     word = rest.strip()
     return (
         _HEAD.match(rest) is not None
@@ -85,12 +89,13 @@ def disguised(text: str, toolset: Toolset) -> Fault | None:
     Text behind a fenced call explains an example, so only JSON may stand there.
     """
     if len(text) > MAX_SCREENED:
-        return None
+        return None  # a stream has let it pass by then, and whole answers follow the same rule
     values, rest = _values(text)
     tagged = _TAG.match(text) is not None
     if not values or (rest and (tagged or _FENCE.match(text) is not None)):
         return None
     calls = _calls(values[0], _MAX_LEVELS)
+    # The tool's name is the better fault: a retry that quotes it names the tools that exist.
     unknown = next((name for name in calls if toolset.resolve(name)[0] is None), None)
     if unknown is not None:
         names = ", ".join(toolset.names[:20])
@@ -165,6 +170,7 @@ def _calls(value: JsonValue, levels: int) -> list[str]:
         return [name for names in found for name in names] if all(found) else []
     if not isinstance(value, dict) or not levels:
         return []
+    # OpenAI's own form has two levels: `tool_calls`, then `function`.
     wrapped = next((value[key] for key in (*WRAPPERS, "function") if isinstance(value.get(key), dict | list)), None)
     if wrapped is not None:
         return _calls(wrapped, levels - 1)
@@ -179,6 +185,7 @@ def _has_arguments(value: JsonObject) -> bool:
     """Whether an object has the arguments of a call, and is not the definition of a tool."""
     key = next((key for key in ARGUMENT_KEYS if key in value), "")
     given = value.get(key)
+    # A model that is asked what it can do lists its tools.
     if "description" in value or (key == "parameters" and isinstance(given, dict) and "properties" in given):
         return False
     return isinstance(given, dict) or (isinstance(given, str) and isinstance(_read(given), dict))

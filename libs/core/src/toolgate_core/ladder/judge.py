@@ -20,6 +20,7 @@ def judge(content: AnswerContent, verdict: Verdict, request: ChatRequest) -> tup
         return AttemptOutcome.SUCCESS_TOOL, ""
     if verdict.fault is not None:
         return verdict.fault.reason, verdict.fault.detail
+    # The provider's decision about the content: no other strategy may get around it.
     if verdict.finish == "content_filter":
         return AttemptOutcome.SUCCESS_TEXT, ""
     if verdict.finish == "length" and (verdict.truncated_call or forced or not content.has_text):
@@ -31,6 +32,7 @@ def judge(content: AnswerContent, verdict: Verdict, request: ChatRequest) -> tup
 
 def _judge_text(content: AnswerContent, verdict: Verdict, request: ChatRequest) -> tuple[AttemptOutcome, str]:
     """Return what an answer without a call is worth."""
+    # A model that declines in words has answered; where a call is demanded it has not.
     if content.is_refusal and not request.tool_choice.forced:
         return AttemptOutcome.SUCCESS_TEXT, ""
     if not content.text.strip():

@@ -218,6 +218,7 @@ class LadderRun:
     def _capabilities(self, attempt: AttemptState) -> Capabilities:
         """Return what the upstream can do, without what it has refused, and what would meet the decision's grammar."""
         capabilities = self._policy.capabilities
+        # `strict` makes a server add a grammar for the tools, which would contradict the decision's.
         if capabilities.strict and (attempt.strategy is not Strategy.NATIVE or not attempt.constrained):
             return replace(capabilities, strict=False)
         return capabilities
@@ -308,6 +309,7 @@ class LadderRun:
         reader, outbox = attempt.reader, self._choice.outbox
         assert reader is not None
         self._served = attempt.strategy
+        # Behind a call nothing may follow, also not what was held.
         if not reader.verdict.calls:
             reader.delivery.release()
         if outbox.pending:
@@ -315,6 +317,7 @@ class LadderRun:
         calls = tuple(reader.delivery.inward_calls)
         finish = reader.verdict.finish or "stop"
         if finish in ("stop", "tool_calls"):
+            # OpenAI answers a named choice with `stop`: the client knows that a call was due.
             called = bool(calls) or outbox.call_sent
             finish = "tool_calls" if called and self._request.tool_choice.mode != "named" else "stop"
         return Answer(

@@ -79,8 +79,10 @@ class LadderMemory:
         self._refused_until = now + self._ttl_s
         for key in ((form, toolset), (form, None)) if refused.feature else ((form, toolset),):
             evidence = self._of(key)
+            # Accepted lately: this request was refused for a reason of its own schemas or fields.
             if evidence.accepted_at + self._ttl_s > now:
                 continue
+            # Popped first, so that the newest stands last and the oldest is forgotten.
             evidence.refused_at.pop(toolset, None)
             evidence.refused_at[toolset] = now
             if len(evidence.refused_at) > DIFFERENT_TOOLSETS:

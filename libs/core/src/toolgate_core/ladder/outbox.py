@@ -67,6 +67,7 @@ class Outbox:
     def put(self, event: AnswerEvent) -> None:
         """Add text, reasoning, a refusal or fields."""
         self._events.append(event)
+        # Reasoning and fields do not count: no client takes them for the answer.
         if isinstance(event, TextDelta | RefusalDelta):
             self.text_sent = True
 

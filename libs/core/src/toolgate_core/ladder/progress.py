@@ -10,6 +10,7 @@ from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import AttemptOutcome
 
+# Outcomes without an answer of the model.
 _UPSTREAM = frozenset({AttemptOutcome.UPSTREAM_ERROR, AttemptOutcome.TIMEOUT, AttemptOutcome.UNSUPPORTED})
 
 

@@ -113,12 +113,14 @@ class ResponseReader:
                     self._take_event(event)
             self._take_calls(chunk)
             if self.content.stopped:
+                # For the client the model stopped there, whatever it went on to write.
                 self.verdict.finish = "stop"
             if self._outbox.pending:
                 yield Emit(self._outbox.take())
             if chunk.finish is not None:
                 return None
             if self._is_decided():
+                # Closed from here: the upstream will not say why it ended.
                 self.verdict.finish = self.verdict.finish or "stop"
                 yield CloseResponse()
                 return None
@@ -146,7 +148,7 @@ class ResponseReader:
             self.verdict.finish, self.verdict.usage = chunk.finish, chunk.usage
             self.choice_fields, self.answer_fields = chunk.choice_fields, chunk.answer_fields
         if not chunk.text and end is None:
-            return None
+            return None  # the end of the text has to be routed even where it brings no text
         self.verdict.keep_raw(chunk.text)
         return self._router.route(chunk.text, end)
 
@@ -173,6 +175,7 @@ class ResponseReader:
         """Take what an extraction found. Behind a stop string a model has, for the client, written nothing."""
         if self.content.stopped:
             return
+        # Reasoning in native text is no leak: many servers leave it there.
         if self._form == "native" and isinstance(event, CallStart | Drop):
             self.verdict.tag("leaked_markup")
         match event:

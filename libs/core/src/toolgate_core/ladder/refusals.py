@@ -29,6 +29,7 @@ from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Strategy
 
+# Codes of OpenAI and vLLM. A longer context, another model or other words are the client's to choose.
 TERMINAL_CODES = frozenset(
     ("context_length_exceeded", "model_not_found", "content_filter", "content_policy_violation", "invalid_prompt")
 )
@@ -54,6 +55,7 @@ _DOWN = frozenset(
     }
 )
 """Failures that no other request to the same upstream would escape."""
+# Not a dropped connection or a timeout: the next request may meet a server that works again.
 _ERRORS = frozenset({FailureKind.ERROR, FailureKind.NO_ENDPOINT})
 _OWN_TOOLS = frozenset({Strategy.NATIVE, Strategy.GUIDED})
 
@@ -111,6 +113,7 @@ class Refusals:
         The last form of the last strategy is always tried: no knowledge may leave a request without an attempt.
         """
         forms = self._forms(strategy)
+        # As for nearly every request: nothing was refused, and no form has to be looked up.
         if not self._refused and not self._unsupported:
             return forms[0]
         last = forms[-1] if strategy is self._strategies[-1] else None
@@ -148,6 +151,7 @@ class Refusals:
             self._unproven.append(FormRefused(form=form, feature=failure.refused is RefusedPart.FEATURE))
         if failure.refused is RefusedPart.SCHEMA:
             self._refuse_schema(strategy, constrained=constrained, lasting=lasting)
+        # An unspecific refusal of native tools is not about the grammar: only a simpler history was worth a try.
         weaker = failure.refused is not RefusedPart.REQUEST or strategy not in _OWN_TOOLS
         return weaker and any((strategy, other) not in self._refused for other in self._forms(strategy))
 
@@ -177,9 +181,11 @@ class Refusals:
         grammar = constrained or (own and self.request.tool_choice.forced)
         seen = self._texts.setdefault((failure.message, failure.code), [])
         seen.append((own, grammar))
+        # The same text with and without tools, with and without a grammar: neither is at fault, so nothing else helps.
         bound = [with_grammar for _, with_grammar in seen]
         everywhere = any(not tools for tools, _ in seen) and not all(bound)
         self.hopeless = self.hopeless or (everywhere and len(seen) >= enough)
+        # Twice the same text, each time under a grammar: a grammar that the server can't build is the likely cause.
         if len(seen) > 1 and all(bound):
             self._relax()
 
@@ -198,6 +204,7 @@ class Refusals:
     def _forms(self, strategy: Strategy) -> tuple[bool, ...]:
         if strategy is Strategy.GUIDED:
             return (True,)
+        # Native calls are constrained by `strict`, which each tool carries; the other strategies by a response format.
         capable = self._strict if strategy is Strategy.NATIVE else self._policy.capabilities.json_schema
         return (True, False) if capable else (False,)
 
