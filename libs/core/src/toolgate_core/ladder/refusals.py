@@ -131,7 +131,7 @@ class Refusals:
         self._unproven.clear()
         self.observations.append(FormAccepted(self._form(attempt.strategy, constrained=attempt.constrained)))
         if self._confirm_simple:
-            # The same request was refused as it was given: that is the proof.
+            # The same request was refused with the history that the client gave: that is the proof.
             self.observations.append(HistorySimplified())
             self._confirm_simple = False
 
