@@ -111,7 +111,7 @@ def test_a_proxy_that_is_not_followed_is_said_for_far_upstreams(
     assert capsys.readouterr().err == ""
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "toolgate_cli", "--version"], capture_output=True, text=True, timeout=60, check=True
     )

@@ -33,7 +33,7 @@ BROKEN = yaml.safe_load((Path(__file__).parent / "cases" / "broken_servers.yaml"
 TOOL_FLAGS = ("--enable-auto-tool-choice", "--tool-call-parser=hermes")
 
 
-def told(*flags: str, model: str = "Qwen/Qwen2.5-7B") -> Settings:
+def vllm_settings(*flags: str, model: str = "Qwen/Qwen2.5-7B") -> Settings:
     return settings_of(vllm_parser().parse_args([model, "--served-model-name=m", *flags, "--port=0"]), {})
 
 
@@ -155,7 +155,7 @@ async def test_what_is_not_http_is_one_line(first: bytes, words: str, capsys: py
 
 
 async def test_https_at_a_plain_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    async with simulator(told()) as url:
+    async with simulator(vllm_settings()) as url:
         assert await doctor(url.replace("http:", "https:")) == 1
     output = capsys.readouterr()
     assert "the URL says https and the server speaks plain HTTP" in output.out
@@ -265,10 +265,10 @@ async def lines(capsys: pytest.CaptureFixture[str], url: str, *options: str) -> 
 
 async def test_a_gateway_and_a_server_that_are_well_pass_every_check(capsys: pytest.CaptureFixture[str]) -> None:
     names = [check.name for check in CHECKS]
-    async with behind_a_gateway(told(*TOOL_FLAGS)) as url:
+    async with behind_a_gateway(vllm_settings(*TOOL_FLAGS)) as url:
         status, found = await lines(capsys, url, "--strict")
     assert (status, list(found)) == (0, ["reach", "services", "answers", "upstream", *names])
-    async with simulator(told(*TOOL_FLAGS)) as url:
+    async with simulator(vllm_settings(*TOOL_FLAGS)) as url:
         status, found = await lines(capsys, url, "--strict")
     assert (status, list(found)) == (0, ["reach", "answers", *names])
 
@@ -276,7 +276,7 @@ async def test_a_gateway_and_a_server_that_are_well_pass_every_check(capsys: pyt
 async def test_a_parser_that_is_off_is_found_behind_a_gateway_that_makes_up_for_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with behind_a_gateway(told()) as url:
+    async with behind_a_gateway(vllm_settings()) as url:
         status, found = await lines(capsys, url, "--chart")
     assert status == 1
     assert "models.m.toolCalling.enabled" in found["upstream"]["remedy"]
@@ -284,7 +284,7 @@ async def test_a_parser_that_is_off_is_found_behind_a_gateway_that_makes_up_for_
 
 
 async def test_another_models_parser_is_found_with_the_right_one_named(capsys: pytest.CaptureFixture[str]) -> None:
-    async with behind_a_gateway(told("--enable-auto-tool-choice", "--tool-call-parser=mistral")) as url:
+    async with behind_a_gateway(vllm_settings("--enable-auto-tool-choice", "--tool-call-parser=mistral")) as url:
         status, found = await lines(capsys, url)
     assert status == 1
     assert "--tool-call-parser=hermes" in found["upstream"]["remedy"]
@@ -301,13 +301,13 @@ async def test_a_missing_key_is_named(capsys: pytest.CaptureFixture[str], tmp_pa
 
 
 async def test_a_key_that_the_upstream_refuses_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    async with behind_a_gateway(told(*TOOL_FLAGS, "--api-key=right")) as url:
+    async with behind_a_gateway(vllm_settings(*TOOL_FLAGS, "--api-key=right")) as url:
         status, found = await lines(capsys, url, "--model", "gpu@m")
     assert status == 1
     assert "TOOLGATE_UPSTREAM_API_KEY" in found["answers"]["remedy"]
 
 
-async def test_nobody_at_the_address_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_closed_port_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert await doctor("http://127.0.0.1:9") == 1
     said = capsys.readouterr().out
     assert said.startswith("fail  reach")

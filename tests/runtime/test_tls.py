@@ -1,4 +1,4 @@
-"""Mutual TLS between services: nobody without a certificate, and renewed files without a restart."""
+"""Mutual TLS between services: a certificate is required, and renewed files need no restart."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_two_who_trust_one_authority_talk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shown", ["nothing", "another authority's"])
-async def test_nobody_else_is_answered(tmp_path: Path, shown: str) -> None:
+async def test_no_one_else_is_answered(tmp_path: Path, shown: str) -> None:
     other = issue(tmp_path / "other", trustme.CA()) if shown != "nothing" else ""
     async with secured(issue(tmp_path / "tls", trustme.CA())) as address, calling(address, other) as client:
         assert await refusal(client) == "UNAVAILABLE"

@@ -1,4 +1,4 @@
-"""Whatever crosses the wire arrives as it was."""
+"""Values cross the wire unchanged."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def exact(value: Any) -> Any:
 
 
 @given(effects())
-def test_what_is_asked_of_the_transformer_arrives_as_it_was(effect: Transform) -> None:
+def test_a_request_to_the_transformer_arrives_unchanged(effect: Transform) -> None:
     arrived = wire.transform_from_proto(over(wire.transform_to_proto(effect)), declared_tools)
     assert arrived == effect
     assert exact(arrived.request.body) == exact(effect.request.body)
@@ -143,7 +143,7 @@ def test_what_is_asked_of_the_transformer_arrives_as_it_was(effect: Transform) -
 
 
 @given(objects, plans)
-def test_what_the_transformer_answers_arrives_as_it_was(body: Any, plan: Plan) -> None:
+def test_an_answer_of_the_transformer_arrives_unchanged(body: Any, plan: Plan) -> None:
     transformed = Transformed(body, plan)
     arrived = wire.transformed_from_proto(over(wire.transformed_to_proto(transformed)))
     assert arrived == transformed
@@ -151,32 +151,32 @@ def test_what_the_transformer_answers_arrives_as_it_was(body: Any, plan: Plan) -
 
 
 @given(plans, st.binary(max_size=20), states)
-def test_the_setup_of_an_extraction_arrives_as_it_was(plan: Plan, tools_json: bytes, state: ScannerState) -> None:
+def test_the_setup_of_an_extraction_arrives_unchanged(plan: Plan, tools_json: bytes, state: ScannerState) -> None:
     assert wire.setup_from_proto(over(wire.setup_to_proto(plan, tools_json, state))) == (plan, tools_json, state)
 
 
 @given(st.lists(events, max_size=5).map(tuple))
-def test_events_arrive_as_they_were(sent: tuple[Any, ...]) -> None:
+def test_events_arrive_unchanged(sent: tuple[Any, ...]) -> None:
     response = over(extractor_service_pb2.ExtractResponse(events=map(wire.event_to_proto, sent)))
     assert wire.events_from_proto(response.events) == sent
 
 
 @given(outcomes)
-def test_a_tools_outcome_arrives_as_it_was(outcome: ToolOutcome) -> None:
+def test_a_tools_outcome_arrives_unchanged(outcome: ToolOutcome) -> None:
     arrived = wire.outcome_from_proto(over(wire.outcome_to_proto(outcome)))
     assert arrived == outcome
     assert exact(arrived.structured) == exact(outcome.structured)
 
 
 @given(st.builds(ToolInfo, name=names, description=texts, parameters=objects))
-def test_a_tool_arrives_as_it_was(info: ToolInfo) -> None:
+def test_a_tool_arrives_unchanged(info: ToolInfo) -> None:
     arrived = wire.tool_info_from_proto(over(wire.tool_info_to_proto(info)))
     assert arrived == info
     assert exact(arrived.parameters) == exact(info.parameters)
 
 
 @pytest.mark.parametrize("end", ["stop", "length", "cut"])
-def test_the_end_of_a_text_arrives_as_it_was(end: Any) -> None:
+def test_the_end_of_a_text_arrives_unchanged(end: Any) -> None:
     assert wire.end_from_proto(wire.ENDS[end]) == end
 
 

@@ -99,7 +99,7 @@ def test_a_required_choice_calls_something_whatever_was_said():
     assert called("What is 17 * 23?", tool_choice="none") == []
 
 
-def test_required_arguments_that_nobody_told_are_made_up_by_type():
+def test_required_arguments_missing_in_the_question_are_invented_by_type():
     odd = tool(
         "file_ticket",
         "File a ticket",

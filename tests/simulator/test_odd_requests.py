@@ -1,4 +1,4 @@
-"""Requests that nobody sane sends are answered or refused, never with a failure of the simulator itself."""
+"""Malformed requests are answered or refused, never with a failure of the simulator itself."""
 
 import pytest
 from toolgate_simulator.engine import Engine

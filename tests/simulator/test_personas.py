@@ -71,7 +71,7 @@ def test_the_old_gpt_oss_converts_its_own_notes_nearly_always():
 
 
 @pytest.mark.parametrize("persona", ["gpt-oss-20b", "gpt-oss-20b-recent", "qwen-strong", "hermes-leaky"])
-def test_nobody_sane_calls_for_a_question_that_needs_no_tool(persona):
+def test_a_sane_persona_calls_no_tool_that_is_not_needed(persona):
     for one in plain_questions(11, 300):
         native = ask(one.text, tools=list(one.tools), persona=persona)
         decided = bridged(one, persona).text or ""

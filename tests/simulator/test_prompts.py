@@ -152,7 +152,7 @@ def test_results_in_a_prompts_markup_are_quoted(result):
     assert ask("", messages=messages).text == "Here is what I found: sunny"
 
 
-def test_a_fault_that_is_quoted_is_no_new_question_and_draws_anew():
+def test_a_quoted_fault_is_not_a_new_question_and_draws_again():
     asked = [{"role": "system", "content": f"{LINES}\n{HERMES}"}, *user(QUESTION)]
     fault = "That answer could not be used: `city` must be text, not 17 * 23. Give the whole answer again."
     answered = [*asked, {"role": "assistant", "content": "<tool_call>{"}, {"role": "user", "content": fault}]

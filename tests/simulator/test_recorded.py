@@ -30,7 +30,7 @@ ENGINE = Engine(SETTINGS)
 
 
 def request(recorded: Json) -> Json:
-    """Return a request as it was sent; the word `__absent__` stands for a field that was left out."""
+    """Return a recorded request; the word `__absent__` stands for a field that was left out."""
     return {key: value for key, value in {**ASKED, **recorded}.items() if value != "__absent__"}
 
 

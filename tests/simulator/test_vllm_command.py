@@ -32,7 +32,7 @@ QUESTION: Any = [{"role": "user", "content": "What is the weather in Oslo?"}]
 HERMES = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes")
 
 
-def told(*arguments: str, **environment: str) -> Settings:
+def vllm_settings(*arguments: str, **environment: str) -> Settings:
     """The settings that a command line and an environment give, on a free port."""
     return settings_of(vllm_parser().parse_args([*arguments, "--host", "127.0.0.1", "--port", "0"]), environment)
 
@@ -81,7 +81,7 @@ def test_an_unknown_flag_or_value_ends_the_process_with_status_2(arguments: list
 
 
 async def test_with_its_parser_a_model_calls_natively() -> None:
-    message = await ask(told("Qwen/Qwen3-8B", *HERMES), tools=[TOOL])
+    message = await ask(vllm_settings("Qwen/Qwen3-8B", *HERMES), tools=[TOOL])
     assert message.tool_calls[0].function.name == "get_weather"
 
 
@@ -98,13 +98,13 @@ NAMED = {"type": "function", "function": {"name": "get_weather"}}
 )
 async def test_without_the_flags_every_choice_of_a_tool_is_refused_in_vllms_words(choice: Any, words: str) -> None:
     with pytest.raises(BadRequestError) as caught:
-        await ask(told("Qwen/Qwen3-8B"), tools=[TOOL], tool_choice=choice)
+        await ask(vllm_settings("Qwen/Qwen3-8B"), tools=[TOOL], tool_choice=choice)
     assert caught.value.body == {"message": words, "type": "BadRequestError", "param": None, "code": 400}
-    assert (await ask(told("Qwen/Qwen3-8B"), tools=[TOOL], tool_choice="none")).content
+    assert (await ask(vllm_settings("Qwen/Qwen3-8B"), tools=[TOOL], tool_choice="none")).content
 
 
 async def test_with_another_models_reasoning_parser_everything_is_reasoning() -> None:
-    wrong = told("Qwen/Qwen2.5-7B-Instruct", *HERMES, "--reasoning-parser=openai_gptoss")
+    wrong = vllm_settings("Qwen/Qwen2.5-7B-Instruct", *HERMES, "--reasoning-parser=openai_gptoss")
     async with simulator(wrong) as url, httpx.AsyncClient() as http:
         body = {"messages": QUESTION, "tools": [TOOL], "tool_choice": "required"}
         [choice] = (await http.post(f"{url}/chat/completions", json=body)).json()["choices"]
@@ -114,7 +114,7 @@ async def test_with_another_models_reasoning_parser_everything_is_reasoning() ->
 
 
 async def test_with_the_parser_xlam_a_stream_holds_calls_as_text() -> None:
-    settings = told("Salesforce/xLAM-2-8b", "--enable-auto-tool-choice", "--tool-call-parser=xlam")
+    settings = vllm_settings("Salesforce/xLAM-2-8b", "--enable-auto-tool-choice", "--tool-call-parser=xlam")
     async with simulator(settings) as url, AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client:
         asked: Any = {"model": settings.served[0][0], "messages": QUESTION, "tools": [TOOL]}
         whole = (await client.chat.completions.create(**asked)).choices[0].message
@@ -127,8 +127,8 @@ async def test_with_the_parser_xlam_a_stream_holds_calls_as_text() -> None:
 def test_llamas_parser_needs_its_token() -> None:
     flags = ("--enable-auto-tool-choice", "--tool-call-parser=llama3_json")
     with pytest.raises(SettingsError, match="could not locate the bot token"):
-        told("Qwen/Qwen3-8B", *flags)
-    assert told("meta-llama/Llama-3.1-8B-Instruct", *flags).served
+        vllm_settings("Qwen/Qwen3-8B", *flags)
+    assert vllm_settings("meta-llama/Llama-3.1-8B-Instruct", *flags).served
 
 
 def test_every_parser_of_the_recorded_version_is_known() -> None:
@@ -138,7 +138,7 @@ def test_every_parser_of_the_recorded_version_is_known() -> None:
 
 
 async def test_with_another_models_parser_the_markup_stays_in_the_text() -> None:
-    wrong = told("Qwen/Qwen3-8B", "--enable-auto-tool-choice", "--tool-call-parser=mistral")
+    wrong = vllm_settings("Qwen/Qwen3-8B", "--enable-auto-tool-choice", "--tool-call-parser=mistral")
     message = await ask(wrong, tools=[TOOL])
     assert not message.tool_calls
     assert message.content.startswith("<tool_call>")
@@ -146,15 +146,15 @@ async def test_with_another_models_parser_the_markup_stays_in_the_text() -> None
 
 async def test_without_a_reasoning_parser_thoughts_stay_in_the_text() -> None:
     flags = ("--enable-auto-tool-choice", "--tool-call-parser=openai")
-    bare = await ask(told("openai/gpt-oss-20b", *flags))
-    split = await ask(told("openai/gpt-oss-20b", *flags, "--reasoning-parser=openai_gptoss"))
+    bare = await ask(vllm_settings("openai/gpt-oss-20b", *flags))
+    split = await ask(vllm_settings("openai/gpt-oss-20b", *flags, "--reasoning-parser=openai_gptoss"))
     assert bare.content.startswith("<|channel|>analysis")
     assert "<|channel|>" not in split.content
     assert split.model_extra["reasoning"]
 
 
-async def test_names_length_and_root_are_listed_as_told() -> None:
-    settings = told("org/m", "--served-model-name", "a", "b", "--max-model-len", "32k")
+async def test_names_length_and_root_are_listed_as_configured() -> None:
+    settings = vllm_settings("org/m", "--served-model-name", "a", "b", "--max-model-len", "32k")
     async with simulator(settings) as url, httpx.AsyncClient() as http:
         cards = (await http.get(f"{url}/models")).json()["data"]
     assert [(card["id"], card["root"], card["max_model_len"]) for card in cards] == [
@@ -165,13 +165,13 @@ async def test_names_length_and_root_are_listed_as_told() -> None:
 
 async def test_adapters_are_asked_for_by_their_names() -> None:
     flags = ["--served-model-name=a", "--enable-lora", "--lora-modules", "sql=org/sql", '{"name": "b", "path": "/b"}']
-    async with simulator(told("org/m", *flags)) as url, httpx.AsyncClient() as http:
+    async with simulator(vllm_settings("org/m", *flags)) as url, httpx.AsyncClient() as http:
         cards = (await http.get(f"{url}/models")).json()["data"]
     assert [card["id"] for card in cards] == ["a", "sql", "b"]
 
 
 async def test_a_key_is_asked_for_where_one_is_given() -> None:
-    settings = told("m", VLLM_API_KEY="secret")
+    settings = vllm_settings("m", VLLM_API_KEY="secret")
     async with simulator(settings) as url, httpx.AsyncClient() as http:
         statuses = [
             (await http.get(f"{url}/models", headers=headers)).status_code
@@ -182,7 +182,7 @@ async def test_a_key_is_asked_for_where_one_is_given() -> None:
 
 
 async def test_requests_beyond_the_sequences_wait_and_beyond_the_queue_are_refused() -> None:
-    settings = told(
+    settings = vllm_settings(
         "m", "--max-num-seqs", "1", "--max-num-queued-reqs", "1", TOOLGATE_SIMULATOR_TOKENS_PER_SECOND="100"
     )
     body = {"model": "m", "messages": [{"role": "user", "content": "Tell me about the sea."}]}
@@ -196,7 +196,7 @@ async def test_requests_beyond_the_sequences_wait_and_beyond_the_queue_are_refus
 
 
 async def test_every_answer_says_which_process_it_came_from() -> None:
-    async with simulator(told("m")) as url, httpx.AsyncClient() as http:
+    async with simulator(vllm_settings("m")) as url, httpx.AsyncClient() as http:
         assert (await http.get(f"{url}/models")).headers["x-simulator-instance"]
 
 
@@ -249,7 +249,7 @@ async def test_requests_in_flight_finish_within_the_shutdown_timeout_alone(secon
     assert text.endswith("data: [DONE]") is whole
 
 
-async def test_a_headless_worker_serves_nothing_and_ends_when_told() -> None:
+async def test_a_headless_worker_serves_nothing_and_ends_on_a_signal() -> None:
     flags = ["-tp=16", "--nnodes=2", "--node-rank=1", "--master-addr=leader", "--headless"]
     command = [sys.executable, "-m", "toolgate_simulator.vllm", "serve", "m", *flags]
     running = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)

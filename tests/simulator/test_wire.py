@@ -84,11 +84,11 @@ async def test_a_stream_says_what_the_whole_answer_says(persona):
             async with api.chat.completions.stream(**asked) as stream:
                 joined = (await stream.get_final_completion()).choices[0]
 
-            def told(choice) -> tuple[Any, ...]:
+            def comparable(choice) -> tuple[Any, ...]:
                 calls = [(call.function.name, call.function.arguments) for call in choice.message.tool_calls or []]
                 return choice.message.content or None, calls, choice.finish_reason
 
-            assert told(joined) == told(whole)
+            assert comparable(joined) == comparable(whole)
 
 
 async def test_the_finish_reason_is_stop_for_a_named_choice_and_content_is_empty_not_null():
@@ -151,7 +151,7 @@ async def test_logprobs_stand_beside_the_text():
         ({"tools": TOOLS, "tool_choice": {"type": "allowed_tools", "allowed_tools": {}}}, 400, "tool_choice.function"),
         ({"tools": TOOLS, "tool_choice": "any"}, 400, "tool_choice"),
         ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, 400, "body.tools.0.type"),
-        ({"model": "nobody"}, 404, "model"),
+        ({"model": "unknown"}, 404, "model"),
         ({"messages": []}, 400, None),
         ({"n": 0}, 400, None),
         ({"max_tokens": "many"}, 400, "body.max_tokens"),
@@ -291,9 +291,9 @@ def test_the_synchronous_client_works_against_the_command():
 
 
 def test_a_model_without_a_persona_stops_the_start():
-    with pytest.raises(SettingsError, match="model nobody: no such persona"):
-        served_models(Settings(models=("nobody",)))
+    with pytest.raises(SettingsError, match="model unknown: no such persona"):
+        served_models(Settings(models=("unknown",)))
     done = subprocess.run(
-        [sys.executable, "-m", "toolgate_simulator", "--model", "nobody"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "toolgate_simulator", "--model", "unknown"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)

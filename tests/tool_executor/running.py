@@ -11,7 +11,7 @@ from toolgate_tool_executor.tools.base import Tool
 
 
 async def run(tool: Tool[Any], timeout_s: float = 10, **arguments: Any) -> ToolOutcome:
-    """Run `tool` through an executor of its own; the caller closes the tool."""
+    """Run `tool` through a separate executor; the caller closes the tool."""
     return await Executor([tool]).execute(tool.name, json.dumps(arguments).encode(), timeout_s=timeout_s)
 
 

@@ -31,7 +31,7 @@ class EchoArguments(Arguments):
 
 
 class Echo(Tool[EchoArguments]):
-    """A tool that does as it is told: repeats a text, one a line; hangs, breaks or refuses on demand."""
+    """A tool for tests: repeats a text, one per line; hangs, breaks or refuses on demand."""
 
     name: ClassVar[str] = "echo"
     description: ClassVar[str] = "Repeat a text."
@@ -121,7 +121,7 @@ async def test_tool_that_gets_no_time_says_so(tool: type[Tool[Any]], executor: E
         b"[]",
         b"5",
         b"null",
-        b'{"nobody": 1}',
+        b'{"unknown": 1}',
         b"\xff",
         b"[" * 50_000,
         b'{"a":' * 50_000,

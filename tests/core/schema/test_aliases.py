@@ -129,7 +129,7 @@ def valid(schema: JsonObject, value: JsonValue) -> bool:
     return compile_schema({"type": "object", "properties": {"a": schema}}).is_valid({"a": value})
 
 
-def test_a_schema_is_checked_as_it_is_meant() -> None:
+def test_a_schema_is_checked_by_its_meaning() -> None:
     assert valid({"type": "int"}, 5)
     assert not valid({"type": "int"}, "5")
     assert valid({"type": "any"}, "5")

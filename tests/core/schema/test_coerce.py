@@ -379,7 +379,7 @@ values = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(schemas, values)
-def test_what_is_valid_stays_as_it_is_and_nothing_raises(schema: JsonObject, value: JsonValue) -> None:
+def test_a_valid_value_stays_unchanged_and_nothing_raises(schema: JsonObject, value: JsonValue) -> None:
     root = schema if isinstance(schema, dict) else {}
     result, tags = coerce(value, schema, root)
     if jsonschema_rs.Draft202012Validator(schema, offline=True).is_valid(value):

@@ -242,7 +242,7 @@ def test_only_what_a_server_refuses_is_left_out_of_a_schema(schema: JsonObject, 
     assert sendable(schema) == expected
 
 
-def test_a_schema_without_such_is_sent_as_it_is() -> None:
+def test_a_schema_without_refused_keywords_is_sent_unchanged() -> None:
     schema: JsonObject = {
         "type": "object",
         "properties": {"a": {"pattern": "^a", "format": "date"}},

@@ -110,7 +110,7 @@ def test_a_quote_that_can_not_end_a_string_is_part_of_it(text: str, value: str) 
         '["x", "y" z "w"]',
     ],
 )
-def test_a_quote_that_may_end_a_string_is_not_mended(text: str) -> None:
+def test_a_quote_that_can_end_a_string_is_not_repaired(text: str) -> None:
     assert relax(text) is None
 
 

@@ -52,7 +52,7 @@ def test_what_is_valid_goes_out_as_the_model_wrote_it(text: str) -> None:
         ('"{\'city\': \'a\'}"', '{"city":"a"}', ("json_string_to_object", "single_quotes")),
     ],
 )  # fmt: skip
-def test_what_can_be_mended_is_mended_and_tagged(text: str, arguments: str, repairs: tuple[str, ...]) -> None:
+def test_what_can_be_repaired_is_repaired_and_tagged(text: str, arguments: str, repairs: tuple[str, ...]) -> None:
     assert settled(text) == Settled("get_weather", arguments, repairs)
 
 
@@ -105,7 +105,7 @@ def test_a_string_that_holds_too_deep_an_object_is_refused() -> None:
     )
 
 
-def test_a_schema_in_the_words_of_other_languages_is_settled_as_it_is_meant() -> None:
+def test_a_schema_in_words_of_other_languages_is_settled_by_meaning() -> None:
     schema: JsonObject = {
         "type": "dict",
         "properties": {"n": {"type": "int", "nullable": True}, "x": {"type": "any"}, "l": {"type": "list[str]"}},

@@ -224,7 +224,7 @@ def test_a_number_that_a_model_hangs_on_a_name_is_taken_off_if_nothing_else_fits
     assert toolset.resolve("step_3") == (None, ())
 
 
-def test_a_violation_says_what_a_model_can_mend() -> None:
+def test_a_violation_says_what_a_model_can_fix() -> None:
     tools = toolset(
         obj(
             {

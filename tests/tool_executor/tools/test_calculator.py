@@ -1,4 +1,4 @@
-"""calculator: right where Python is right, and bounded whatever it is given."""
+"""calculator: right where Python is right, and bounded for any input."""
 
 from __future__ import annotations
 

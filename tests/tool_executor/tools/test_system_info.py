@@ -25,16 +25,16 @@ def group_of(root: Path, membership: str, files: dict[str, str]) -> ControlGroup
     return ControlGroup(root, root / "membership")
 
 
-async def test_every_section_is_told_by_default() -> None:
-    told = (await run(SystemInfo())).structured
-    assert isinstance(told, dict)
-    assert list(told) == ["cpu", "memory", "disk", "runtime"]
+async def test_every_section_is_reported_by_default() -> None:
+    report = (await run(SystemInfo())).structured
+    assert isinstance(report, dict)
+    assert list(report) == ["cpu", "memory", "disk", "runtime"]
 
 
-async def test_only_what_was_asked_is_told_once() -> None:
-    told = (await run(SystemInfo(), sections=["memory", "cpu", "memory"])).structured
-    assert isinstance(told, dict)
-    assert list(told) == ["memory", "cpu"]
+async def test_only_what_was_asked_is_reported_once() -> None:
+    report = (await run(SystemInfo(), sections=["memory", "cpu", "memory"])).structured
+    assert isinstance(report, dict)
+    assert list(report) == ["memory", "cpu"]
 
 
 @pytest.mark.parametrize("sections", [[], ["network"], "cpu", ["cpu"] * 5, [["cpu"]]])
@@ -42,25 +42,25 @@ async def test_sections_that_do_not_exist_are_refused(sections: object) -> None:
     assert (await run(SystemInfo(), sections=sections)).error is not None
 
 
-async def test_pods_limits_are_told_under_cgroup_v2(tmp_path: Path) -> None:
+async def test_pods_limits_are_reported_under_cgroup_v2(tmp_path: Path) -> None:
     files = {
         "memory.max": f"{64 * MIB}\n",
         "memory.current": f"{48 * MIB}\n",
         "memory.stat": f"anon 1\ninactive_file {16 * MIB}\n",
         "cpu.max": "50000 100000\n",
     }
-    told = (await run(SystemInfo(group_of(tmp_path, "0::/\n", files)), sections=["cpu", "memory"])).structured
-    assert isinstance(told, dict)
-    assert told["memory"] == {
+    report = (await run(SystemInfo(group_of(tmp_path, "0::/\n", files)), sections=["cpu", "memory"])).structured
+    assert isinstance(report, dict)
+    assert report["memory"] == {
         "total_bytes": 64 * MIB,
         "used_bytes": 32 * MIB,
         "free_bytes": 32 * MIB,
         "used_percent": 50.0,
     }
-    assert told["cpu"]["cores"] == 0.5  # type: ignore[index, call-overload]
+    assert report["cpu"]["cores"] == 0.5  # type: ignore[index, call-overload]
 
 
-async def test_pods_limits_are_told_under_cgroup_v1(tmp_path: Path) -> None:
+async def test_pods_limits_are_reported_under_cgroup_v1(tmp_path: Path) -> None:
     files = {
         "memory/pod/memory.limit_in_bytes": f"{64 * MIB}\n",
         "memory/pod/memory.usage_in_bytes": f"{32 * MIB}\n",
@@ -99,13 +99,13 @@ def test_no_limit_is_none(tmp_path: Path, membership: str, files: dict[str, str]
     assert (group.memory_limit(), group.cpu_limit()) == (None, None)
 
 
-async def test_without_limits_the_machine_is_told(tmp_path: Path) -> None:
-    told = (await run(SystemInfo(group_of(tmp_path, "", {})), sections=["memory"])).structured
-    assert isinstance(told, dict)
-    assert told["memory"]["total_bytes"] == psutil.virtual_memory().total  # type: ignore[index, call-overload]
+async def test_without_limits_the_machine_is_reported(tmp_path: Path) -> None:
+    report = (await run(SystemInfo(group_of(tmp_path, "", {})), sections=["memory"])).structured
+    assert isinstance(report, dict)
+    assert report["memory"]["total_bytes"] == psutil.virtual_memory().total  # type: ignore[index, call-overload]
 
 
-async def test_nothing_that_identifies_the_machine_is_told() -> None:
+async def test_nothing_that_identifies_the_machine_is_reported() -> None:
     outcome = await run(SystemInfo())
     secrets = {socket.gethostname(), platform.version(), platform.release(), platform.node(), str(Path.home()), "127.0"}
     addresses = {a.address for group in psutil.net_if_addrs().values() for a in group}

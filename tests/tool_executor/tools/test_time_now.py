@@ -54,9 +54,9 @@ async def test_zone_is_found_by_name_or_city_in_any_case(written: str) -> None:
     ],
 )
 async def test_offset_and_city_names_are_read(written: str, name: str, offset: str) -> None:
-    told = await tell(timezone=written)
-    assert isinstance(told, dict)
-    assert (told["timezone"], told["utc_offset"]) == (name, offset)
+    report = await tell(timezone=written)
+    assert isinstance(report, dict)
+    assert (report["timezone"], report["utc_offset"]) == (name, offset)
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ async def test_offset_and_city_names_are_read(written: str, name: str, offset: s
     ],
 )
 async def test_time_is_written_as_asked(how: str, text: object) -> None:
-    told = await tell(timezone="Asia/Seoul", format=how)
-    assert isinstance(told, dict)
-    assert told["time"] == text
+    report = await tell(timezone="Asia/Seoul", format=how)
+    assert isinstance(report, dict)
+    assert report["time"] == text
 
 
 async def test_every_zone_of_this_machine_and_of_tzdata_is_known() -> None:

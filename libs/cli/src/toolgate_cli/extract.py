@@ -116,7 +116,7 @@ class Collected:
 
 
 def _one_line(arguments: str) -> msgspec.Raw:
-    """Return JSON text without the model's layout, its numbers as they were written."""
+    """Return JSON text without the model's layout, with its numbers unchanged."""
     return msgspec.Raw(msgspec.json.format(arguments.encode(), indent=-1))
 
 

@@ -194,7 +194,7 @@ MAX_FOLDED_CHARS: Final = 64 * 1024
 # Schemas that are looked through for the types that a value may have; beyond them any will do.
 MAX_TYPE_PARTS: Final = 128
 
-# Violations of a schema that are quoted to the model; it mends the first ones first.
+# Violations of a schema that are quoted to the model; it fixes the first ones first.
 MAX_VIOLATIONS: Final = 5
 
 # == What an upstream serves ==

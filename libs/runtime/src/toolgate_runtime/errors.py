@@ -1,7 +1,7 @@
-"""What went wrong between two services: core error ⇄ `ServiceError` ⇄ gRPC status, in one table.
+"""Errors between two services: core error ⇄ `ServiceError` ⇄ gRPC status, in one table.
 
-What a model or a tool did wrong is data and never comes here. Reasons are a closed list; callers decide by them, never
-by a message. What the table does not know is a defect: it is logged where it happens and crosses the wire as INTERNAL
+Faults of a model or a tool are data and never errors. Reasons are a closed list; callers decide by the reason, never by
+the message. An exception outside the table is a defect: it is logged where it happens, and crosses the wire as INTERNAL
 without its text.
 """
 
@@ -40,7 +40,7 @@ class StartError(ToolgateError):
 
 
 class Row(Struct, frozen=True):
-    """A reason's gRPC status, and whether the same call may succeed later."""
+    """A reason's gRPC status, and whether the same call can succeed later."""
 
     code: grpc.StatusCode
     retryable: bool = False
@@ -68,7 +68,7 @@ ERRORS: dict[type[Exception], str] = {
     TimeoutError: "DEADLINE",
 }
 
-# What a status without ErrorInfo, made by gRPC itself and not by a service, says to a caller.
+# The reason and message for a status without ErrorInfo, which gRPC itself made and not a service.
 _BARE = {
     grpc.StatusCode.UNAVAILABLE: ("UNAVAILABLE", "the service cannot be reached"),
     grpc.StatusCode.DEADLINE_EXCEEDED: ("DEADLINE", "no answer in time"),
@@ -77,7 +77,7 @@ _BARE = {
 }
 _TOO_LARGE = ("MESSAGE_TOO_LARGE", "a message is larger than the limit")
 _INTERNAL = ("INTERNAL", "internal error")
-# What grpc.aio says, with status INTERNAL, when a stream is written to whose connection has just broken.
+# grpc.aio's text, with status INTERNAL, for a write to a stream whose connection has just broken.
 _BROKEN_WRITE = "Internal error from Core"
 
 
@@ -88,7 +88,7 @@ def service_error(service: str, reason: str, message: str, *, field: str | None 
 
 @contextmanager
 def translated(service: str) -> Iterator[None]:
-    """Turn whatever the block raises into `ServiceError`, as `translate` says."""
+    """Turn every exception of the block into a `ServiceError`, see `translate`."""
     try:
         yield
     except ServiceError:
@@ -98,7 +98,7 @@ def translated(service: str) -> Iterator[None]:
 
 
 def translate(service: str, error: Exception) -> ServiceError:
-    """Return what an exception means to a service's caller; what the table does not know is logged as a defect."""
+    """Return the error that a service's caller receives; an exception outside the table is logged as a defect."""
     if isinstance(error, ServiceError):
         return error
     reason = next((ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS), None)
@@ -121,7 +121,7 @@ def to_status(error: ServiceError) -> Status:
 
 
 def from_rpc_error(service: str, error: grpc.aio.AioRpcError) -> ServiceError:
-    """Return what a failed call means to its caller."""
+    """Return the error of a failed call."""
     details = next((value for key, value in error.trailing_metadata() or () if key == STATUS_KEY), b"")
     found = _from_details(service, details if isinstance(details, bytes) else b"")
     if found is not None:

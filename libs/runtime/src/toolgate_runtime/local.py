@@ -1,6 +1,6 @@
 """The in-process adapters of the ports: the core itself, under the same errors as the gRPC adapters.
 
-The core does not wait for anything, so `timeout_s` cannot run out here. What may take long runs in a thread.
+The core never waits, so `timeout_s` cannot expire here. Heavy work runs in a thread.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class LocalTransformer:
 
 
 def is_large(effect: Transform) -> bool:
-    """Whether what a transformation reads is large: tools, or a long history."""
+    """Whether the input of a transformation is large: tools, or a long history."""
     request = effect.request
     return len(request.tools_json) > MAX_INLINE_BYTES or len(request.messages) > _MANY_MESSAGES
 
@@ -63,7 +63,7 @@ class LocalExtractor:
         return await self.open(plan, tools_json, state, timeout_s=timeout_s).finish(text, end)
 
     def open(self, plan: Plan, tools_json: bytes, state: ScannerState, *, timeout_s: float) -> LocalSession:  # noqa: ARG002
-        """Begin to extract; what is wrong with the arguments is said by the session's first feed."""
+        """Start an extraction; invalid arguments are reported by the session's first feed."""
         return LocalSession(self._toolsets, _Setup(plan, tools_json, state))
 
 
@@ -84,7 +84,7 @@ class LocalSession:
         self._fed = 0
 
     async def feed(self, text: str) -> tuple[Event, ...]:
-        """Return the events that `text` brings about."""
+        """Return the events that `text` causes."""
         with translated(EXTRACTOR):
             return await offload.run(lambda: tuple(self._open().feed(text)), heavy=self._is_long(text))
 
@@ -99,7 +99,7 @@ class LocalSession:
         return (*extraction.feed(text), *extraction.finish(end))
 
     def _is_long(self, text: str) -> bool:
-        """Whether so much text has come that what is read of it now may take long, or the tools have to be compiled."""
+        """Whether reading the text so far can take long, or heavy tools have to be compiled first."""
         self._fed += len(text)
         compile_first = self._extraction is None and is_heavy(self._setup.tools_json)
         return self._fed > MAX_INLINE_BYTES or compile_first
@@ -123,8 +123,8 @@ class LocalSession:
 
 
 class LocalHealth:
-    """What runs in this process serves as long as the process does."""
+    """Services in this process are healthy as long as the process runs."""
 
     async def state(self, *, timeout_s: float) -> ServiceState:  # noqa: ARG002 - nothing to wait for
-        """Say so."""
+        """Return `serving`."""
         return "serving"

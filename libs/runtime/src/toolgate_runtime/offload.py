@@ -1,7 +1,7 @@
-"""Work that may take long, off the event loop: in one of two threads, so that the loop still answers everybody else.
+"""Run heavy work off the event loop, in one of two threads, so that the loop keeps answering other requests.
 
-What runs here is Python and short calls into native code, between which the interpreter lets the loop in. It can't be
-stopped: a request that ends earlier leaves its work behind, which is bounded by construction (`toolgate_core.limits`).
+The work is Python and short calls into native code, between which the interpreter switches to the loop. It cannot be
+stopped: a request that ends earlier leaves its work running, which `toolgate_core.limits` bounds.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import TypeVar
 T = TypeVar("T")
 
 WORKERS = 2
-"""More threads would only share the one interpreter between more work."""
+"""Threads share one interpreter, so more of them would not work faster."""
 
 SWITCH_S = 0.0005
-"""How long a thread may keep the interpreter to itself while the loop waits; Python's default of 5 ms would slow each
-turn of the loop by as much."""
+"""Seconds that a thread can hold the interpreter while the loop waits; Python's default of 5 ms would delay each turn
+of the loop by as much."""
 
 
 async def run(work: Callable[[], T], *, heavy: bool) -> T:
-    """Return what `work` returns; where it is `heavy` it runs in a thread."""
+    """Return the result of `work`, which runs in a thread if it is `heavy`."""
     if not heavy:
         return work()
     context = contextvars.copy_context()

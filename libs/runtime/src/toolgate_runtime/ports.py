@@ -1,6 +1,6 @@
-"""The ports: what the gateway needs of its three services. Each has two adapters, gRPC and in-process.
+"""The ports of the gateway to its three services. Each has two adapters, gRPC and in-process.
 
-Both adapters take and give the same values and raise the same error, and one contract suite holds them to it.
+Both adapters take and return the same values and raise the same error; one contract suite tests both.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ EXECUTOR = "tool-executor"
 class ServiceError(ToolgateError):
     """A service did not answer, or refused. `reason` is the ErrorInfo reason (UPPER_SNAKE) or `UNAVAILABLE`/`DEADLINE`.
 
-    `message` is fit for the client; `retryable` says whether the same call may succeed later; `field` names the field
-    of the client's request that is at fault, where one is.
+    `message` is safe to show to the client; `retryable`: the same call can succeed later; `field` is the field of the
+    client's request that is at fault, if any.
     """
 
     def __init__(self, service: str, reason: str, message: str, *, retryable: bool, field: str | None = None) -> None:
@@ -48,7 +48,7 @@ class ExtractionSession(Protocol):
     """One choice's open extraction."""
 
     async def feed(self, text: str) -> tuple[Event, ...]:
-        """Return the events that `text` brings about; raise `ServiceError`."""
+        """Return the events that `text` causes; raise `ServiceError`."""
         ...
 
     async def finish(self, text: str, end: TextEnd) -> tuple[Event, ...]:
@@ -56,7 +56,7 @@ class ExtractionSession(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Abandon the extraction. May be called more than once, and after `finish`."""
+        """Abandon the extraction. Safe to call more than once, and after `finish`."""
         ...
 
 
@@ -70,7 +70,7 @@ class ExtractorPort(Protocol):
         ...
 
     def open(self, plan: Plan, tools_json: bytes, state: ScannerState, *, timeout_s: float) -> ExtractionSession:
-        """Begin to extract from a text that is still being written."""
+        """Start an extraction from a text that is still being written."""
         ...
 
 
@@ -83,7 +83,7 @@ class ToolInfo(Struct, frozen=True, kw_only=True):
 
 
 class ToolFailure(Struct, frozen=True, kw_only=True):
-    """What went wrong in a tool, for the model to read. `retryable`: better arguments, or another try, may help."""
+    """The failure of a tool, for the model to read. `retryable`: other arguments, or another try, can help."""
 
     code: str
     message: str
@@ -106,7 +106,7 @@ class ExecutorPort(Protocol):
     """The tool-executor. A tool's failure is a `ToolOutcome`; an unknown tool is one with code `not_found`."""
 
     async def tools(self, *, timeout_s: float) -> tuple[ToolInfo, ...]:
-        """Return what can be run; raise `ServiceError`."""
+        """Return the tools that can run; raise `ServiceError`."""
         ...
 
     async def execute(self, name: str, arguments_json: bytes, *, timeout_s: float) -> ToolOutcome:

@@ -31,7 +31,7 @@ SERVICES = {
     EXTRACTOR: "toolgate.extractor.v1.ExtractorService",
     EXECUTOR: "toolgate.tool_executor.v1.ToolExecutorService",
 }
-"""A service's name in our words → its gRPC name, under which its health is told."""
+"""A service's short name → its gRPC name, which also names it in health checks."""
 
 _StreamCall: TypeAlias = "grpc.aio.StreamStreamCall[extractor.StreamExtractRequest, extractor.StreamExtractResponse]"
 
@@ -134,7 +134,7 @@ class RemoteSession:
         return events + await self._exchange(text, end)
 
     async def aclose(self) -> None:
-        """Abandon the extraction: the service is told, and forgets it."""
+        """Abandon the extraction; the service receives the cancellation and drops it."""
         self._over = True
         if self._call is not None and not self._call.done():
             self._call.cancel()

@@ -60,10 +60,10 @@ def setting(
     plausible: tuple[float, float] | None = None,
     never_empty: bool = False,
 ) -> Any:
-    """Declare a setting: default (or what makes it), one sentence of meaning, unit, older names, and bounds.
+    """Declare a setting: default (or its factory), one sentence of meaning, unit, aliases, and bounds.
 
     `plausible`: outside of it (in the setting's unit) a value is allowed and warned about; unset: by the unit.
-    `never_empty`: where it is given, there must be something in it; for others an empty variable counts as unset.
+    `never_empty`: a variable that is set must not be empty; for other settings an empty variable counts as unset.
     """
     extra: dict[str, Any] = {
         "unit": unit,
@@ -76,29 +76,25 @@ def setting(
 
 
 class Settings(BaseSettings):
-    """What every service has."""
+    """Settings of every service."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     service: ClassVar[str] = "toolgate"
     """The service's name, in logs, metrics and the table of settings."""
 
-    log_level: Literal["debug", "info", "warning", "error"] = setting(
-        "info", "The least severe log line that is written."
-    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting("info", "Minimum log level.")
     debug: bool = setting(
-        default=False, meaning="Log every stage of a request (level debug), no contents.", aliases=("DEBUG_MODE",)
+        default=False, meaning="Log every stage of a request at level debug, without contents.", aliases=("DEBUG_MODE",)
     )
-    log_content: bool = setting(default=False, meaning="Let debug lines show prompts, answers and arguments.")
-    metrics: bool = setting(default=True, meaning="Serve /metrics on a port of its own.")
-    metrics_host: str = setting("127.0.0.1", "Address on which /metrics is served.")
-    metrics_port: int = setting(9090, "Port of /metrics; 0 takes any free one.", ge=0, le=65535)
-    drain_s: float = setting(
-        20.0, "How long requests in flight may go on after SIGTERM.", unit="seconds", ge=0, le=3600
-    )
+    log_content: bool = setting(default=False, meaning="Include prompts, answers and arguments in debug lines.")
+    metrics: bool = setting(default=True, meaning="Serve /metrics on a separate port.")
+    metrics_host: str = setting("127.0.0.1", "Address that the server of /metrics listens on.")
+    metrics_port: int = setting(9090, "Port of /metrics; 0 selects a free one.", ge=0, le=65535)
+    drain_s: float = setting(20.0, "Time limit of requests in flight after SIGTERM.", unit="seconds", ge=0, le=3600)
     health_grace_s: float = setting(
         0.0,
-        "How long to go on serving after SIGTERM while health says no, so that clients and load balancers notice.",
+        "Time to keep serving after SIGTERM while health reports not serving, so that load balancers notice.",
         unit="seconds",
         ge=0,
         plausible=(0, 600),
@@ -106,8 +102,8 @@ class Settings(BaseSettings):
 
     tls_dir: str = setting(
         "",
-        "Folder with tls.crt, tls.key and ca.crt for mutual TLS between gateway and services, which may be renewed"
-        " while they run; empty: plain gRPC.",
+        "Folder with tls.crt, tls.key and ca.crt for mutual TLS between gateway and services; renewed files are used"
+        " without a restart. Empty: plain gRPC.",
     )
 
     @classmethod
@@ -119,28 +115,30 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take arguments only; `load` gives what stands elsewhere."""
+        """Use arguments only; `load` passes the values of other sources."""
         return (init_settings,)
 
 
 class GrpcSettings(Settings):
-    """What every gRPC service has beside its port."""
+    """Settings of every gRPC service."""
 
     grpc_port: int
-    grpc_host: str = setting("127.0.0.1", "Address on which gRPC is served.")
+    grpc_host: str = setting("127.0.0.1", "Address that the gRPC server listens on.")
     max_message_bytes: int = setting(
-        16 * 1024 * 1024, "The largest message that is read or written.", unit="bytes", ge=1024, le=1 << 30
+        16 * 1024 * 1024, "Maximum size of a gRPC message.", unit="bytes", ge=1024, le=1 << 30
     )
-    max_concurrent_calls: int = setting(1000, "Calls served at once; more are refused.", unit="calls", ge=1)
-    max_call_s: float = setting(600.0, "No call lasts longer, whatever its deadline.", unit="seconds", gt=0)
+    max_concurrent_calls: int = setting(
+        1000, "Maximum number of concurrent calls; more are rejected.", unit="calls", ge=1
+    )
+    max_call_s: float = setting(600.0, "Maximum duration of a call, regardless of its deadline.", unit="seconds", gt=0)
     max_connection_age_s: float = setting(
         0.0,
-        "How long a client keeps a connection before it has to look for new replicas; 0: for ever.",
+        "Maximum age of a client's connection, after which it finds new replicas; 0: unlimited.",
         unit="seconds",
         ge=0,
     )
     health_port: int = setting(
-        0, "Port of health alone, without TLS, for probes that have no certificate; 0: none.", ge=0, le=65535
+        0, "Port of a separate health server without TLS, for probes that have no certificate; 0: none.", ge=0, le=65535
     )
 
 
@@ -165,7 +163,7 @@ class Found(Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """What an error or a banner calls it."""
+        """Its name in errors and banners."""
         return self.name if self.place == ENVIRONMENT else f"{self.name} in {self.place}"
 
 
@@ -180,7 +178,7 @@ class Source(PydanticBaseSettingsSource):
         self._file, self.path = _read_file(path, settings_cls, "--config" if config else CONFIG)
 
     def find(self, name: str) -> Found | None:
-        """Return the value that counts for the field `name`."""
+        """Return the effective value of the field `name`."""
         extra = extra_of(self.settings_cls.model_fields[name])
         names = (PREFIX + name.upper(), *extra["aliases"])
         for variables, where in self.environment:
@@ -199,7 +197,7 @@ class Source(PydanticBaseSettingsSource):
         if isinstance(value, str) and self.field_is_complex(field):
             value, decoded = _decode(found.label, value), True
         if extra_of(field)["never_empty"] and (not value or (isinstance(value, str) and not value.strip())):
-            raise SettingsError(f"{found.label}: it is set and there is nothing in it")
+            raise SettingsError(f"{found.label}: it is set and empty")
         return value, field_name, decoded
 
     def __call__(self) -> dict[str, Any]:
@@ -221,7 +219,7 @@ def load(settings: type[_S], config: str = "", **given: Any) -> _S:
 
 
 def load_from(source: Source, settings: type[_S], given: Mapping[str, Any]) -> _S:
-    """Return the settings that `given` and `source` make; raise `SettingsError`."""
+    """Return the settings from `given` and `source`; raise `SettingsError`."""
     try:
         return settings(**{**source(), **given})
     except ValidationError as error:
@@ -229,7 +227,7 @@ def load_from(source: Source, settings: type[_S], given: Mapping[str, Any]) -> _
 
 
 def load_or_exit(settings: type[_S]) -> tuple[_S, Source]:
-    """Return the settings of this process and where they stood, or say in one line what is wrong and exit with 2."""
+    """Return the settings of this process and their source, or print one line about the error and exit with 2."""
     try:
         source = Source(settings)
         return load_from(source, settings, {}), source

@@ -1,7 +1,7 @@
-"""What is allowed in the settings and probably a mistake, one sentence each; and where the values came from.
+"""Warnings about settings that are valid and probably a mistake, one sentence each; and the origins of values.
 
-Services share an environment, so a variable of another service is nothing to warn about: `SETTING_NAMES` has all
-of them. No value is shown, since a misspelt name may hold a secret; only a number that is implausible is.
+Services share an environment, so that a variable of another service needs no warning: `SETTING_NAMES` has all of them.
+Values are not shown, since a misspelt variable can contain a secret; only implausible numbers are.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from toolgate_runtime.settingnames import SETTING_NAMES
 from toolgate_runtime.settings import DOTENV, PREFIX, Settings, Source, extra_of, is_service_link
 
 OTHER_NAMES: Final = ("TOOLGATE_CONFIG", "TOOLGATE_API_KEY")
-"""Variables that are no field: the file, and the key that commands send."""
+"""Variables that are not settings: the file, and the key that commands send."""
 OTHER_PREFIXES: Final = ("TOOLGATE_SIMULATOR_", "TOOLGATE_E2E_")
 _TWINS: Final = {"TOOLGATE_API_KEY": "api_keys"}
-"""A variable of commands, and the setting that it is mistaken for: nothing would say that no key is asked for."""
+"""A variable of commands → the setting that it is mistaken for; without a warning the gateway would stay open."""
 _UNUSED: Final = {
     "BACKEND_URL": "tools of an HTTP backend are not supported yet; the tool-executor's own tools run",
 }
-"""Names of older proxies that stand for something Toolgate does not do, by what that is."""
+"""Variable of an older proxy → why Toolgate does not use it."""
 
 # Kubernetes puts these into every container beside a Service whose name begins with "toolgate".
 _SERVICE_LINK: Final = re.compile(
@@ -40,7 +40,7 @@ _SPANS: Final = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"))
 
 
 def warnings_of(source: Source, settings: Settings, given: Mapping[str, Any]) -> list[str]:
-    """Return what is probably a mistake; `given` are the values that did not come from `source`."""
+    """Return the warnings; `given` are the values that did not come from `source`."""
     return [
         *_unknown(source, settings),
         *_unused(source),
@@ -54,7 +54,7 @@ def warnings_of(source: Source, settings: Settings, given: Mapping[str, Any]) ->
 
 
 def origins_of(source: Source, settings: type[Settings], given: Mapping[str, Any]) -> list[str]:
-    """Return by which name and from where each value came that is not a default; options of a command line first."""
+    """Return the name and origin of each value that is not a default; options of a command line first."""
     found = [each.label for name in settings.model_fields if name not in given and (each := source.find(name))]
     return [*(f"--{name.replace('_', '-')}" for name in given), *found]
 
@@ -103,7 +103,7 @@ def _unused(source: Source) -> Iterator[str]:
 
 
 def _doubts(source: Source, settings: Settings, name: str) -> Iterator[str]:
-    """Yield what is doubtful about one setting that is set."""
+    """Yield the warnings about one setting that is set."""
     found = source.find(name)
     if found is None:
         return

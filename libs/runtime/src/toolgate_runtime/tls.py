@@ -1,7 +1,7 @@
-"""Mutual TLS between the gateway and its services, from files that are renewed while they are in use.
+"""Mutual TLS between the gateway and its services, with certificates that are renewed during operation.
 
-A folder holds `tls.crt`, `tls.key` and `ca.crt`, as cert-manager and Kubernetes' TLS Secrets name them: what a process
-shows, and by what it knows the others. Whoever is signed by that authority may call.
+A folder contains `tls.crt`, `tls.key` and `ca.crt`, as cert-manager and Kubernetes' TLS Secrets name them: the
+process's own certificate, and the authority of its peers. Every peer that this authority signed is accepted.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from toolgate_runtime.errors import StartError
 from toolgate_runtime.settings import SettingsError
 
 LOOK_EVERY_S = 30.0
-"""How often a client looks whether its certificate is another, in seconds; a server looks at every handshake."""
+"""Seconds between a client's checks for a renewed certificate; a server checks at every handshake."""
 _OLD_CALLS_S = 600.0
 
 
 class Identity(Struct, frozen=True):
-    """What a process shows and whom it trusts, as PEM."""
+    """A process's key and certificates, and the authority that it trusts, as PEM."""
 
     key: bytes
     certificates: bytes
@@ -31,7 +31,7 @@ class Identity(Struct, frozen=True):
 
 
 def read_identity(folder: Path) -> Identity:
-    """Return what the folder holds now; raise `StartError` naming the file that can't be read."""
+    """Return the current contents of the folder; raise `StartError` naming a file that is unreadable."""
     try:
         key, certificates, authority = ((folder / name).read_bytes() for name in ("tls.key", "tls.crt", "ca.crt"))
     except OSError as error:
@@ -40,7 +40,7 @@ def read_identity(folder: Path) -> Identity:
 
 
 def check_identity(tls_dir: str) -> None:
-    """Raise `SettingsError` unless the folder that the setting names, if any, has what it should."""
+    """Raise `SettingsError` if the setting names a folder without these files."""
     if not tls_dir:
         return
     try:
@@ -50,10 +50,10 @@ def check_identity(tls_dir: str) -> None:
 
 
 def server_credentials(folder: Path) -> grpc.ServerCredentials:
-    """Return credentials that want a certificate of every client, and take renewed files at the next handshake."""
+    """Return credentials that require a client certificate, and use renewed files from the next handshake on."""
     held = read_identity(folder)
 
-    # None is gRPC's word for "as before", which its types leave out.
+    # For gRPC, None means "unchanged"; its types omit that.
     def renewed() -> grpc.ServerCertificateConfiguration | None:
         nonlocal held
         found = _found(folder, held)
@@ -70,7 +70,7 @@ def _found(folder: Path, held: Identity) -> Identity:
     try:
         return read_identity(folder)
     except StartError:
-        # Files that are being replaced: what was valid a moment ago still is.
+        # The files are being replaced: the previous ones are still valid.
         return held
 
 
@@ -81,9 +81,9 @@ def _configuration(identity: Identity) -> grpc.ServerCertificateConfiguration:
 
 
 class RenewedChannel(grpc.aio.Channel):
-    """A channel with a client certificate. gRPC can't exchange that, so a new connection takes over when it is renewed.
+    """A channel with a client certificate. gRPC cannot exchange it, so a renewed one opens a new connection.
 
-    Calls in flight stay on the old one. `get_state` is what looks at the files, see `Channel.ready`.
+    Calls in flight stay on the old connection. `get_state` checks the files, see `Channel.ready`.
     """
 
     def __init__(self, address: str, options: list[tuple[str, int | str]], folder: Path) -> None:
@@ -101,7 +101,7 @@ class RenewedChannel(grpc.aio.Channel):
         return grpc.aio.secure_channel(self._address, credentials, options=self._options)
 
     def look(self) -> None:
-        """Take over what the files hold now, if that is another."""
+        """Use the current contents of the files, if they changed."""
         found = _found(self._folder, self._held)
         if found == self._held:
             return

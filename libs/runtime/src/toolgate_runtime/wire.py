@@ -1,7 +1,7 @@
 """Every conversion between the core's values and the messages of the protos, and back, exactly.
 
-JSON travels as bytes that the core's own reader and writer made, so that integers of any size and the order of keys
-survive. Closed sets are mapped by name, both ways; a number that nobody knows is a `WireError`, never a default.
+JSON travels as bytes of the core's own reader and writer, so that integers of any size and the order of keys survive.
+Closed sets are mapped by name, both ways; an unknown number is a `WireError`, never a default.
 Writing raises `ValueError` for what a message cannot hold (an integer beyond its field, a lone surrogate).
 """
 

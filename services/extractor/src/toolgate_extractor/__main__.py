@@ -23,7 +23,7 @@ def build(settings: ExtractorSettings, handling: Handling, registry: CollectorRe
 
 
 def main() -> int:
-    """Serve until told to stop; return the exit status."""
+    """Serve until a signal stops the process; return the exit status."""
     return run(ExtractorSettings, build, DESCRIPTOR)
 
 

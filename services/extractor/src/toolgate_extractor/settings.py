@@ -9,11 +9,11 @@ from toolgate_runtime.toolsets import MAX_ENTRIES
 
 
 class ExtractorSettings(GrpcSettings):
-    """What can be set."""
+    """The service's settings."""
 
     service: ClassVar[str] = "extractor"
 
-    grpc_port: int = setting(50052, "Port of gRPC; 0 takes any free one.", ge=0, le=65535)
+    grpc_port: int = setting(50052, "Port of the gRPC server; 0 selects a free one.", ge=0, le=65535)
     toolset_cache_entries: int = setting(
-        MAX_ENTRIES, "How many compiled toolsets are remembered.", unit="toolsets", ge=1
+        MAX_ENTRIES, "Maximum number of cached compiled toolsets.", unit="toolsets", ge=1
     )

@@ -25,7 +25,7 @@ def build(
 
 
 def main() -> int:
-    """Serve until told to stop; return the exit status."""
+    """Serve until a signal stops the process; return the exit status."""
     return run(PromptTransformerSettings, build, DESCRIPTOR)
 
 

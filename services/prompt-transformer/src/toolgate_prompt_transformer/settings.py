@@ -13,5 +13,5 @@ class PromptTransformerSettings(GrpcSettings):
 
     service: ClassVar[str] = "prompt-transformer"
 
-    grpc_port: int = setting(50051, "Port of gRPC; 0 takes any free one.", ge=0, le=65535)
-    toolset_cache_entries: int = setting(MAX_ENTRIES, "How many toolsets are remembered.", unit="toolsets", ge=1)
+    grpc_port: int = setting(50051, "Port of the gRPC server; 0 selects a free one.", ge=0, le=65535)
+    toolset_cache_entries: int = setting(MAX_ENTRIES, "Maximum number of cached toolsets.", unit="toolsets", ge=1)

@@ -86,7 +86,7 @@ def _parsed(right: Draft, persona: Persona, *, streamed: bool) -> Draft:
 
 
 def _aloud(right: Draft, persona: Persona) -> Draft:
-    """Return an answer whose thoughts nobody has split off."""
+    """Return an answer with its reasoning inside the text."""
     before, after = _THOUGHT_MARKS.get(persona.dialect, ("<think>\n", "\n</think>\n\n"))
     return replace(right, text=f"{before}{right.reasoning}{after}{right.text or ''}", reasoning="")
 

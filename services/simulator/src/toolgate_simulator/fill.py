@@ -138,7 +138,7 @@ def _by_meaning(schema: Json, root: Json, source: Source, name: str) -> Any:
 
 
 def _fit_whole(value: Any, schema: Json, root: Json) -> Any:
-    """Return a reported value where the schema takes it; objects and lists as they are."""
+    """Return a reported value where the schema accepts it; objects and lists stay unchanged."""
     if value is MISSING or value is None:
         return MISSING
     kind = "object" if isinstance(value, dict) else "array" if isinstance(value, list) else ""
@@ -157,7 +157,7 @@ def _gathered(slot: str, schema: Json, source: Source) -> Any:
 
 
 def fill_object(schema: Json, root: Json, source: Source, depth: int = 0) -> Json:
-    """Return an object: what the question tells, and what is required."""
+    """Return an object of the properties in the question, and the required ones."""
     needed = required_of(schema)
     properties = properties_of(schema)
     filled = {}
@@ -265,11 +265,11 @@ def _made_up(schema: Json, root: Json, source: Source, name: str, depth: int) ->
 
 
 def _made_up_number(schema: Json, source: Source) -> int | float:
-    told = reported_number(source.results, whole="integer" in types_of(schema))
-    if told is None and (stated := re.search(r"(?<![\w.])\d{1,6}(?![\w.])", source.text)):
-        told = int(stated.group())
+    reported = reported_number(source.results, whole="integer" in types_of(schema))
+    if reported is None and (stated := re.search(r"(?<![\w.])\d{1,6}(?![\w.])", source.text)):
+        reported = int(stated.group())
     low = schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1 if "exclusiveMinimum" in schema else None)
-    value: int | float = 1 if told is None else told
+    value: int | float = 1 if reported is None else reported
     if low is not None and value < low:
         value = low
     high = schema.get("maximum")

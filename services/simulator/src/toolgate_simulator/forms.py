@@ -171,7 +171,7 @@ def _json_form(prompt: str) -> Form | None:
 
 
 def read_calls(text: str) -> list[Call]:
-    """Return the calls that a text holds in one of the usual forms (what a model sees of its own earlier turns)."""
+    """Return the calls that a text holds in one of the usual forms (as a model sees its earlier turns)."""
     found = []
     for name, body in _WRITTEN_CALL.findall(text) if "</invoke>" in text or "</function>" in text else ():
         found.append(Call(name, {key: value.strip() for key, value in _WRITTEN_PARAMETER.findall(body)}))

@@ -61,8 +61,8 @@ def _check_counts(given: dict[str, float], max_model_len: int) -> None:
     if most is not None and most < 1:
         raise invalid(f"max_tokens must be at least 1, got {int(most)}.", "max_tokens", int(most))
     if most is not None and most > max_model_len:
-        told = f"max_tokens={int(most)} cannot be greater than max_model_len={max_model_len}."
-        raise invalid(f"{told} Please request fewer output tokens.", "max_tokens", int(most))
+        message = f"max_tokens={int(most)} cannot be greater than max_model_len={max_model_len}."
+        raise invalid(f"{message} Please request fewer output tokens.", "max_tokens", int(most))
 
 
 def _check_sampling(given: dict[str, float]) -> None:
@@ -73,8 +73,8 @@ def _check_sampling(given: dict[str, float]) -> None:
         raise RefusedError(f"repetition_penalty must be greater than zero, got {given['repetition_penalty']}.")
     heat = given.get("temperature", 0)
     if not 0 <= heat <= 2:
-        told = "be non-negative" if heat < 0 else "be in [0, 2]"
-        raise invalid(f"temperature must {told}, got {heat}.", "temperature", heat)
+        message = "be non-negative" if heat < 0 else "be in [0, 2]"
+        raise invalid(f"temperature must {message}, got {heat}.", "temperature", heat)
     if not 0 < given.get("top_p", 1) <= 1:
         raise invalid(f"top_p must be in (0, 1], got {given['top_p']}.", "top_p", given["top_p"])
     if given.get("top_k", 0) < -1:

@@ -26,7 +26,7 @@ FAILURES = (
     "http_500",  # the engine fails before the answer
     "cut_stream",  # the connection ends inside the answer
     "slow",  # the right answer, late
-    "prose_before",  # the right answer behind a sentence that nobody asked for
+    "prose_before",  # the right answer after a needless sentence
     "fences_call",  # the call as JSON in a fenced block
     "repeats_call",  # the same call over and over
     "runs_away",  # an opened bracket, and white space until no token is left

@@ -47,12 +47,12 @@ def make_server(settings: Settings) -> uvicorn.Server:
 
 
 def run(settings: Settings, announce: Callable[[int], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `announce` is told the port once it is bound."""
+    """Serve until SIGINT or SIGTERM; `announce` receives the port once it is bound."""
     server = make_server(settings)
     listening = bind(settings)
     listening.listen(2048)
     announce(listening.getsockname()[1])
-    # uvicorn stops in good order and then raises the signal again for whoever stood behind it: here that is an end
+    # uvicorn shuts down gracefully and then raises the signal again for the next handler: here that is an end
     # like any other, not a failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: None)

@@ -17,8 +17,8 @@ def check_tools(body: Json, persona: Persona) -> None:
     tools = body.get("tools")
     choice = body.get("tool_choice", "auto" if tools else None)
     if tools == []:
-        told = "`tools` must not be an empty array. Either provide at least one tool or omit the field entirely."
-        raise invalid(told, "tools")
+        message = "`tools` must not be an empty array. Either provide at least one tool or omit the field entirely."
+        raise invalid(message, "tools")
     if choice not in (None, "none"):
         _check_choice(choice, tools)
     if tools is None:
@@ -43,14 +43,14 @@ def _check_choice(choice: Any, tools: Any) -> None:
         return
     function = choice.get("function")
     if not isinstance(function, dict):
-        told = f"Invalid value for `function`: `{function}` in `tool_choice`! {_USAGE}"
-        raise invalid(told, "tool_choice.function")
+        message = f"Invalid value for `function`: `{function}` in `tool_choice`! {_USAGE}"
+        raise invalid(message, "tool_choice.function")
     if "name" not in function:
-        told = f"Expected field `name` in `function` in `tool_choice`! {_USAGE}"
-        raise invalid(told, "tool_choice.function.name")
+        message = f"Expected field `name` in `function` in `tool_choice`! {_USAGE}"
+        raise invalid(message, "tool_choice.function.name")
     if not isinstance(function["name"], str) or not function["name"]:
-        told = f"Invalid `name` in `function`: `{function['name']}` in `tool_choice`! {_USAGE}"
-        raise invalid(told, "tool_choice.function.name")
+        message = f"Invalid `name` in `function`: `{function['name']}` in `tool_choice`! {_USAGE}"
+        raise invalid(message, "tool_choice.function.name")
 
 
 def _check_named(name: str, tools: list[Any]) -> None:
@@ -59,8 +59,8 @@ def _check_named(name: str, tools: list[Any]) -> None:
         # vLLM looks a name up before it has checked the tools.
         raise internal("'function'", late=False)
     if name not in [one.get("name") for one in functions if isinstance(one, dict)]:
-        told = "The tool specified in `tool_choice` does not match any of the specified `tools`"
-        raise invalid(told, "tool_choice")
+        message = "The tool specified in `tool_choice` does not match any of the specified `tools`"
+        raise invalid(message, "tool_choice")
 
 
 def _check_definitions(tools: Any) -> None:

@@ -16,7 +16,7 @@ class Family:
         dialect: the form in which they write calls, a name of the table of forms.
         tool_parsers: the parsers that read it.
         reasoning_parsers: the parsers that split their thoughts off; empty: they do not think aloud.
-        idle_parsers: reasoning parsers of the same vendor, which leave an answer without thoughts as it is.
+        idle_parsers: reasoning parsers of the same vendor, which leave an answer without reasoning unchanged.
     """
 
     names: re.Pattern[str]

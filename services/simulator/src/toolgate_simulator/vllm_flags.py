@@ -1,7 +1,7 @@
 """The command line of `vllm serve`, version 0.33: the flags that a deployment sets, with what each takes.
 
 From `vllm/engine/arg_utils.py` and `vllm/entrypoints/common/cli_args.py` of that version. A flag that is not here is an
-error, as it is there: that is how a chart that renders a wrong flag is found without a GPU.
+error, as in vLLM: that is how a chart that renders a wrong flag is found without a GPU.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def build(settings: ToolExecutorSettings, handling: Handling, registry: Collecto
 
 
 def main() -> int:
-    """Serve until told to stop; return the exit status."""
+    """Serve until a signal stops the process; return the exit status."""
     return run(ToolExecutorSettings, build, DESCRIPTOR)
 
 

@@ -24,7 +24,7 @@ class ControlGroup:
         return min((limit for limit in limits if limit < _UNLIMITED), default=None)
 
     def memory_used(self) -> int | None:
-        """Return the bytes in use, without the page cache that would be given back, None where nobody counts."""
+        """Return the bytes in use, without the reclaimable page cache; None where they are not counted."""
         used = self._numbers("", "memory.current") or self._numbers("memory", "memory.usage_in_bytes")
         if not used:
             return None

@@ -38,7 +38,7 @@ class Executor:
         return self._infos
 
     async def execute(self, name: str, arguments_json: bytes, *, timeout_s: float) -> ToolOutcome:
-        """Run the tool `name`; the shorter of its own limit and `timeout_s` (seconds) holds."""
+        """Run the tool `name`; the shorter of the tool's limit and `timeout_s` (seconds) applies."""
         begun = time.perf_counter()
         tool = self._tools.get(name)
         if tool is None:

@@ -10,7 +10,7 @@ def outcome_of(value: JsonValue, max_bytes: int, duration_ms: float) -> ToolOutc
     """Return the outcome for a tool's value.
 
     A text is its own content, everything else is written as JSON. What is longer than `max_bytes` is cut after a line
-    or, for want of one, after a character, and `structured` is left out, since half a value would be a wrong value.
+    or, without one, after a character, and `structured` is left out, since half a value would be a wrong value.
     """
     whole = value.encode() if isinstance(value, str) else encode(value)
     if len(whole) <= max_bytes:

@@ -8,8 +8,8 @@ from toolgate_runtime.settings import GrpcSettings, setting
 
 
 class ToolExecutorSettings(GrpcSettings):
-    """What can be set."""
+    """The service's settings."""
 
     service: ClassVar[str] = "tool-executor"
 
-    grpc_port: int = setting(50053, "Port of gRPC; 0 takes any free one.", ge=0, le=65535)
+    grpc_port: int = setting(50053, "Port of the gRPC server; 0 selects a free one.", ge=0, le=65535)

@@ -35,7 +35,7 @@ class SystemInfoArguments(Arguments):
 
 
 class SystemInfo(Tool[SystemInfoArguments]):
-    """Tells cores, memory, disk and runtime. `group` says what this container may use."""
+    """Reports cores, memory, disk and runtime. `group` is what this container can use."""
 
     name: ClassVar[str] = "system_info"
     description: ClassVar[str] = (

@@ -49,7 +49,7 @@ class TimeNowArguments(Arguments):
 
 
 class TimeNow(Tool[TimeNowArguments]):
-    """Tells the time of `clock`, which returns an aware time (default: the machine's)."""
+    """Reports the time of `clock`, which returns an aware time (default: the machine's)."""
 
     name: ClassVar[str] = "time_now"
     description: ClassVar[str] = "Tell the current date and time in a time zone, with weekday and offset from UTC."
