@@ -273,7 +273,7 @@ async def test_a_gateway_and_a_server_that_are_well_pass_every_check(capsys: pyt
     assert (status, list(found)) == (0, ["reach", "answers", *names])
 
 
-async def test_a_parser_that_is_off_is_found_behind_a_gateway_that_makes_up_for_it(
+async def test_a_parser_that_is_off_is_found_behind_a_gateway_that_compensates(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     async with behind_a_gateway(vllm_settings()) as url:

@@ -28,7 +28,7 @@ def test_a_call_is_explained_with_its_place_its_rule_and_its_text(step: int | No
     ]
 
 
-def test_a_call_that_is_not_valid_is_explained_with_its_repairs_and_its_fault() -> None:
+def test_an_invalid_call_is_explained_with_its_repairs_and_its_fault() -> None:
     text = "<tool_call>{'name': 'get_weather', 'arguments': {'days': 2}}</tool_call>"
     call, outcome = explained(text)
     assert call.startswith("0 (1:1) call, read by hermes (envelope) ")
@@ -115,7 +115,7 @@ def test_calls_beyond_the_limit_are_explained_as_dropped() -> None:
     assert len([line for line in said if "call, read by" in line]) == 129
 
 
-def test_a_long_text_is_cut_in_the_middle_and_what_cannot_be_seen_is_escaped() -> None:
+def test_a_long_text_is_cut_in_the_middle_and_escaped_where_invisible() -> None:
     call = f'<tool_call>{{"name": "get_weather", "arguments": {{"city": "\u200b{"x" * 200}"}}}}</tool_call>'
     line, _ = explained(call)
     quoted = line.partition("(envelope) ")[2]

@@ -50,7 +50,7 @@ def test_a_line_gives_its_calls_and_its_text_however_it_is_fed(
     assert {key: found[key] for key in wanted(case)} == wanted(case)
 
 
-def test_a_line_with_an_unknown_dialect_is_an_error_and_the_others_are_done(
+def test_an_unknown_dialect_fails_its_line_and_no_other(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     given = lines({"id": 1, "text": "x", "dialect": "klingon"}, {"id": 2, "text": PING}, {"id": 3})

@@ -166,7 +166,7 @@ async def test_a_full_disk_under_the_greeting_does_not_end_it(tmp_path: Path) ->
         assert "greeting_lost" in shown.text
 
 
-async def test_a_misspelt_variable_is_warned_about_and_the_simulator_cannot_be_missed(tmp_path: Path) -> None:
+async def test_a_misspelt_variable_warns_and_the_simulator_is_announced(tmp_path: Path) -> None:
     async with up(tmp_path, TOOLGATE_UPSTREAM="http://127.0.0.1:9") as shown:
         await shown.until("Ctrl-C ends it.")
     assert (

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from jsonschema_rs import validator_for
 
-from tests.simulator.house import CALCULATOR, TEXT, TOOLS, WEATHER, ask, constrained, decision_schema, user
+from tests.simulator.samples import CALCULATOR, TEXT, TOOLS, WEATHER, ask, constrained, decision_schema, user
 
 TWO_CITIES = "What's the weather in Tokyo and Paris?"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.house import CALCULATOR, TEXT, WEATHER, Json, ask, constrained, decision_schema, tool, user
+from tests.simulator.samples import CALCULATOR, TEXT, WEATHER, Json, ask, constrained, decision_schema, tool, user
 
 QUESTION = "What is the weather in Paris?"
 SUNNY = '{"city": "Paris", "degrees": 21.5, "sky": "sunny"}'

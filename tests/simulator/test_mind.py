@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.house import CALCULATOR, CLOCK, SYSTEM, TEXT, TOOLS, WEATHER, WHOLE, ask, called, tool, user
+from tests.simulator.samples import CALCULATOR, CLOCK, SYSTEM, TEXT, TOOLS, WEATHER, WHOLE, ask, called, tool, user
 from tests.support.questions import plain_questions, tool_questions
 
 

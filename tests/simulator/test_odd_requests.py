@@ -5,7 +5,7 @@ from toolgate_simulator.engine import Engine
 from toolgate_simulator.faults import RefusedError
 from toolgate_simulator.settings import Settings
 
-from tests.simulator.house import TOOLS, constrained, user
+from tests.simulator.samples import TOOLS, constrained, user
 
 ENGINE = Engine(Settings(models=("qwen-strong",)))
 LONG = 60_000

@@ -13,7 +13,7 @@ from toolgate_simulator.forms import read_calls
 from toolgate_simulator.mishaps import Draft
 from toolgate_simulator.reading import read_request
 
-from tests.simulator.house import PERSONAS, Json
+from tests.simulator.samples import PERSONAS, Json
 from tests.support.questions import Question, plain_questions, tool_questions
 
 STRONG = PERSONAS["qwen-strong"]
@@ -91,7 +91,7 @@ def test_results_in_the_history_are_quoted(effect, capabilities):
 
 @pytest.mark.parametrize("constrained", [True, False])
 @pytest.mark.parametrize("choice", ["auto", "required"])
-def test_the_first_pass_is_thoughts_and_the_second_turns_them_into_the_call(choice, constrained):
+def test_the_first_pass_is_reasoning_and_the_second_makes_it_a_call(choice, constrained):
     effect = {"strategy": Strategy.TWO_PASS, "dialect": "function_calls", "constrained": constrained}
     for one in TOOLED:
         first = upstream(one, choice, **effect)

@@ -6,7 +6,7 @@ import pytest
 from toolgate_simulator.mishaps import Draft, damage
 from toolgate_simulator.personas import PersonaError, load_personas
 
-from tests.simulator.house import PERSONAS, TOOLS, ask, constrained, decision_schema, user
+from tests.simulator.samples import PERSONAS, TOOLS, ask, constrained, decision_schema, user
 from tests.support.questions import plain_questions, tool_questions
 
 QUESTIONS = tool_questions(11, 600)
@@ -111,7 +111,7 @@ def test_chaos_fails_in_every_way():
     }
 
 
-def test_answers_depend_on_the_seed_and_on_nothing_that_changes_from_run_to_run():
+def test_answers_depend_on_the_seed_and_are_the_same_in_every_run():
     one = QUESTIONS[0]
 
     def drawn(seed: int, **more) -> list[Draft]:

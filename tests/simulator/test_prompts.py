@@ -6,7 +6,7 @@ import pytest
 from toolgate_simulator.forms import read_calls
 from toolgate_simulator.reading import read_request
 
-from tests.simulator.house import CALCULATOR, PERSONAS, TOOLS, WEATHER, ask, user
+from tests.simulator.samples import CALCULATOR, PERSONAS, TOOLS, WEATHER, ask, user
 
 QUESTION = "What's the weather in Tokyo and Paris?"
 CALLS = [("get_weather", {"city": "Tokyo"}), ("get_weather", {"city": "Paris"})]
@@ -92,7 +92,7 @@ def test_arguments_in_markup_are_escaped_where_the_form_says_so():
     assert '<parameter name="text">a &lt; b &amp; c</parameter>' in text
 
 
-def test_questions_that_need_no_tool_are_answered_in_words_under_any_prompt():
+def test_questions_without_need_of_a_tool_get_text_under_any_prompt():
     for form in (HERMES, FUNCTION_CALLS, LLAMA):
         assert written(f"{XML}\n{form}", "Tell me a joke.") == (
             "Why did the scarecrow win a prize? Because it was outstanding in its field."

@@ -10,7 +10,7 @@ from toolgate_simulator.engine import Engine
 from toolgate_simulator.faults import RefusedError
 from toolgate_simulator.settings import Settings
 
-from tests.simulator.house import PERSONAS, TOOLS, WEATHER, Json, ask, user
+from tests.simulator.samples import PERSONAS, TOOLS, WEATHER, Json, ask, user
 from tests.support.questions import tool_questions
 
 ENGINE = Engine(Settings())
@@ -65,7 +65,7 @@ def test_an_older_vllm_quotes_the_request_in_its_error() -> None:
     assert ast.literal_eval(quoted)["messages"] == body["messages"]
 
 
-def test_a_swallowing_parser_leaves_reasoning_alone_and_says_tool_calls_under_required() -> None:
+def test_a_swallowing_parser_leaves_only_reasoning_and_says_tool_calls() -> None:
     for choice, finish in (("auto", "stop"), ("required", "tool_calls")):
         job = ENGINE.accept(
             {"model": "swallowing", "messages": user(QUESTION), "tools": TOOLS, "tool_choice": choice}, "x"
@@ -88,7 +88,7 @@ def test_a_runaway_ends_with_its_tokens() -> None:
     assert any(one.calls > 5 for one in found)
 
 
-def test_tools_stay_in_the_prompt_under_none_and_a_small_model_calls_all_the_same() -> None:
+def test_tools_stay_in_the_prompt_under_none_and_a_small_model_calls() -> None:
     drafts = [
         ask(QUESTION, persona="qwen2.5-coder-0.5b", tools=[WEATHER], tool_choice="none", seed=n) for n in range(40)
     ]

@@ -96,7 +96,7 @@ NAMED = {"type": "function", "function": {"name": "get_weather"}}
         (NAMED, 'tool_choice=function "get_weather" requires --tool-call-parser to be set'),
     ],
 )
-async def test_without_the_flags_every_choice_of_a_tool_is_refused_in_vllms_words(choice: Any, words: str) -> None:
+async def test_without_the_flags_every_tool_choice_is_refused_in_vllms_words(choice: Any, words: str) -> None:
     with pytest.raises(BadRequestError) as caught:
         await ask(vllm_settings("Qwen/Qwen3-8B"), tools=[TOOL], tool_choice=choice)
     assert caught.value.body == {"message": words, "type": "BadRequestError", "param": None, "code": 400}
@@ -181,7 +181,7 @@ async def test_a_key_is_asked_for_where_one_is_given() -> None:
     assert (statuses, health.status_code) == ([401, 401, 200], 200)
 
 
-async def test_requests_beyond_the_sequences_wait_and_beyond_the_queue_are_refused() -> None:
+async def test_requests_beyond_the_sequences_wait_then_are_refused() -> None:
     settings = vllm_settings(
         "m", "--max-num-seqs", "1", "--max-num-queued-reqs", "1", TOOLGATE_SIMULATOR_TOKENS_PER_SECOND="100"
     )

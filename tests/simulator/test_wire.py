@@ -11,7 +11,7 @@ import pytest
 from toolgate_simulator.engine import served_models
 from toolgate_simulator.settings import Settings, SettingsError
 
-from tests.simulator.house import CALCULATOR, TOOLS, WEATHER, ask, constrained, decision_schema, user
+from tests.simulator.samples import CALCULATOR, TOOLS, WEATHER, ask, constrained, decision_schema, user
 from tests.support.questions import tool_questions
 from tests.support.simulator import simulator
 
@@ -91,7 +91,7 @@ async def test_a_stream_says_what_the_whole_answer_says(persona):
             assert comparable(joined) == comparable(whole)
 
 
-async def test_the_finish_reason_is_stop_for_a_named_choice_and_content_is_empty_not_null():
+async def test_a_named_choice_finishes_with_stop_and_empty_content():
     named = {"type": "function", "function": {"name": "calculator"}}
     async with simulator() as url, client(url) as api:
         asked = {"model": "qwen-strong", "messages": user("What is 17 * 23?"), "tools": TOOLS}
@@ -187,7 +187,7 @@ async def test_a_body_of_another_type_is_refused():
     assert (answer.status_code, "Unsupported Media Type" in answer.json()["error"]["message"]) == (400, True)
 
 
-async def test_what_the_engine_refuses_is_refused_inside_a_stream_and_the_rest_before_it():
+async def test_the_engines_refusals_come_inside_a_stream_all_others_before():
     schema = constrained({"type": "object", "properties": {"a": {"type": "string", "format": "colour"}}})
     asked = {"model": "qwen-strong", "messages": user("Hello!"), "stream": True}
     async with simulator() as url, httpx.AsyncClient() as http:

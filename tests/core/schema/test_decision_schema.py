@@ -132,7 +132,7 @@ def test_a_root_that_is_a_reference_is_put_in_place() -> None:
     assert arguments_of({"$ref": "#/$defs/A", "$defs": {"A": True}}) == {"type": "object"}
 
 
-def test_the_clients_answer_schema_keeps_its_keywords_and_moves_its_references() -> None:
+def test_an_answer_schema_keeps_its_keywords_and_moves_its_references() -> None:
     answer: JsonObject = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",

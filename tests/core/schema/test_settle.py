@@ -120,7 +120,7 @@ def test_a_schema_in_words_of_other_languages_is_settled_by_meaning() -> None:
     assert fault.detail == 'f: n must be an integer or null, got "five".'
 
 
-def test_quotes_inside_a_string_are_escaped_where_only_one_reading_is_possible() -> None:
+def test_quotes_inside_a_string_are_escaped_where_one_reading_exists() -> None:
     assert settled('{"city": "the "big" one"}') == Settled(
         "get_weather", '{"city":"the \\"big\\" one"}', ("unescaped_quote",)
     )

@@ -215,7 +215,7 @@ def test_a_name_is_never_guessed(raw: str) -> None:
     assert named("get_weather", "a_b", "ab", "_", "__").resolve(raw) == (None, ())
 
 
-def test_a_number_that_a_model_hangs_on_a_name_is_taken_off_if_nothing_else_fits():
+def test_a_number_at_the_end_of_a_name_is_removed_as_the_last_resort():
     toolset = named("get_weather", "step_2")
     for raw in ("get_weather_0", "functions_get_weather_12", "functions.get_weather_0"):
         found, tags = toolset.resolve(raw)

@@ -224,7 +224,7 @@ class Drop(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     RAW_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """`markup` for what merely wraps, otherwise what was wrong, such as `bad_json` or `cut`."""
+    """`markup` for a mere wrapper, otherwise the fault, such as `bad_json` or `cut`."""
     raw: _builtins.str
     """The text."""
     def __init__(

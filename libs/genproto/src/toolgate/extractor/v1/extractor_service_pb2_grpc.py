@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ExtractorServiceStub:
-    """Called by the gateway for text that may hold calls. Malformed calls are events, never failures of an RPC.
-    Pure: events depend on the plan, the tools and the text so far, so an extraction may be begun again from its start.
+    """Called by the gateway for text that can contain calls. Malformed calls are events, never failures of an RPC.
+    Pure: events depend on the plan, the tools and the text so far, so that an extraction can restart from the beginning.
 
     Failures are a google.rpc.Status with an ErrorInfo of domain `toolgate`:
     INVALID_ARGUMENT with INVALID_MESSAGE, INVALID_JSON, INVALID_REQUEST (BadRequest names the tool) or UNKNOWN_DIALECT;
@@ -54,8 +54,8 @@ class ExtractorServiceStub:
 
 
 class ExtractorServiceServicer:
-    """Called by the gateway for text that may hold calls. Malformed calls are events, never failures of an RPC.
-    Pure: events depend on the plan, the tools and the text so far, so an extraction may be begun again from its start.
+    """Called by the gateway for text that can contain calls. Malformed calls are events, never failures of an RPC.
+    Pure: events depend on the plan, the tools and the text so far, so that an extraction can restart from the beginning.
 
     Failures are a google.rpc.Status with an ErrorInfo of domain `toolgate`:
     INVALID_ARGUMENT with INVALID_MESSAGE, INVALID_JSON, INVALID_REQUEST (BadRequest names the tool) or UNKNOWN_DIALECT;
@@ -75,7 +75,7 @@ class ExtractorServiceServicer:
 
         `setup` comes first, then any number of `text_delta`, then at most one `end`. Every message is answered by exactly
         one response with the events that it brought, possibly none, in the order of the messages. Half-close is the end
-        of the text: without an `end` before it the text counts as cut, and one last response holds what that brings.
+        of the text: without an `end` before it the text counts as cut, and one last response has the resulting events.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,8 +103,8 @@ def add_ExtractorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExtractorService:
-    """Called by the gateway for text that may hold calls. Malformed calls are events, never failures of an RPC.
-    Pure: events depend on the plan, the tools and the text so far, so an extraction may be begun again from its start.
+    """Called by the gateway for text that can contain calls. Malformed calls are events, never failures of an RPC.
+    Pure: events depend on the plan, the tools and the text so far, so that an extraction can restart from the beginning.
 
     Failures are a google.rpc.Status with an ErrorInfo of domain `toolgate`:
     INVALID_ARGUMENT with INVALID_MESSAGE, INVALID_JSON, INVALID_REQUEST (BadRequest names the tool) or UNKNOWN_DIALECT;

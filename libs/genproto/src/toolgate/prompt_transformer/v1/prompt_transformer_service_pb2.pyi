@@ -19,7 +19,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class TransformRequest(_message.Message):
-    """What to write, and for whom."""
+    """The request to transform, and its target."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -49,7 +49,7 @@ class TransformRequest(_message.Message):
 
     @_builtins.property
     def capabilities(self) -> _chat_pb2.Capabilities:
-        """Required. What the upstream can do."""
+        """Required. The capabilities of the upstream."""
 
     @_builtins.property
     def fault(self) -> _chat_pb2.Fault:
@@ -79,7 +79,7 @@ Global___TransformRequest: _TypeAlias = TransformRequest  # noqa: Y015
 
 @_typing.final
 class TransformResponse(_message.Message):
-    """What to send, and how to read what comes back."""
+    """The upstream request, and the plan for reading its answer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -62,7 +62,7 @@ Global___ListToolsResponse: _TypeAlias = ListToolsResponse  # noqa: Y015
 
 @_typing.final
 class ExecuteToolRequest(_message.Message):
-    """What to run."""
+    """The tool and its arguments."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

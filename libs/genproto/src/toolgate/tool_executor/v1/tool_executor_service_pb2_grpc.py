@@ -60,14 +60,14 @@ class ToolExecutorServiceServicer:
     """
 
     def ListTools(self, request, context):
-        """List what can be run. Idempotent.
+        """List the tools. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExecuteTool(self, request, context):
-        """Run one tool. Not idempotent: whether a call that failed may be repeated depends on the tool.
+        """Run one tool. Not idempotent: whether a failed call can be repeated depends on the tool.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

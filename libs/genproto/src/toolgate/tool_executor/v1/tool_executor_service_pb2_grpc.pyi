@@ -39,9 +39,9 @@ class ToolExecutorServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ToolExecutorServiceAsyncStub: ...
     ListTools: _grpc.UnaryUnaryMultiCallable[_tool_executor_service_pb2.ListToolsRequest, _tool_executor_service_pb2.ListToolsResponse]
-    """List what can be run. Idempotent."""
+    """List the tools. Idempotent."""
     ExecuteTool: _grpc.UnaryUnaryMultiCallable[_tool_executor_service_pb2.ExecuteToolRequest, _tool_executor_service_pb2.ExecuteToolResponse]
-    """Run one tool. Not idempotent: whether a call that failed may be repeated depends on the tool."""
+    """Run one tool. Not idempotent: whether a failed call can be repeated depends on the tool."""
 
 @_typing.type_check_only
 class ToolExecutorServiceAsyncStub(ToolExecutorServiceStub):
@@ -54,9 +54,9 @@ class ToolExecutorServiceAsyncStub(ToolExecutorServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListTools: _aio.UnaryUnaryMultiCallable[_tool_executor_service_pb2.ListToolsRequest, _tool_executor_service_pb2.ListToolsResponse]  # type: ignore[assignment]
-    """List what can be run. Idempotent."""
+    """List the tools. Idempotent."""
     ExecuteTool: _aio.UnaryUnaryMultiCallable[_tool_executor_service_pb2.ExecuteToolRequest, _tool_executor_service_pb2.ExecuteToolResponse]  # type: ignore[assignment]
-    """Run one tool. Not idempotent: whether a call that failed may be repeated depends on the tool."""
+    """Run one tool. Not idempotent: whether a failed call can be repeated depends on the tool."""
 
 class ToolExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Called by the gateway for tools that run on the server. What goes wrong in a tool, bad arguments and unknown tools
@@ -72,7 +72,7 @@ class ToolExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tool_executor_service_pb2.ListToolsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tool_executor_service_pb2.ListToolsResponse, _abc.Awaitable[_tool_executor_service_pb2.ListToolsResponse]]:
-        """List what can be run. Idempotent."""
+        """List the tools. Idempotent."""
 
     @_abc_1.abstractmethod
     def ExecuteTool(
@@ -80,6 +80,6 @@ class ToolExecutorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tool_executor_service_pb2.ExecuteToolRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tool_executor_service_pb2.ExecuteToolResponse, _abc.Awaitable[_tool_executor_service_pb2.ExecuteToolResponse]]:
-        """Run one tool. Not idempotent: whether a call that failed may be repeated depends on the tool."""
+        """Run one tool. Not idempotent: whether a failed call can be repeated depends on the tool."""
 
 def add_ToolExecutorServiceServicer_to_server(servicer: ToolExecutorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

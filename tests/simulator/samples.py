@@ -1,4 +1,4 @@
-"""What the simulator's tests share: tools, constraints and a way to ask a persona directly."""
+"""Shared by the simulator's tests: sample tools, constraints, and a way to ask a persona directly."""
 
 from __future__ import annotations
 
