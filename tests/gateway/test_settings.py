@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from toolgate_gateway.server.compose import providers
 from toolgate_gateway.settings import GatewaySettings, ModelEntry, UpstreamEntry
 from toolgate_runtime.settings import SettingsError, load, rows
@@ -47,6 +48,18 @@ models:
     assert settings.models["small"].policy == {"max_attempts": 3}
 
 
+def test_keys_and_headers_of_an_upstream_are_sent_and_never_shown() -> None:
+    entry = UpstreamEntry(
+        url="http://x",
+        api_key=SecretStr("top-secret-key"),
+        key_header="x-api-key",
+        headers={"x-other": SecretStr("another-secret")},
+    )
+    settings = GatewaySettings(upstreams={"a": entry})
+    assert "secret" not in f"{settings!r}{settings.model_dump()}{entry}"
+    assert providers(settings)["a"].name == "a"
+
+
 @pytest.mark.parametrize("name", ["function_calls", "qwen3_xml", "Llama3-JSON", "functionary-v3.1"])
 def test_a_policy_may_name_a_dialect_as_other_software_does(name: str) -> None:
     assert ModelEntry(policy={"dialect": name}).policy == {"dialect": name}
@@ -58,6 +71,8 @@ def test_a_policy_may_name_a_dialect_as_other_software_does(name: str) -> None:
         ("upstreams: {a: {url: 'ftp://x'}}", "must start with http"),
         ("upstreams: {a: {urls: ['http://x', 'ftp://x']}}", "must start with http"),
         ("upstreams: {a: {url: 'http://x', urls: ['http://y']}}", "set either url or urls"),
+        ("upstreams: {a: {url: 'http://x', provider: smoke}}", "unknown provider 'smoke', known are openai_compatible"),
+        ("upstreams: {a: {url: 'http://x', key_header: 'x y'}}", "a.key_header: must be the name of a header"),
         ("upstreams: {a: {}}", "set either url or urls"),
         ("upstreams: {a: {urls: ['http://x'], balance: random}}", "least_in_flight"),
         ("discovery: kubernetes", "discovery_release: required with discovery"),

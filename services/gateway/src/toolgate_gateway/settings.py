@@ -16,6 +16,7 @@ from toolgate_core.types.policy_names import with_current_names
 from toolgate_runtime.settings import PREFIX, Settings, setting
 
 from toolgate_gateway.http.keys import check_listed
+from toolgate_gateway.upstreams.authentication import is_header_name
 from toolgate_gateway.upstreams.balance import Balance
 from toolgate_gateway.upstreams.config import PROXY_FROM_ENVIRONMENT
 from toolgate_gateway.upstreams.table import find_provider
@@ -71,6 +72,13 @@ class UpstreamEntry(BaseModel):
     def _provider(cls, provider: str) -> str:
         find_provider(provider)
         return provider
+
+    @field_validator("key_header")
+    @classmethod
+    def _header_name(cls, name: str) -> str:
+        if name and not is_header_name(name):
+            raise ValueError("must be the name of a header")
+        return name
 
     @field_validator("proxy")
     @classmethod

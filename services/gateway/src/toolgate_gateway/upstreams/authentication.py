@@ -13,7 +13,7 @@ MIN_SECRET_CHARS: Final = 8
 """The value of a configured header counts as a secret from this length on: shorter ones (`x-team: ml`) are words that
 would be hidden inside others."""
 
-_HEADER_KEY_CHARS: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_HEADER_NAME_CHARS: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
 class Authentication(Protocol):
@@ -70,7 +70,7 @@ class HeaderKey:
 
     def __init__(self, header: str, key: str) -> None:
         """`header`: the header's name; raises `ValueError` where it is not one."""
-        if not header or not _HEADER_KEY_CHARS.issuperset(header):
+        if not is_header_name(header):
             raise ValueError(f"not a header name: {header!r}")
         self._header = header
         self._key = _checked_key(key)
@@ -95,6 +95,11 @@ def authentication(key: str | None, header: str = "") -> Authentication:
     if not key:
         return NoAuthentication()
     return HeaderKey(header, key) if header else BearerKey(key)
+
+
+def is_header_name(name: str) -> bool:
+    """Whether a header can have this name (RFC 9110, `token`)."""
+    return bool(name) and _HEADER_NAME_CHARS.issuperset(name)
 
 
 def header_secrets(headers: Mapping[str, str]) -> tuple[str, ...]:
