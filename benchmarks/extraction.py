@@ -147,7 +147,7 @@ def _reparse_s(dialect: str, size: int) -> float:
 
 
 def plain(dialect: str, text: str, runs: int) -> Iterator[Plain]:
-    """Measure ordinary text; raise `WrongError` where it does not come out as it is."""
+    """Measure ordinary text; raise `WrongError` where it does not come out unchanged."""
     markers = tuple(marker_index(active_grammars(dialect)).markers)
     for name, size in SIZES.items():
         pieces = cut(text, size)
@@ -171,7 +171,7 @@ def _scan(dialect: str, pieces: Sequence[str]) -> tuple[MarkerScanner, str]:
 
 
 def _check_text(dialect: str, pieces: Sequence[str]) -> bool:
-    """Check that ordinary text comes out as it is; return whether the scanner stops where a call might begin."""
+    """Check that ordinary text comes out unchanged; return whether the scanner stops where a call might begin."""
     text = "".join(pieces)
     events = read(dialect, pieces)
     said = "".join(
@@ -179,7 +179,7 @@ def _check_text(dialect: str, pieces: Sequence[str]) -> bool:
     )
     scanner, passed = _scan(dialect, pieces)
     if said != text or passed + scanner.held != text:
-        raise WrongError("ordinary text does not come out as it is")
+        raise WrongError("ordinary text does not come out unchanged")
     return scanner.hit
 
 

@@ -80,7 +80,7 @@ def expression(phrase: str) -> re.Pattern[str]:
     True
     """
     words = [re.escape(word).replace(r"\*", "[a-z]*") for word in phrase.split()]
-    if words[0] == "as":  # "as soon as it is" is no "as it is"
+    if words[0] == "as":  # not of "as soon as it is"
         words[0] = r"(?<!soon )(?<!far )(?<!long )(?<!large )(?<!much )(?<!well )as"
     return re.compile("(?<![a-z])" + r"[\s_#>]+".join(words) + "(?![a-z])", re.IGNORECASE)
 

@@ -64,7 +64,7 @@ def test_a_delta_without_news_changes_nothing(deltas: list[JsonObject]) -> None:
 
 
 @given(objects)
-def test_one_delta_comes_out_as_it_is_but_for_its_nulls(delta: JsonObject) -> None:
+def test_one_delta_is_unchanged_except_for_its_nulls(delta: JsonObject) -> None:
     found = merged(delta)
     assert found == _without_nulls(delta)
 

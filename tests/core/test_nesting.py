@@ -1,4 +1,4 @@
-"""How deep JSON text nests, told without building its value."""
+"""The depth of JSON text, found without building its value."""
 
 from __future__ import annotations
 

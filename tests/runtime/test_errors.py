@@ -64,7 +64,7 @@ def test_details_are_error_info_and_bad_request() -> None:
         (grpc.StatusCode.UNKNOWN, "a stranger's text", "INTERNAL"),
     ],
 )
-def test_a_status_without_details_is_told_by_its_code(code: grpc.StatusCode, details: str, reason: str) -> None:
+def test_a_status_without_details_is_known_by_its_code(code: grpc.StatusCode, details: str, reason: str) -> None:
     error = from_rpc_error("extractor", failed(code, details))
     assert (error.reason, error.retryable) == (reason, REASONS[reason].retryable)
     assert not details or details not in error.message

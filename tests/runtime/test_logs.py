@@ -178,12 +178,12 @@ async def test_gathered_lines_are_written_together_and_in_order() -> None:
 
 
 async def test_warnings_are_written_at_once() -> None:
-    class Told(io.StringIO):
+    class Watched(io.StringIO):
         def flush(self) -> None:
             reported.set()
 
     reported = asyncio.Event()
-    stream = Told()
+    stream = Watched()
     log = logs.configure("s", stream=stream)
     with logs.gathered():
         log.info("alone")

@@ -147,7 +147,7 @@ def test_plausible_values_and_defaults_are_not_warned_about(monkeypatch: pytest.
         assert warnings_of(source, service(), {}) == []
 
 
-def test_where_values_came_from_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_source_of_values_is_reported_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("REQUEST_TIMEOUT=5000\n")
     Path("file.yaml").write_text("age_s: 5\n")
     monkeypatch.setenv("TOOLGATE_KEEP_ALIVE_S", "3")

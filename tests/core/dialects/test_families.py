@@ -117,7 +117,7 @@ UNKNOWN = (
     "ibm-granite/granite-3b-code-instruct",
     "ibm-granite/granite-34b-code-instruct",
     "MiniMaxAI/MiniMax-M1-80k",
-    "somebody/qwen/other",
+    "someone/qwen/other",
     "never-heard-of",
     "",
 )

@@ -1,4 +1,4 @@
-"""Calls whose values hold the tags of their own form, and calls with something else between their arguments."""
+"""Calls with values that hold the tags of the same form, and calls with something else between their arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a regular expression costs, told from its text."""
+"""The cost of a regular expression, estimated from its text."""
 
 from __future__ import annotations
 

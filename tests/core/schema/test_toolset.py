@@ -262,8 +262,8 @@ def test_the_message_for_a_property_that_is_not_allowed_names_it() -> None:
 def test_a_value_that_can_not_be_checked_is_not_valid(value: JsonValue, schema: JsonObject) -> None:
     found = toolset(obj({"a": schema})).get("f")
     assert found is not None
-    told = "the arguments are nested too deeply or hold text that is not Unicode"
-    assert found.violations({"a": value}) == [Violation("", "type", told)]
+    message = "the arguments are nested too deeply or hold text that is not Unicode"
+    assert found.violations({"a": value}) == [Violation("", "type", message)]
 
 
 def test_integers_of_any_size_are_validated_exactly() -> None:
@@ -285,7 +285,7 @@ def test_a_tool_says_what_it_requires() -> None:
     assert (found.required, found.parameters["type"]) == (("a",), "object")
 
 
-def test_what_would_take_long_to_explain_is_only_told_to_be_wrong() -> None:
+def test_a_violation_that_takes_long_to_explain_is_reported_briefly() -> None:
     node: JsonObject = obj({"a": {"$ref": "#/$defs/E"}}, required=["a"])
     either: JsonObject = {"anyOf": [node, {**node, "minProperties": 1}, {"type": "integer"}]}
     found = toolset(obj({"x": {"$ref": "#/$defs/E"}}, **{"$defs": {"E": either}})).get("f")
@@ -293,12 +293,12 @@ def test_what_would_take_long_to_explain_is_only_told_to_be_wrong() -> None:
     value: JsonValue = "bad"
     for _ in range(40):
         value = {"a": value}
-    told = "the arguments do not match the schema of the parameters"
-    assert found.violations({"x": value}) == [Violation("", "combinator", told)]
+    message = "the arguments do not match the schema of the parameters"
+    assert found.violations({"x": value}) == [Violation("", "combinator", message)]
     assert found.violations({"x": {"a": "bad"}})[0].path == "x"
 
 
-def test_every_wrong_item_is_told() -> None:
+def test_every_wrong_item_is_reported() -> None:
     schema: JsonObject = {"items": {"type": "integer"}, "prefixItems": [{"type": "string"}], "contains": True}
     found = toolset(obj({"a": schema}, patternProperties={"^a": {"type": "array"}, "^b": {"type": "null"}})).get("f")
     assert found is not None

@@ -215,7 +215,7 @@ async def test_a_connection_that_breaks_after_the_finish_breaks_nothing() -> Non
             assert (await running.events(asked()))[-1] == "[DONE]"
 
 
-async def test_a_cut_before_the_finish_is_told() -> None:
+async def test_a_cut_before_the_finish_is_reported() -> None:
     async with house(stream(event(chunk({"content": "Hi"})), b'data: {"half', then="cut", pause=True)) as running:
         for path in ALL_PATHS:
             response = await running.post(asked(stream=True), f"{path}/chat/completions")

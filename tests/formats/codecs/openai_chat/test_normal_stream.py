@@ -405,7 +405,7 @@ def test_an_error_between_many_chunks_of_text_is_seen(place: int, error: dict[st
     assert watch.error is not None
 
 
-def test_a_long_run_of_text_goes_on_as_it_is() -> None:
+def test_a_long_run_of_text_is_unchanged() -> None:
     texts = [event(said(f"word {number}")) for number in range(50)]
     blocks = [b"".join(texts), b"".join([*texts[:20], event(STOP), *texts[20:], END]), texts[0]]
     watch = ErrorWatch()

@@ -169,7 +169,7 @@ class PythonGrammar(Grammar, frozen=True, kw_only=True):
 
 
 class BraceGrammar(Grammar, frozen=True, kw_only=True):
-    """`call:NAME{key:value, …}` with bare keys and strings between delimiters of their own.
+    """`call:NAME{key:value, …}` with bare keys and strings between the form's own delimiters.
 
     Attributes:
         call: a pattern of all that stands before the opening brace; group `name`.

@@ -2,7 +2,7 @@
 
 A marker that stands in code is an example and must not run; but models also leave backticks unbalanced, and such a
 backtick must not hide a real call. CommonMark can't be followed to the letter here, because its rule for a span looks
-for the closing run through the whole paragraph, which may not have come yet. So the grammar is narrower:
+for the closing run through the whole paragraph, which has perhaps not arrived yet. So the grammar is narrower:
 
 ```
 fence line = indent or quote or list item, then 3 or more of "`" or "~"       (the same kind of line closes it)
@@ -75,7 +75,7 @@ class CodeSpans:
                 self.ticks = 0
 
     def read_run(self, text: str, base: int, start: int, stop: int, *, ended: bool) -> bool:
-        """Read the run of backticks or tildes from `start` to `stop`; false if only more text tells what it is."""
+        """Read the run of backticks or tildes from `start` to `stop`; false if only more text shows what it is."""
         before = self.line_before(text, base, start)
         run = text[start:stop]
         if self.ticks and text.find("\n", base, start) >= 0:
@@ -97,7 +97,7 @@ class CodeSpans:
         return True
 
     def _close_fence(self, text: str, run: str, stop: int, *, ended: bool) -> bool:
-        """Close the fence if the run on a line of its own does; false if only more text shows whether it does."""
+        """Close the fence if the run, alone on its line, does; false if only more text shows whether it does."""
         if run[0] != self.fence[0] or len(run) < len(self.fence):
             return True
         # A closing fence has nothing but white space behind it; with an info string it is text of the block.

@@ -11,7 +11,7 @@ Two rules keep the split law for every reader:
 
 - *Decide only what more text can't change.* `comes` and `expect` match a pattern partially: as long as the text that is
   there may still become a match, they wait. A pattern must therefore match the same however much text follows it. It
-  may not end in an optional part, in `\Z` or in a negative look-ahead: those match early what would match otherwise
+  must not end in an optional part, in `\Z` or in a negative look-ahead: those match early what would match otherwise
   later. (`regex` can match partially, `re` can't: https://pypi.org/project/regex/, "Partial matches".)
 - *Wait for a bounded time.* Every wait has a window: what is longer than it is no match. Without it a hostile text
   could make the engine hold everything that comes.

@@ -67,8 +67,8 @@ MAX_ENCLOSING_TAGS = 4
 START = ScannerState()
 
 TextKind: TypeAlias = OneOf["content", "think", "message_reasoning", "skip", "after_call"]
-"""What ordinary text is at the moment: for the user, reasoning between markers, reasoning in a message of its own
-(harmony's `analysis`), a message for nobody here, or text behind a call that ended the turn."""
+"""What ordinary text is at the moment: for the user, reasoning between markers, reasoning in a separate message
+(harmony's `analysis`), a message that the gateway ignores, or text behind a call that ended the turn."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -221,7 +221,7 @@ class Extraction:
     def _read_enclosed(self) -> Steps[bool]:
         """Read tags around a call, and the call; false where there is none, and the first tag is left.
 
-        Models put the calls of their own dialect into the wrapper of another one (`<tool_calls>` around hermes'
+        Models put calls of their dialect into the wrapper of another one (`<tool_calls>` around hermes'
         `<tool_call>`). Whatever such a tag is called, it vanishes with the call; without a call it is text.
         """
         cursor, began = self._cursor, self._cursor.place
@@ -268,7 +268,7 @@ class Extraction:
                     yield from cursor.expect(header_pattern(form), window=64)
                 self._begin_text("think")
         # A special token ends reasoning only where reasoning is open; `</think>` also alone, because prompts of some
-        # models open the reasoning themselves and the plan may not know it.
+        # models open the reasoning themselves and the plan does not always know it.
         elif (role == "think_end" and (self._kind == "think" or not marker.special)) or (
             role in ("close", "end") and ends_message
         ):
@@ -349,7 +349,7 @@ class Extraction:
         return last
 
     def _release(self, raw: str) -> None:
-        """What stands here, and was read as a block in vain, is ordinary text; see MAX_RESCANS for the two ways."""
+        """What stands here, and could not be read as a block, is ordinary text; see MAX_RESCANS for the two ways."""
         if len(raw) > MAX_RESCAN and self._rescans_left <= 0:
             self._say(self._cursor.take(len(raw)))
             self._scan.after_block()

@@ -1,4 +1,4 @@
-"""Reads JSON that stands inside a block: short strings, arguments, and values that nobody asked for.
+"""Reads JSON that stands inside a block: short strings, arguments, and values that are skipped.
 
 ```
 arguments = object | string that holds the JSON text of an object | "null"

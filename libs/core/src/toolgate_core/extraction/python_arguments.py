@@ -3,7 +3,7 @@
 ```
 arguments = "(" [ argument { "," argument } ] ")"       argument = [ NAME ("=" | ":") ] value
 ```
-Each argument goes out once it is complete: a value has no type of its own until then, and Python's strings need their
+Each argument goes out once it is complete: a value has no type until then, and Python's strings need their
 closing quote found (`python_quotes`). `:` and quoted names are taken, too; models mix in JSON. An argument without a
 name is the required parameter in its place, where the tool declares its required ones first; any other is refused,
 since guessing would make a valid call with a wrong meaning. Of equal names the first counts: it went out.

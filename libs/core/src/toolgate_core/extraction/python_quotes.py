@@ -82,7 +82,7 @@ class QuoteContext:
     def look(self, stack: str, skip: int, *, inner: InnerQuotes) -> Steps[Follows]:
         """Return what stands `skip` characters from here; `inner` are the quotes inside the string so far.
 
-        Where there has been one, a name that nobody declared is one in the string.
+        Where there has been one, an undeclared name is one in the string.
         """
         cursor = self._cursor
         while True:

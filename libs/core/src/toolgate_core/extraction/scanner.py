@@ -100,7 +100,7 @@ class Scan(MarkerRules):
                 continue
             marker, start, stop = candidate
             if marker is None:
-                # A run at the end of the text may grow, and "```json\n{" may become a marker of its own.
+                # A run at the end of the text may grow, and "```json\n{" may become another marker.
                 waits = not ended and (stop == len(text) or self._may_become_marker(text, start))
                 if waits or not self.code.read_run(text, base, start, stop, ended=ended):
                     return self._pass(text, pos, base, start), None
@@ -118,7 +118,7 @@ class Scan(MarkerRules):
     def _rest(self, text: str, pos: int, base: int, floor: int, *, ended: bool) -> tuple[int, Marker | None]:
         """Return what `run` returns where no marker is left: the end of the text may be the beginning of one."""
         hold = self._held_from(text, floor) if not ended or self.had_call else len(text)
-        # Behind a call the model stopped inside of its own closing marker: what is left of it is no answer.
+        # Behind a call the model stopped inside its closing marker: what is left of it is no answer.
         if ended and hold < len(text) and self._is_cut_closer(text[hold:]):
             self.marker_size = len(text) - hold
             return self._pass(text, pos, base, hold), Marker(role="close", special=True)

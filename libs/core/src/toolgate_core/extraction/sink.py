@@ -212,7 +212,7 @@ class EventSink:
                 self._put(event)
 
     def _put(self, event: Event) -> None:
-        # The number of a call is given where it leaves: of held or parked calls nobody knows yet whether they count.
+        # The number of a call is given where it leaves: whether held or parked calls count is not known yet.
         self._flush()
         if self._held is not None:
             self._held.append(event)

@@ -7,7 +7,7 @@ The dialects do not escape values, so `</parameter>` or a whole call may be part
 such markup. Where a value ends is decided by these rules; each of them was once a wrong call.
 
 1. A closing tag counts where structure follows it (the next argument, the end of the call or of the section, the end of
-   the text) and no element of its own kind stands open inside the value. Closing tags without an opener between it and
+   the text) and no element of the same kind stands open inside the value. Closing tags without an opener between it and
    the structure are strays.
 2. The tag of a sibling, or of another call at the start of a line, shows that the closing tag is missing, unless the
    value goes on: an inner element that is closed, and then the value's own closing tag, are text; so is an inner tag
@@ -58,7 +58,7 @@ UNCLOSED: tuple[str, ...] = ("missing_close",)
 def streams(schema: JsonValue) -> bool:
     """Whether a value of this schema is its text, whatever the text is, so that it need not wait for its end.
 
-    An `enum` or a union may still turn the text into another value, and white space around it may not count.
+    An `enum` or a union may still turn the text into another value, and white space around it perhaps does not count.
     """
     return isinstance(schema, dict) and schema.get("type") == "string" and not _NOT_STREAMED & schema.keys()
 
@@ -208,7 +208,7 @@ class TaggedValue:
     def _confirmed_inside(self, match: regex.Match[str]) -> tuple[str, ...] | None:
         """At a closing tag that structure follows, with an element open inside the value: return how it ends here.
 
-        None where that can't be told yet.
+        None where that is not known yet.
         """
         key = self._argument_behind(match)
         if key is None and self._calls:

@@ -65,9 +65,9 @@ def read_until(reader: BlockReader, edge: regex.Pattern[str]) -> Steps[str]:
 def yaml_value(text: str, schema: JsonValue = True, root: JsonObject | None = None) -> JsonValue:
     """Return what YAML text says, its scalars by `schema`, and where that is silent by their JSON form.
 
-    Raises `MalformedBlockError` where the text is none, or has anchors or tags of its own.
+    Raises `MalformedBlockError` where the text is none, or has its own anchors or tags.
     """
-    # Composing recurses for each bracket, without a bound of its own.
+    # Composing recurses for each bracket, without a bound.
     if text.count("[") + text.count("{") > MAX_BRACKETS:
         raise MalformedBlockError
     text = _TRIPLE.sub(_as_json, text)

@@ -4,7 +4,7 @@
 Here are my reasoning steps: … [BEGIN FINAL RESPONSE]
 <tool_calls>[{"name": "F", "arguments": {…}}]</tool_calls>
 ```
-A form with the name and the arguments in elements of their own is described elsewhere.
+A form with separate elements for the name and the arguments is described elsewhere.
 Source: the chat template of Apriel 1.5.
 """
 

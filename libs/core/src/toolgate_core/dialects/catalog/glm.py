@@ -1,4 +1,4 @@
-"""`glm`: the name bare behind the opening tag, key and value in elements of their own.
+"""`glm`: the name bare behind the opening tag, key and value in separate elements.
 
 ```
 <tool_call>F

@@ -1,4 +1,4 @@
-"""`minimax_m2`: elements in a section of their own; names with any quotes, or none.
+"""`minimax_m2`: elements in a separate section; names with any quotes, or none.
 
 ```
 <minimax:tool_call>

@@ -1,4 +1,4 @@
-"""Frame: `call:NAME{key:value, …}`, bare keys, and strings between delimiters of their own (Gemma 4).
+"""Frame: `call:NAME{key:value, …}`, bare keys, and strings between special delimiters (Gemma 4).
 
 ```
 block = opener call { [","] call } [close]        call = "call:" NAME ("{" members "}" | "(" members ")")

@@ -184,7 +184,7 @@ class PayloadText:
                 if start == len(text):
                     break
                 if text[start] != "{":
-                    # A fence may close, and another one may open: Qwen 2.5 writes each call into a fence of its own.
+                    # A fence may close, and another one may open: Qwen 2.5 writes each call into a separate fence.
                     return any(form.fullmatch(text, self._done, partial=True) for form in (_TAIL, _FENCES))
                 self._at, self._scan = start, JsonScanner()
             self._at = self._scan.read(text, self._at, ended=self._cursor.end is not None)

@@ -180,7 +180,7 @@ class PythonBlock:
                 break
             if not (yield from self._next_call(match["name"])):
                 break
-        # A list without its bracket: closed for the model only at the end of its own text.
+        # A list without its bracket: closed for the model only at the end of the model's text.
         if self._listed and self._counts and (cursor.left or not self._reader.stopped):
             raise MalformedBlockError
         return self._counts

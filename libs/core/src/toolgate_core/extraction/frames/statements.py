@@ -1,4 +1,4 @@
-"""Frame: calls as statements of a program, printed or assigned, as Gemma writes them into a fence of its own.
+"""Frame: calls as statements of a program, printed or assigned, as Gemma writes them into a fence.
 
 ```
 block     = "```tool_code" {statement} "```"
