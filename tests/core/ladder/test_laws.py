@@ -20,7 +20,7 @@ from toolgate_core.types.vocabulary import AttemptOutcome, FinishReason, Mode, S
 
 from tests.core.ladder.scripted import OSLO, ScriptedLadder
 
-LAWS = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+LAWS = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 CALL = '<tool_call>{"name": "ping", "arguments": {}}</tool_call>'
 TEXTS = (
     *("", "  \n", "Hello there.", "{", "<think>Hm.</think>Hi", "So: <tool_c", "x" + " " * 1200),
