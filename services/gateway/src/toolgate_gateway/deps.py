@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from toolgate_runtime.ports import ExecutorPort, ExtractorPort, HealthPort, TransformerPort
+from toolgate_runtime.store import Store
 
 from toolgate_gateway.upstreams.base import Provider
 from toolgate_gateway.upstreams.discovery.kubernetes import Discovery
@@ -61,6 +62,7 @@ class Deps(Struct, frozen=True, kw_only=True):
 
     Attributes:
         providers: one per upstream, by the upstream's name, in the order in which their models are listed.
+        store: state with an expiry, such as counters of quotas.
         discovery: discovery of further upstreams; None: off.
     """
 
@@ -75,4 +77,5 @@ class Deps(Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     version: str
     instance: str
+    store: Store
     discovery: DiscoveryConfig | None = None

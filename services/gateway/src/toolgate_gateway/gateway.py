@@ -10,6 +10,8 @@ from toolgate_core.types.failures import Failure
 from toolgate_runtime.logs import Log
 
 from toolgate_gateway.deps import Deps
+from toolgate_gateway.http.limits.base import LimitDeps
+from toolgate_gateway.http.limits.table import create_limits
 from toolgate_gateway.http.pipeline import RequestPipeline
 from toolgate_gateway.settings import GatewaySettings
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
@@ -46,9 +48,15 @@ class Gateway:
         self.metrics = GatewayMetrics(deps.registry)
         self.stats = Stats(deps.instance)
         self.pipeline = RequestPipeline(
-            settings, self.log, clock=deps.clock, now=deps.now, new_id=deps.new_id, write=self._record
+            settings,
+            self.log,
+            clock=deps.clock,
+            now=deps.now,
+            new_id=deps.new_id,
+            limits=create_limits(LimitDeps(store=deps.store, now=deps.now)),
+            write=self._record,
         )
-        self._sinks = create_sinks(SinkDeps(metrics=self.metrics, stats=self.stats, log=self.log))
+        self._sinks = create_sinks(SinkDeps(metrics=self.metrics, stats=self.stats, log=self.log, store=deps.store))
         configs = settings.upstream_configs()
         upstreams = {
             name: Upstream(

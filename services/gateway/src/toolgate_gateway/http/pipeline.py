@@ -6,7 +6,7 @@ Each step is a wrapper around a coroutine function, so a route states which ones
 
 - `recorded` is the boundary of a request. It closes the request's scope, turns every exception into a response through
   `report`, and hands the finished record to the sinks.
-- `authenticated` checks the Host header and the API key, and notes the caller.
+- `authenticated` checks the Host header and the API key, notes the caller, and checks the limits per caller.
 - `admitted` waits for a slot of admission control, and frees it afterwards. The body is read before: a slow client must
   not occupy a slot.
 """
@@ -14,7 +14,7 @@ Each step is a wrapper around a coroutine function, so a route states which ones
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -29,6 +29,7 @@ from toolgate_gateway.http.connection import Headers, HttpConnection, Scope, Sen
 from toolgate_gateway.http.context import RequestContext
 from toolgate_gateway.http.errors import failure_from
 from toolgate_gateway.http.keys import ClientKeys
+from toolgate_gateway.http.limits.base import CallerLimit
 from toolgate_gateway.http.pages import PageRules
 from toolgate_gateway.http.request_scope import (
     GRACE_PERIOD_S,
@@ -62,6 +63,7 @@ class RequestPipeline:
         clock: Callable[[], float],
         now: Callable[[], float],
         new_id: Callable[[], str],
+        limits: Sequence[CallerLimit],
         write: Callable[[RequestRecord], None],
     ) -> None:
         """`write` takes each finished record. Raises OSError or `SettingsError` for a wrong file of keys."""
@@ -76,6 +78,7 @@ class RequestPipeline:
         self._clock = clock
         self._now = now
         self._new_id = new_id
+        self._limits = limits
         self._write = write
         self._on_shutdown: set[Callable[[], object]] = set()
 
@@ -120,15 +123,17 @@ class RequestPipeline:
             current_request.reset(token)
 
     async def authenticated(self, context: RequestContext, serve: Serve) -> None:
-        """Serve a request if its Host header and its API key are accepted; raise `RequestError` otherwise."""
+        """Serve a request if its host, API key and caller's limits are accepted; raise `FailureError` otherwise."""
         connection = context.connection
         self.pages.check_host(connection)
-        context.record.caller = self.keys.authenticate(
-            connection.header(b"authorization"), connection.header(b"x-api-key")
-        )
-        if context.record.caller is None:
+        caller = self.keys.authenticate(connection.header(b"authorization"), connection.header(b"x-api-key"))
+        if caller is None:
             message = "The API key is missing or wrong."
             raise RequestError(message, kind=FailureKind.UNAUTHENTICATED, code="invalid_api_key")
+        context.record.caller = caller
+        for limit in self._limits:
+            with context.scope.cancel_scope():
+                await limit.check(caller)
         await serve()
 
     async def admitted(self, context: RequestContext, serve: Serve) -> None:

@@ -14,6 +14,7 @@ from toolgate_runtime.metrics import new_registry, toolgate_version
 from toolgate_runtime.ports import EXECUTOR, EXTRACTOR, TRANSFORMER
 from toolgate_runtime.remote import RemoteExecutor, RemoteExtractor, RemoteHealth, RemoteTransformer
 from toolgate_runtime.settings import SettingsError
+from toolgate_runtime.store import MemoryStore
 
 from toolgate_gateway.deps import Deps, DiscoveryConfig, Process, Services
 from toolgate_gateway.settings import GatewaySettings, UpstreamEntry
@@ -98,6 +99,8 @@ def _authentication(entry: UpstreamEntry) -> Authentication:
 async def compose(settings: GatewaySettings, services: Services, process: Process) -> AsyncIterator[Deps]:
     """Yield a gateway's dependencies, and close the providers at exit; `services` are their owner's to close."""
     async with AsyncExitStack() as stack:
+        store = MemoryStore(process.clock)
+        stack.push_async_callback(store.aclose)
         upstreams = providers(settings)
         for provider in upstreams.values():
             stack.push_async_callback(provider.aclose)
@@ -114,6 +117,7 @@ async def compose(settings: GatewaySettings, services: Services, process: Proces
             new_id=process.new_id,
             version=process.version,
             instance=process.instance,
+            store=store,
         )
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 from toolgate_runtime.logs import Log
+from toolgate_runtime.store import Store
 
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
 from toolgate_gateway.telemetry.record import RequestRecord
@@ -21,8 +22,9 @@ class RecordSink(Protocol):
 
 
 class SinkDeps(Struct, frozen=True, kw_only=True):
-    """The parts of the gateway that sinks write to."""
+    """The parts of the gateway that sinks write to; `store` is shared by all replicas if it is a server."""
 
     metrics: GatewayMetrics
     stats: Stats
     log: Log
+    store: Store
