@@ -285,7 +285,7 @@ def read_target(body: bytes) -> Target:
     except DECODE_ERRORS as error:
         message = str(error)
         raise RequestError(
-            f"The body can't be read: {message}.", param="model" if "$.model" in message else None
+            f"The body cannot be read: {message}.", param="model" if "$.model" in message else None
         ) from error
 
 
