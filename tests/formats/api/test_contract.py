@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 from toolgate_core.ladder import Answer
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.events import (
@@ -119,6 +120,22 @@ def test_every_method_of_a_stream_returns_whole_events(api: ApiFormat) -> None:
 def test_events_that_are_not_for_the_client_write_nothing(api: ApiFormat) -> None:
     assert writer(api, stream=True).events(0, (Drop("markup", "<x>"), CallEnd(0))) == b""
     assert writer(api, stream=True).events(0, ()) == b""
+
+
+class LaterEvent(Struct, frozen=True):
+    """An event that a later version of the core may emit."""
+
+    text: str = "later"
+
+
+@FORMATS
+def test_an_unknown_event_is_skipped_and_parts_what_it_stands_between(api: ApiFormat) -> None:
+    later: Any = LaterEvent()
+    stream = writer(api, stream=True)
+    assert writer(api, stream=True).events(0, (later,)) == b""
+    data = stream.events(0, (TextDelta("Hel"), later, TextDelta("lo"))) + stream.end(0, [answer()], METADATA)
+    whole = writer(api).whole([[TextDelta("Hel"), later, TextDelta("lo")]], [answer()], METADATA)
+    assert read(api)(data).text == read(api)(whole).text == "Hello"
 
 
 @FORMATS
