@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
-from toolgate_formats.codecs.base import ModelRequest
 from toolgate_gateway.upstreams.base import CallContext
 from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.table import create_provider
@@ -18,6 +17,7 @@ from benchmarks.load import Job, Measured, measure
 from benchmarks.report import Row, Sample, noise, peers_table, requests_table, streams_table
 from benchmarks.upstream import Answers, Connection
 from tests.gateway.upstreams.reading import joined, read_pieces
+from tests.support.asking import asking
 
 
 @asynccontextmanager
@@ -56,7 +56,7 @@ async def test_the_fake_upstream_speaks_what_the_provider_reads() -> None:
         answers = []
         for stream in (False, True):
             answer = await provider.call(
-                ModelRequest(json.loads(scripts.request(stream=stream))), CallContext(request_id="r", stream=stream)
+                asking(json.loads(scripts.request(stream=stream))), CallContext(request_id="r", stream=stream)
             )
             pieces, failure = await read_pieces(answer)  # type: ignore[arg-type]
             assert failure is None

@@ -13,12 +13,14 @@ from msgspec.structs import replace
 from toolgate.prompt_transformer.v1.prompt_transformer_service_pb2 import TransformRequest
 from toolgate.prompt_transformer.v1.prompt_transformer_service_pb2_grpc import PromptTransformerServiceStub
 from toolgate_core.jsontext import JsonObject, encode
-from toolgate_core.ladder.effects import Transform
+from toolgate_core.strategies.base import Transform
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.faults import Fault
+from toolgate_core.types.messages import Message, Text
 from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.vocabulary import AttemptOutcome, Strategy
 from toolgate_formats.api.openai_chat import parse_request
+from toolgate_formats.codecs.openai_chat.request import request_body
 from toolgate_prompt_transformer.service import DESCRIPTOR, PromptTransformerService
 from toolgate_runtime import wire
 from toolgate_runtime.channel import Channel
@@ -95,7 +97,7 @@ async def test_the_answer_is_what_the_core_says(
     for _ in range(2):  # the second time out of the cache
         answer = await transformer.transform(asked, timeout_s=5)
         assert answer == expected
-        assert encode(answer.body) == encode(expected.body)
+        assert request_body(answer.request, stream=False) == request_body(expected.request, stream=False)
 
 
 async def test_a_fault_and_a_draft_arrive(transformer: TransformerPort) -> None:
@@ -110,7 +112,8 @@ async def test_a_request_without_tools_arrives(transformer: TransformerPort) -> 
     body = {key: value for key, value in BODY.items() if key != "tools"}
     body["messages"] = [{"role": "user", "content": "Hi."}]
     asked = replace(effect(strategy=Strategy.NATIVE), request=parse_request(encode(body)))
-    assert (await transformer.transform(asked, timeout_s=5)).body["messages"] == body["messages"]
+    answer = await transformer.transform(asked, timeout_s=5)
+    assert answer.request.messages == (Message("user", (Text("Hi."),)),)
 
 
 async def test_a_dialect_may_have_the_name_that_other_software_gives_it(transformer: TransformerPort) -> None:

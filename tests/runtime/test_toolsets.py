@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from toolgate_core.jsontext import JsonTextError
 from toolgate_core.types.errors import RequestError
@@ -53,13 +51,15 @@ def test_tools_that_cannot_be_compiled_are_not_remembered() -> None:
 
 
 def test_no_bytes_are_no_tools() -> None:
-    assert declared_tools(b"") == DeclaredTools((), None)
+    assert declared_tools(b"") == DeclaredTools((), b"")
     assert compiled_tools(b"").names == ()
 
 
-def test_tools_are_read_as_values_and_as_what_goes_back_into_a_body() -> None:
+def test_tools_are_read_as_values_and_as_the_text_that_servers_accept() -> None:
     declared = declared_tools(TOOLS)
     assert [tool.name for tool in declared.definitions] == ["f"]
-    value: Any = declared.value
-    assert list(value[0]["function"]["parameters"]["properties"]) == ["b", "a"]
+    assert declared.sent == TOOLS
+    assert declared_tools(b'[{"type":"function","function":{"name":"f"}}]').sent == (
+        b'[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}}}]'
+    )
     assert compiled_tools(TOOLS).names == ("f",)

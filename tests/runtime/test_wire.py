@@ -14,17 +14,22 @@ from toolgate.extractor.v1 import extractor_pb2, extractor_service_pb2
 from toolgate.prompt_transformer.v1 import prompt_transformer_service_pb2 as transformer_pb2
 from toolgate.tool.v1 import tool_pb2
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
-from toolgate_core.ladder.effects import Transform, Transformed
+from toolgate_core.strategies.base import Transform, Transformed
+from toolgate_core.strategies.table import transform
 from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, ReasoningDelta, TextDelta
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.policy import Capabilities
-from toolgate_core.types.requests import ChatRequest, ToolChoice
+from toolgate_core.types.requests import ChatRequest, ResponseFormat, ToolChoice
 from toolgate_core.types.vocabulary import FALLBACK_REASONS, Strategy
-from toolgate_runtime import wire
+from toolgate_formats.api.openai_chat import parse_request
+from toolgate_formats.codecs.openai_chat.request import chat_body, request_body
+from toolgate_runtime import wire, wire_tools
 from toolgate_runtime.errors import WireError
 from toolgate_runtime.ports import ToolFailure, ToolInfo, ToolOutcome
 from toolgate_runtime.toolsets import declared_tools
+
+from tests.support.chat_bodies import bodies
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 names = st.from_regex(r"[a-zA-Z0-9_-]{1,12}", fullmatch=True)
@@ -43,6 +48,9 @@ choices = st.builds(
     mode=st.sampled_from(["none", "auto", "required", "named"]),
     name=st.none() | names,
     allowed=st.none() | st.frozensets(names, max_size=3),
+)
+formats = st.tuples(names, st.none() | objects, names, st.none() | st.booleans()).map(
+    lambda parts: ResponseFormat(kind=parts[0], schema=parts[1], name=parts[2], strict=parts[3])
 )
 plans = st.builds(
     Plan,
@@ -70,25 +78,15 @@ events = st.one_of(
 
 @st.composite
 def requests(draw: st.DrawFn) -> ChatRequest:
-    tools: list[JsonValue] = [
-        {"type": "function", "function": {"name": name, "parameters": {"type": "object", "x-note": draw(values)}}}
-        for name in draw(st.lists(names, max_size=3, unique=True))
-    ]
-    present = {key: value for key, value in draw(objects).items() if value is not None}
-    before: JsonObject = {"messages": [*draw(st.lists(objects, max_size=3))], **present}
-    body: JsonObject = {**before, "tools": tools, "seed": draw(integers)} if tools else before
-    return ChatRequest(
-        body=body,
+    return replace(
+        parse_request(encode(draw(bodies()))),
         model=draw(texts),
-        tools=declared_tools(encode(tools)).definitions if tools else (),
-        tools_json=encode(tools) if tools else b"",
         tool_choice=draw(choices),
         parallel=draw(st.booleans()),
         n=draw(st.integers(1, 128)),
-        stream=draw(st.booleans()),
         include_usage=draw(st.booleans()),
         stop=tuple(draw(st.lists(texts, max_size=4))),
-        response_format=draw(st.none() | objects),
+        response_format=draw(st.none() | formats),
         max_tokens=draw(st.none() | st.integers(0, 2**63 - 1)),
         logprobs=draw(st.booleans()),
         legacy_functions=draw(st.booleans()),
@@ -107,6 +105,22 @@ def effects(draw: st.DrawFn) -> Transform:
         draft=draw(st.none() | texts),
         reasoning_open=draw(st.booleans()),
     )
+
+
+@st.composite
+def transformations(draw: st.DrawFn) -> tuple[ChatRequest, Transformed]:
+    """Draw a request and what a strategy makes of it."""
+    request = parse_request(encode(draw(bodies(with_tools=True))))
+    asked = Transform(
+        request=request,
+        strategy=draw(st.sampled_from(Strategy)),
+        dialect="hermes",
+        constrained=draw(st.booleans()),
+        capabilities=draw(capabilities),
+        fault=draw(st.none() | faults),
+        draft=draw(st.none() | texts),
+    )
+    return request, replace(transform(asked), plan=draw(plans))
 
 
 outcomes = st.builds(
@@ -138,16 +152,25 @@ def exact(value: Any) -> Any:
 def test_a_request_to_the_transformer_arrives_unchanged(effect: Transform) -> None:
     arrived = wire.transform_from_proto(over(wire.transform_to_proto(effect)), declared_tools)
     assert arrived == effect
-    assert exact(arrived.request.body) == exact(effect.request.body)
-    assert encode(arrived.request.body) == encode(effect.request.body)
+    assert arrived.request.source == effect.request.source
+    assert exact(decode(chat_body(arrived.request))) == exact(decode(chat_body(effect.request)))
 
 
-@given(objects, plans)
-def test_an_answer_of_the_transformer_arrives_unchanged(body: Any, plan: Plan) -> None:
-    transformed = Transformed(body, plan)
-    arrived = wire.transformed_from_proto(over(wire.transformed_to_proto(transformed)))
+@given(transformations())
+def test_an_answer_of_the_transformer_arrives_unchanged(made: tuple[ChatRequest, Transformed]) -> None:
+    request, transformed = made
+    arrived = wire.transformed_from_proto(over(wire.transformed_to_proto(transformed)), request)
     assert arrived == transformed
-    assert exact(arrived.body) == exact(transformed.body)
+    assert request_body(arrived.request, stream=True) == request_body(transformed.request, stream=True)
+
+
+@given(transformations())
+def test_an_answer_that_names_nothing_untouched_is_read_whole(made: tuple[ChatRequest, Transformed]) -> None:
+    request, transformed = made
+    message = wire.transformed_to_proto(transformed)
+    message.ClearField("untouched")
+    arrived = wire.transformed_from_proto(message, request).request
+    assert arrived == replace(transformed.request, untouched=frozenset())
 
 
 @given(plans, st.binary(max_size=20), states)
@@ -163,14 +186,14 @@ def test_events_arrive_unchanged(sent: tuple[Any, ...]) -> None:
 
 @given(outcomes)
 def test_a_tools_outcome_arrives_unchanged(outcome: ToolOutcome) -> None:
-    arrived = wire.outcome_from_proto(over(wire.outcome_to_proto(outcome)))
+    arrived = wire_tools.outcome_from_proto(over(wire_tools.outcome_to_proto(outcome)))
     assert arrived == outcome
     assert exact(arrived.structured) == exact(outcome.structured)
 
 
 @given(st.builds(ToolInfo, name=names, description=texts, parameters=objects))
 def test_a_tool_arrives_unchanged(info: ToolInfo) -> None:
-    arrived = wire.tool_info_from_proto(over(wire.tool_info_to_proto(info)))
+    arrived = wire_tools.tool_info_from_proto(over(wire_tools.tool_info_to_proto(info)))
     assert arrived == info
     assert exact(arrived.parameters) == exact(info.parameters)
 
@@ -201,15 +224,16 @@ def test_words_of_the_core_and_of_the_protos_are_the_same(table: Any, enum: Any,
 
 def test_the_tools_cross_once() -> None:
     tools: list[JsonValue] = [{"type": "function", "function": {"name": "f" * 50, "parameters": {"type": "object"}}}]
-    body: JsonObject = {"model": "m", "tools": tools, "messages": []}
-    request = ChatRequest(body=body, model="m", tools_json=encode(tools))
-    message = wire.request_to_proto(request)
-    assert decode(message.body_json) == {"model": "m", "tools": None, "messages": []}
-    assert body["tools"] is tools
+    body: JsonObject = {"model": "m", "tools": tools, "messages": [{"role": "user", "content": "hi"}]}
+    message = wire.request_to_proto(parse_request(encode(body)))
+    assert decode(message.body_json) == {**body, "tools": None}
+    assert decode(message.tools_json) == tools
 
 
 GOOD = wire.transform_to_proto(
-    Transform(request=ChatRequest(body={}, model="m"), strategy=Strategy.BRIDGE, dialect="hermes", constrained=False)
+    Transform(
+        request=ChatRequest(model="m", messages=()), strategy=Strategy.BRIDGE, dialect="hermes", constrained=False
+    )
 )
 
 
@@ -234,6 +258,7 @@ def changed(**fields: Any) -> transformer_pb2.TransformRequest:
         (changed(capabilities=None), "capabilities is not set"),
         (changed(request__tool_choice=None), "tool_choice is not set"),
         (changed(request__body_json=b"[]"), "body_json is not a JSON object"),
+        (changed(request__body_json=b'{"messages":1}'), "body_json.messages is not a list"),
         (changed(request__response_format_json=b"1"), "response_format_json is not a JSON object"),
         (changed(fault=None), None),
     ],
@@ -261,11 +286,13 @@ def test_a_plan_that_is_not_there_is_refused() -> None:
     with pytest.raises(WireError, match="plan is not set"):
         wire.setup_from_proto(extractor_service_pb2.ExtractionSetup())
     with pytest.raises(WireError, match="plan is not set"):
-        wire.transformed_from_proto(transformer_pb2.TransformResponse(body_json=b"{}"))
+        wire.transformed_from_proto(
+            transformer_pb2.TransformResponse(body_json=b"{}"), ChatRequest(model="m", messages=())
+        )
 
 
 def test_what_a_message_cannot_hold_is_a_value_error() -> None:
-    request = ChatRequest(body={}, model="m")
+    request = ChatRequest(model="m", messages=())
     with pytest.raises(ValueError, match=r"range|bounds|Value"):
         wire.request_to_proto(replace(request, max_tokens=2**70))
     with pytest.raises(ValueError, match="surrogates"):

@@ -3,11 +3,12 @@
 import json
 
 import pytest
-from toolgate_core.ladder.effects import Transform
+from toolgate_core.strategies.base import Transform
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.vocabulary import Strategy
 from toolgate_formats.api.openai_chat import parse_request
+from toolgate_formats.codecs.openai_chat.request import request_body
 from toolgate_simulator.behaviour import answer
 from toolgate_simulator.forms import read_calls
 from toolgate_simulator.mishaps import Draft
@@ -35,7 +36,9 @@ def upstream(question: Question, choice: str, history: bool = False, draft: str 
         }
         messages += [{**HISTORY[0], "tool_calls": [call]}, {**HISTORY[1], "tool_call_id": "call_9"}]
     body = {"model": "m", "messages": messages, "tools": list(question.tools), "tool_choice": choice}
-    return transform(Transform(request=parse_request(json.dumps(body).encode()), draft=draft, **effect)).body
+    done = transform(Transform(request=parse_request(json.dumps(body).encode()), draft=draft, **effect))
+    sent: Json = json.loads(request_body(done.request, stream=False))
+    return sent
 
 
 def calls_in(draft: Draft) -> list[tuple[str, Json]]:

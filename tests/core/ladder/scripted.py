@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +18,9 @@ from toolgate_core.ladder.effects import (
     Opened,
     ReadChunk,
     Reply,
-    Transform,
 )
 from toolgate_core.schema import Toolset
+from toolgate_core.strategies.base import Transform
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import AnswerEvent, ArgumentsDelta, CallStart, ReasoningDelta, TextDelta
@@ -28,6 +29,7 @@ from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import Usage
 from toolgate_core.types.vocabulary import Mode
 from toolgate_formats.api.openai_chat import parse_request
+from toolgate_formats.codecs.openai_chat.request import request_body
 
 WEATHER: dict[str, Any] = {
     "type": "function",
@@ -131,8 +133,8 @@ class ScriptedLadder:
             case Transform():
                 self.asked.append(effect)
                 return transform(effect)
-            case CallModel(body=body):
-                self.bodies.append(body)
+            case CallModel(request=request):
+                self.bodies.append(json.loads(request_body(request, stream=False)))
                 self.extraction = None
                 self.answer = self.answers.pop(0)
                 if self.answer and isinstance(self.answer[0], Failure):

@@ -11,6 +11,7 @@ from toolgate_core.strategies.simple import simplified
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import CallStart
 from toolgate_core.types.failures import Failure, FailureKind
+from toolgate_core.types.messages import Message, Result
 from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.vocabulary import AttemptOutcome, Mode, RequestOutcome, Strategy
 from toolgate_formats.api.openai_chat import parse_request
@@ -187,7 +188,7 @@ def test_strict_that_is_refused_is_left_out() -> None:
     assert [body["tools"][0]["function"].get("strict") for body in ladder.bodies] == [True, None]
 
 
-def test_without_a_schema_that_fits_strict_is_no_separate_form() -> None:
+def test_without_a_schema_that_fits_strict_is_no_form_of_its_own() -> None:
     ladder = ScriptedLadder(
         [refused(part="schema"), decided(("ping", {}))], policy=STRICT, tools=[PING], tool_choice="required"
     )
@@ -249,18 +250,20 @@ def test_a_history_that_is_refused_in_both_forms_proves_nothing() -> None:
     assert not ladder.memory.snapshot(b"", ladder.clock()).simple_history
 
 
-def test_a_simple_history_stays_unchanged() -> None:
+def test_a_simple_history_stays_as_it_is() -> None:
     body = {"model": "m", "messages": SIMPLE, "tools": [WEATHER]}
     request = parse_request(encode(body))  # type: ignore[arg-type]
-    assert simplified(request) is request
+    assert simplified(request) is None
 
 
 def test_a_result_of_an_unknown_call_keeps_its_id() -> None:
     body: dict[str, Any] = {"model": "m", "messages": TALK[:5], "tools": [WEATHER]}
     request = parse_request(encode(body))
-    messages: list[Any] = request.body["messages"]  # type: ignore[assignment]
-    messages[4] = {**messages[4], "tool_call_id": "other"}
-    assert simplified(request).messages[-1]["tool_call_id"] == "other"
+    stray = Message("tool", (Result("other"),))
+    simple = simplified(request.with_messages((*request.messages[:4], stray)))
+    assert simple is not None
+    assert simple.messages[-1] == stray
+    assert "messages" not in simple.source.texts
 
 
 # errors

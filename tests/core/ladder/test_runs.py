@@ -8,15 +8,16 @@ import pytest
 from toolgate_core.ladder import Answer, Choice
 from toolgate_core.ladder.confirm import ConfirmPlainText, TryStrategy, steps_for
 from toolgate_core.ladder.delivery import DeliveryPolicy, delivery_policy
-from toolgate_core.ladder.effects import EffectGenerator, Emit, Opened, ReadChunk, Transform, Transformed, ask
+from toolgate_core.ladder.effects import EffectGenerator, Emit, Opened, ReadChunk, ask
 from toolgate_core.ladder.knowledge import Form, FormAccepted, FormRefused, HistorySimplified, Knowledge
 from toolgate_core.ladder.outbox import SettledCall
+from toolgate_core.strategies.base import Transform, Transformed
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, TextDelta
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.policy import Capabilities, Policy
-from toolgate_core.types.requests import Usage
+from toolgate_core.types.requests import ModelRequest, Usage
 from toolgate_core.types.vocabulary import AnswerForm, AttemptOutcome, Strategy
 
 from tests.core.ladder.scripted import OSLO, USAGE, ScriptedLadder, called, decided, failed, refused, said
@@ -277,7 +278,7 @@ def test_a_draft_shows_the_client_nothing() -> None:
 # effects
 
 
-def test_each_effect_names_the_type_of_its_reply() -> None:
+def test_each_effect_has_a_reply_of_its_own_type() -> None:
     def part(transform: Transform) -> EffectGenerator[str]:
         assert_type((yield from ask(transform)), Transformed)
         assert_type((yield from ask(ReadChunk())), ResponseChunk | Failure)
@@ -293,7 +294,10 @@ def test_each_effect_names_the_type_of_its_reply() -> None:
     )
     steps = part(effect)
     assert next(steps) is effect
-    assert steps.send(Transformed({}, Plan(strategy=Strategy.NATIVE, form="native"))) == ReadChunk()
+    assert (
+        steps.send(Transformed(ModelRequest(model="m", messages=()), Plan(strategy=Strategy.NATIVE, form="native")))
+        == ReadChunk()
+    )
     assert steps.send(ResponseChunk()) == Emit(())
     with pytest.raises(StopIteration, match="ended"):
         steps.send(None)

@@ -1,25 +1,27 @@
-"""What is promised for every strategy: a module, a row that makes its request, a place in the ladder, a priority."""
+"""The promises of every strategy: a module, a row that makes its request, a place in the ladder, a priority."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
 import pytest
-from toolgate_core.ladder.effects import Transform
-from toolgate_core.strategies.table import transform
+from toolgate_core.strategies.base import Transform
+from toolgate_core.strategies.table import STRATEGIES, transform
 from toolgate_core.types.vocabulary import Strategy
 
 from tests.core.strategies.test_transform import request_of
 
 
 @pytest.mark.parametrize("strategy", Strategy)
-def test_every_strategy_makes_a_request_and_a_plan_of_its_own(strategy: Strategy) -> None:
-    made = transform(
-        Transform(
-            request=request_of(), strategy=strategy, constrained=strategy is not Strategy.NATIVE, dialect="hermes"
-        )
-    )
-    assert made.body["messages"]
+def test_every_strategy_makes_a_request_and_its_plan(strategy: Strategy) -> None:
+    grammar = STRATEGIES[strategy].grammar != "never"
+    made = transform(Transform(request=request_of(), strategy=strategy, constrained=grammar, dialect="hermes"))
+    assert made.request.messages
+    assert made.plan.strategy is strategy
+
+
+def test_the_table_has_a_row_for_every_strategy_in_their_order() -> None:
+    assert [row.strategy for row in STRATEGIES.values()] == list(STRATEGIES) == list(Strategy)
 
 
 @pytest.mark.parametrize("strategy", Strategy)

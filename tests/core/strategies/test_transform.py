@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from typing import TypedDict, cast
+from typing import NamedTuple, TypedDict, cast
 
 import pytest
+from msgspec.structs import replace
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.base import WrittenCall
-from toolgate_core.jsontext import JsonObject, JsonValue, encode, encode_str
-from toolgate_core.ladder.effects import Transform, Transformed
+from toolgate_core.jsontext import JsonObject, JsonValue, decode, encode, encode_str
 from toolgate_core.schema.decision_schema import decision_schema
+from toolgate_core.strategies.base import Transform
 from toolgate_core.strategies.envelope import ENVELOPE_TOKENS
 from toolgate_core.strategies.history import MAX_QUOTED
 from toolgate_core.strategies.table import transform
@@ -18,6 +19,7 @@ from toolgate_core.types.policy import Capabilities
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import AttemptOutcome, Strategy
 from toolgate_formats.api.openai_chat import parse_request
+from toolgate_formats.codecs.openai_chat.request import chat_body, request_body
 from typing_extensions import Unpack
 
 FAULT = Fault(AttemptOutcome.SCHEMA_INVALID, "f: city is required and missing.", '{"days":1}')
@@ -53,19 +55,43 @@ def request_of(*messages: JsonValue, **fields: JsonValue) -> ChatRequest:
     return parse_request(encode({"model": "m", "messages": told, "tools": TOOLS, **fields}))
 
 
-def shaped(request: ChatRequest, strategy: Strategy, **options: Unpack[Options]) -> Transformed:
-    before = encode(request.body)
+class Shaped(NamedTuple):
+    """What a strategy makes of a request: the body as an OpenAI-compatible upstream gets it, and the plan."""
+
+    body: JsonObject
+    plan: Plan
+
+
+def shaped(request: ChatRequest, strategy: Strategy, **options: Unpack[Options]) -> Shaped:
+    before = chat_body(request)
     given: Options = {"constrained": True, "dialect": "function_calls", **options}
     done = transform(Transform(request=request, strategy=strategy, **given))
-    assert encode(request.body) == before
-    return done
+    assert chat_body(request) == before
+    body = decode(request_body(done.request, stream=False))
+    # Nothing may depend on the source: from the neutral values alone comes the same.
+    rewritten = decode(request_body(replace(done.request, untouched=frozenset()), stream=False))
+    assert isinstance(body, dict)
+    assert rewritten == without_defaults(body)
+    return Shaped(body, done.plan)
 
 
-def messages_of(done: Transformed) -> list[JsonObject]:
+def without_defaults(body: JsonObject) -> JsonObject:
+    """Return a body as it is written from neutral values: with the defaults of a tool request."""
+    rest: JsonObject = {key: value for key, value in body.items() if (key, value) != ("parallel_tool_calls", True)}
+    if "tools" in rest:
+        rest.setdefault("tool_choice", "auto")
+    if isinstance(rest.get("stop"), str):
+        rest["stop"] = [rest["stop"]]
+    if rest.get("response_format") == {"type": "text"}:
+        del rest["response_format"]
+    return rest
+
+
+def messages_of(done: Shaped) -> list[JsonObject]:
     return cast("list[JsonObject]", done.body["messages"])
 
 
-def system_of(done: Transformed) -> str:
+def system_of(done: Shaped) -> str:
     first = messages_of(done)[0]
     assert first["role"] == "system"
     return str(first["content"])
@@ -93,7 +119,7 @@ def test_native_sends_what_the_client_sent_without_the_drivers_fields() -> None:
         top_k=5,
         tool_choice="required",
     )
-    assert shaped(request, Strategy.NATIVE) == Transformed(
+    assert shaped(request, Strategy.NATIVE) == Shaped(
         {
             "model": "m",
             "messages": [user("hi")],
@@ -328,7 +354,7 @@ def test_bridge_writes_the_tools_into_one_system_message() -> None:
     )
     done = shaped(request, Strategy.BRIDGE)
     block = DIALECTS["decision"].render_tools(request.tools, request.tool_choice, parallel=False)
-    assert done == Transformed(
+    assert done == Shaped(
         {
             "model": "m",
             "messages": [{"role": "system", "content": f"Be brief.\n\nBe kind.\n\n{block}"}, user("hi")],
@@ -455,7 +481,7 @@ def test_the_upstreams_own_tool_calling_keeps_the_clients_ids() -> None:
     request = conversation()
     done = shaped(request, Strategy.NATIVE, dialect="kimi_k2")
     assert [message.get("tool_call_id") for message in messages_of(done)] == [
-        message.get("tool_call_id") for message in request.messages
+        *(None, None, "call_a-1", "call_b-2", None, "c1", None)
     ]
     assert cast("list[JsonObject]", messages_of(done)[1]["tool_calls"])[0]["id"] == "call_a-1"
 
@@ -526,7 +552,7 @@ def test_without_a_system_role_the_tools_open_the_first_user_message() -> None:
 def test_under_none_only_the_history_is_rewritten() -> None:
     request = request_of(user("hi"), calling("{}"), result("ok"), tool_choice="none", stop="X", max_tokens=5)
     dialect = DIALECTS["function_calls"]
-    assert shaped(request, Strategy.BRIDGE) == Transformed(
+    assert shaped(request, Strategy.BRIDGE) == Shaped(
         {
             "model": "m",
             "messages": [

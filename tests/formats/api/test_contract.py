@@ -43,7 +43,7 @@ FORMATS = pytest.mark.parametrize("api", TRIED, ids=lambda api: api.name)
 
 
 def request(**fields: Any) -> ChatRequest:
-    return ChatRequest(body={}, model=ME.model, **fields)
+    return ChatRequest(messages=(), model=ME.model, **fields)
 
 
 def writer(api: ApiFormat, **fields: Any) -> ResponseWriter:

@@ -6,14 +6,15 @@ import pytest
 from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.errors import FailureError
 from toolgate_core.types.failures import Failure, FailureKind
-from toolgate_formats.codecs.base import Codec, Decoder, ModelRequest, upstream_failure
+from toolgate_formats.codecs.base import Codec, Decoder, upstream_failure
 from toolgate_formats.codecs.table import CODECS
 from toolgate_formats.redaction import Redactor
 
 from tests.formats.codecs.shapes import REQUIRED, body_of, content_type_of, failure_of, outcome_of, shapes_of
+from tests.support.asking import asking
 
 KEY = "top-secret-key"
-QUESTION = ModelRequest({"model": "m", "messages": [{"role": "user", "content": "Hi"}]})
+QUESTION = asking({"model": "m", "messages": [{"role": "user", "content": "Hi"}]})
 CUT = upstream_failure(FailureKind.CUT, "The connection broke.")
 
 
@@ -111,7 +112,7 @@ def test_a_request_goes_to_a_path_without_a_key(name: str, stream: bool) -> None
 
 @pytest.mark.parametrize("name", CODECS)
 def test_a_request_that_cannot_be_written_is_a_failure_of_the_request(name: str) -> None:
-    unwritable = ModelRequest({**QUESTION.body, "x": "\ud800"})
+    unwritable = QUESTION.change(fields={"x": "\ud800"})
     with pytest.raises(FailureError) as caught:
         codec_of(name).request(unwritable, stream=False)
     assert caught.value.failure.refused is not None

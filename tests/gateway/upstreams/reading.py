@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from toolgate_core.merging import FieldMerger
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.failures import Failure
-from toolgate_formats.codecs.base import ModelRequest
 from toolgate_gateway.upstreams.authentication import authentication
 from toolgate_gateway.upstreams.base import CallContext, ForwardedAnswer, ModelAnswer, Provider, received
 from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.table import create_provider
 
+from tests.support.asking import asking
 from tests.support.upstream import Script, ScriptedUpstream, scripted
 
 QUESTION: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
@@ -96,7 +96,7 @@ async def ask(
 ) -> tuple[ResponseChunk, Failure | None]:
     """What a provider makes of a scripted answer, joined, and the failure that ended it."""
     async with talking(script, **config) as (provider, _):
-        answer = await provider.call(ModelRequest(body or QUESTION), CallContext(request_id="req-1", stream=stream))
+        answer = await provider.call(asking(body or QUESTION), CallContext(request_id="req-1", stream=stream))
         if isinstance(answer, Failure):
             return ResponseChunk(), answer
         try:

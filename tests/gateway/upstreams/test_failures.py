@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
-from toolgate_formats.codecs.base import ModelRequest
 from toolgate_formats.codecs.openai_chat.failures import FailureTable, retry_after
 from toolgate_formats.redaction import Redactor
 from toolgate_gateway.upstreams.base import CallContext
@@ -13,6 +12,7 @@ from toolgate_gateway.upstreams.config import UpstreamConfig
 from toolgate_gateway.upstreams.table import create_provider
 
 from tests.gateway.upstreams.reading import QUESTION, fail, talking
+from tests.support.asking import asking
 from tests.support.upstream import Reply, answer, completion
 
 OK = answer(completion({"content": "Hello"}))
@@ -255,7 +255,7 @@ def test_retry_after_is_whole_seconds(raw: str, seconds: int | None) -> None:
 
 async def test_no_upstream_at_all_is_unreachable() -> None:
     provider = create_provider(UpstreamConfig(name="fake", url="http://127.0.0.1:1", retries=1))
-    failure = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False))
+    failure = await provider.call(asking(QUESTION), CallContext(request_id="r", stream=False))
     await provider.aclose()
     assert failure == Failure(
         kind=FailureKind.UNREACHABLE, message="No connection to the upstream.", origin="connect_error"
@@ -265,7 +265,7 @@ async def test_no_upstream_at_all_is_unreachable() -> None:
 async def counting(script: list[Reply], **config: Any) -> tuple[int, str]:
     """How many requests were sent, and the text or the failure that came of it."""
     async with talking(script, **config) as (provider, upstream):
-        reply = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False))
+        reply = await provider.call(asking(QUESTION), CallContext(request_id="r", stream=False))
         if isinstance(reply, Failure):
             return len(upstream.requests), reply.kind
         piece = await reply.read()
@@ -302,7 +302,7 @@ async def test_no_other_status_is_tried_again(status: int) -> None:
 
 async def test_nothing_is_tried_again_after_the_first_byte() -> None:
     async with talking([Reply([b'{"cho'], then="cut", pause=True), OK]) as (provider, upstream):
-        reply = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False))
+        reply = await provider.call(asking(QUESTION), CallContext(request_id="r", stream=False))
         if not isinstance(reply, Failure):
             failure = await reply.read()
             assert isinstance(failure, Failure)

@@ -9,7 +9,6 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.failures import Failure
-from toolgate_formats.codecs.base import ModelRequest
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
 from toolgate_gateway.upstreams.authentication import (
     Authentication,
@@ -24,6 +23,7 @@ from toolgate_gateway.upstreams.replicas import Replicas
 from toolgate_gateway.upstreams.table import PROVIDERS, create_provider
 
 from tests.formats.codecs.shapes import body_of, content_type_of, failure_of, outcome_of, shapes_of
+from tests.support.asking import asking
 from tests.support.upstream import Reply, Request, answer, scripted
 
 KEY = "Top-Secret_key.123"
@@ -84,7 +84,7 @@ def wrapped(config: UpstreamConfig, wrapper: str) -> Provider:
 
 
 async def answer_of(provider: Provider, *, stream: bool) -> list[ResponseChunk | Failure]:
-    request = ModelRequest({"model": "m", "messages": [{"role": "user", "content": "Hi"}]})
+    request = asking({"model": "m", "messages": [{"role": "user", "content": "Hi"}]})
     opened = await provider.call(request, CallContext(request_id="r", stream=stream, priority="1"))
     if isinstance(opened, Failure):
         return [opened]
@@ -172,7 +172,7 @@ def _echo(request: Request) -> Reply:
 async def _everything(provider: Provider, status: int) -> list[str]:
     """What a provider says of each kind of request."""
     context = CallContext(request_id=str(status), stream=False)
-    request = ModelRequest({"model": "m", "messages": []})
+    request = asking({"model": "m", "messages": [{"role": "user", "content": "Hi"}]})
     called = await provider.call(request, context)
     shown = [repr(called)]
     if not isinstance(called, Failure):
@@ -238,7 +238,8 @@ async def test_an_answer_that_is_given_up_counts_as_cancelled() -> None:
     async with provider_of("openai_compatible", shape, "alone") as provider:
         metered = MeteredProvider(provider, GatewayMetrics(registry), lambda: 0.0)
         answer = await metered.call(
-            ModelRequest({"model": "m", "messages": []}), CallContext(request_id="r", stream=True)
+            asking({"model": "m", "messages": [{"role": "user", "content": "Hi"}]}),
+            CallContext(request_id="r", stream=True),
         )
         assert not isinstance(answer, Failure)
         await answer.read()

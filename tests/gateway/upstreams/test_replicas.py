@@ -8,7 +8,6 @@ from typing import Any
 
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.failures import Failure, FailureKind
-from toolgate_formats.codecs.base import ModelRequest
 from toolgate_gateway.upstreams.balance import Load
 from toolgate_gateway.upstreams.base import CallContext, ForwardedAnswer, ModelAnswer
 from toolgate_gateway.upstreams.config import UpstreamConfig
@@ -17,6 +16,7 @@ from toolgate_gateway.upstreams.retries import EJECTION
 from toolgate_gateway.upstreams.table import create_provider
 
 from tests.gateway.upstreams.reading import read_bytes
+from tests.support.asking import asking
 from tests.support.upstream import (
     Reply,
     Request,
@@ -70,7 +70,7 @@ async def replicas(*urls: str, clock: Clock | None = None, **options: Any) -> As
 
 async def answer_text(made: Replicas, body: JsonObject = BODY) -> str:
     """Ask, and return the answer's text, or the failure's kind."""
-    opened = await made.call(ModelRequest(body), CallContext(request_id="r", stream=False))
+    opened = await made.call(asking(body), CallContext(request_id="r", stream=False))
     if isinstance(opened, Failure):
         return opened.kind
     piece = await opened.read()
@@ -79,7 +79,7 @@ async def answer_text(made: Replicas, body: JsonObject = BODY) -> str:
 
 
 async def open_stream(made: Replicas) -> ModelAnswer:
-    opened = await made.call(ModelRequest({**BODY, "stream": True}), CallContext(request_id="r", stream=True))
+    opened = await made.call(asking({**BODY, "stream": True}), CallContext(request_id="r", stream=True))
     assert not isinstance(opened, Failure)
     return opened
 
@@ -198,7 +198,7 @@ async def test_a_server_that_stays_keeps_its_count_when_others_come() -> None:
 
 async def test_without_servers_the_client_is_asked_to_retry() -> None:
     async with replicas() as made:
-        failure = await made.call(ModelRequest(BODY), CallContext(request_id="r", stream=False))
+        failure = await made.call(asking(BODY), CallContext(request_id="r", stream=False))
         assert isinstance(failure, Failure)
         assert (failure.kind, failure.origin, failure.code, failure.retry_after_s) == (
             FailureKind.UNAVAILABLE,

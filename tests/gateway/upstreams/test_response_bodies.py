@@ -9,11 +9,11 @@ import aiohttp
 import pytest
 from toolgate_core.limits import MAX_FORWARDED_HEADER, MAX_FORWARDED_HEADERS, MAX_INFLATED_READ_BYTES
 from toolgate_core.types.failures import Failure
-from toolgate_formats.codecs.base import ModelRequest
 from toolgate_gateway.upstreams.base import CallContext
 from toolgate_gateway.upstreams.response import ResponseBody, forwarded_headers
 
 from tests.gateway.upstreams.reading import QUESTION, ask, talking
+from tests.support.asking import asking
 from tests.support.upstream import Reply, answer, chunk, completion, event, scripted, stream
 
 
@@ -109,7 +109,7 @@ async def test_the_headers_of_an_answer_are_known_before_it_is_read() -> None:
         stream(event(chunk({"content": "Hi"}, "stop"))),
     ):
         async with talking([reply]) as (provider, _):
-            opened = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False))
+            opened = await provider.call(asking(QUESTION), CallContext(request_id="r", stream=False))
             assert not isinstance(opened, Failure)
             assert dict(opened.headers) == {
                 name: value

@@ -11,13 +11,13 @@ from toolgate_core.limits import MAX_ANSWER_CHARS, MAX_CALLS, MAX_FIELDS_BYTES
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import Usage
-from toolgate_formats.codecs.base import ModelRequest
 from toolgate_formats.codecs.openai_chat.joiner import ChunkJoiner
 from toolgate_formats.codecs.openai_chat.lenient import decode_answer
 from toolgate_gateway.upstreams.base import CallContext
 
 from tests.gateway.upstreams.reading import QUESTION, ask, joined, read_pieces, talking
 from tests.gateway.upstreams.stream_cases import CALLS, FINISH, STOP, TEXT, TEXTS, TIME, USAGE_CHUNK, WEATHER, call
+from tests.support.asking import asking
 from tests.support.upstream import answer, chunk, completion, event, stream
 
 
@@ -117,7 +117,7 @@ async def test_an_event_beyond_the_bound_is_a_failure() -> None:
 async def test_what_one_read_brings_is_one_piece() -> None:
     events = b"".join(event(chunk({"content": str(digit)})) for digit in range(10)) + event(STOP) + event("[DONE]")
     async with talking([stream(events)]) as (provider, _):
-        answer = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=True))
+        answer = await provider.call(asking(QUESTION), CallContext(request_id="r", stream=True))
         assert not isinstance(answer, Failure)
         assert await read_pieces(answer) == ([ResponseChunk(text="0123456789", finish="stop")], None)
         await answer.close()
@@ -125,7 +125,7 @@ async def test_what_one_read_brings_is_one_piece() -> None:
 
 async def test_text_is_handed_on_while_the_answer_goes_on() -> None:
     async with talking([stream(event(TEXT), then="hang")]) as (provider, _):
-        answer = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=True))
+        answer = await provider.call(asking(QUESTION), CallContext(request_id="r", stream=True))
         assert not isinstance(answer, Failure)
         assert await answer.read() == ResponseChunk(text="Hello")
         await answer.close()
@@ -133,7 +133,7 @@ async def test_text_is_handed_on_while_the_answer_goes_on() -> None:
 
 async def test_closing_an_unfinished_answer_drops_the_connection_at_once() -> None:
     async with talking([stream(event(TEXT), then="hang")]) as (provider, upstream):
-        answer = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=True))
+        answer = await provider.call(asking(QUESTION), CallContext(request_id="r", stream=True))
         assert not isinstance(answer, Failure)
         await answer.read()
         await answer.close()
@@ -145,7 +145,7 @@ async def test_closing_an_unfinished_answer_drops_the_connection_at_once() -> No
 async def test_a_finished_stream_gives_its_connection_back() -> None:
     async with talking([stream(event(TEXT), event(STOP), event("[DONE]"), pause=True)]) as (provider, upstream):
         for _ in range(3):
-            answer = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=True))
+            answer = await provider.call(asking(QUESTION), CallContext(request_id="r", stream=True))
             assert not isinstance(answer, Failure)
             await read_pieces(answer)
             await answer.close()

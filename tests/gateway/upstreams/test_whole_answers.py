@@ -7,10 +7,10 @@ import pytest
 from toolgate_core.types.chunks import CallDelta, ResponseChunk
 from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.requests import Usage
-from toolgate_formats.codecs.base import ModelRequest
 from toolgate_gateway.upstreams.base import CallContext
 
 from tests.gateway.upstreams.reading import QUESTION, ask, counted, fail, read_pieces, talking
+from tests.support.asking import asking
 from tests.support.upstream import Reply, answer, chunk, completion, event, stream
 
 CALL = {"id": "call_1", "type": "function", "function": {"name": "ping", "arguments": '{"n":9007199254740993}'}}
@@ -96,7 +96,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], ResponseChunk]] = {
 async def test_an_answer_is_one_piece(case: str) -> None:
     body, expected = ANSWERS[case]
     async with talking([answer(body)]) as (provider, _):
-        reply = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False))
+        reply = await provider.call(asking(QUESTION), CallContext(request_id="r", stream=False))
         assert not isinstance(reply, Failure)
         pieces, failure = await read_pieces(reply)
         assert ([counted(piece) for piece in pieces], failure) == ([expected], None)
@@ -158,7 +158,7 @@ async def test_silence_before_the_answer_is_a_timeout() -> None:
 
 async def test_closing_before_the_answer_is_read_drops_the_connection() -> None:
     async with talking([Reply([b'{"cho'], then="hang")]) as (provider, upstream):
-        reply = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False))
+        reply = await provider.call(asking(QUESTION), CallContext(request_id="r", stream=False))
         assert not isinstance(reply, Failure)
         await reply.close()
         async with asyncio.timeout(1):
@@ -176,7 +176,7 @@ async def test_cancelling_a_call_drops_the_connection() -> None:
 
     silent = Silent()
     async with talking(silent) as (provider, upstream):
-        task = asyncio.create_task(provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False)))
+        task = asyncio.create_task(provider.call(asking(QUESTION), CallContext(request_id="r", stream=False)))
         await silent.asked.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -192,7 +192,7 @@ async def test_cancelling_a_call_drops_the_connection() -> None:
 async def test_connections_are_used_again() -> None:
     async with talking([answer(completion({"content": "Hello"}))]) as (provider, upstream):
         for _ in range(3):
-            reply = await provider.call(ModelRequest(QUESTION), CallContext(request_id="r", stream=False))
+            reply = await provider.call(asking(QUESTION), CallContext(request_id="r", stream=False))
             assert not isinstance(reply, Failure)
             await reply.read()
             await reply.close()

@@ -7,11 +7,12 @@ from argparse import Namespace
 
 import msgspec
 from toolgate_core.dialects.table import find_dialect
-from toolgate_core.ladder.effects import Transform
-from toolgate_core.strategies.table import transform
+from toolgate_core.strategies.base import Transform
+from toolgate_core.strategies.table import STRATEGIES, transform
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.vocabulary import Strategy
 from toolgate_formats.api.openai_chat import parse_request
+from toolgate_formats.codecs.openai_chat.request import request_body
 
 from toolgate_cli.dialect import unknown_dialect
 from toolgate_cli.failure import CommandError
@@ -30,12 +31,13 @@ def run(options: Namespace) -> int:
                 request=parse_request(read_bytes(options.file)),
                 strategy=strategy,
                 dialect=dialect.name,
-                constrained=options.constrained and strategy is not Strategy.NATIVE,
+                constrained=options.constrained and STRATEGIES[strategy].grammar != "never",
                 draft=options.draft,
             )
         )
     except RequestError as error:
         raise CommandError(f"{error}{f' (param {error.param})' if error.param else ''}") from error
-    written = msgspec.json.encode({"body": transformed.body, "plan": transformed.plan})
+    body = msgspec.Raw(request_body(transformed.request, stream=False))
+    written = msgspec.json.encode({"body": body, "plan": transformed.plan})
     sys.stdout.write(msgspec.json.format(written, indent=2).decode() + "\n")
     return 0

@@ -8,9 +8,9 @@ from __future__ import annotations
 from msgspec import Struct
 from toolgate_core.dialects.table import find_dialect
 from toolgate_core.extraction import Extraction
-from toolgate_core.ladder.effects import Transform, Transformed
 from toolgate_core.limits import MAX_INLINE_BYTES
 from toolgate_core.nesting import is_heavy
+from toolgate_core.strategies.base import Transform, Transformed
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.events import Event
 from toolgate_core.types.plan import Plan, ScannerState

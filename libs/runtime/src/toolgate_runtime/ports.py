@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.ladder.effects import Transform, Transformed
+from toolgate_core.strategies.base import Transform, Transformed
 from toolgate_core.types.errors import ToolgateError
 from toolgate_core.types.events import Event
 from toolgate_core.types.plan import Plan, ScannerState

@@ -15,12 +15,12 @@ from toolgate.prompt_transformer.v1 import prompt_transformer_service_pb2_grpc
 from toolgate.tool_executor.v1 import tool_executor_service_pb2 as executor
 from toolgate.tool_executor.v1 import tool_executor_service_pb2_grpc
 from toolgate_core.jsontext import JsonTextError
-from toolgate_core.ladder.effects import Transform, Transformed
+from toolgate_core.strategies.base import Transform, Transformed
 from toolgate_core.types.events import Event
 from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.vocabulary import TextEnd
 
-from toolgate_runtime import wire
+from toolgate_runtime import wire, wire_tools
 from toolgate_runtime.channel import Channel
 from toolgate_runtime.errors import WireError, from_rpc_error, service_error, translated
 from toolgate_runtime.logs import REQUEST_ID_KEY, request_id
@@ -79,7 +79,7 @@ class RemoteTransformer:
             left_s = await _connected(TRANSFORMER, self._channel, timeout_s)
             message = wire.transform_to_proto(effect)
             response = await self._stub.Transform(message, timeout=left_s, metadata=_metadata())
-            return wire.transformed_from_proto(response)
+            return wire.transformed_from_proto(response, effect.request)
 
 
 class RemoteExtractor:
@@ -199,7 +199,7 @@ class RemoteExecutor:
         with _failures(EXECUTOR):
             left_s = await _connected(EXECUTOR, self._channel, timeout_s)
             response = await self._stub.ListTools(executor.ListToolsRequest(), timeout=left_s, metadata=_metadata())
-            return tuple(map(wire.tool_info_from_proto, response.tools))
+            return tuple(map(wire_tools.tool_info_from_proto, response.tools))
 
     async def execute(self, name: str, arguments_json: bytes, *, timeout_s: float) -> ToolOutcome:
         """Run one tool."""
@@ -207,7 +207,7 @@ class RemoteExecutor:
             left_s = await _connected(EXECUTOR, self._channel, timeout_s)
             message = executor.ExecuteToolRequest(name=name, arguments_json=arguments_json)
             response = await self._stub.ExecuteTool(message, timeout=left_s, metadata=_metadata())
-            return wire.outcome_from_proto(response.result)
+            return wire_tools.outcome_from_proto(response.result)
 
 
 class RemoteHealth:

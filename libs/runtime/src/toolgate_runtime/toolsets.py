@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 from msgspec import Struct
 from toolgate_core.cache import Cache
-from toolgate_core.jsontext import JsonValue, decode
+from toolgate_core.jsontext import decode
 from toolgate_core.schema import EMPTY, Toolset, compiled, parse_tools
 from toolgate_core.types.requests import ToolDefinition
+from toolgate_formats.api.openai_chat.tools import tools_text
 
 MAX_ENTRIES = 256
 """Toolsets that a service remembers, unless its setting says otherwise."""
@@ -25,10 +26,10 @@ DeclaredToolsCache: TypeAlias = "Cache[bytes, DeclaredTools]"
 
 
 class DeclaredTools(Struct, frozen=True):
-    """A request's tools: as values to decide on, and as the JSON value that goes back into a body."""
+    """A request's tools: as values to decide on, and as the JSON text that goes to servers."""
 
     definitions: tuple[ToolDefinition, ...]
-    value: JsonValue
+    sent: bytes
 
 
 def toolset_cache(max_entries: int = MAX_ENTRIES) -> ToolsetCache:
@@ -48,7 +49,9 @@ def declared_tools_cache(max_entries: int = MAX_ENTRIES) -> DeclaredToolsCache:
 
 def declared_tools(tools_json: bytes) -> DeclaredTools:
     """Read the tools of a request; empty bytes: none. Raises `JsonTextError`, `RequestError`."""
-    return DeclaredTools(parse_tools(tools_json), decode(tools_json)) if tools_json else DeclaredTools((), None)
+    if not tools_json:
+        return DeclaredTools((), b"")
+    return DeclaredTools(parse_tools(tools_json), tools_text(decode(tools_json), tools_json).sent)
 
 
 def compiled_tools(tools_json: bytes) -> Toolset:

@@ -16,17 +16,27 @@ from toolgate.extractor.v1 import extractor_pb2 as extractor
 from toolgate.extractor.v1 import extractor_service_pb2 as extractor_service
 from toolgate.prompt_transformer.v1 import prompt_transformer_service_pb2 as transformer
 from toolgate.tool.v1 import tool_pb2 as tool
-from toolgate_core.jsontext import JsonObject, decode, encode
-from toolgate_core.ladder.effects import Transform, Transformed
+from toolgate_core.jsontext import JsonObject, JsonTextError, decode, decode_fields, encode
+from toolgate_core.strategies.base import Transform, Transformed
 from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan, ScannerState
 from toolgate_core.types.policy import Capabilities
-from toolgate_core.types.requests import ChatRequest, ToolChoice, ToolChoiceMode
+from toolgate_core.types.requests import ChatRequest, Source, ToolChoice, ToolChoiceMode
 from toolgate_core.types.vocabulary import AnswerForm, AttemptOutcome, Strategy, TextEnd
+from toolgate_formats.api.openai_chat.names import OPENAI_CHAT
+from toolgate_formats.api.openai_chat.neutral import (
+    conversation,
+    other_fields,
+    read_format,
+    read_sampling,
+    read_top_logprobs,
+    wants_continuous_usage,
+)
+from toolgate_formats.api.openai_chat.written import read_written
+from toolgate_formats.codecs.openai_chat.request import chat_body, request_body, write_format
 
 from toolgate_runtime.errors import WireError
-from toolgate_runtime.ports import ToolFailure, ToolInfo, ToolOutcome
 from toolgate_runtime.toolsets import DeclaredTools
 
 K = TypeVar("K")
@@ -91,11 +101,21 @@ def _present(message: Message, *fields: str) -> None:
             raise WireError(f"{field} is not set")
 
 
-def _object(content: bytes, field: str) -> JsonObject:
+def json_object(content: bytes, field: str) -> JsonObject:
+    """Return the JSON object of a message's field; raise `WireError` for another value, `JsonTextError` for no JSON."""
     value = decode(content)
     if not isinstance(value, dict):
         raise WireError(f"{field} is not a JSON object")
     return value
+
+
+def _fields(content: bytes, field: str) -> dict[str, bytes]:
+    """Return the JSON text of each member of an object."""
+    try:
+        return decode_fields(content)
+    except JsonTextError:
+        json_object(content, field)
+        raise
 
 
 # Chat requests
@@ -117,11 +137,11 @@ def choice_from_proto(message: tool.ToolChoice) -> ToolChoice:
 
 
 def request_to_proto(request: ChatRequest) -> chat.ChatRequest:
-    """Write a chat request; its tools are written once, as `tools_json`."""
+    """Write a chat request, in the form of OpenAI's chat completions; its tools are written once, as `tools_json`."""
     response_format = request.response_format
     return chat.ChatRequest(
         # A body has no nulls at its top level, so null can hold the place of the tools.
-        body_json=encode({**request.body, "tools": None} if request.tools_json else request.body),
+        body_json=chat_body(request, tools=not request.tools_json),
         model=request.model,
         tools_json=request.tools_json,
         tool_choice=choice_to_proto(request.tool_choice),
@@ -130,7 +150,7 @@ def request_to_proto(request: ChatRequest) -> chat.ChatRequest:
         stream=request.stream,
         include_usage=request.include_usage,
         stop=request.stop,
-        response_format_json=None if response_format is None else encode(response_format),
+        response_format_json=None if response_format is None else encode(write_format(response_format)),
         max_tokens=request.max_tokens,
         logprobs=request.logprobs,
         legacy_functions=request.legacy_functions,
@@ -138,15 +158,18 @@ def request_to_proto(request: ChatRequest) -> chat.ChatRequest:
 
 
 def request_from_proto(message: chat.ChatRequest, tools_of: Callable[[bytes], DeclaredTools]) -> ChatRequest:
-    """Read a chat request; `tools_of` reads its tools, or remembers them."""
-    body = _object(message.body_json, "body_json")
+    """Read a chat request; `tools_of` reads its tools, or remembers them. It was validated before it was sent."""
+    texts = _fields(message.body_json, "body_json")
     tools = tools_of(message.tools_json)
     if message.tools_json:
-        body["tools"] = tools.value
+        texts["tools"] = tools.sent
+    body: JsonObject = {name: decode(text) for name, text in texts.items() if name != "tools"}
     _present(message, "tool_choice")
+    if not isinstance(body.get("messages"), list):
+        raise WireError("body_json.messages is not a list")
     return ChatRequest(
-        body=body,
         model=message.model,
+        messages=conversation(body),
         tools=tools.definitions,
         tools_json=message.tools_json,
         tool_choice=choice_from_proto(message.tool_choice),
@@ -154,15 +177,20 @@ def request_from_proto(message: chat.ChatRequest, tools_of: Callable[[bytes], De
         n=message.n,
         stream=message.stream,
         include_usage=message.include_usage,
+        continuous_usage=message.stream and wants_continuous_usage(body),
         stop=tuple(message.stop),
         response_format=(
-            _object(message.response_format_json, "response_format_json")
+            read_format(json_object(message.response_format_json, "response_format_json"))
             if message.HasField("response_format_json")
             else None
         ),
         max_tokens=message.max_tokens if message.HasField("max_tokens") else None,
         logprobs=message.logprobs,
+        top_logprobs=read_top_logprobs(body),
+        sampling=read_sampling(body),
+        fields=other_fields(body),
         legacy_functions=message.legacy_functions,
+        source=Source(OPENAI_CHAT, texts),
     )
 
 
@@ -267,13 +295,18 @@ def transform_from_proto(
 
 def transformed_to_proto(transformed: Transformed) -> transformer.TransformResponse:
     """Write the prompt-transformer's answer."""
-    return transformer.TransformResponse(body_json=encode(transformed.body), plan=plan_to_proto(transformed.plan))
+    return transformer.TransformResponse(
+        body_json=request_body(transformed.request, stream=False),
+        plan=plan_to_proto(transformed.plan),
+        untouched=sorted(transformed.request.untouched),
+    )
 
 
-def transformed_from_proto(message: transformer.TransformResponse) -> Transformed:
-    """Read the prompt-transformer's answer."""
+def transformed_from_proto(message: transformer.TransformResponse, request: ChatRequest) -> Transformed:
+    """Read the prompt-transformer's answer to `request`, whose own text goes on where it is untouched."""
     _present(message, "plan")
-    return Transformed(_object(message.body_json, "body_json"), plan_from_proto(message.plan))
+    body = json_object(message.body_json, "body_json")
+    return Transformed(read_written(body, request, frozenset(message.untouched)), plan_from_proto(message.plan))
 
 
 # Extraction
@@ -344,50 +377,3 @@ def event_from_proto(message: extractor.Event) -> Event:
 def events_from_proto(messages: Iterable[extractor.Event]) -> tuple[Event, ...]:
     """Read the events of one response."""
     return tuple(map(event_from_proto, messages))
-
-
-# Tools that the executor runs
-
-
-def tool_info_to_proto(info: ToolInfo) -> tool.ToolInfo:
-    """Write a tool."""
-    return tool.ToolInfo(name=info.name, description=info.description, parameters_json=encode(info.parameters))
-
-
-def tool_info_from_proto(message: tool.ToolInfo) -> ToolInfo:
-    """Read a tool."""
-    return ToolInfo(
-        name=message.name,
-        description=message.description,
-        parameters=_object(message.parameters_json, "parameters_json"),
-    )
-
-
-def outcome_to_proto(outcome: ToolOutcome) -> tool.ToolResult:
-    """Write how a run of a tool ended."""
-    error = outcome.error
-    return tool.ToolResult(
-        content=outcome.content,
-        structured_json=None if outcome.structured is None else encode(outcome.structured),
-        truncated=outcome.truncated,
-        total_bytes=outcome.total_bytes,
-        duration_ms=outcome.duration_ms,
-        failure=None
-        if error is None
-        else tool.ToolFailure(code=error.code, message=error.message, hint=error.hint, retryable=error.retryable),
-    )
-
-
-def outcome_from_proto(message: tool.ToolResult) -> ToolOutcome:
-    """Read how a run of a tool ended."""
-    failure = message.failure
-    return ToolOutcome(
-        content=message.content,
-        structured=decode(message.structured_json) if message.HasField("structured_json") else None,
-        truncated=message.truncated,
-        total_bytes=message.total_bytes,
-        duration_ms=message.duration_ms,
-        error=ToolFailure(code=failure.code, message=failure.message, hint=failure.hint, retryable=failure.retryable)
-        if message.HasField("failure")
-        else None,
-    )

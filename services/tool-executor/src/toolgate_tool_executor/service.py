@@ -10,7 +10,7 @@ from toolgate.tool_executor.v1.tool_executor_service_pb2_grpc import (
     ToolExecutorServiceServicer,
     add_ToolExecutorServiceServicer_to_server,
 )
-from toolgate_runtime import wire
+from toolgate_runtime import wire_tools
 from toolgate_runtime.handling import Context, Handling
 from toolgate_runtime.ports import ExecutorPort
 
@@ -51,7 +51,7 @@ class ToolExecutorService(ToolExecutorServiceServicer):
         """List what can be run."""
         async with self._handling.rpc("ListTools", context) as left_s:
             tools = await self._executor.tools(timeout_s=left_s)
-            return messages.ListToolsResponse(tools=map(wire.tool_info_to_proto, tools))
+            return messages.ListToolsResponse(tools=map(wire_tools.tool_info_to_proto, tools))
 
     async def ExecuteTool(  # noqa: N802
         self, request: messages.ExecuteToolRequest, context: Context
@@ -61,4 +61,4 @@ class ToolExecutorService(ToolExecutorServiceServicer):
             outcome = await self._executor.execute(
                 request.name, request.arguments_json, timeout_s=left_s * ANSWER_MARGIN
             )
-            return messages.ExecuteToolResponse(result=wire.outcome_to_proto(outcome))
+            return messages.ExecuteToolResponse(result=wire_tools.outcome_to_proto(outcome))

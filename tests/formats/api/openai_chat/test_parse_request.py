@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from toolgate_core.jsontext import JsonObject, JsonValue, encode
+from toolgate_core.jsontext import JsonObject, JsonValue, decode, encode
 from toolgate_core.limits import (
     MAX_BODY_CONTAINERS,
     MAX_BODY_STRINGS,
@@ -14,11 +14,15 @@ from toolgate_core.nesting import is_heavy
 from toolgate_core.schema.definitions import NO_PARAMETERS
 from toolgate_core.types.errors import RequestError
 from toolgate_core.types.failures import FailureKind
-from toolgate_core.types.requests import ChatRequest, ToolChoice, ToolDefinition
+from toolgate_core.types.messages import Message, Text
+from toolgate_core.types.requests import ChatRequest, ResponseFormat, Sampling, Source, ToolChoice, ToolDefinition
 from toolgate_formats.api.openai_chat import parse_request
+from toolgate_formats.codecs.openai_chat.messages import write_messages
+from toolgate_formats.codecs.openai_chat.request import chat_body
 
 HELLO_LIST: list[JsonValue] = [{"role": "user", "content": "hello"}]
 HELLO: JsonValue = HELLO_LIST
+HELLO_MESSAGES = (Message("user", (Text("hello"),)),)
 
 
 def tool(name: str = "f", **more: JsonValue) -> JsonObject:
@@ -33,6 +37,15 @@ def parsed(**fields: JsonValue) -> ChatRequest:
     return parse_request(body(**fields))
 
 
+def sent_messages(request: ChatRequest) -> JsonValue:
+    """Return the messages as they go to a server of the same format."""
+    sent = decode(request.source.texts["messages"])
+    assert isinstance(sent, list)
+    # Written from their parts they are the same; a message of the assistant then always has a content.
+    assert write_messages(request.messages) == [{"content": None, **message} for message in sent]  # type: ignore[dict-item]
+    return sent
+
+
 def refused(**fields: JsonValue) -> tuple[str | None, str | None]:
     with pytest.raises(RequestError) as caught:
         parse_request(body(**fields))
@@ -41,7 +54,11 @@ def refused(**fields: JsonValue) -> tuple[str | None, str | None]:
 
 
 def test_the_least_request_has_the_defaults() -> None:
-    assert parsed() == ChatRequest(body={"model": "m", "messages": HELLO}, model="m", texts={"messages": encode(HELLO)})
+    texts = {"model": b'"m"', "messages": encode(HELLO)}
+    assert parsed() == ChatRequest(model="m", messages=HELLO_MESSAGES, source=Source("openai_chat", texts))
+
+
+SENT_TOOLS = encode([tool("f", description="d", parameters={"type": "object", "properties": {}})])
 
 
 def test_everything_that_is_decided_on_is_typed() -> None:
@@ -65,9 +82,9 @@ def test_everything_that_is_decided_on_is_typed() -> None:
         "chat_template_kwargs": {"enable_thinking": False},
     }
     assert parse_request(encode(fields)) == ChatRequest(
-        body=fields,
         model="m",
-        texts={"messages": encode(HELLO), "tools": encode([tool("f", description="d")])},
+        messages=HELLO_MESSAGES,
+        source=Source("openai_chat", {name: encode(value) for name, value in fields.items()} | {"tools": SENT_TOOLS}),
         tools=(ToolDefinition("f", "d", NO_PARAMETERS),),
         tools_json=encode([tool("f", description="d")]),
         tool_choice=ToolChoice("required"),
@@ -76,22 +93,54 @@ def test_everything_that_is_decided_on_is_typed() -> None:
         stream=True,
         include_usage=True,
         stop=("END",),
-        response_format={"type": "json_object"},
+        response_format=ResponseFormat(kind="json_object"),
         max_tokens=10,
         logprobs=True,
+        top_logprobs=3,
+        sampling=Sampling(temperature=0.5),
+        fields={"top_k": 40, "chat_template_kwargs": {"enable_thinking": False}},
     )
 
 
-def test_texts_are_the_clients_own_where_nothing_has_to_be_written_anew() -> None:
-    raw = b'{"model": "m", "messages" : [ {"role":"user", "content":"hi"} ], "tools": [ %b ] }' % encode(tool())
-    assert parse_request(raw).texts == {
+def texts_of(**fields: JsonValue) -> dict[str, bytes]:
+    return dict(parsed(**fields).source.texts)
+
+
+def test_texts_are_the_clients_own_where_servers_accept_them() -> None:
+    takes: JsonObject = {"type": "object"}
+    raw = b'{"model": "m", "messages" : [ {"role":"user", "content":"hi"} ], "tools": [ %b ], "a\\"b": 1e400}'
+    body = raw.replace(b"1e400", b" 1.50") % encode(tool(parameters=takes))
+    assert parse_request(body).source.texts == {
+        "model": b'"m"',
         "messages": b'[ {"role":"user", "content":"hi"} ]',
-        "tools": b"[ %b ]" % encode(tool()),
+        "tools": b"[ %b ]" % encode(tool(parameters=takes)),
+        'a"b': b"1.50",
     }
-    assert parsed(tools=[tool(description=None)]).texts == {"messages": encode(HELLO)}
-    assert parsed(messages=[{"role": "user", "content": "hi", "name": None}]).texts == {}
-    assert parsed(messages=[{"role": "assistant", "content": "hi", "tool_calls": []}]).texts == {}
-    assert parsed(functions=[{"name": "f"}]).texts == {"messages": encode(HELLO)}
+
+
+def test_the_text_of_messages_is_written_again_where_servers_refuse_it() -> None:
+    assert texts_of(messages=[{"role": "user", "content": "hi", "name": None}])["messages"] == (
+        b'[{"role":"user","content":"hi"}]'
+    )
+    assert texts_of(messages=[{"role": "assistant", "content": "hi", "tool_calls": []}])["messages"] == (
+        b'[{"role":"assistant","content":"hi"}]'
+    )
+    silent = {"role": "assistant", "tool_calls": calling("a")["tool_calls"]}
+    assert texts_of(messages=[silent, result("a")])["messages"] == encode([{**silent, "content": None}, result("a")])
+
+
+def test_the_text_of_tools_is_written_again_where_servers_refuse_it() -> None:
+    empty: JsonObject = {"type": "object", "properties": {}}
+    for given in (tool(), tool(description=None), tool(parameters=None), tool(parameters={}, strict=None)):
+        assert texts_of(tools=[given, tool("g", parameters=empty)])["tools"] == encode(
+            [tool(parameters=empty), tool("g", parameters=empty)]
+        )
+    assert texts_of(functions=[{"name": "f"}])["tools"] == encode([tool(parameters=empty)])
+
+
+def test_nulls_in_the_schema_of_a_tool_stay() -> None:
+    schema: JsonObject = {"type": "object", "properties": {"unit": {"enum": ["C", None], "default": None}}}
+    assert texts_of(tools=[tool(strict=None, parameters=schema)])["tools"] == encode([tool(parameters=schema)])
 
 
 def test_tools_too_long_to_be_remembered_are_read_all_the_same() -> None:
@@ -150,7 +199,7 @@ def test_a_field_that_holds_too_much_is_named(value: bytes, code: str | None) ->
 )
 def test_brackets_in_a_text_do_not_count(text: str) -> None:
     messages: JsonValue = [{"role": "user", "content": text}]
-    assert parsed(messages=messages).messages == messages
+    assert sent_messages(parsed(messages=messages)) == messages
 
 
 def test_what_may_take_long_to_read_is_told_from_the_bytes() -> None:
@@ -226,7 +275,8 @@ def test_stops_are_always_a_tuple() -> None:
 )
 def test_a_response_format_may_have_any_root(schema: JsonValue) -> None:
     wanted: JsonObject = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
-    assert parsed(response_format=wanted).response_format == wanted
+    root = schema if isinstance(schema, dict) else None
+    assert parsed(response_format=wanted).response_format == ResponseFormat(kind="json_schema", name="x", schema=root)
 
 
 def test_text_is_no_response_format() -> None:
@@ -320,10 +370,10 @@ def test_functions_become_tools() -> None:
     assert request.legacy_functions
     assert not request.parallel
     assert request.tool_choice == ToolChoice("named", name="g")
-    assert request.body == {
+    assert decode(chat_body(request)) == {
         "model": "m",
         "messages": HELLO,
-        "tools": [tool("f"), tool("g")],
+        "tools": [tool("f", parameters=dict(NO_PARAMETERS)), tool("g", parameters=dict(NO_PARAMETERS))],
         "tool_choice": {"type": "function", "function": {"name": "g"}},
         "parallel_tool_calls": False,
     }
@@ -353,7 +403,7 @@ def test_the_older_form_in_the_history_becomes_calls_and_results() -> None:
         {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
         {"role": "function", "name": "f", "content": None},
     ]
-    assert parsed(messages=messages).messages == [
+    assert sent_messages(parsed(messages=messages)) == [
         {"role": "user", "content": "hi"},
         {
             "role": "assistant",
@@ -390,15 +440,15 @@ def result(call_id: str, content: JsonValue = "ok") -> JsonObject:
     ],
 )
 def test_good_messages_go_on_as_they_are(messages: JsonValue) -> None:
-    assert parsed(messages=messages).messages == messages
+    assert sent_messages(parsed(messages=messages)) == messages
 
 
 @pytest.mark.parametrize("empty", [[], None])
 def test_empty_calls_in_the_history_are_dropped(empty: JsonValue) -> None:
     said: JsonValue = [{"role": "assistant", "content": "hi", "tool_calls": empty}]
-    assert parsed(messages=said).messages == [{"role": "assistant", "content": "hi"}]
+    assert sent_messages(parsed(messages=said)) == [{"role": "assistant", "content": "hi"}]
     silent: JsonValue = [{"role": "assistant", "content": None, "tool_calls": empty}]
-    assert parsed(messages=silent).messages == [{"role": "assistant", "content": ""}]
+    assert sent_messages(parsed(messages=silent)) == [{"role": "assistant", "content": ""}]
 
 
 def bad_call(**changes: JsonValue) -> list[JsonValue]:
@@ -452,7 +502,8 @@ def test_bad_messages_are_refused(messages: JsonValue, param: str, code: str | N
 
 def test_as_many_calls_as_an_answer_may_hold_are_answered_in_any_order() -> None:
     ids = [f"c{place}" for place in range(MAX_CALLS_PER_MESSAGE)]
-    assert parsed(messages=[calling(*ids), *(result(call_id) for call_id in reversed(ids))]).texts == {}
+    messages: list[JsonValue] = [calling(*ids), *(result(call_id) for call_id in reversed(ids))]
+    assert sent_messages(parsed(messages=messages)) == messages
 
 
 @pytest.mark.parametrize("count", [MAX_CALLS_PER_MESSAGE + 1, 20_000])

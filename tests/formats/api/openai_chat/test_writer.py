@@ -20,7 +20,7 @@ ME = Identity("1", 7, 'a "model"')
 
 
 def chunks(*, include_usage: bool = False, legacy: bool = False) -> ChatWriter:
-    request = ChatRequest(body={}, model=ME.model, include_usage=include_usage, legacy_functions=legacy)
+    request = ChatRequest(messages=(), model=ME.model, include_usage=include_usage, legacy_functions=legacy)
     return ChatWriter(request, ME, FormatOptions())
 
 
@@ -114,7 +114,7 @@ def test_usage_that_the_upstream_did_not_tell_is_null() -> None:
     ],
 )
 def test_the_finish_reason_is_openais(finish: Any, mode: Any, legacy: bool, expected: str) -> None:
-    request = ChatRequest(body={}, model="m", tool_choice=ToolChoice(mode), legacy_functions=legacy)
+    request = ChatRequest(model="m", messages=(), tool_choice=ToolChoice(mode), legacy_functions=legacy)
     assert finish_reason(Answer(finish_reason=finish, strategy=Strategy.NATIVE), request) == expected
 
 

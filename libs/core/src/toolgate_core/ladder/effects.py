@@ -20,62 +20,30 @@ and one per chunk costs 0.2 µs.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Generic, TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from msgspec import Struct
 
-from toolgate_core.jsontext import JsonObject
+from toolgate_core.strategies.base import Transform, Transformed
 from toolgate_core.types.chunks import ResponseChunk
+from toolgate_core.types.effect import Effect, ReplyT_co
 from toolgate_core.types.events import AnswerEvent, Event
 from toolgate_core.types.failures import Failure
-from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan, ScannerState
-from toolgate_core.types.policy import Capabilities
-from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.requests import ChatRequest, ModelRequest
 from toolgate_core.types.vocabulary import Strategy, TextEnd
 
 T = TypeVar("T")
-ReplyT_co = TypeVar("ReplyT_co", covariant=True)
-
-
-class Effect(Struct, Generic[ReplyT_co], frozen=True):
-    """Base of the effects; its parameter is the type of the reply."""
-
-
-class Transformed(Struct, frozen=True):
-    """The upstream request (without `stream`) and the plan for its answer."""
-
-    body: JsonObject
-    plan: Plan
 
 
 class Opened(Struct, frozen=True):
     """The upstream has begun to answer."""
 
 
-class Transform(Effect[Transformed], frozen=True, kw_only=True):
-    """Write the upstream request for a strategy. Reply: `Transformed`.
-
-    `dialect`: what the bridge writes where the upstream has no constraint, and what may stand in the text of a native
-    answer. `constrained`: ask the upstream to enforce the answer's form. `fault`: why the attempt before this one of
-    the same strategy failed, to be quoted. `draft`: the text of pass 1, for the second pass of `two_pass`; unset
-    otherwise. `reasoning_open`: the upstream's answers begin inside reasoning.
-    """
-
-    request: ChatRequest
-    strategy: Strategy
-    dialect: str
-    constrained: bool
-    capabilities: Capabilities = Capabilities()
-    fault: Fault | None = None
-    draft: str | None = None
-    reasoning_open: bool = False
-
-
 class CallModel(Effect[Opened | Failure], frozen=True, kw_only=True):
     """Send a request upstream. Reply: `Opened` once the answer's head is good, else `Failure`."""
 
-    body: JsonObject
+    request: ModelRequest
     strategy: Strategy
 
 

@@ -16,7 +16,7 @@ from toolgate_core.types.requests import ChatRequest, ToolChoiceMode
 from toolgate_core.types.vocabulary import Strategy
 
 Form: TypeAlias = tuple[Strategy, bool, ToolChoiceMode, frozenset[str]]
-"""What was asked for: strategy, constrained or not, the tool choice, and the fields that not every upstream knows."""
+"""What was asked for: strategy, constrained or not, the tool choice, and the fields that an upstream may not know."""
 
 _KNOWN = frozenset(
     (
@@ -30,7 +30,8 @@ _NO_FIELDS: frozenset[str] = frozenset()
 
 def form_of(request: ChatRequest, strategy: Strategy, *, constrained: bool) -> Form:
     """Return what a request asks an upstream for under a strategy."""
-    fields = _NO_FIELDS if _KNOWN.issuperset(request.body) else frozenset(request.body.keys() - _KNOWN)
+    given = request.source.texts
+    fields = _NO_FIELDS if _KNOWN.issuperset(given) else frozenset(given.keys() - _KNOWN)
     return strategy, constrained, request.tool_choice.mode, fields
 
 
@@ -66,7 +67,7 @@ class FormRefused(Struct, frozen=True, kw_only=True):
 
 
 class HistorySimplified(Struct, frozen=True):
-    """The upstream refused a history, and took it after it had been simplified."""
+    """The upstream refused a history as it was given, and took it after it had been simplified."""
 
 
 Observation: TypeAlias = FormAccepted | FormRefused | HistorySimplified

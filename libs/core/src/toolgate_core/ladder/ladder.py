@@ -24,7 +24,7 @@ from toolgate_core.ladder.choice import Choice
 from toolgate_core.ladder.confirm import Result, TextRole, steps_for
 from toolgate_core.ladder.decisions import OUTCOMES, Ending, Follow, LastResort, follow, last_resorts
 from toolgate_core.ladder.delivery import delivery_policy
-from toolgate_core.ladder.effects import CallModel, EffectGenerator, Emit, Transform, ask
+from toolgate_core.ladder.effects import CallModel, EffectGenerator, Emit, ask
 from toolgate_core.ladder.endings import no_strategy, timed_out, unavailable
 from toolgate_core.ladder.judge import judge
 from toolgate_core.ladder.knowledge import NOTHING_KNOWN, Knowledge, Observation
@@ -33,6 +33,7 @@ from toolgate_core.ladder.progress import Progress
 from toolgate_core.ladder.reader import ResponseReader
 from toolgate_core.ladder.refusals import Refusals, ending_of
 from toolgate_core.schema import Toolset
+from toolgate_core.strategies.base import Transform
 from toolgate_core.strategies.selection import strategies_for
 from toolgate_core.types.events import TextDelta
 from toolgate_core.types.failures import Failure
@@ -208,7 +209,7 @@ class LadderRun:
             reasoning_open=self._policy.reasoning_starts_open,
         )
         transformed = yield from ask(effect)
-        opened = yield from ask(CallModel(body=transformed.body, strategy=attempt.strategy))
+        opened = yield from ask(CallModel(request=transformed.request, strategy=attempt.strategy))
         if isinstance(opened, Failure):
             return opened
         attempt.reader = self._reader(transformed.plan, attempt)

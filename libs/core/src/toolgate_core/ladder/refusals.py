@@ -22,7 +22,7 @@ from toolgate_core.ladder.knowledge import (
     Observation,
     form_of,
 )
-from toolgate_core.strategies.native import strict_fits
+from toolgate_core.strategies.native import takes_strict
 from toolgate_core.strategies.simple import simplified
 from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
 from toolgate_core.types.policy import Policy
@@ -92,9 +92,9 @@ class Refusals:
         self._unproven: list[FormRefused] = []
         self._refused: set[tuple[Strategy, bool]] = set()
         self._texts: dict[tuple[str, str | None], list[tuple[bool, bool]]] = {}
-        self._strict = policy.capabilities.strict and request.tool_choice.forced and strict_fits(request)
+        self._strict = policy.capabilities.strict and request.tool_choice.forced and takes_strict(request)
         if knowledge.simple_history:
-            self.request = simplified(request)
+            self.request = simplified(request) or request
             self._simplified = True
         if self._unsupported and self._nothing_is_left():
             # Knowledge may be wrong, and trying costs one call: better than a request without an attempt.
@@ -131,7 +131,7 @@ class Refusals:
         self._unproven.clear()
         self.observations.append(FormAccepted(self._form(attempt.strategy, constrained=attempt.constrained)))
         if self._confirm_simple:
-            # The same request was refused with the history that the client gave: that is the proof.
+            # The same request was refused as it was given: that is the proof.
             self.observations.append(HistorySimplified())
             self._confirm_simple = False
 
@@ -197,8 +197,9 @@ class Refusals:
         if self._simplified or strategy not in _OWN_TOOLS:
             return False
         self._simplified = True
-        given, self.request = self.request, simplified(self.request)
-        self._confirm_simple = self.request is not given
+        simple = simplified(self.request)
+        self._confirm_simple = simple is not None
+        self.request = simple or self.request
         return self._confirm_simple
 
     def _forms(self, strategy: Strategy) -> tuple[bool, ...]:

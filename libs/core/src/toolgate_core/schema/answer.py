@@ -28,7 +28,7 @@ CONSTRAINTS = frozenset(
 
 def is_constrained(request: ChatRequest) -> bool:
     """Whether a request may constrain its answer; False is certain, and cheap to find."""
-    return request.response_format is not None or not CONSTRAINTS.isdisjoint(request.body)
+    return request.response_format is not None or not CONSTRAINTS.isdisjoint(request.fields)
 
 
 def answer_schema(request: ChatRequest) -> JsonObject | None:
@@ -37,25 +37,23 @@ def answer_schema(request: ChatRequest) -> JsonObject | None:
         return None
     wanted = request.response_format
     if wanted is None:
-        return requested_schema(request.body)
-    described = wanted.get("json_schema")
-    schema: JsonValue = described.get("schema") if isinstance(described, dict) else None
-    if isinstance(schema, dict):
-        return schema
-    return _ANY_OBJECT if wanted.get("type") in ("json_object", "json_schema") else None
+        return requested_schema(request.fields)
+    if wanted.schema is not None:
+        return wanted.schema
+    return _ANY_OBJECT if wanted.kind in ("json_object", "json_schema") else None
 
 
-def requested_schema(body: JsonObject) -> JsonObject | None:
+def requested_schema(fields: JsonObject) -> JsonObject | None:
     """Return the schema in vLLM's own fields for constraints; None where they do not ask for JSON."""
-    if CONSTRAINTS.isdisjoint(body):
+    if CONSTRAINTS.isdisjoint(fields):
         return None
-    structured = body.get("structured_outputs")
+    structured = fields.get("structured_outputs")
     options = structured if isinstance(structured, dict) else {}
-    for given in (options.get("json"), body.get("guided_json")):
+    for given in (options.get("json"), fields.get("guided_json")):
         schema = _as_schema(given)
         if schema is not None:
             return schema
-    return _ANY_OBJECT if options.get("json_object") or body.get("guided_json_object") else None
+    return _ANY_OBJECT if options.get("json_object") or fields.get("guided_json_object") else None
 
 
 def _as_schema(given: JsonValue) -> JsonObject | None:

@@ -12,6 +12,7 @@ from toolgate_core.types.requests import ToolDefinition
 NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}
 """The schema of a tool that declares no parameters."""
 
+_FUNCTION_FIELDS = frozenset(("name", "description", "parameters", "strict"))
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 
 
@@ -76,7 +77,19 @@ def _definition(tool: JsonValue, param: str) -> ToolDefinition:
         description=_description(function.get("description"), f"{param}.function.description"),
         parameters=_parameters(function.get("parameters"), f"{param}.function.parameters"),
         strict=_strict(function.get("strict"), f"{param}.function.strict"),
+        fields=_other_fields(tool, function),
     )
+
+
+def _other_fields(tool: JsonObject, function: JsonObject) -> JsonObject:
+    """Return what no attribute holds; the fields of `function` stand in `function`. Nulls say nothing."""
+    fields: JsonObject = {
+        key: value for key, value in tool.items() if key not in ("type", "function") and value is not None
+    }
+    inner: JsonObject = {
+        key: value for key, value in function.items() if key not in _FUNCTION_FIELDS and value is not None
+    }
+    return {**fields, "function": inner} if inner else fields
 
 
 def _name(name: JsonValue, param: str) -> str:
@@ -103,7 +116,7 @@ def _parameters(parameters: JsonValue, param: str) -> JsonObject:
     return parameters
 
 
-def _strict(strict: JsonValue, param: str) -> bool:
+def _strict(strict: JsonValue, param: str) -> bool | None:
     if strict is not None and not isinstance(strict, bool):
         raise RequestError(f"{param} must be a boolean.", param=param)
-    return bool(strict)
+    return strict

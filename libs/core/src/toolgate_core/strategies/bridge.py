@@ -1,70 +1,66 @@
 """Priority 3: the upstream knows nothing of tools. They are written into the prompt, and so are calls and results.
 
-Constrained, the answer is the decision JSON; otherwise it is text in the model's dialect.
+With a grammar, the answer is the decision JSON; without one it is text in the model's dialect. Everything goes into one
+system message at the beginning, since chat templates differ in where else they accept one. Under tool choice `none`
+only the history is rewritten, and the client's own constraints stay.
 """
 
 from __future__ import annotations
 
 from toolgate_core.dialects import DIALECTS
-from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.strategies.envelope import answer_rule, constrain, emulated, without_tools
-from toolgate_core.strategies.history import quote, rendered, with_system
-from toolgate_core.strategies.native import own_tools
+from toolgate_core.strategies.base import Transform, Transformed
+from toolgate_core.strategies.envelope import answer_rule, constrained, without_constraints, without_native_tools
+from toolgate_core.strategies.history import quote, render_history, with_system
+from toolgate_core.strategies.native import client_request, permitted
+from toolgate_core.types.messages import Message
 from toolgate_core.types.plan import Plan
-from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.requests import ChatRequest, ModelRequest
 
 DECISION = "decision"
 
 
 def transform(effect: Transform) -> Transformed:
     """Return the request with its tools in the prompt; under `none` only the history is rewritten."""
-    request = effect.request
-    if request.tool_choice.mode == "none":
-        return _toolless(effect)
+    chat = effect.request
+    if chat.tool_choice.mode == "none":
+        return _without_calls(effect)
     dialect = DECISION if effect.constrained else effect.dialect
-    body = emulated(bare(effect))
-    if effect.constrained:
-        constrain(body, request)
-    body["messages"] = conversation(effect, dialect, tools_block(request, dialect))
+    request = without_constraints(toolless_request(effect))
+    request = request.change(messages=conversation(effect, dialect, tools_block(chat, dialect)))
     plan = Plan(
         strategy=effect.strategy,
         form="decision" if effect.constrained else "dialect",
         dialect=dialect,
         # Under a grammar the model writes the decision at once.
         reasoning_open=effect.reasoning_open and not effect.constrained,
-        stop=request.stop,
-        parallel=request.parallel,
+        stop=chat.stop,
+        parallel=chat.parallel,
         constrained=effect.constrained,
     )
-    return Transformed(body, plan)
+    return Transformed(constrained(request, chat) if effect.constrained else request, plan)
 
 
-def bare(effect: Transform) -> JsonObject:
-    """Return the body without anything of the upstream's own tool calling."""
-    return without_tools(own_tools(effect))
+def toolless_request(effect: Transform) -> ModelRequest:
+    """Return the request without anything of the upstream's own tool calling."""
+    return without_native_tools(client_request(effect))
 
 
 def tools_block(request: ChatRequest, dialect: str) -> str:
     """Return the part of the system message that declares the permitted tools and says how to call them."""
-    choice = request.tool_choice
-    tools = [tool for tool in request.tools if choice.permits(tool.name)]
-    block = DIALECTS[dialect].render_tools(tools, choice, request.parallel)
+    tools = list(permitted(request))
+    block = DIALECTS[dialect].render_tools(tools, request.tool_choice, request.parallel)
     rule = answer_rule(request, what='"answer"' if dialect == DECISION else "An answer without a call")
     return f"{block}\n{rule}" if rule else block
 
 
-def conversation(effect: Transform, dialect: str, block: str) -> list[JsonValue]:
+def conversation(effect: Transform, dialect: str, block: str) -> tuple[Message, ...]:
     """Return the messages: one system message with `block` at its end, the history in `dialect`, a fault quoted."""
-    original = effect.request.messages
-    messages = with_system(rendered(original, dialect), original, block, role=effect.capabilities.system_role)
-    if effect.fault is not None:
-        messages = quote(messages, effect.fault)
-    return list[JsonValue](messages)
+    given = effect.request.messages
+    messages = with_system(render_history(given, dialect), given, block, role=effect.capabilities.system_role)
+    return messages if effect.fault is None else quote(messages, effect.fault)
 
 
-def _toolless(effect: Transform) -> Transformed:
-    body = bare(effect)
-    body["messages"] = conversation(effect, effect.dialect, "")
+def _without_calls(effect: Transform) -> Transformed:
+    request = toolless_request(effect).change(messages=conversation(effect, effect.dialect, ""))
     plan = Plan(strategy=effect.strategy, form="dialect", dialect=effect.dialect, reasoning_open=effect.reasoning_open)
-    return Transformed(body, plan)
+    return Transformed(request, plan)

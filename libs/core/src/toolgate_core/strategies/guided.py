@@ -1,14 +1,23 @@
-"""Priority 2: the upstream's own tools stay in its prompt; a grammar asks for a decision: this call or this answer."""
+"""Priority 2: the upstream's own tools stay in its prompt; a grammar asks for a decision: this call or this answer.
+
+The tools go out under `auto`, whatever the client's choice, since the decision's schema enforces that choice. The
+instruction extends the first system message, so that the conversation keeps its form and the upstream its cached prefix
+of tools.
+"""
 
 from __future__ import annotations
 
-from toolgate_core.jsontext import JsonObject, JsonValue
-from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.strategies.envelope import answer_rule, constrain, emulated
-from toolgate_core.strategies.history import mended, quote, text_of
-from toolgate_core.strategies.native import own_tools, permitted
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from toolgate_core.strategies.base import Transform, Transformed
+from toolgate_core.strategies.envelope import answer_rule, constrained, without_constraints
+from toolgate_core.strategies.history import quote
+from toolgate_core.strategies.native import native_request, permitted
+from toolgate_core.types.messages import INSTRUCTION_ROLES, Message, Text, text_message, text_of
 from toolgate_core.types.plan import Plan
-from toolgate_core.types.requests import ChatRequest
+from toolgate_core.types.requests import ChatRequest, ToolChoice
 
 _CALL = '{"action": "call", "calls": [{"name": "TOOL_NAME", "arguments": {"PARAMETER_NAME": "VALUE"}}]}'
 _ANSWER = '{"action": "answer", "answer": "TEXT FOR THE USER"}'
@@ -16,25 +25,23 @@ _ANSWER = '{"action": "answer", "answer": "TEXT FOR THE USER"}'
 
 def transform(effect: Transform) -> Transformed:
     """Return the request with its tools under `auto` and the decision as its response format."""
-    request = effect.request
-    body = emulated(own_tools(effect))
-    if request.tool_choice.mode == "named":
-        body["tools"] = permitted(request)
-    body["tool_choice"] = "auto"
-    constrain(body, request)
-    messages = _instructed(mended(request.messages), _instruction(request), role=effect.capabilities.system_role)
+    chat = effect.request
+    request = without_constraints(native_request(effect))
+    if chat.tool_choice.mode == "named":
+        request = request.change(tools=permitted(chat))
+    messages = _instructed(chat.messages, _instruction(chat), role=effect.capabilities.system_role)
     if effect.fault is not None:
         messages = quote(messages, effect.fault)
-    body["messages"] = list[JsonValue](messages)
+    request = constrained(request.change(tool_choice=ToolChoice("auto"), messages=messages), chat)
     plan = Plan(
         strategy=effect.strategy,
         form="decision",
         dialect="decision",
-        stop=request.stop,
-        parallel=request.parallel,
+        stop=chat.stop,
+        parallel=chat.parallel,
         constrained=True,
     )
-    return Transformed(body, plan)
+    return Transformed(request, plan)
 
 
 def _instruction(request: ChatRequest) -> str:
@@ -45,14 +52,14 @@ def _instruction(request: ChatRequest) -> str:
     return "\n".join(filter(None, (rule, answer_rule(request, what='"answer"'))))
 
 
-def _instructed(messages: list[JsonObject], instruction: str, *, role: bool) -> list[JsonObject]:
-    """Return the messages with the instruction at the end of the first system message."""
+def _instructed(messages: Sequence[Message], instruction: str, *, role: bool) -> tuple[Message, ...]:
+    """Return the messages with the instruction at the end of the first system message.
+
+    `role`: the upstream has system messages; otherwise the first user message takes its place.
+    """
     first = messages[0]
-    if first["role"] in ("system", "developer") or (not role and first["role"] == "user"):
-        content = first["content"]
-        if isinstance(content, list):
-            extended: JsonValue = [*content, {"type": "text", "text": instruction}]
-        else:
-            extended = f"{text_of(content)}\n\n{instruction}"
-        return [{**first, "content": extended}, *messages[1:]]
-    return [{"role": "system" if role else "user", "content": instruction}, *messages]
+    if first.role in INSTRUCTION_ROLES or (not role and first.role == "user"):
+        added = Text(f"{text_of(first.parts)}\n\n{instruction}") if first.plain else Text(instruction)
+        parts = (added,) if first.plain else (*first.parts, added)
+        return (replace(first, parts=parts), *messages[1:])
+    return (text_message("system" if role else "user", instruction), *messages)

@@ -1,124 +1,108 @@
-"""The conversation so far, as it is shown to a model again: mended, rendered in a dialect, with a fault quoted."""
+"""The conversation so far, as a strategy without native tools shows it to a model: in a dialect, with a fault quoted.
+
+Chat templates decide what a server accepts, and most want one system message at the beginning and roles that alternate.
+So results become user messages, those in a row one message, and system messages one block. Calls and results have the
+ids under which the dialect knows them, so that a model that reads its own dialect finds what it has been trained on.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from toolgate_core.dialects import DIALECTS, Dialect
 from toolgate_core.dialects.base import WrittenCall
-from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode_str
-from toolgate_core.schema.relaxed import relax
 from toolgate_core.types.faults import Fault
+from toolgate_core.types.messages import (
+    INSTRUCTION_ROLES,
+    Call,
+    Message,
+    Result,
+    Text,
+    calls_of,
+    results_of,
+    text_message,
+    text_of,
+)
 
 MAX_QUOTED = 2_000
 """Characters of a model's own answer that a retry shows it."""
 
-SYSTEM_ROLES = ("system", "developer")
-"""Roles of instructions; the newer one is OpenAI's."""
 
+def render_history(messages: Sequence[Message], dialect: str) -> list[Message]:
+    """Return the messages without calls and results: they are written in `dialect`.
 
-def mended(messages: list[JsonObject]) -> list[JsonObject]:
-    """Return the messages as every server takes them.
-
-    Arguments of earlier calls are JSON objects, since templates break on others, and a message of calls alone has the
-    content null, since servers ask for the field.
-    """
-    return [_mended(message) if message.get("tool_calls") else message for message in messages]
-
-
-def rendered(messages: list[JsonObject], dialect: str) -> list[JsonObject]:
-    """Return the messages without calls and results of the API's own: they are written in `dialect`.
-
-    Results become user messages, those in a row one; system messages are left out (see `with_system`). Calls and
-    results have the ids by which the dialect knows them.
+    Results become user messages, those in a row one; system messages are left out (see `with_system`).
     """
     history = _History(DIALECTS[dialect])
-    out: list[JsonObject] = []
+    out: list[Message] = []
     after_result = False
     for message in messages:
-        role = message["role"]
-        if role in SYSTEM_ROLES:
+        if message.role in INSTRUCTION_ROLES:
             continue
-        if role == "tool":
-            add_user(out, history.result(message), merge=after_result)
-        elif role == "assistant" and message.get("tool_calls"):
-            out.append(history.calls(message))
-        elif role == "user":
-            add_user(out, message, merge=after_result)
+        results = results_of(message)
+        for result in results:
+            add_user(out, history.result(result), merge=after_result)
+            after_result = True
+        rest = _without_results(message) if results else message
+        if rest is None:
+            continue
+        if calls_of(rest):
+            out.append(history.calls(rest))
+        elif rest.role == "user":
+            add_user(out, rest, merge=after_result)
         else:
-            out.append(message)
-        after_result = role == "tool"
+            out.append(rest)
+        after_result = False
     return out
 
 
-def with_system(messages: list[JsonObject], original: list[JsonObject], block: str, *, role: bool) -> list[JsonObject]:
-    """Return `messages` after one system message: the client's own ones, then `block`.
+def with_system(messages: list[Message], given: Sequence[Message], block: str, *, role: bool) -> tuple[Message, ...]:
+    """Return `messages` after one system message: the texts of those in `given`, then `block`.
 
-    `role`: the upstream knows the role; otherwise the text begins the first user message.
+    `role`: the upstream has system messages; otherwise the text begins the first user message.
     """
-    texts = [text_of(message.get("content")) for message in original if message["role"] in SYSTEM_ROLES]
+    texts = [text_of(message.parts) for message in given if message.role in INSTRUCTION_ROLES]
     text = "\n\n".join(filter(None, [*texts, block]))
     if not text:
-        return messages
+        return tuple(messages)
     if role:
-        return [{"role": "system", "content": text}, *messages]
-    first: list[JsonObject] = [{"role": "user", "content": text}]
-    if messages and messages[0]["role"] == "user":
+        return (text_message("system", text), *messages)
+    first = [text_message("user", text)]
+    if messages and messages[0].role == "user":
         add_user(first, messages[0], merge=True)
-        return [*first, *messages[1:]]
-    return [*first, *messages]
+        return (*first, *messages[1:])
+    return (*first, *messages)
 
 
-def quote(messages: list[JsonObject], fault: Fault) -> list[JsonObject]:
+def quote(messages: Sequence[Message], fault: Fault) -> tuple[Message, ...]:
     """Return the messages with the model's last answer and what was wrong with it, asking for another."""
     out = list(messages)
     if fault.raw:
-        out.append({"role": "assistant", "content": fault.raw[:MAX_QUOTED]})
+        out.append(text_message("assistant", fault.raw[:MAX_QUOTED]))
     ask = f"That answer could not be used: {fault.detail} Give the whole answer again, with this corrected."
-    add_user(out, {"role": "user", "content": ask}, merge=True)
-    return out
+    add_user(out, text_message("user", ask), merge=True)
+    return tuple(out)
 
 
-def text_of(content: JsonValue) -> str:
-    """Return the text of a message's content; its parts of other kinds are left out."""
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else []
-    return "\n".join(str(part["text"]) for part in parts if isinstance(part, dict) and part.get("type") == "text")
+def add_user(out: list[Message], message: Message, *, merge: bool) -> None:
+    """Append a user message; `merge`: to the one before it, since many templates want the roles to alternate."""
+    if not merge or not out or out[-1].role != "user":
+        out.append(message)
+        return
+    before = out[-1]
+    if before.plain and message.plain:
+        text = f"{text_of(before.parts)}\n\n{text_of(message.parts)}"
+        out[-1] = replace(before, parts=(Text(text),))
+    else:
+        out[-1] = replace(before, parts=(*before.parts, *message.parts), plain=False)
 
 
-def _mended(message: JsonObject) -> JsonObject:
-    if "content" not in message:
-        message = {**message, "content": None}
-    calls = message["tool_calls"]
-    assert isinstance(calls, list)
-    new = [_mended_call(call) for call in calls]
-    if all(one is other for one, other in zip(new, calls, strict=True)):
-        return message
-    return {**message, "tool_calls": new}
-
-
-def _mended_call(call: JsonValue) -> JsonValue:
-    assert isinstance(call, dict)
-    function = call["function"]
-    assert isinstance(function, dict)
-    text = str(function["arguments"])
-    arguments = object_text(text)
-    return call if arguments is text else {**call, "function": {**function, "arguments": arguments}}
-
-
-def object_text(text: str) -> str:
-    """Return `text` if it is the JSON text of an object, else one that says what it said."""
-    try:
-        value = decode(text)
-    except JsonTextError:
-        relaxed = relax(text, close=True)
-        value = relaxed[0] if relaxed else None
-        if isinstance(value, dict):
-            return encode_str(value)
-    if isinstance(value, dict):
-        return text
-    return encode_str({"unreadable": text}) if text.strip() not in ("", "null") else "{}"
+def _without_results(message: Message) -> Message | None:
+    """Return what else a message with results says; None where it says nothing else."""
+    rest = tuple(part for part in message.parts if not isinstance(part, Result))
+    return replace(message, parts=rest) if rest else None
 
 
 class _History:
@@ -129,48 +113,22 @@ class _History:
         self._known: dict[str, WrittenCall] = {}
         self._count = 0
 
-    def calls(self, message: JsonObject) -> JsonObject:
-        """Return an assistant message whose calls are text."""
-        calls = message["tool_calls"]
-        assert isinstance(calls, list)
-        block = self._dialect.render_calls([self._call(call) for call in calls])
-        text = text_of(message.get("content"))
-        return {"role": "assistant", "content": f"{text}\n{block}" if text else block}
+    def calls(self, message: Message) -> Message:
+        """Return an assistant message with its calls as text."""
+        block = self._dialect.render_calls([self._call(call) for call in calls_of(message)])
+        text = text_of(message.parts)
+        return text_message("assistant", f"{text}\n{block}" if text else block)
 
-    def result(self, message: JsonObject) -> JsonObject:
+    def result(self, result: Result) -> Message:
         """Return a result as a user message."""
-        call_id = str(message["tool_call_id"])
-        call = self._known.get(call_id, WrittenCall(call_id, "{}", call_id))
-        content = message.get("content")
-        text = self._dialect.render_result(call.name, call.id, text_of(content))
-        parts = content if isinstance(content, list) else []
-        others = [part for part in parts if isinstance(part, dict) and part.get("type") != "text"]
-        return {"role": "user", "content": [{"type": "text", "text": text}, *others] if others else text}
+        call = self._known.get(result.call_id, WrittenCall(result.call_id, "{}", result.call_id))
+        text = Text(self._dialect.render_result(call.name, call.id, text_of(result.parts)))
+        media = tuple(part for part in result.parts if not isinstance(part, Text))
+        return Message("user", (text, *media), plain=not media)
 
-    def _call(self, given: JsonValue) -> WrittenCall:
-        assert isinstance(given, dict)
-        function = given["function"]
-        assert isinstance(function, dict)
-        arguments = object_text(str(function["arguments"]))
-        call = WrittenCall(str(function["name"]), arguments, str(given["id"]), self._count)
+    def _call(self, given: Call) -> WrittenCall:
+        call = WrittenCall(given.name, given.arguments, given.id, self._count)
         call = replace(call, id=self._dialect.call_id(call))
-        self._known[str(given["id"])] = call
+        self._known[given.id] = call
         self._count += 1
         return call
-
-
-def add_user(out: list[JsonObject], message: JsonObject, *, merge: bool) -> None:
-    """Append a user message; `merge`: to the one before it, since many templates want the roles to alternate."""
-    if not merge or not out or out[-1]["role"] != "user":
-        out.append(message)
-        return
-    before, after = out[-1].get("content"), message.get("content")
-    if isinstance(before, str) and isinstance(after, str):
-        content: JsonValue = f"{before}\n\n{after}"
-    else:
-        content = [*_parts(before), *_parts(after)]
-    out[-1] = {**out[-1], "content": content}
-
-
-def _parts(content: JsonValue) -> list[JsonValue]:
-    return content if isinstance(content, list) else [{"type": "text", "text": content}]

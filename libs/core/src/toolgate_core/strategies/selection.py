@@ -1,13 +1,21 @@
-"""Which strategies a request gets, in order: policy, narrowed by mode, by `tool_choice` and by what is asked for."""
+"""Which strategies a request gets, in order: policy, narrowed by mode, by `tool_choice` and by what is asked for.
+
+The rules read what the strategies state (`StrategySpec`); none of them names a strategy.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
 from toolgate_core.schema.answer import answer_schema, is_constrained
+from toolgate_core.strategies.base import StrategySpec
+from toolgate_core.strategies.table import STRATEGIES
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Mode, Strategy
 
-_OWN_TOOL_CALLING = frozenset({Strategy.NATIVE, Strategy.GUIDED})
+_Rule: TypeAlias = Callable[[StrategySpec], bool]
 _OTHER_CONSTRAINTS = ("guided_json", "guided_regex", "guided_choice", "guided_grammar")
 
 
@@ -21,30 +29,34 @@ def strategies_for(request: ChatRequest, policy: Policy, mode: Mode) -> tuple[St
     if choice == "auto" and policy.auto_start in ladder:
         ladder = ladder[ladder.index(policy.auto_start) :]
     if mode is Mode.EMULATE or not capabilities.tools:
-        ladder = tuple(strategy for strategy in ladder if strategy not in _OWN_TOOL_CALLING)
+        ladder = _only(ladder, lambda row: not row.native_tools)
     if not capabilities.json_schema:
-        ladder = tuple(strategy for strategy in ladder if strategy is not Strategy.GUIDED)
+        ladder = _only(ladder, lambda row: row.grammar != "always")
     constrained = is_constrained(request)
     if request.logprobs or (constrained and unconstrainable(request)):
-        # The tokens of an envelope are not the tokens of the answer, and no schema says what a regex does.
-        ladder = tuple(strategy for strategy in ladder if strategy is Strategy.NATIVE)
+        # The tokens of an envelope are not the tokens of the answer, and no schema expresses a regex.
+        ladder = _only(ladder, lambda row: row.sends_constraints)
     if choice == "none":
-        # No call can come of it: what is left to fall back from is an upstream that does not know tools.
-        ladder = tuple(strategy for strategy in ladder if strategy in (Strategy.NATIVE, Strategy.BRIDGE))
+        # No call can follow: the only reason to fall back is an upstream that does not know tools.
+        ladder = _only(ladder, lambda row: row.serves_none)
     elif constrained and choice == "auto" and not capabilities.format_with_tools and answer_schema(request) is not None:
         # Constrained from the first token on, as by vLLM, a native answer could never be a call.
-        ladder = tuple(strategy for strategy in ladder if strategy is not Strategy.NATIVE) or ladder
+        ladder = _only(ladder, lambda row: not row.sends_constraints) or ladder
     return ladder
 
 
+def _only(ladder: Iterable[Strategy], rule: _Rule) -> tuple[Strategy, ...]:
+    return tuple(strategy for strategy in ladder if rule(STRATEGIES[strategy]))
+
+
 def unconstrainable(request: ChatRequest) -> str:
-    """Return the field that constrains the answer in a way that no JSON Schema can say; empty where none does."""
+    """Return the field that constrains the answer in a way that no JSON Schema expresses; empty where none does."""
     if answer_schema(request) is not None:
         return ""
     if request.response_format is not None:
-        return f"response_format.{request.response_format['type']}"
-    structured = request.body.get("structured_outputs")
+        return f"response_format.{request.response_format.kind}"
+    structured = request.fields.get("structured_outputs")
     if structured is not None:
         kinds = structured.keys() if isinstance(structured, dict) else ()
         return f"structured_outputs.{next(iter(kinds), '')}".rstrip(".")
-    return next((field for field in _OTHER_CONSTRAINTS if request.body.get(field) is not None), "")
+    return next((field for field in _OTHER_CONSTRAINTS if request.fields.get(field) is not None), "")

@@ -1,11 +1,17 @@
-"""Priority 4: pass 1 lets the model think in free text, pass 2 turns what it wrote into the decision."""
+"""Priority 4: pass 1 lets the model think in free text, pass 2 turns what it wrote into the decision.
+
+Small models often know which tool to call and fail at writing the call. Pass 1 asks for plain words under no
+constraint; pass 2 shows the model its own words and asks for the decision JSON alone.
+"""
 
 from __future__ import annotations
 
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
-from toolgate_core.ladder.effects import Transform, Transformed
-from toolgate_core.strategies.bridge import DECISION, bare, conversation, tools_block
-from toolgate_core.strategies.envelope import answer_rule, constrain, emulated, widen
+from toolgate_core.strategies.base import Transform, Transformed
+from toolgate_core.strategies.bridge import DECISION, conversation, toolless_request, tools_block
+from toolgate_core.strategies.envelope import answer_rule, constrained, with_envelope_tokens, without_constraints
+from toolgate_core.strategies.native import permitted
+from toolgate_core.types.messages import text_message
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest, ToolDefinition
 
@@ -30,39 +36,33 @@ def transform(effect: Transform) -> Transformed:
 
 
 def _think(effect: Transform) -> Transformed:
-    request = effect.request
-    body = emulated(bare(effect))
-    body["messages"] = conversation(effect, DECISION, _listing(request))
-    return Transformed(body, Plan(strategy=effect.strategy, form="text", dialect=DECISION, parallel=request.parallel))
+    chat = effect.request
+    request = without_constraints(toolless_request(effect))
+    request = request.change(messages=conversation(effect, DECISION, _listing(chat)))
+    return Transformed(request, Plan(strategy=effect.strategy, form="text", dialect=DECISION, parallel=chat.parallel))
 
 
 def _convert(effect: Transform, draft: str) -> Transformed:
-    request = effect.request
-    body = emulated(bare(effect))
-    if effect.constrained:
-        constrain(body, request)
-    else:
-        widen(body)
-    messages = conversation(effect, DECISION, tools_block(request, DECISION))
+    chat = effect.request
+    messages = conversation(effect, DECISION, tools_block(chat, DECISION))
     if draft.strip():
-        messages.append({"role": "assistant", "content": draft[:MAX_DRAFT]})
-        messages.append({"role": "user", "content": _CONVERT})
-    body["messages"] = messages
+        messages = (*messages, text_message("assistant", draft[:MAX_DRAFT]), text_message("user", _CONVERT))
+    request = without_constraints(toolless_request(effect)).change(messages=messages)
+    request = constrained(request, chat) if effect.constrained else with_envelope_tokens(request)
     plan = Plan(
         strategy=effect.strategy,
         form="decision",
         dialect=DECISION,
-        stop=request.stop,
-        parallel=request.parallel,
+        stop=chat.stop,
+        parallel=chat.parallel,
         constrained=effect.constrained,
     )
-    return Transformed(body, plan)
+    return Transformed(request, plan)
 
 
 def _listing(request: ChatRequest) -> str:
-    choice = request.tool_choice
-    lines = [_line(tool) for tool in request.tools if choice.permits(tool.name)]
-    rules = [_FORCED if choice.forced else _FREE, answer_rule(request, what="An answer")]
+    lines = [_line(tool) for tool in permitted(request)]
+    rules = [_FORCED if request.tool_choice.forced else _FREE, answer_rule(request, what="An answer")]
     return "\n".join(filter(None, (_INTRO, "<tools>", *lines, "</tools>", *rules)))
 
 

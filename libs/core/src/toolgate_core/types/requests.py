@@ -1,23 +1,37 @@
-"""The values that a request and an answer are made of, neutral of any wire format."""
+"""The values that a request and an answer are made of, neutral of any wire format.
+
+A `ChatRequest` is what a client asks for. A strategy makes a `ModelRequest` of it: what one attempt sends to a model.
+Both carry the `Source`, the client's own JSON text, so that a codec of the same format writes what nobody changed byte
+for byte: nothing that this version does not know is lost, numbers keep their digits, and caches see equal prefixes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from toolgate_core.jsontext import JsonObject
+from toolgate_core.types.messages import Message
 
 ToolChoiceMode = Literal["none", "auto", "required", "named"]
 
 
 class ToolDefinition(Struct, frozen=True):
-    """A tool as the client declared it; `parameters` is its JSON Schema, `{}`-like when it takes none."""
+    """A tool as the client declared it; `parameters` is its JSON Schema, `{}`-like when it takes none.
+
+    `strict`: calls must follow the schema exactly; unset: the client says nothing of it. `fields`: what its format says
+    beyond that, under the format's own names.
+    """
 
     name: str
     description: str
     parameters: JsonObject
-    strict: bool = False
+    strict: bool | None = None
+    fields: JsonObject = {}
 
 
 class ToolChoice(Struct, frozen=True):
@@ -67,19 +81,52 @@ class Usage(Struct, frozen=True):
         )
 
 
+class ResponseFormat(Struct, frozen=True, kw_only=True):
+    """The form that an answer has to have.
+
+    `kind`: `json_schema`, `json_object`, or another word of the client's format. `schema`: the JSON Schema of the
+    answer, where there is one; `name` and `strict` belong to it. `fields`: what its format says beyond that.
+    """
+
+    kind: str
+    schema: JsonObject | None = None
+    name: str = ""
+    strict: bool | None = None
+    fields: JsonObject = {}
+
+
+class Sampling(Struct, frozen=True, kw_only=True):
+    """How tokens are drawn; None: the upstream decides. Ranges are OpenAI's, which the request has been checked for."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+
+
+class Source(Struct, frozen=True):
+    """Where a request comes from.
+
+    `format`: the name of its API format; empty: of none. `texts`: the JSON text of every field, by the format's own
+    names, fit to be sent to a server of the same format: the client's own bytes, unless they hold something that
+    servers refuse (then the format has written them again).
+    """
+
+    format: str = ""
+    texts: Mapping[str, bytes] = MappingProxyType({})
+
+
 class ChatRequest(Struct, frozen=True, kw_only=True):
     """A chat request that has been validated; everything that the gateway decides on, typed.
 
-    `body` is the client's JSON object, without nulls at its top level and with legacy `functions` rewritten to
-    `tools`; fields that nobody here knows are still in it. `texts` holds the client's own JSON text of fields that
-    nobody needs to write anew: nothing in them was rewritten, and no null stands in them. `tools_json` is the JSON text
-    of its `tools` (the key of every cache). `stop` and `response_format` are what the client asked for (`stop` always
-    as a tuple).
+    `tools_json` is the JSON text of its tools (the key of every cache). `max_tokens` limits the answer's tokens.
+    `continuous_usage`: the stream reports usage with every chunk. `fields` are those that no other attribute holds,
+    under the names of the source's format: they belong to the upstream.
     """
 
-    body: JsonObject
     model: str
-    texts: dict[str, bytes] = {}
+    messages: Sequence[Message]
     tools: tuple[ToolDefinition, ...] = ()
     tools_json: bytes = b""
     tool_choice: ToolChoice = ToolChoice("none")
@@ -87,13 +134,76 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
     n: int = 1
     stream: bool = False
     include_usage: bool = False
+    continuous_usage: bool = False
     stop: tuple[str, ...] = ()
-    response_format: JsonObject | None = None
+    response_format: ResponseFormat | None = None
     max_tokens: int | None = None
     logprobs: bool = False
+    top_logprobs: int | None = None
+    sampling: Sampling = Sampling()
+    fields: JsonObject = {}
     legacy_functions: bool = False
+    source: Source = Source()
 
-    @property
-    def messages(self) -> list[JsonObject]:
-        """The messages, as the client sent them (validated)."""
-        return self.body["messages"]  # type: ignore[return-value]
+    def with_messages(self, messages: Sequence[Message]) -> ChatRequest:
+        """Return the request with other messages, and without the text of those that it had."""
+        texts = {name: text for name, text in self.source.texts.items() if name != "messages"}
+        return replace(self, messages=messages, source=Source(self.source.format, texts))
+
+
+EVERYTHING = frozenset(
+    (
+        *("messages", "tools", "tool_choice", "parallel", "stop", "response_format", "max_tokens"),
+        *("logprobs", "top_logprobs", "sampling", "fields"),
+    )
+)
+"""The attributes of a `ModelRequest` that a strategy may leave as the client wrote them."""
+
+
+class ModelRequest(Struct, frozen=True, kw_only=True):
+    """What one attempt sends to a model, neutral of the upstream's wire format; a codec writes it.
+
+    Without `tools`, `tool_choice` and `parallel` mean nothing. `keep_special_tokens`: the text of the answer shows
+    special tokens, where the upstream can. `untouched` names the attributes that are as the client wrote them: a codec
+    of the source's format sends their text from `source`.
+    """
+
+    model: str
+    messages: Sequence[Message]
+    tools: tuple[ToolDefinition, ...] = ()
+    tool_choice: ToolChoice = ToolChoice("auto")
+    parallel: bool = True
+    stop: tuple[str, ...] = ()
+    response_format: ResponseFormat | None = None
+    max_tokens: int | None = None
+    logprobs: bool = False
+    top_logprobs: int | None = None
+    sampling: Sampling = Sampling()
+    fields: JsonObject = {}
+    keep_special_tokens: bool = False
+    source: Source = Source()
+    untouched: frozenset[str] = frozenset()
+
+    def change(self, **changes: object) -> ModelRequest:
+        """Return the request with some attributes changed, which are then no longer `untouched`."""
+        return replace(self, **changes, untouched=self.untouched - changes.keys())
+
+
+def model_request(request: ChatRequest) -> ModelRequest:
+    """Return the request that sends everything as the client wrote it."""
+    return ModelRequest(
+        model=request.model,
+        messages=request.messages,
+        tools=request.tools,
+        tool_choice=request.tool_choice,
+        parallel=request.parallel,
+        stop=request.stop,
+        response_format=request.response_format,
+        max_tokens=request.max_tokens,
+        logprobs=request.logprobs,
+        top_logprobs=request.top_logprobs,
+        sampling=request.sampling,
+        fields=request.fields,
+        source=request.source,
+        untouched=EVERYTHING,
+    )

@@ -14,8 +14,7 @@ from msgspec import Struct
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.failures import Failure, FailureKind
-
-NO_TEXTS: Final[Mapping[str, bytes]] = MappingProxyType({})
+from toolgate_core.types.requests import ModelRequest
 
 Decoded: TypeAlias = tuple[ResponseChunk | Failure, ...]
 """What a read completed: nothing, a chunk, a failure, or a chunk and the failure that followed it."""
@@ -28,16 +27,6 @@ _ORIGINS: Final[Mapping[FailureKind, str]] = MappingProxyType(
     }
 )
 """How metrics name a failure without a status; any other is named by its kind."""
-
-
-class ModelRequest(Struct, frozen=True):
-    """What a strategy sends to a model: a chat request in OpenAI's form, with the upstream's own name of the model.
-
-    `texts`: the JSON text of fields of `body` that are written as they stand.
-    """
-
-    body: JsonObject
-    texts: Mapping[str, bytes] = NO_TEXTS
 
 
 class UpstreamRequest(Struct, frozen=True):

@@ -10,26 +10,16 @@ from collections.abc import Awaitable, Callable, Generator
 from time import perf_counter
 
 from msgspec import Struct
+from msgspec.structs import replace
 from toolgate_core.ladder import Answer, DeadlineExceeded, LadderRun
-from toolgate_core.ladder.effects import (
-    AnyEffect,
-    CallModel,
-    CloseResponse,
-    Emit,
-    Extract,
-    Opened,
-    ReadChunk,
-    Reply,
-    Transform,
-    Transformed,
-)
+from toolgate_core.ladder.effects import AnyEffect, CallModel, CloseResponse, Emit, Extract, Opened, ReadChunk, Reply
+from toolgate_core.strategies.base import Transform, Transformed
 from toolgate_core.strategies.table import transform
 from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.events import AnswerEvent, Event
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Strategy
-from toolgate_formats.codecs.base import ModelRequest
 from toolgate_runtime import offload
 from toolgate_runtime.local import is_large
 from toolgate_runtime.logs import Log
@@ -135,12 +125,9 @@ class Driver:
     async def _call_model(self, effect: CallModel) -> Opened | Failure:
         await self._close_answer()
         context = self._context
-        body, own = effect.body, context.request.body
-        texts = {key: text for key, text in context.request.texts.items() if body.get(key) is own[key]}
-        if body.get("model") != context.route.model:
-            body = {**body, "model": context.route.model}
+        request = replace(effect.request, model=context.route.model)
         call = CallContext(request_id=context.request_id, stream=context.stream, priority=str(effect.strategy.priority))
-        answer = await context.route.provider.call(ModelRequest(body, texts), call)
+        answer = await context.route.provider.call(request, call)
         if isinstance(answer, Failure):
             return answer
         self._answer = answer

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
-from toolgate_core.jsontext import DECODE_ERRORS, JsonValue, encode
+from toolgate_core.jsontext import DECODE_ERRORS
+from toolgate_core.types.requests import ModelRequest
 
 Balance: TypeAlias = Literal["least_in_flight", "prefix_affinity"]
 
@@ -59,12 +60,12 @@ def _rank(key: bytes, url: str) -> bytes:
     return hashlib.blake2b(key + b"\0" + url.encode(), digest_size=8).digest()
 
 
-def key_of(body: Mapping[str, JsonValue]) -> bytes:
+def key_of(request: ModelRequest) -> bytes:
     """Return the key of a request, from the prefix that all turns of a conversation share; empty without messages."""
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        return b""
-    return _digest((str(item.get("role")), encode(item)) for item in messages if isinstance(item, dict))
+    text = request.source.texts.get("messages") if "messages" in request.untouched else None
+    if text is not None:
+        return key_of_text(b'{"messages":%b}' % text)  # the key of the same conversation when it is forwarded
+    return _digest((message.role, msgspec.json.encode(message)) for message in request.messages)
 
 
 def key_of_text(body: bytes) -> bytes:

@@ -15,7 +15,7 @@ from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.errors import FailureError
 from toolgate_core.types.failures import Failure
-from toolgate_formats.codecs.base import ModelRequest
+from toolgate_core.types.requests import ModelRequest
 
 CHAT_PATH = "/v1/chat/completions"
 JSON_TYPE = "application/json"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.failures import Failure
-from toolgate_formats.codecs.base import ModelRequest
+from toolgate_core.types.requests import ModelRequest
 
 from toolgate_gateway.telemetry.metrics import GatewayMetrics
 from toolgate_gateway.telemetry.upstream_timer import CANCELLED, UpstreamTimer

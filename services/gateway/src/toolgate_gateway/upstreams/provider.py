@@ -11,7 +11,8 @@ from toolgate_core.jsontext import JsonObject, JsonTextError, decode
 from toolgate_core.limits import MAX_ERROR_BYTES, MAX_ERROR_CODE, MAX_MODEL_LIST_BYTES
 from toolgate_core.types.errors import FailureError
 from toolgate_core.types.failures import Failure, FailureKind
-from toolgate_formats.codecs.base import Codec, ModelRequest, upstream_failure
+from toolgate_core.types.requests import ModelRequest
+from toolgate_formats.codecs.base import Codec, upstream_failure
 from toolgate_formats.profiles.base import VERSION_KEY, find_profile
 from toolgate_formats.profiles.table import PROFILES
 

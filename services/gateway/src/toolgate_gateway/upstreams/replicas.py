@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.failures import Failure, FailureKind
-from toolgate_formats.codecs.base import ModelRequest
+from toolgate_core.types.requests import ModelRequest
 
 from toolgate_gateway.upstreams.balance import Balance, Load, key_of, key_of_text, pick
 from toolgate_gateway.upstreams.base import (
@@ -82,7 +82,7 @@ class Replicas:
         def ask(provider: Provider) -> Coroutine[Any, Any, ModelAnswer | Failure]:
             return provider.call(request, context)
 
-        opened = await self._open(ask, key_of(request.body) if self._by_key() else b"")
+        opened = await self._open(ask, key_of(request) if self._by_key() else b"")
         return opened if isinstance(opened, Failure) else _CountedAnswer(*opened)
 
     async def forward(

@@ -10,6 +10,9 @@ from toolgate_core.limits import MAX_REMEMBERED_DECISIONS_BYTES, MAX_STOPS
 from toolgate_core.schema.answer import requested_schema
 from toolgate_core.schema.compiling import SchemaError, compile_schema
 from toolgate_core.types.errors import RequestError
+from toolgate_core.types.requests import ResponseFormat
+
+from toolgate_formats.api.openai_chat.neutral import read_format
 
 _NUMBERS = {
     "temperature": (0, 2),
@@ -36,7 +39,7 @@ class Fields:
     stream: bool
     include_usage: bool
     stop: tuple[str, ...]
-    response_format: JsonObject | None
+    response_format: ResponseFormat | None
     max_tokens: int | None
     logprobs: bool
 
@@ -49,15 +52,14 @@ def check_fields(body: JsonObject) -> Fields:
     if "top_logprobs" in body and not logprobs:
         raise RequestError("'top_logprobs' is only allowed when 'logprobs' is true.", param="top_logprobs")
     _check_wanted_json(body)
-    limit = body.get("max_completion_tokens", body.get("max_tokens"))
     count = body.get("n", 1)
     return Fields(
         n=count if isinstance(count, int) else 1,
         stream=stream,
         include_usage=_include_usage(body, stream=stream),
-        stop=_stop(body.get("stop")),
+        stop=read_stop(body.get("stop")),
         response_format=_response_format(body.get("response_format")),
-        max_tokens=limit if isinstance(limit, int) else None,
+        max_tokens=read_limit(body),
         logprobs=logprobs,
     )
 
@@ -110,7 +112,14 @@ def _include_usage(body: JsonObject, *, stream: bool) -> bool:
     return wanted is True
 
 
-def _stop(stop: JsonValue) -> tuple[str, ...]:
+def read_limit(body: JsonObject) -> int | None:
+    """Return the most tokens that an answer may have, from the newer field where both are given."""
+    limit = body.get("max_completion_tokens", body.get("max_tokens"))
+    return limit if isinstance(limit, int) else None
+
+
+def read_stop(stop: JsonValue) -> tuple[str, ...]:
+    """Return the stop strings, without empty ones; raise `RequestError`."""
     if stop is None:
         return ()
     stops = [stop] if isinstance(stop, str) else stop
@@ -124,7 +133,7 @@ def _stop(stop: JsonValue) -> tuple[str, ...]:
     return tuple(text for text in texts if text)
 
 
-def _response_format(wanted: JsonValue) -> JsonObject | None:
+def _response_format(wanted: JsonValue) -> ResponseFormat | None:
     """Return a format that constrains the answer; None for text."""
     if wanted is None:
         return None
@@ -135,7 +144,7 @@ def _response_format(wanted: JsonValue) -> JsonObject | None:
         raise _invalid("response_format.type", f"supported are {', '.join(_FORMATS)}", "invalid_value")
     if kind == "json_schema":
         _check_format_schema(wanted.get("json_schema"))
-    return None if kind == "text" else wanted
+    return None if kind == "text" else read_format(wanted)
 
 
 def _check_format_schema(described: JsonValue) -> None:

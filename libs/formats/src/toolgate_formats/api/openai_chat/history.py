@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from itertools import islice
 
+from msgspec import Struct
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import MAX_CALLS_PER_MESSAGE, MAX_QUOTED
 from toolgate_core.types.errors import RequestError
 
 from toolgate_formats.api.openai_chat.legacy import convert_call, convert_result
 
-_SPEAKS = ("content", "refusal", "audio", "reasoning", "reasoning_content")
+_CONTENT_FIELDS = ("content", "refusal", "audio", "reasoning", "reasoning_content")
 
 
-def check_messages(body: JsonObject) -> bool:
-    """Check the messages, and rewrite in place what an older or a careless client wrote; raise `RequestError`.
+class CheckedMessages(Struct, frozen=True):
+    """What the check has seen: whether it rewrote a message in place, and whether the history has calls."""
 
-    Returns whether anything was rewritten.
-    """
+    rewritten: bool
+    has_calls: bool
+
+
+def check_messages(body: JsonObject) -> CheckedMessages:
+    """Check the messages, and rewrite in place what an older or a careless client wrote; raise `RequestError`."""
     messages = body.get("messages")
     if messages is None:
         raise RequestError(
@@ -35,18 +40,19 @@ def check_messages(body: JsonObject) -> bool:
             messages[place] = taken
             rewritten = True
     sequence.end(len(messages) - 1)
-    return rewritten
+    return CheckedMessages(rewritten, sequence.has_calls)
 
 
 class _Sequence:
-    """Goes through the messages; knows which calls still want their result."""
+    """The walk through the messages; it knows the calls that still need a result."""
 
     def __init__(self) -> None:
         self._pending: dict[str, None] = {}  # in the order of the calls
         self._answered: set[str] = set()
+        self.has_calls = False
 
     def take(self, message: JsonValue, place: int) -> JsonObject:
-        """Return the message as it goes on."""
+        """Check one message and return it, rewritten where it has an older form."""
         if not isinstance(message, dict):
             raise RequestError(f"messages[{place}] must be an object.", param=f"messages[{place}]", code="invalid_type")
         role = message.get("role")
@@ -58,13 +64,13 @@ class _Sequence:
             return self._assistant(message, place)
         if role not in ("user", "system", "developer"):
             given = f"'{role:.64}'" if isinstance(role, str) else "no role"
-            wrong = f"Invalid value for 'messages[{place}].role': {given} is not a role that is known."
+            wrong = f"Invalid value for 'messages[{place}].role': {given} is not a known role."
             raise RequestError(wrong, param=f"messages[{place}].role", code="invalid_value")
         _check_content(message.get("content"), place)
         return message
 
     def end(self, place: int) -> None:
-        """Raise where calls have no results though no more can come; `place` is where that shows."""
+        """Raise where calls have no results and none can follow; `place` is that of the message that shows it."""
         if self._pending:
             shown = ", ".join(call_id[:MAX_QUOTED] for call_id in islice(self._pending, 5))
             more = ", …" if len(self._pending) > 5 else ""
@@ -85,7 +91,8 @@ class _Sequence:
             _check_content(message["content"], place)
         if calls is not None:
             self._pending = _call_ids(calls, f"messages[{place}].tool_calls")
-        elif all(message.get(key) is None for key in _SPEAKS):
+            self.has_calls = True
+        elif all(message.get(key) is None for key in _CONTENT_FIELDS):
             raise _invalid(f"messages[{place}].content", "expected a string, got null")
         return message
 
@@ -101,8 +108,8 @@ class _Sequence:
         if not isinstance(answers, str):
             raise _missing(f"messages[{place}].tool_call_id")
         if answers not in self._pending:
-            told = "has a result already" if answers in self._answered else "is not in the preceding 'tool_calls'"
-            raise _misplaced(f"tool_call_id '{answers:.64}' {told}", place)
+            problem = "has a result already" if answers in self._answered else "is not in the preceding 'tool_calls'"
+            raise _misplaced(f"tool_call_id '{answers:.64}' {problem}", place)
         del self._pending[answers]
         self._answered.add(answers)
         return message

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
-from toolgate_core.strategies.history import mended
 from toolgate_core.types.requests import ChatRequest
 
 from toolgate_formats.api.openai_chat.writer import ID_PREFIX
 from toolgate_formats.codecs.openai_chat.normal import LearnedIdentity, whole_answer
 from toolgate_formats.codecs.openai_chat.normal_stream import NormalStream, Options, as_chunk, as_whole
+from toolgate_formats.codecs.openai_chat.request import chat_body
 from toolgate_formats.normal import AnswerFault, Identity
 from toolgate_formats.sse import SseReader
 
@@ -25,14 +25,12 @@ class ChatNormalForm:
     def request(self, request: ChatRequest, body: bytes) -> bytes:
         """Return the body of a request without tools: the client's bytes, unless something in it would be refused.
 
-        Refused would be: nulls and empty lists that mean nothing, earlier calls whose arguments are no JSON object.
+        Refused would be: nulls and empty lists that mean nothing, earlier calls whose arguments are not a JSON object.
         """
+        if any(suspect in body for suspect in _SUSPECTS) or _EMPTY_CALLS.search(body):
+            return chat_body(request)
         calls = b'"tool_calls"' in body or b'"function_call"' in body
-        messages = mended(request.messages) if calls else request.messages
-        if any(new is not old for new, old in zip(messages, request.messages, strict=True)):
-            return encode({**request.body, "messages": list[JsonValue](messages)})
-        suspicious = any(suspect in body for suspect in _SUSPECTS) or _EMPTY_CALLS.search(body)
-        return encode(request.body) if suspicious else body
+        return chat_body(request) if calls and request.source.texts["messages"] not in body else body
 
     def stream(self, request: ChatRequest, identity: Identity) -> NormalStream:
         """Return what writes the stream of a streamed answer."""
@@ -73,9 +71,8 @@ def _from_events(body: bytes, identity: LearnedIdentity, choices: int) -> JsonOb
 
 def _options(request: ChatRequest) -> Options:
     """Return what a client asked of its answer."""
-    asked = request.body.get("stream_options")
-    every = isinstance(asked, dict) and asked.get("continuous_usage_stats") is True
-    return Options(choices=request.n, include_usage=request.include_usage, every_usage=request.include_usage and every)
+    every = request.include_usage and request.continuous_usage
+    return Options(choices=request.n, include_usage=request.include_usage, every_usage=every)
 
 
 def _learned(identity: Identity) -> LearnedIdentity:

@@ -1,12 +1,13 @@
 """The bytes of a chat request to a `ChatRequest`; whatever is wrong with them is one `RequestError`.
 
-Fields that nobody here knows are left in the body: they belong to the upstream (vLLM's `extra_body`).
+Unknown fields become the request's `fields`: they belong to the upstream (vLLM's `extra_body`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 from toolgate_core.cache import Cache
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, decode_fields, encode
@@ -22,16 +23,26 @@ from toolgate_core.nesting import bytes_deeper_than, outside_strings
 from toolgate_core.schema.definitions import check_names
 from toolgate_core.schema.toolset import compiled
 from toolgate_core.types.errors import RequestError
-from toolgate_core.types.requests import ChatRequest, ToolChoice, ToolDefinition
+from toolgate_core.types.requests import ChatRequest, Source, ToolChoice, ToolDefinition
 
 from toolgate_formats.api.openai_chat.choice import parse_choice
 from toolgate_formats.api.openai_chat.fields import check_fields
-from toolgate_formats.api.openai_chat.history import check_messages
+from toolgate_formats.api.openai_chat.history import CheckedMessages, check_messages
 from toolgate_formats.api.openai_chat.legacy import convert_functions
+from toolgate_formats.api.openai_chat.messages import normal_messages
+from toolgate_formats.api.openai_chat.names import OPENAI_CHAT
+from toolgate_formats.api.openai_chat.neutral import (
+    conversation,
+    other_fields,
+    read_sampling,
+    read_top_logprobs,
+    wants_continuous_usage,
+)
+from toolgate_formats.api.openai_chat.tools import ToolsText, tools_text
 
 
 def parse_request(body: bytes) -> ChatRequest:
-    """Return the validated request; raise `RequestError` (always 400) for the first thing that is wrong.
+    """Return the validated request; raise `RequestError` for the first thing that is wrong.
 
     Nulls at the top level count as absent; empty `tools` and empty `tool_calls` in the history are dropped; the older
     `functions` become tools, in the history too.
@@ -41,14 +52,13 @@ def parse_request(body: bytes) -> ChatRequest:
     if not isinstance(model, str) or not model:
         raise RequestError("You must provide a model parameter.", param="model")
     legacy = convert_functions(content)
-    if check_messages(content):
-        texts.pop("messages", None)
+    checked = check_messages(content)
     fields = check_fields(content)
     tools = _tools(content, read, legacy=legacy)
     return ChatRequest(
-        body=content,
         model=model,
-        texts=_as_written(texts, tools=tools.clean),
+        source=Source(OPENAI_CHAT, _texts(content, texts, tools, checked)),
+        messages=conversation(content),
         tools=tools.definitions,
         tools_json=tools.json,
         tool_choice=tools.choice,
@@ -56,15 +66,35 @@ def parse_request(body: bytes) -> ChatRequest:
         n=fields.n,
         stream=fields.stream,
         include_usage=fields.include_usage,
+        continuous_usage=fields.stream and wants_continuous_usage(content),
         stop=fields.stop,
         response_format=fields.response_format,
         max_tokens=fields.max_tokens,
         logprobs=fields.logprobs,
+        top_logprobs=read_top_logprobs(content),
+        sampling=read_sampling(content),
+        fields=other_fields(content),
         legacy_functions=legacy,
     )
 
 
-def _decoded(body: bytes) -> tuple[JsonObject, dict[str, bytes], _ToolsText | None]:
+def _texts(content: JsonObject, texts: dict[str, bytes], tools: _Tools, checked: CheckedMessages) -> dict[str, bytes]:
+    """Return the text of every field, in the form that servers accept; `content["messages"]` gets that form, too."""
+    if texts.keys() != content.keys():
+        texts = {name: texts[name] if name in texts else encode(value) for name, value in content.items()}
+    if tools.sent:
+        texts["tools"] = tools.sent
+    if checked.rewritten or checked.has_calls or b"null" in texts["messages"]:
+        given = cast("list[JsonObject]", content["messages"])
+        normal = normal_messages(given)
+        if normal is not None:
+            content["messages"] = cast("JsonValue", normal)
+        if checked.rewritten or normal is not None:
+            texts["messages"] = encode(content["messages"])
+    return texts
+
+
+def _decoded(body: bytes) -> tuple[JsonObject, dict[str, bytes], ToolsText | None]:
     """Return the body without nulls, the text of each of its fields, and what is known of the tools' text.
 
     Tools are most of a body, and the same in many requests: those whose text is known are not read again.
@@ -121,30 +151,11 @@ def _too_much(field: str, what: str) -> RequestError:
     return RequestError(f"'{named}' holds more than {what}.", param=named, code="too_many_values")
 
 
-@dataclass(frozen=True, slots=True)
-class _ToolsText:
-    value: JsonValue
-    json: bytes
-    clean: bool
-
-
-def _read_tools(text: bytes) -> _ToolsText:
-    value = _value(text, "tools")
-    return _ToolsText(value, encode(value), b"null" not in text)
+def _read_tools(text: bytes) -> ToolsText:
+    return tools_text(_value(text, "tools"), text)
 
 
 _READ = Cache(_read_tools, cost=lambda text, _: 8 * len(text), max_cost=MAX_REMEMBERED_TOOLS_BYTES)
-
-
-def _as_written(texts: dict[str, bytes], *, tools: bool) -> dict[str, bytes]:
-    """Return the texts that may go on as they came."""
-    kept = {}
-    messages = texts.get("messages", b"null")
-    if b"null" not in messages and b'"tool_calls"' not in messages:
-        kept["messages"] = messages
-    if tools:
-        kept["tools"] = texts["tools"]
-    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,27 +163,27 @@ class _Tools:
     definitions: tuple[ToolDefinition, ...]
     json: bytes
     choice: ToolChoice
-    clean: bool = False
+    sent: bytes = b""
 
 
 _NO_TOOLS = _Tools((), b"", ToolChoice("none"))
 
 
-def _tools(content: JsonObject, read: _ToolsText | None, *, legacy: bool) -> _Tools:
+def _tools(content: JsonObject, read: ToolsText | None, *, legacy: bool) -> _Tools:
     tools = content.get("tools")
     if not tools:
         _without_tools(content)
         return _NO_TOOLS
-    tools_json = encode(tools) if read is None else read.json
+    text = tools_text(tools) if read is None else read
     try:
-        toolset = compiled(tools_json)
+        toolset = compiled(text.json)
         _check_names(toolset.names)
     except RequestError as error:
         if legacy:
             raise _as_functions(error) from error
         raise
     choice = parse_choice(content.get("tool_choice"), toolset)
-    return _Tools(toolset.definitions, tools_json, choice, clean=read is not None and read.clean)
+    return _Tools(toolset.definitions, text.json, choice, text.sent)
 
 
 @lru_cache(maxsize=256)

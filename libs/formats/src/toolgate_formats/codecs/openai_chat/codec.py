@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from toolgate_core.jsontext import JsonObject, JsonTextError, decode
 from toolgate_core.types.errors import FailureError
 from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
+from toolgate_core.types.requests import ModelRequest
 
-from toolgate_formats.codecs.base import Decoder, ModelRequest, UpstreamRequest, upstream_failure
+from toolgate_formats.codecs.base import Decoder, UpstreamRequest, upstream_failure
 from toolgate_formats.codecs.openai_chat.decoder import StreamDecoder, WholeDecoder
 from toolgate_formats.codecs.openai_chat.failures import FailureTable
-from toolgate_formats.codecs.openai_chat.wire import request_bytes
+from toolgate_formats.codecs.openai_chat.request import request_body
 from toolgate_formats.redaction import Redactor
 
 
@@ -27,7 +28,7 @@ class OpenAIChatCodec:
     def request(self, request: ModelRequest, *, stream: bool) -> UpstreamRequest:
         """Return a chat request as it goes over the wire; raise `FailureError` where JSON cannot hold it."""
         try:
-            return UpstreamRequest(self.chat_path, request_bytes(request.body, request.texts, stream=stream))
+            return UpstreamRequest(self.chat_path, request_body(request, stream=stream))
         except JsonTextError as error:
             message = f"The request cannot be written as JSON: {error}."
             raise FailureError(

@@ -6,13 +6,13 @@ keep unknown fields.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import msgspec
 from msgspec import Struct, field
-from toolgate_core.jsontext import DECODE_ERRORS, JsonObject, JsonValue, encode
+from toolgate_core.jsontext import DECODE_ERRORS
 
 NO_FIELDS: Mapping[str, object] = MappingProxyType({})
 CARRIED_BY_MESSAGES = ("annotations", "audio")
@@ -167,55 +167,3 @@ def _part_text(part: object, key: str) -> str:
 def reasoning_text(body: MessageBody) -> str:
     """Return the reasoning, whichever field the server uses (`reasoning`, `reasoning_content`, `thinking` parts)."""
     return content_text(body.reasoning) or content_text(body.reasoning_content) or thinking_text(body.content)
-
-
-def _without_nulls(value: dict[str, JsonValue], keep: str = "") -> JsonObject:
-    return {key: item for key, item in value.items() if item is not None or key == keep}
-
-
-def _clean_message(message: JsonValue) -> JsonValue:
-    if not isinstance(message, dict):
-        return message
-    cleaned = _without_nulls(message, keep="content") if None in message.values() else message
-    if cleaned.get("tool_calls") == []:
-        cleaned = {key: item for key, item in cleaned.items() if key != "tool_calls"}
-    return cleaned
-
-
-def _clean_tool(tool: JsonValue) -> JsonValue:
-    function = tool.get("function") if isinstance(tool, dict) else None
-    if isinstance(tool, dict) and isinstance(function, dict) and None in function.values():
-        return {**tool, "function": _without_nulls(function)}
-    return tool
-
-
-def request_body(body: JsonObject, *, stream: bool, as_written: Container[str] = ()) -> JsonObject:
-    """Return what goes upstream: no nulls, no empty `tools`, usage always asked for.
-
-    vLLM takes `tool_choice: null` for "not auto" and then returns no calls, and refuses `tools: []`; OpenAI refuses
-    `tool_calls: []`. A message's `content: null` stays: OpenAI wants it beside calls. `as_written`: fields that are
-    known to hold none of that.
-    """
-    out = _without_nulls(body)
-    messages, tools = out.get("messages"), out.get("tools")
-    if "messages" not in as_written and isinstance(messages, list):
-        out["messages"] = [_clean_message(message) for message in messages]
-    if tools == []:
-        for key in ("tools", "tool_choice", "parallel_tool_calls"):
-            out.pop(key, None)
-    elif "tools" not in as_written and isinstance(tools, list):
-        out["tools"] = [_clean_tool(tool) for tool in tools]
-    options = out.pop("stream_options", None)
-    out.pop("stream", None)
-    if stream:
-        out["stream"] = True
-        out["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-    return out
-
-
-def request_bytes(body: JsonObject, texts: Mapping[str, bytes], *, stream: bool) -> bytes:
-    """Return the JSON text of `request_body`, with `texts` for their fields; raise `JsonTextError`."""
-    out = cast("dict[str, object]", request_body(body, stream=stream, as_written=texts))
-    for key, text in texts.items():
-        out[key] = msgspec.Raw(text)
-    return encode(cast("JsonObject", out))

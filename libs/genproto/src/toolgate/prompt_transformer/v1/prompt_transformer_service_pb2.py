@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from toolgate.chat.v1 import chat_pb2 as toolgate_dot_chat_dot_v1_dot_chat__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n?toolgate/prompt_transformer/v1/prompt_transformer_service.proto\x12\x1etoolgate.prompt_transformer.v1\x1a\x1btoolgate/chat/v1/chat.proto\"\xaa\x02\n\x10TransformRequest\x12.\n\x07request\x18\x01 \x01(\x0b\x32\x1d.toolgate.chat.v1.ChatRequest\x12,\n\x08strategy\x18\x02 \x01(\x0e\x32\x1a.toolgate.chat.v1.Strategy\x12\x0f\n\x07\x64ialect\x18\x03 \x01(\t\x12\x13\n\x0b\x63onstrained\x18\x04 \x01(\x08\x12\x34\n\x0c\x63\x61pabilities\x18\x05 \x01(\x0b\x32\x1e.toolgate.chat.v1.Capabilities\x12&\n\x05\x66\x61ult\x18\x06 \x01(\x0b\x32\x17.toolgate.chat.v1.Fault\x12\x12\n\x05\x64raft\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x16\n\x0ereasoning_open\x18\x08 \x01(\x08\x42\x08\n\x06_draft\"L\n\x11TransformResponse\x12\x11\n\tbody_json\x18\x01 \x01(\x0c\x12$\n\x04plan\x18\x02 \x01(\x0b\x32\x16.toolgate.chat.v1.Plan2\x8c\x01\n\x18PromptTransformerService\x12p\n\tTransform\x12\x30.toolgate.prompt_transformer.v1.TransformRequest\x1a\x31.toolgate.prompt_transformer.v1.TransformResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n?toolgate/prompt_transformer/v1/prompt_transformer_service.proto\x12\x1etoolgate.prompt_transformer.v1\x1a\x1btoolgate/chat/v1/chat.proto\"\xaa\x02\n\x10TransformRequest\x12.\n\x07request\x18\x01 \x01(\x0b\x32\x1d.toolgate.chat.v1.ChatRequest\x12,\n\x08strategy\x18\x02 \x01(\x0e\x32\x1a.toolgate.chat.v1.Strategy\x12\x0f\n\x07\x64ialect\x18\x03 \x01(\t\x12\x13\n\x0b\x63onstrained\x18\x04 \x01(\x08\x12\x34\n\x0c\x63\x61pabilities\x18\x05 \x01(\x0b\x32\x1e.toolgate.chat.v1.Capabilities\x12&\n\x05\x66\x61ult\x18\x06 \x01(\x0b\x32\x17.toolgate.chat.v1.Fault\x12\x12\n\x05\x64raft\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x16\n\x0ereasoning_open\x18\x08 \x01(\x08\x42\x08\n\x06_draft\"_\n\x11TransformResponse\x12\x11\n\tbody_json\x18\x01 \x01(\x0c\x12$\n\x04plan\x18\x02 \x01(\x0b\x32\x16.toolgate.chat.v1.Plan\x12\x11\n\tuntouched\x18\x03 \x03(\t2\x8c\x01\n\x18PromptTransformerService\x12p\n\tTransform\x12\x30.toolgate.prompt_transformer.v1.TransformRequest\x1a\x31.toolgate.prompt_transformer.v1.TransformResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSFORMREQUEST']._serialized_start=129
   _globals['_TRANSFORMREQUEST']._serialized_end=427
   _globals['_TRANSFORMRESPONSE']._serialized_start=429
-  _globals['_TRANSFORMRESPONSE']._serialized_end=505
-  _globals['_PROMPTTRANSFORMERSERVICE']._serialized_start=508
-  _globals['_PROMPTTRANSFORMERSERVICE']._serialized_end=648
+  _globals['_TRANSFORMRESPONSE']._serialized_end=524
+  _globals['_PROMPTTRANSFORMERSERVICE']._serialized_start=527
+  _globals['_PROMPTTRANSFORMERSERVICE']._serialized_end=667
 # @@protoc_insertion_point(module_scope)

@@ -3,8 +3,10 @@
 isort:skip_file
 A chat request in, the upstream request and the plan for its answer out."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from toolgate.chat.v1 import chat_pb2 as _chat_pb2
 import builtins as _builtins
 import sys
@@ -85,21 +87,29 @@ class TransformResponse(_message.Message):
 
     BODY_JSON_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    UNTOUCHED_FIELD_NUMBER: _builtins.int
     body_json: _builtins.bytes
     """The upstream request, a JSON object without `stream`."""
     @_builtins.property
     def plan(self) -> _chat_pb2.Plan:
         """How its answer is to be read."""
 
+    @_builtins.property
+    def untouched(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Optional. What is as the client wrote it, so that the caller can send its own text of it: names of attributes of
+        the neutral request (`messages`, `tools`, `fields`, ...).
+        """
+
     def __init__(
         self,
         *,
         body_json: _builtins.bytes = ...,
         plan: _chat_pb2.Plan | None = ...,
+        untouched: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_json", b"body_json", "plan", b"plan"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_json", b"body_json", "plan", b"plan", "untouched", b"untouched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
