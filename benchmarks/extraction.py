@@ -43,7 +43,7 @@ PARTS = ("linear", "prose", "hostile")
 
 @dataclass(frozen=True)
 class Linear:
-    """A call with a string of n and of 2n characters, one character at a time; `reparse_s` is extrapolated to 2n."""
+    """A call with a string of n and of 2n characters, one at a time; `reparse_s` is extrapolated to 2n."""
 
     dialect: str
     size: int
@@ -260,7 +260,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _linear(options: argparse.Namespace) -> Iterator[Figure | Wrong]:
     size, again = options.size, options.reparse_size
-    print(f"\nA call whose string has {size:,} and {2 * size:,} characters, one character at a time (CPU seconds).")
+    print(f"\nA call with a string of {size:,} and {2 * size:,} characters, fed one character at a time (CPU seconds).")
     print(
         f"Parsing all again at every delta is measured at {again:,} and {2 * again:,} characters, "
         "and extrapolated as an + bn² to 2n.\n"

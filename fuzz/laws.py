@@ -153,7 +153,7 @@ def _holds(text: str, part: str) -> bool:
 
 
 def no_text_is_lost(sample: Sample, events: Sequence[Event], notes: Notes) -> None:
-    """What no block and no marker has taken comes out, in order; and nothing is said that is not in the text."""
+    """All text outside of blocks and markers comes out, in order; and nothing comes out that is not in the text."""
     text = whole_pairs(sample.text)
     taken = [note for note in notes.all if note.what != "refused"]
     left = list(text)

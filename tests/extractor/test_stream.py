@@ -96,7 +96,7 @@ async def test_messages_in_another_order_are_refused(
 
 
 class Watched:
-    """An extractor that reports when a feed has begun, and delays it."""
+    """An extractor that signals the start of a feed and holds it back."""
 
     def __init__(self) -> None:
         self.entered = asyncio.Event()
@@ -143,7 +143,7 @@ async def test_a_cancelled_feed_cancels_the_rpc_and_ends_the_session() -> None:
 async def test_a_session_that_is_abandoned_between_feeds_ends_its_rpc() -> None:
     ended = asyncio.Event()
 
-    class Recording(ExtractorService):
+    class SignallingService(ExtractorService):
         async def StreamExtract(self, request_iterator, context):  # noqa: N802
             try:
                 async for response in super().StreamExtract(request_iterator, context):
@@ -151,7 +151,7 @@ async def test_a_session_that_is_abandoned_between_feeds_ends_its_rpc() -> None:
             finally:
                 ended.set()
 
-    async with serving(Recording(local(), handling()), DESCRIPTOR) as channel:
+    async with serving(SignallingService(local(), handling()), DESCRIPTOR) as channel:
         session = RemoteExtractor(channel).open(PLAN, TOOLS, START, timeout_s=30)
         await session.feed("x")
         await session.aclose()

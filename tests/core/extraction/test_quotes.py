@@ -1,4 +1,4 @@
-"""Strings whose quotes are not escaped: they are read whole, or not at all, and never cut."""
+"""Strings with unescaped quotes are read whole or not at all, and never cut."""
 
 import ast
 import json

@@ -54,7 +54,7 @@ class EnvelopeGrammar(Grammar, frozen=True, kw_only=True):
         keyed: the key of each object is the tool's name, its value the arguments.
         bare: there are no markers, so that an object counts only with a declared name and with arguments.
         close: a pattern of what closes a block; unset: any of the closing markers.
-        yaml: the same may be said in YAML, up to any closing tag.
+        yaml: the same may be written in YAML, up to any closing tag.
     """
 
     open: str = ""

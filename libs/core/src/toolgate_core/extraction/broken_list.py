@@ -5,9 +5,9 @@ list    = element { [","|";"] element }          element = "{" … "}"
 end     = "}" that stands before the beginning of another element, `{"name":`
 ```
 A list that can't be repaired as a whole is mostly one with a single bad element, or with a comma missing. Where an
-element ends can't be parsed then, so it is known by what begins behind it: a brace and a key of envelopes. That is no
-end inside a list within the element (its brackets are not balanced there): such a list is a list of arguments, not of
-calls. Brackets inside its strings may hide an end, and never invent one. A brace that is missing at the end of an
+element ends can't be parsed then, so it is recognised by what begins behind it: a brace and a key of envelopes. That is
+no end inside a list within the element (its brackets are not balanced there): such a list is a list of arguments, not
+of calls. Brackets inside its strings may hide an end, and never invent one. A brace that is missing at the end of an
 element is closed, because the model has gone on.
 
 Bounds: MAX_TRIES readings for each element that does not close, everything else is one pass.

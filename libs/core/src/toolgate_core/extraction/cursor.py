@@ -9,15 +9,16 @@ reader = generator that yields None to wait, and returns what it read           
 
 Two rules keep the split law for every reader:
 
-- *Decide only what more text can't change.* `comes` and `expect` match a pattern partially: as long as the text that is
-  there may still become a match, they wait. A pattern must therefore match the same however much text follows it. It
-  must not end in an optional part, in `\Z` or in a negative look-ahead: those match early what would match otherwise
-  later. (`regex` can match partially, `re` can't: https://pypi.org/project/regex/, "Partial matches".)
+- *Decide only what more text can't change.* `peek_match` and `read_match` match a pattern partially: as long
+  as the text that is there may still become a match, they wait. A pattern must therefore match the same however much
+  text follows it. It must not end in an optional part, in `\Z` or in a negative look-ahead: those match early what
+  would match otherwise later. (`regex` can match partially, `re` can't: https://pypi.org/project/regex/, "Partial
+  matches".)
 - *Wait for a bounded time.* Every wait has a window: what is longer than it is no match. Without it a hostile text
   could make the engine hold everything that comes.
 
 Cost: what is not read yet is at most a window, so joining it with the next piece is cheap, and reading is linear
-whatever the size of the pieces. What was read can be put back (`unread`), which is how the next frame tries the same
+whatever the size of the pieces. What was read can be put back (`put_back`), which is how the next frame tries the same
 block; the engine and `BlockReader.rereads_left` bound how often. A tape records what is read, for a block that may be
 text.
 """
@@ -62,12 +63,12 @@ class Cursor:
         self._pushed = 0
 
     @property
-    def place(self) -> int:
+    def offset(self) -> int:
         """How many characters of the whole text have been read."""
-        return self._pushed - self.left
+        return self._pushed - self.remaining
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """How many characters are there to be read."""
         return len(self.text) - self.pos
 
@@ -92,7 +93,7 @@ class Cursor:
             tape.write(piece)
         return piece
 
-    def unread(self, text: str) -> None:
+    def put_back(self, text: str) -> None:
         """Put back `text`, which must be what was read last; tapes forget it."""
         for tape in self._tapes:
             tape.seek(max(tape.tell() - len(text), 0))
@@ -113,7 +114,7 @@ class Cursor:
         """Stop a tape; stopping it twice is fine."""
         self._tapes = tuple(other for other in self._tapes if other is not tape)
 
-    def more(self) -> Steps[bool]:
+    def wait(self) -> Steps[bool]:
         """Wait for more text; false when the text has ended."""
         if self.end is not None:
             self.starved = True
@@ -124,11 +125,11 @@ class Cursor:
     def peek(self) -> Steps[str]:
         """Return the next character without reading it, empty at the end of the text."""
         while self.pos >= len(self.text):
-            if not (yield from self.more()):
+            if not (yield from self.wait()):
                 return ""
         return self.text[self.pos]
 
-    def space(self) -> Steps[str]:
+    def skip_space(self) -> Steps[str]:
         """Read white space; return the character after it without reading it, empty at the end of the text."""
         while True:
             match = _SPACE.match(self.text, self.pos)
@@ -136,10 +137,10 @@ class Cursor:
             self.take(match.end() - self.pos)
             if self.pos < len(self.text):
                 return self.text[self.pos]
-            if not (yield from self.more()):
+            if not (yield from self.wait()):
                 return ""
 
-    def comes(self, pattern: regex.Pattern[str], *, window: int = 4096) -> Steps[regex.Match[str] | None]:
+    def peek_match(self, pattern: regex.Pattern[str], *, window: int = 4096) -> Steps[regex.Match[str] | None]:
         """Return the match of `pattern` here without reading it; wait while the text may still become one.
 
         What is longer than `window` is none.
@@ -151,25 +152,25 @@ class Cursor:
                 if match is None and self.end is not None and not self.starved:
                     self.starved = pattern.fullmatch(self.text, self.pos, partial=True) is not None
                 return match
-            if self.left >= window or not (yield from self.more()):
+            if self.remaining >= window or not (yield from self.wait()):
                 return None
 
-    def expect(self, pattern: regex.Pattern[str], *, window: int = 4096) -> Steps[regex.Match[str] | None]:
+    def read_match(self, pattern: regex.Pattern[str], *, window: int = 4096) -> Steps[regex.Match[str] | None]:
         """Read what `pattern` matches here; wait while the text may still become a match."""
-        match = yield from self.comes(pattern, window=window)
+        match = yield from self.peek_match(pattern, window=window)
         if match is not None:
             self.take(match.end() - self.pos)
         return match
 
-    def closes(self, pattern: regex.Pattern[str], *, least: int = 2) -> Steps[bool]:
+    def read_closer(self, pattern: regex.Pattern[str], *, least: int = 2) -> Steps[bool]:
         """Read the closing marker that `pattern` matches here; whether there was one.
 
         Where the model ended its text, a beginning of `least` characters counts as one,
         because nothing else follows.
         """
-        if (yield from self.expect(pattern)) is not None:
+        if (yield from self.read_match(pattern)) is not None:
             return True
-        if self.end != "stop" or self.left < least:
+        if self.end != "stop" or self.remaining < least:
             return False
         match = pattern.fullmatch(self.text, self.pos, partial=True)
-        return match is not None and bool(self.take(self.left))
+        return match is not None and bool(self.take(self.remaining))

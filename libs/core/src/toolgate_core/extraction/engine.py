@@ -20,8 +20,8 @@ Invariants:
 - *No text raises.* A block that can't be read is ordinary text, or an incomplete call if it certainly was one.
 
 How a block is read: at a marker that counts, the grammars that may begin there are tried in order, and the first whose
-frame recognises its own reads the block. Which one it is needs no table of next characters; every frame says so by what
-it finds behind the marker. A block is *tentative* until its name is complete and declared by the request: its events
+frame recognises its own reads the block. No table of next characters is needed: every frame decides by what it
+finds behind the marker. A block is *tentative* until its name is complete and declared by the request: its events
 are held, and if it turns out to be no call its text is released and scanned on behind the marker. A call to a name that
 no tool has goes out only when its block is complete, so that prose about tool calling stays prose and an invented name
 can still be reported to the caller.
@@ -68,7 +68,7 @@ START = ScannerState()
 
 TextKind: TypeAlias = OneOf["content", "think", "message_reasoning", "skip", "after_call"]
 """What ordinary text is at the moment: for the user, reasoning between markers, reasoning in a separate message
-(harmony's `analysis`), a message that the gateway ignores, or text behind a call that ended the turn."""
+(harmony's `analysis`), a message that is dropped, or text behind a call that ended the turn."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -126,9 +126,9 @@ class Extraction:
         elif self._half:
             text, self._half = "\ufffd" + text, ""
         # Nearly every token of an answer goes this way: no marker, nothing held, no generator resumed.
-        if self._idle and not self._cursor.left and self._scan.skip_ordinary(text):
+        if self._idle and not self._cursor.remaining and self._scan.skip_ordinary(text):
             self._cursor.skip(len(text))
-            self._say(text)
+            self._pass_text(text)
         else:
             self._cursor.push(text)
             self._step()
@@ -173,7 +173,7 @@ class Extraction:
             ended = cursor.end is not None
             upto, marker = scan.run(cursor.text, cursor.pos, ended=ended)
             scan.ignored_at = -1
-            self._say(cursor.take(upto - cursor.pos))
+            self._pass_text(cursor.take(upto - cursor.pos))
             if marker is not None:
                 self._idle = False
                 yield from self._read_marker(marker)
@@ -183,7 +183,7 @@ class Extraction:
             else:
                 yield
 
-    def _say(self, text: str) -> None:
+    def _pass_text(self, text: str) -> None:
         """Pass ordinary text on, as the kind of text that it is here."""
         if not text:
             return
@@ -224,48 +224,48 @@ class Extraction:
         Models put calls of their dialect into the wrapper of another one (`<tool_calls>` around hermes'
         `<tool_call>`). Whatever such a tag is called, it vanishes with the call; without a call it is text.
         """
-        cursor, began = self._cursor, self._cursor.place
+        cursor, began = self._cursor, self._cursor.offset
         enclosing_tag, call_openers = self._scan.enclosing_patterns
         raw, names = "", set[str]()
         for _ in range(MAX_ENCLOSING_TAGS):
             cursor.starved = False
-            match = yield from cursor.expect(enclosing_tag, window=MAX_ENCLOSING)
+            match = yield from cursor.read_match(enclosing_tag, window=MAX_ENCLOSING)
             if match is None:
                 break
             names.add(match["name"].lower())
             raw += match[0] + (yield from self._space())
-            inner = yield from cursor.comes(call_openers, window=MAX_ENCLOSING)
+            inner = yield from cursor.peek_match(call_openers, window=MAX_ENCLOSING)
             grammars = self._scan.grammars_at(cursor.text, cursor.pos, inner[0]) if inner else ()
-            cut = cursor.end in ("length", "cut") and (cursor.starved or not cursor.left)
+            cut = cursor.end in ("length", "cut") and (cursor.starved or not cursor.remaining)
             if cut or (grammars and (yield from self._read_block(grammars, last=False))):
                 self._scan.open_enclosing |= names
                 self._sink.drop("cut" if cut else "markup", raw)
                 self._note(began, "wrapper", raw)
                 return True
-        cursor.unread(raw)
+        cursor.put_back(raw)
         return False
 
     def _space(self) -> Steps[str]:
         """Read white space and return it."""
         tape = self._cursor.record()
-        yield from self._cursor.space()
+        yield from self._cursor.skip_space()
         self._cursor.stop(tape)
         return tape.getvalue()
 
     def _read_role(self, marker: Marker) -> Steps[None]:
         """Read a marker that begins no call, and do what its role says."""
         cursor, role = self._cursor, marker.role
-        began = cursor.place
+        began = cursor.offset
         text = cursor.take(self._scan.marker_size)
         ends_message = self._kind in ("message_reasoning", "skip") or self._scan.quoted
         if role == "think":
             form = marker.reasoning
             assert form is not None  # it is this marker's
-            if (yield from cursor.expect(answer_pattern(form), window=64)) is not None:
+            if (yield from cursor.read_match(answer_pattern(form), window=64)) is not None:
                 self._begin_text("content")
             else:
                 if form.header:
-                    yield from cursor.expect(header_pattern(form), window=64)
+                    yield from cursor.read_match(header_pattern(form), window=64)
                 self._begin_text("think")
         # A special token ends reasoning only where reasoning is open; `</think>` also alone, because prompts of some
         # models open the reasoning themselves and the plan does not always know it.
@@ -291,7 +291,7 @@ class Extraction:
         # that several grammars can read would otherwise change its dialect in the middle.
         if self._last_grammar in grammars:
             grammars = (self._last_grammar, *(one for one in grammars if one is not self._last_grammar))
-        cursor, began = self._cursor, self._cursor.place
+        cursor, began = self._cursor, self._cursor.offset
         cursor.starved = False
         for grammar in grammars:
             tape = cursor.record()
@@ -309,7 +309,7 @@ class Extraction:
             raw = tape.getvalue()
             self._note(began, "unread" if self._reader.has_call else "refused", grammar)
             if grammar is not grammars[-1]:
-                cursor.unread(raw)
+                cursor.put_back(raw)
         return self._refuse(raw, last=last)
 
     def _accept(self, grammar: AnyGrammar, read: bool | MessageStart, raw: str) -> None:
@@ -340,18 +340,18 @@ class Extraction:
         # Half a marker or half a name before the length limit is no answer. An opener of ordinary characters is: `[`.
         if cursor.end in ("length", "cut") and cursor.starved and not self._reader.plain_opener:
             self._sink.boundary()
-            self._sink.drop("cut", raw + cursor.take(cursor.left))
+            self._sink.drop("cut", raw + cursor.take(cursor.remaining))
             return True
-        cursor.unread(raw)
+        cursor.put_back(raw)
         self._refused = raw
         if last:
             self._release(raw)
         return last
 
     def _release(self, raw: str) -> None:
-        """What stands here, and could not be read as a block, is ordinary text; see MAX_RESCANS for the two ways."""
+        """Treat what was read as a block, and is none, as ordinary text; see MAX_RESCANS for the two ways."""
         if len(raw) > MAX_RESCAN and self._rescans_left <= 0:
-            self._say(self._cursor.take(len(raw)))
+            self._pass_text(self._cursor.take(len(raw)))
             self._scan.after_block()
         else:
             self._rescans_left -= len(raw) > MAX_RESCAN
@@ -359,4 +359,4 @@ class Extraction:
 
     def _note(self, began: int, what: str, about: AnyGrammar | str) -> None:
         if self._notes is not None:
-            self._notes.add(began, self._cursor.place, what, about)
+            self._notes.add(began, self._cursor.offset, what, about)

@@ -9,8 +9,8 @@ scalar = "true" | "false" | "null" | number                     (RFC 8259; nothi
 and written again. It lets out only text that can still be continued if the value turns out to be broken. That is why a
 closing quote, and all brackets, commas and keys behind it, are held until a value or a colon confirms them: in
 `{"note": "close it with "}" please"}` the second quote looks like the end of the arguments. Those at the very end of a
-value, its `tail`, are confirmed by the caller, which knows what follows. So a repaired value can go on where the broken
-text stopped: `continuation` computes what is missing.
+value, its `tail`, are confirmed by the caller, which knows what follows the value. So a repaired value can go on where
+the broken text stopped: `continuation` computes what is missing.
 
 Near-JSON (single quotes, trailing commas, comments) is not read here. It fails at once, and the block is repaired as a
 whole (`repair`), by a reader that may look at all of it.
@@ -71,7 +71,7 @@ class JsonScanner:
     Attributes:
         done: the value is complete.
         bad: the text is not JSON from the place on that was reached.
-        out: pieces of the value's text that are confirmed; the reader takes them away.
+        out: pieces of the value's text that are confirmed; the caller takes them away.
     """
 
     __slots__ = ("_held", "_quoted", "_stack", "_state", "bad", "done", "out")
@@ -245,13 +245,13 @@ def read_string(cursor: Cursor, put: Callable[[str], None]) -> Steps[None]:
                 body = body[: len(body) - 6]
         if body:
             put(unescape(cursor.take(len(body))))
-        if cursor.left and cursor.pos == match.end():
+        if cursor.remaining and cursor.pos == match.end():
             if cursor.text[cursor.pos] == '"':
                 cursor.take(1)
                 return
             if not _HALF_ESCAPE.match(cursor.text, cursor.pos):
                 raise MalformedBlockError
-        if not (yield from cursor.more()):
+        if not (yield from cursor.wait()):
             raise MalformedBlockError
 
 

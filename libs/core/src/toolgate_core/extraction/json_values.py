@@ -1,4 +1,4 @@
-"""Reads JSON that stands inside a block: short strings, arguments, and values that are skipped.
+"""Reads JSON that stands inside a block: short strings, arguments, and values that no grammar uses.
 
 ```
 arguments = object | string that holds the JSON text of an object | "null"
@@ -43,7 +43,7 @@ def short_string(reader: BlockReader) -> Steps[str]:
     return "".join(pieces)
 
 
-def read_arguments(reader: BlockReader, call: CallWriter, tape: StringIO) -> Steps[None]:
+def read_json_arguments(reader: BlockReader, call: CallWriter, tape: StringIO) -> Steps[None]:
     """Read the arguments into `call`. Raises `MalformedBlockError` where they are none of the three forms."""
     char = yield from reader.cursor.peek()
     if char == '"':
@@ -96,5 +96,5 @@ def scan_value(reader: BlockReader, tape: StringIO, call: CallWriter | None) -> 
             return head
         if scan.bad:
             raise MalformedBlockError
-        if not (yield from cursor.more()):
+        if not (yield from cursor.wait()):
             raise MalformedBlockError if reader.stopped else TruncatedBlockError

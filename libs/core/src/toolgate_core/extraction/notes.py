@@ -78,7 +78,7 @@ class WatchedScan(Scan):
         live, verdict = super()._judge(marker, text, span, ended=ended)
         _, start, stop = span
         # The scan counts in the text that is there, notes count in the whole text.
-        place = self._cursor.place + start - self._cursor.pos
+        place = self._cursor.offset + start - self._cursor.pos
         is_text = isinstance(verdict, int)
         if is_text and start != self.ignored_at and stop - start > 1 and place > self._noted_to:
             self._noted_to = place
@@ -112,13 +112,13 @@ class NotedSink(EventSink):
         """See `EventSink`; what is dropped is what was read last, so its place is known."""
         super().drop(kind, raw)
         if raw:
-            place = self._cursor.place
+            place = self._cursor.offset
             self._notes.add(max(0, place - len(raw)), place, "dropped", kind)
 
     def start(self, name: str, call_id: str | None) -> None:
         """See `EventSink`."""
         super().start(name, call_id)
-        self._notes.calls.append(self._cursor.place)
+        self._notes.calls.append(self._cursor.offset)
 
     def hold(self) -> None:
         """See `EventSink`."""
@@ -134,7 +134,7 @@ class NotedSink(EventSink):
 
     def park(self, raw: str) -> None:
         """See `EventSink`: whether the calls of the block are calls is noted at the end."""
-        place, known = self._cursor.place, self._before_block[1]
+        place, known = self._cursor.offset, self._before_block[1]
         # The places of these calls are given back if the block is promoted.
         calls = self._notes.calls[known:]
         del self._notes.calls[known:]

@@ -20,7 +20,7 @@ from toolgate_core.extraction.block_reader import BlockReader
 from toolgate_core.extraction.call_writer import CallWriter
 from toolgate_core.extraction.cursor import Steps
 from toolgate_core.extraction.json_reader import MalformedBlockError, TooLargeError, TruncatedBlockError
-from toolgate_core.extraction.json_values import read_arguments, scan_value
+from toolgate_core.extraction.json_values import read_json_arguments, scan_value
 from toolgate_core.extraction.repair import repair_block, skip_to_edge, value_is_complete
 
 _STRAYS = "}],;"
@@ -41,7 +41,7 @@ def read_object(
     """
     cursor = reader.cursor
     # DeepSeek V3's form has a fence around the object; others add one.
-    fenced = (yield from cursor.space()) == "`" and (yield from cursor.expect(_FENCE, window=64)) is not None
+    fenced = (yield from cursor.skip_space()) == "`" and (yield from cursor.read_match(_FENCE, window=64)) is not None
     complete = yield from _arguments(reader, call, edges)
     if call.tool is None and not complete:
         # Nothing went out for a name that no tool has, so the whole can still be text.
@@ -54,17 +54,17 @@ def read_object(
     # Models close more than they opened; such brackets are no text of the answer.
     strays = ""
     known = _STRAYS + "`" if fenced else _STRAYS
-    while (char := (yield from cursor.space())) and char in known and not (yield from cursor.comes(close)):
+    while (char := (yield from cursor.skip_space())) and char in known and not (yield from cursor.peek_match(close)):
         strays += cursor.take(1)
     reader.sink.drop("markup", strays)
-    yield from cursor.closes(close)
+    yield from cursor.read_closer(close)
     return True
 
 
 def _arguments(reader: BlockReader, call: CallWriter, edges: regex.Pattern[str]) -> Steps[bool]:
     """Read the arguments; false where they can't be read, or where the end of the text cut them."""
     cursor = reader.cursor
-    char = yield from cursor.space()
+    char = yield from cursor.skip_space()
     tape = cursor.record()
     try:
         if char == "{":
@@ -73,9 +73,9 @@ def _arguments(reader: BlockReader, call: CallWriter, edges: regex.Pattern[str])
             if call.tail and not (yield from value_is_complete(cursor, edges)):
                 raise MalformedBlockError
         elif char == '"':
-            yield from read_arguments(reader, call, tape)
+            yield from read_json_arguments(reader, call, tape)
         # No object: only an edge right behind the header means "no arguments".
-        elif not (yield from cursor.comes(edges)):
+        elif not (yield from cursor.peek_match(edges)):
             raise MalformedBlockError
     except TruncatedBlockError:
         return False
@@ -84,13 +84,13 @@ def _arguments(reader: BlockReader, call: CallWriter, edges: regex.Pattern[str])
         yield from skip_to_edge(cursor, edges)
         return False
     except MalformedBlockError:
-        return (yield from _repaired(reader, call, tape, edges))
+        return (yield from _write_repaired(reader, call, tape, edges))
     finally:
         cursor.stop(tape)
     return True
 
 
-def _repaired(reader: BlockReader, call: CallWriter, tape: StringIO, edges: regex.Pattern[str]) -> Steps[bool]:
+def _write_repaired(reader: BlockReader, call: CallWriter, tape: StringIO, edges: regex.Pattern[str]) -> Steps[bool]:
     repaired = yield from repair_block(reader, tape, edges)
     if isinstance(repaired, str):
         return False

@@ -35,7 +35,7 @@ def read_python_arguments(
     places = [] if named else _places(call)
     seen: set[str] = set()
     while True:
-        char = yield from cursor.space()
+        char = yield from cursor.skip_space()
         if char == ")":
             cursor.take(1)
             break
@@ -48,7 +48,7 @@ def read_python_arguments(
                 raise MalformedBlockError
             cursor.take(1)
             # A trailing comma, as Python allows it.
-            if (yield from cursor.space()) == ")":
+            if (yield from cursor.skip_space()) == ")":
                 continue
         yield from _argument(reader, call, literals, places, seen)
     if not call.empty:
@@ -78,7 +78,7 @@ def _argument(
     reader: BlockReader, call: CallWriter, literals: PythonValues, places: list[str], seen: set[str]
 ) -> Steps[None]:
     cursor, kind = reader.cursor, NAMED
-    match = yield from cursor.expect(_KEYWORD, window=300)
+    match = yield from cursor.read_match(_KEYWORD, window=300)
     if match is not None:
         key = match["key"]
         if (yield from cursor.peek()) == "=":

@@ -79,22 +79,22 @@ class QuoteContext:
         self._declares = bool(parameters)
         self._names = parameters | tools
 
-    def look(self, stack: str, skip: int, *, inner: InnerQuotes) -> Steps[Follows]:
+    def after_quote(self, stack: str, skip: int, *, inner: InnerQuotes) -> Steps[Follows]:
         """Return what stands `skip` characters from here; `inner` are the quotes inside the string so far.
 
-        Where there has been one, an undeclared name is one in the string.
+        Where there has been one, an undeclared name is part of the string.
         """
         cursor = self._cursor
         while True:
             at = cursor.pos + skip
-            found = self._after(stack, at, ended=cursor.end is not None or cursor.left - skip >= MAX_AHEAD)
+            found = self._after(stack, at, ended=cursor.end is not None or cursor.remaining - skip >= MAX_AHEAD)
             # The name of the next argument or call, or what looks like one.
             if isinstance(found, str):
                 doubtful = inner.open or (inner.any and self._declares)
                 return Follows.NOT if doubtful and found not in self._names else Follows.VALUE
             if found is not Follows.WAIT:
                 return found
-            yield from cursor.more()
+            yield from cursor.wait()
 
     def _after(self, stack: str, at: int, *, ended: bool) -> Follows | str:
         """Return what stands at a place of the text, or the name of the argument or the call that begins there."""
@@ -107,7 +107,7 @@ class QuoteContext:
             if not char:
                 return self._at_end(ended=ended)
             if char == "," or (char == ":" and stack[level] in (FIRST_IN_BRACES, MAPPING_KEY)):
-                found = self._next(stack[level], char, (place + 1, limit), ended=ended)
+                found = self._after_comma(stack[level], char, (place + 1, limit), ended=ended)
                 if found is not None:
                     return found
                 place = _space(text, place + 1, limit)
@@ -122,7 +122,7 @@ class QuoteContext:
             return Follows.WAIT
         return Follows.END if self._cursor.end is not None else Follows.NOT
 
-    def _next(self, kind: str, char: str, span: tuple[int, int], *, ended: bool) -> Follows | str | None:
+    def _after_comma(self, kind: str, char: str, span: tuple[int, int], *, ended: bool) -> Follows | str | None:
         """Return what stands behind a comma, or behind the colon of a key; none where the closer does."""
         if char == ":":
             return Follows.VALUE

@@ -53,7 +53,7 @@ class PythonValues:
         self._following = following
         self._reader = reader
         self._cursor = reader.cursor
-        self._began = reader.cursor.place
+        self._began = reader.cursor.offset
         self.repairs: list[str] = []
         self.foreign = False
         self.unsure = False
@@ -66,10 +66,10 @@ class PythonValues:
         # The readers below call each other for each bracket.
         if len(stack) > MAX_DEPTH + 1:
             raise MalformedBlockError
-        if self._cursor.place - self._began > MAX_ARGUMENTS:
+        if self._cursor.offset - self._began > MAX_ARGUMENTS:
             raise TooLargeError
         self.unsure = False
-        char = yield from self._cursor.space()
+        char = yield from self._cursor.skip_space()
         if char and char in "\"'":
             return encode_str((yield from self._string(char, stack)))
         if char and char in "[({":
@@ -82,16 +82,16 @@ class PythonValues:
             match = _SCALAR.match(cursor.text, cursor.pos, cursor.pos + 512)
             if match is not None and (match.end() < len(cursor.text) or match.end() - match.start() >= 512):
                 break
-            if match is None and cursor.left:
+            if match is None and cursor.remaining:
                 raise MalformedBlockError
-            if not (yield from cursor.more()):
+            if not (yield from cursor.wait()):
                 self.unsure = True
                 break
         if match is None:
             raise MalformedBlockError
         word = cursor.take(match.end() - cursor.pos)
         # A prefix of a string: raw strings and bytes, and formatted ones, whose places have no value here.
-        if cursor.left and cursor.text[cursor.pos] in "\"'" and _PREFIX.match(word):
+        if cursor.remaining and cursor.text[cursor.pos] in "\"'" and _PREFIX.match(word):
             text = yield from self._string(cursor.text[cursor.pos], stack, raw=bool(set(word) & set("rR")))
             places = "{" in text and bool(set(word) & set("fF"))
             self.foreign = self.foreign or places or bool(set(word) & set("bB"))
@@ -99,16 +99,16 @@ class PythonValues:
         return self._word(word)
 
     def _word(self, word: str) -> str:
-        known = self.known(word)
-        if known is not None:
-            return known
+        constant = self.number_or_word(word)
+        if constant is not None:
+            return constant
         # Anything else that is no word breaks the call.
         if not _IDENTIFIER.match(word):
             raise MalformedBlockError
         self.foreign = True  # a variable has no value here
         return "null"
 
-    def known(self, word: str) -> str | None:
+    def number_or_word(self, word: str) -> str | None:
         """Return the JSON text of a number or of one of the words; none for any other text."""
         if word in _WORDS:
             return _WORDS[word]
@@ -131,7 +131,7 @@ class PythonValues:
         # Braces may hold a set, parentheses a value or a tuple: the first item decides.
         mapping, single = opener == "{", opener == "("
         while True:
-            char = yield from cursor.space()
+            char = yield from cursor.skip_space()
             if char == closer:
                 cursor.take(1)
                 break
@@ -165,12 +165,12 @@ class PythonValues:
         if char != ",":
             raise MalformedBlockError
         self._cursor.take(1)
-        return (yield from self._cursor.space()) != closer
+        return (yield from self._cursor.skip_space()) != closer
 
     def _member(self, key: str, *, first: bool, stack: str) -> Steps[tuple[bool, str]]:
         """Read the value behind a key; without one it is the item of a set."""
         cursor = self._cursor
-        if (yield from cursor.space()) != ":":
+        if (yield from cursor.skip_space()) != ":":
             if not first:
                 raise MalformedBlockError
             return False, key
@@ -209,24 +209,24 @@ class PythonValues:
 
     def _triple(self, quote: str) -> Steps[bool]:
         cursor = self._cursor
-        while cursor.left < 3 and cursor.text.endswith(quote * cursor.left):
-            if not (yield from cursor.more()):
+        while cursor.remaining < 3 and cursor.text.endswith(quote * cursor.remaining):
+            if not (yield from cursor.wait()):
                 break
         return cursor.text.startswith(quote * 3, cursor.pos)
 
     def _closes_triple(self, quote: str) -> Steps[bool]:
         """Whether three quotes stand here that end the string, and read them if so."""
         cursor = self._cursor
-        while cursor.left < 3 and (yield from cursor.more()):
+        while cursor.remaining < 3 and (yield from cursor.wait()):
             pass
         closed = cursor.text.startswith(quote * 3, cursor.pos)
         cursor.take(3 if closed else 0)
         return closed
 
     def _closes(self, inside: InnerQuotes, before: str, stack: str) -> Steps[bool]:
-        """Whether the quote here ends the string: a quote inside of it is perhaps not escaped."""
-        assert self._following is not None  # only `known` is used without one
-        follows = yield from self._following.look(stack, 1, inner=inside)
+        """Whether the quote here ends the string: a quote inside of it may not be escaped."""
+        assert self._following is not None  # only `number_or_word` is used without one
+        follows = yield from self._following.after_quote(stack, 1, inner=inside)
         return inside.ends(before, self._cursor.text[self._cursor.pos + 1 : self._cursor.pos + 2], follows)
 
     def _repaired(self, inside: InnerQuotes) -> None:
@@ -239,14 +239,14 @@ class PythonValues:
 
     def _escape(self, *, raw: bool) -> Steps[str]:
         cursor = self._cursor
-        while cursor.left < 2:
-            if not (yield from cursor.more()):
+        while cursor.remaining < 2:
+            if not (yield from cursor.wait()):
                 raise MalformedBlockError
         char = cursor.text[cursor.pos + 1]
         if raw:
             return cursor.take(2)
         if char in _HEX:
-            return (yield from self._code(_HEX[char]))
+            return (yield from self._unicode_escape(_HEX[char]))
         if char in "\\'\"":
             return cursor.take(2)[1]
         if char in _ESCAPES:
@@ -256,13 +256,13 @@ class PythonValues:
         self.repairs.append("invalid_escape")
         return cursor.take(2)
 
-    def _code(self, digits: int) -> Steps[str]:
+    def _unicode_escape(self, digits: int) -> Steps[str]:
         """Read an escape of hexadecimal digits; two halves of a surrogate pair are one character."""
         first = yield from self._hex(digits)
         # JSON's way to write a character beyond 16 bits, which models use in Python, too.
         if not 0xD800 <= first < 0xDC00:
             return chr(first) if first < 0x110000 and not 0xDC00 <= first < 0xE000 else "\ufffd"
-        while self._cursor.left < 2 and (yield from self._cursor.more()):
+        while self._cursor.remaining < 2 and (yield from self._cursor.wait()):
             pass
         if not self._cursor.text.startswith("\\u", self._cursor.pos):
             return "\ufffd"
@@ -273,8 +273,8 @@ class PythonValues:
 
     def _hex(self, digits: int) -> Steps[int]:
         cursor = self._cursor
-        while cursor.left < digits + 2:
-            if not (yield from cursor.more()):
+        while cursor.remaining < digits + 2:
+            if not (yield from cursor.wait()):
                 raise MalformedBlockError
         text = cursor.text[cursor.pos + 2 : cursor.pos + 2 + digits]
         if not re.fullmatch(r"[0-9a-fA-F]+", text):

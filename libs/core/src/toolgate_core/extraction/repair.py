@@ -68,32 +68,32 @@ def repair_block(reader: BlockReader, tape: StringIO, edges: regex.Pattern[str])
     raw, seen, tries, first = tape.getvalue(), 0, 0, -1
     cursor.stop(tape)
     while True:
-        waits = bool(cursor.left) or cursor.end is None
+        waits = bool(cursor.remaining) or cursor.end is None
         match = edges.search(raw, seen, partial=waits)
         if match is None or match.partial:
             seen = len(raw) if match is None else max(match.start(), len(raw) - MAX_EDGE)
-            if len(raw) > MAX_BODY or not (cursor.left or (yield from cursor.more()) or waits):
+            if len(raw) > MAX_BODY or not (cursor.remaining or (yield from cursor.wait()) or waits):
                 break
             raw += cursor.take(min(STRIDE, MAX_BODY + 1 - len(raw)))
             continue
         first = match.start() if first < 0 else first
         found = relax(raw[: match.start()], close=True)
         if found is not None:
-            cursor.unread(raw[match.start() :])
-            return Repaired(found[0], _named(found[1]))
+            cursor.put_back(raw[match.start() :])
+            return Repaired(found[0], _tags_of_a_block(found[1]))
         tries += 1
         seen = match.end()
         if match["other"] or tries >= MAX_TRIES:
             break
     if first < 0:
         return _without_edge(reader, raw)
-    cursor.unread(raw[first:])
+    cursor.put_back(raw[first:])
     return raw[:first]
 
 
 def _without_edge(reader: BlockReader, raw: str) -> Repaired | str:
     found = relax(raw, close=True) if reader.stopped and len(raw) <= MAX_BODY else None
-    return raw if found is None else Repaired(found[0], _named(found[1]))
+    return raw if found is None else Repaired(found[0], _tags_of_a_block(found[1]))
 
 
 def value_is_complete(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[bool]:
@@ -103,17 +103,17 @@ def value_is_complete(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[bool]:
     So behind such an end must come a line break, the next envelope, or an edge without another end before it. Waits up
     to MAX_LEFTOVER characters.
     """
-    if (yield from cursor.comes(_STANDS, window=MAX_STRAYS)) is not None:
+    if (yield from cursor.peek_match(_STANDS, window=MAX_STRAYS)) is not None:
         return True
     seen = 0
     while True:
         match = edges.search(cursor.text, cursor.pos + seen, partial=cursor.end is None)
         if match is not None and not match.partial:
             return _ENDS_AGAIN.search(cursor.text, cursor.pos, match.start()) is None
-        if cursor.left > MAX_LEFTOVER:
+        if cursor.remaining > MAX_LEFTOVER:
             return True
-        seen = cursor.left if match is None else match.start() - cursor.pos
-        if not (yield from cursor.more()):
+        seen = cursor.remaining if match is None else match.start() - cursor.pos
+        if not (yield from cursor.wait()):
             rest = _ENDS_AGAIN if cursor.end == "stop" else _QUOTE
             return rest.search(cursor.text, cursor.pos) is None
 
@@ -127,10 +127,10 @@ def skip_to_edge(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[None]:
             return
         keep = len(cursor.text) if match is None else max(match.start(), len(cursor.text) - MAX_EDGE)
         cursor.take(keep - cursor.pos)
-        if not (yield from cursor.more()) and match is None:
+        if not (yield from cursor.wait()) and match is None:
             return
 
 
-def _named(tags: tuple[str, ...]) -> tuple[str, ...]:
+def _tags_of_a_block(tags: tuple[str, ...]) -> tuple[str, ...]:
     # `relax` speaks of JSON, the tags of a call of blocks.
     return tuple("missing_close" if tag == "unclosed" else tag for tag in tags)

@@ -100,7 +100,7 @@ class Scan(MarkerRules):
                 continue
             marker, start, stop = candidate
             if marker is None:
-                # A run at the end of the text may grow, and "```json\n{" may become another marker.
+                # A run at the end of the text may grow, and "```json\n{" may become a marker.
                 waits = not ended and (stop == len(text) or self._may_become_marker(text, start))
                 if waits or not self.code.read_run(text, base, start, stop, ended=ended):
                     return self._pass(text, pos, base, start), None

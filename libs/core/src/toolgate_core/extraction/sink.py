@@ -117,17 +117,17 @@ class EventSink:
     def text(self, text: str) -> None:
         """Add text for the user."""
         if piece := self._content.write(text):
-            self._piece("text", piece)
+            self._add_piece("text", piece)
 
     def verbatim(self, text: str) -> None:
         """Add text whose ends the model itself has marked (a decision's answer): all of its white space is meant."""
         if text:
-            self._piece("text", text)
+            self._add_piece("text", text)
 
     def reasoning(self, text: str) -> None:
         """Add text that the model meant for itself."""
         if piece := self._reasoning.write(text):
-            self._piece("reasoning", piece)
+            self._add_piece("reasoning", piece)
 
     def boundary(self) -> None:
         """Trim white space on both sides of this place."""
@@ -140,20 +140,20 @@ class EventSink:
         Text beside a decision (`prose`) is whole, because it may still become the answer.
         """
         if raw:
-            self._put(Drop(kind, raw if kind == "prose" else raw[:MAX_RAW]))
+            self._add(Drop(kind, raw if kind == "prose" else raw[:MAX_RAW]))
 
     def start(self, name: str, call_id: str | None) -> None:
         """Begin a call; its number is known when it leaves."""
-        self._put(CallStart(0, name, call_id))
+        self._add(CallStart(0, name, call_id))
 
     def arguments(self, piece: str) -> None:
         """Add to the arguments of the call that began last."""
         if self._held is not None or not self._muted:
-            self._piece("arguments", piece)
+            self._add_piece("arguments", piece)
 
     def end(self, *, complete: bool, repairs: tuple[str, ...]) -> None:
         """End the call that began last."""
-        self._put(CallEnd(0, complete, repairs))
+        self._add(CallEnd(0, complete, repairs))
 
     def hold(self) -> None:
         """Hold the events of a block that may turn out to be text."""
@@ -201,7 +201,7 @@ class EventSink:
             else:
                 self.drop("markup", block.raw)
         if rest := self._content.rest():
-            self._piece("text", rest)
+            self._add_piece("text", rest)
 
     def _replay(self, events: list[Event]) -> None:
         for event in events:
@@ -209,10 +209,10 @@ class EventSink:
             if isinstance(event, ArgumentsDelta):
                 self.arguments(event.json)
             else:
-                self._put(event)
+                self._add(event)
 
-    def _put(self, event: Event) -> None:
-        # The number of a call is given where it leaves: whether held or parked calls count is not known yet.
+    def _add(self, event: Event) -> None:
+        # The number of a call is given where it leaves: whether held or parked calls count is not known before.
         self._flush()
         if self._held is not None:
             self._held.append(event)
@@ -233,7 +233,7 @@ class EventSink:
         self._out.append(replace(event, index=self.calls))
         self.calls += 1
 
-    def _piece(self, kind: str, piece: str) -> None:
+    def _add_piece(self, kind: str, piece: str) -> None:
         # Adjacent pieces of a kind are joined into one event when events are taken: fewer events, the same text.
         if kind != self._kind:
             self._flush()

@@ -32,7 +32,7 @@ MAX_TAG = 2048
 MAX_STRAYS = 4
 """Closing tags in a row that close nothing."""
 _NEVER = "(?!)"
-# Models put a tag around all arguments that no dialect has: it says nothing, and is read over.
+# Models put a tag around all arguments that no dialect has: it is ignored.
 _ALL = r"<(?:parameters|arguments|params|args|input)\s{0,16}>"
 """A tag around all arguments."""
 _STRAYS = rf"</[^<>]{{1,128}}>|[,;]|{_ALL}|<!--(?:[^-]|-(?!->)){{0,512}}-->"
@@ -74,7 +74,7 @@ class TagPatterns(Struct, frozen=True):
         value: how a value ends by its own tag.
         property: the same, where the tag is named after the argument; the group `own` is its name.
         ends: how it ends by the end of the call or the section, its own tag missing.
-        stray: what may stand between arguments and says nothing: closing tags of nothing, a tag around all arguments,
+        stray: what may stand between arguments and is ignored: closing tags of nothing, a tag around all arguments,
             comments.
         json_edge: where arguments that are a broken JSON object end at the latest.
     """
@@ -209,7 +209,7 @@ def unescape_entities(text: str) -> str:
 
 def without_escapes(text: str) -> str:
     """Return `text` with its entities decoded, unless tags or quotes in it show that they are meant as they are."""
-    # A value that shows both tags and entities is a document whose entities are its own.
+    # A value that shows both tags and entities is a document, and the entities belong to it.
     if "&" not in text or _MARKUP.search(text) or ("&quot;" in text and '"' in text):
         return text
     return unescape_entities(text)

@@ -65,17 +65,17 @@ class TaggedArguments:
         repeated = (key for key, schema in self.declared.items() if "array" in possible_types(schema, self._root))
         self._siblings = Siblings(frozenset(self.declared), frozenset(repeated))
         self._several: dict[str, list[str]] = {}
-        self._lone: _OnlyArgument | None = None
+        self._only: _OnlyArgument | None = None
         self.lost = False
 
     def read(self) -> Steps[bool]:
         """Read one argument; false where none begins here."""
         cursor = self._cursor
-        yield from cursor.space()
-        match = yield from cursor.expect(self._patterns.parameter, window=MAX_TAG)
+        yield from cursor.skip_space()
+        match = yield from cursor.read_match(self._patterns.parameter, window=MAX_TAG)
         if match is None:
             # Half a tag of an argument at the end of the text: the call was cut, not complete without it.
-            if cursor.left and cursor.end is not None and self._cut():
+            if cursor.remaining and cursor.end is not None and self._tag_is_cut():
                 raise MalformedBlockError
             return False
         found = match.groupdict()
@@ -89,7 +89,7 @@ class TaggedArguments:
         if kind is None and self._grammar.kind_attribute:
             kind = attribute(inside, self._grammar.kind_attribute)
         key = None if key is None else self._declared_name(key, tag=named is not None)
-        yield from self._argument(key, kind, named, empty=inside.rstrip().endswith("/"))
+        yield from self._read_argument(key, kind, named, empty=inside.rstrip().endswith("/"))
         return True
 
     def _declared_name(self, key: str, *, tag: bool) -> str:
@@ -103,29 +103,29 @@ class TaggedArguments:
 
     def end(self) -> None:
         """No argument follows."""
-        lone, self._lone = self._lone, None
-        if lone is not None and self._unwrap(lone):
+        only, self._only = self._only, None
+        if only is not None and self._unwrap(only):
             return
-        self._write_lone(lone)
+        self._write_only(only)
         for key, texts in self._several.items():
             self._write_several(key, texts)
         self._several.clear()
         if not self._call.empty:
             self._call.write("}")
 
-    def _cut(self) -> bool:
+    def _tag_is_cut(self) -> bool:
         """Whether the end of the text has cut the tag of an argument here, with nothing else that it could be."""
         cursor = self._cursor
         match = self._patterns.parameter.fullmatch(cursor.text, cursor.pos, partial=True)
         others = (self._patterns.call_close, self._patterns.section_close)
         return match is not None and not any(other.fullmatch(cursor.text, cursor.pos, partial=True) for other in others)
 
-    def _argument(self, key: str | None, kind: str | None, tag: str | None, *, empty: bool) -> Steps[None]:
-        lone, self._lone = self._lone, None
-        self._write_lone(lone)
+    def _read_argument(self, key: str | None, kind: str | None, tag: str | None, *, empty: bool) -> Steps[None]:
+        only, self._only = self._only, None
+        self._write_only(only)
         # A second value for an array: it is an item.
         if key is not None and key in self._several:
-            yield from self._another(key, tag, empty=empty)
+            yield from self._read_another_item(key, tag, empty=empty)
         elif key in self._siblings.seen and self._grammar.declared_only:
             raise MalformedBlockError  # an element may also be markup in a text, so neither of the two is certain
         elif key is None or key in self._siblings.seen:
@@ -139,32 +139,32 @@ class TaggedArguments:
                 self._call.add_repairs("duplicate_key", *tags)
         else:
             self._siblings.seen.add(key)
-            yield from self._new(key, kind, tag, empty=empty)
+            yield from self._read_new(key, kind, tag, empty=empty)
 
-    def _new(self, key: str, kind: str | None, tag: str | None, *, empty: bool) -> Steps[None]:
+    def _read_new(self, key: str, kind: str | None, tag: str | None, *, empty: bool) -> Steps[None]:
         schema: JsonValue = self.declared.get(key, {})
         # DSML and Kimi K3 say in the tag whether a value is text or JSON; that beats the schema.
         raw = None if kind is None else kind.lower() in _RAW
         value = self._value(tag, schema, raw=bool(raw), kept=True)
         # The first and so far only argument, of a name that the tool does not have.
-        lone = bool(self.declared) and key not in self.declared and len(self._siblings.seen) == 1
-        if value.streams and not lone and raw is not False:
-            self._open(key)
+        only = bool(self.declared) and key not in self.declared and len(self._siblings.seen) == 1
+        if value.streams and not only and raw is not False:
+            self._write_key(key)
             self._call.write('"')
             self._call.add_repairs(*(yield from value.read(empty=empty)))
             self._call.write('"')
             return
         value.hold()
         self._call.add_repairs(*(yield from value.read(empty=empty)))
-        if lone:
-            self._lone = _OnlyArgument(key, value.text, raw)
+        if only:
+            self._only = _OnlyArgument(key, value.text, raw)
         # An array whose first value is not JSON: its items may come as further arguments of the same name.
         elif key in self._siblings.repeated and not value.text.lstrip().startswith("["):
             self._several[key] = [value.text]
         else:
             self._write(key, value.text, schema, raw=bool(raw), typed=raw is False)
 
-    def _another(self, key: str, tag: str | None, *, empty: bool) -> Steps[None]:
+    def _read_another_item(self, key: str, tag: str | None, *, empty: bool) -> Steps[None]:
         """One more value of an array that is written as repeated arguments."""
         value = self._value(tag, kept=True)
         value.hold()
@@ -185,7 +185,7 @@ class TaggedArguments:
             raw=raw,
         )
 
-    def _open(self, key: str) -> None:
+    def _write_key(self, key: str) -> None:
         self._call.write(("{" if self._call.empty else ",") + encode_str(key) + ":")
 
     def _write(self, key: str, text: str, schema: JsonValue, *, raw: bool, typed: bool) -> None:
@@ -200,7 +200,7 @@ class TaggedArguments:
             wrapped = _WRAPPED.fullmatch(text) if "string" not in possible_types(schema, self._root) else None
             value, tags = coerce_text(wrapped[1] if wrapped else text, schema, self._root)
             self._call.add_repairs(*tags)
-        self._open(key)
+        self._write_key(key)
         self._call.write(encode_str(value))
 
     def _write_several(self, key: str, texts: list[str]) -> None:
@@ -209,25 +209,25 @@ class TaggedArguments:
             self._write(key, texts[0], schema, raw=False, typed=False)
             return
         items = schema.get("items", {}) if isinstance(schema, dict) else {}
-        self._open(key)
+        self._write_key(key)
         self._call.write(encode_str([coerce_text(text, items, self._root)[0] for text in texts]))
         self._call.add_repairs("repeated_key")
 
-    def _write_lone(self, lone: _OnlyArgument | None) -> None:
+    def _write_only(self, only: _OnlyArgument | None) -> None:
         """Write an argument that has turned out to be one among others."""
-        if lone is not None:
-            self._write(lone.key, lone.text, {}, raw=bool(lone.raw), typed=lone.raw is False)
+        if only is not None:
+            self._write(only.key, only.text, {}, raw=bool(only.raw), typed=only.raw is False)
 
-    def _unwrap(self, lone: _OnlyArgument) -> bool:
+    def _unwrap(self, only: _OnlyArgument) -> bool:
         """Write the object that the only argument holds, if its members are arguments of the tool; whether it does."""
-        found = _json(lone.text)
-        if found is None and lone.text.lstrip().startswith("<"):
-            found = coerce_text(lone.text, self._root, self._root)
+        found = _json(only.text)
+        if found is None and only.text.lstrip().startswith("<"):
+            found = coerce_text(only.text, self._root, self._root)
         # All of its members must be parameters: otherwise it is an argument that the schema does not know.
         if found is None or not isinstance(found[0], dict) or not found[0].keys() <= self.declared.keys():
             return False
-        # An empty object says nothing about its parameters; only the usual names mean "no arguments" by it.
-        if not found[0] and lone.key not in _WRAPPERS:
+        # An empty object has no members to check; only under the usual names does it mean "no arguments".
+        if not found[0] and only.key not in _WRAPPERS:
             return False
         self._call.write_value(found[0])
         self._call.add_repairs("unwrapped", *found[1])

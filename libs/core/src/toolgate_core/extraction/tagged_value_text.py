@@ -129,7 +129,7 @@ class ValueText:
             if self._trim == "strip":
                 self._gap = self._gap.lstrip()
             elif self._trim != "none":
-                # Whether the value began on a new line decides whether its last line break is layout.
+                # Whether a line break precedes the value decides whether its last line break is layout.
                 line = re.match(r"\r?\n", self._gap)
                 self._layout = line is not None
                 self._gap = self._gap[line.end() :] if line else self._gap

@@ -137,7 +137,7 @@ class TaggedValue:
                 raise MalformedBlockError
             return self._end_in_doubt()
         if char in "<]":
-            return (yield from self._tag())
+            return (yield from self._at_tag())
         # Entities are decoded as they come, except on a tape: what is put back must be as it was.
         if char == "&" and self._grammar.entities == "always" and self._doubt is None:
             yield from self._entity()
@@ -154,30 +154,30 @@ class TaggedValue:
                 self._put(decoded(match), literal=True)
                 return
             waits = _ENTITY_HEAD.match(cursor.text[cursor.pos : cursor.pos + 12])
-            if not waits or not (yield from cursor.more()):
+            if not waits or not (yield from cursor.wait()):
                 self._put(cursor.take(1))
                 return
 
-    def _tag(self) -> Steps[tuple[str, ...] | None]:
+    def _at_tag(self) -> Steps[tuple[str, ...] | None]:
         """At what may be a tag: the end of the value, a CDATA section, or text."""
-        match = yield from self._cursor.comes(self._ends.close, window=MAX_TAG)
+        match = yield from self._cursor.peek_match(self._ends.close, window=MAX_TAG)
         if match is not None and self._is_own(match):
-            return (yield from self._closer())
+            return (yield from self._at_closer())
         if (yield from self._at_cdata()):
             yield from self._cdata()
             return None
         if (yield from self._call_ends()):
-            return self._cut_short()
-        if (yield from self._opener()):
+            return self._end_by_call()
+        if (yield from self._at_opener()):
             if self._reader.rereads_left:
                 self._put(self._cursor.take(1))
                 return None
-            self._settle(text=True)
+            self._settle_doubt(text=True)
             return UNCLOSED
         # A closing tag of the call without anything behind it that confirms it, as in a value about markup.
         yield from self._doubtful_end()
-        if self._cut_close():
-            self._cursor.take(self._cursor.left)
+        if self._closer_is_cut():
+            self._cursor.take(self._cursor.remaining)
             return UNCLOSED
         self._put(self._cursor.take(1))
         return None
@@ -186,11 +186,11 @@ class TaggedValue:
         """Whether a tag is of the kind that the value stands in."""
         return self._own is None or match["own"].casefold() == self._own
 
-    def _closer(self) -> Steps[tuple[str, ...] | None]:
+    def _at_closer(self) -> Steps[tuple[str, ...] | None]:
         """At a closing tag: the value's own, that of an inner element, or text."""
         cursor, ends = self._cursor, self._ends
         # With an inner element open, strays are not skipped: they may be its closing tags.
-        match = yield from cursor.comes(ends.confirmed if self._open else ends.strayed, window=MAX_TAG)
+        match = yield from cursor.peek_match(ends.confirmed if self._open else ends.strayed, window=MAX_TAG)
         if match is None and self._reader.stopped:
             match = (ends.last if self._open else ends.strayed_last).match(cursor.text, cursor.pos)
         if match is None:
@@ -214,7 +214,7 @@ class TaggedValue:
         if key is None and self._calls:
             return None  # a call inside the value ends
         if self._doubt is not None and self._doubt.kind == "end":
-            self._settle(text=True)
+            self._settle_doubt(text=True)
         doubt = self._doubt
         if key is None:
             return self._end_here(match) if doubt is None else self._end_in_doubt()
@@ -239,28 +239,28 @@ class TaggedValue:
     def _call_ends(self) -> Steps[bool]:
         """Whether the call ends here, so that the value's own closing tag is missing."""
         cursor, ends = self._cursor, self._patterns.ends
-        if self._calls and (yield from cursor.comes(self._patterns.call_close, window=MAX_TAG)) is not None:
+        if self._calls and (yield from cursor.peek_match(self._patterns.call_close, window=MAX_TAG)) is not None:
             self._calls -= 1  # that of a call inside the value, or of one that begins there
             return False
-        if (yield from cursor.comes(ends.confirmed, window=MAX_TAG)):
+        if (yield from cursor.peek_match(ends.confirmed, window=MAX_TAG)):
             return True
         return self._reader.stopped and ends.last.match(cursor.text, cursor.pos) is not None
 
-    def _opener(self) -> Steps[bool]:
+    def _at_opener(self) -> Steps[bool]:
         """Note the tag of an element inside the value; whether it may be what follows the value."""
         cursor, patterns = self._cursor, self._patterns
         if self._ends.open is not None:
-            match = yield from cursor.comes(self._ends.open, window=MAX_TAG)
+            match = yield from cursor.peek_match(self._ends.open, window=MAX_TAG)
             if match is not None and self._is_own(match):
                 self._open += 1
                 return False
-        match = yield from cursor.comes(patterns.between, window=MAX_TAG)
+        match = yield from cursor.peek_match(patterns.between, window=MAX_TAG)
         if match is not None:
             self._open += self._own is None and not match[0].endswith("/>")
             return self._sibling(argument_key(match, self._grammar) or "")
         if self._grammar.declared_only:
             return False
-        if not self._line_start or (yield from cursor.comes(patterns.call, window=MAX_TAG)) is None:
+        if not self._line_start or (yield from cursor.peek_match(patterns.call, window=MAX_TAG)) is None:
             return False
         self._calls += 1
         self._begin_doubt("opener")
@@ -271,7 +271,7 @@ class TaggedValue:
         if not self._siblings.may_follow(key, line_start=self._line_start):
             return False
         if self._doubt is not None and self._doubt.kind == "end":
-            self._settle(text=True)
+            self._settle_doubt(text=True)
         self._begin_doubt("opener")
         if self._doubt is not None and key not in self._siblings.repeated:
             self._doubt.keys.add(key)
@@ -279,7 +279,7 @@ class TaggedValue:
 
     def _doubtful_end(self) -> Steps[None]:
         """A closing tag of the call that nothing confirms may still be one."""
-        if self._doubt is None and (yield from self._cursor.comes(self._patterns.ends.close, window=MAX_TAG)):
+        if self._doubt is None and (yield from self._cursor.peek_match(self._patterns.ends.close, window=MAX_TAG)):
             self._begin_doubt("end")
 
     def _begin_doubt(self, kind: OneOf["closer", "opener", "end"]) -> None:
@@ -287,7 +287,7 @@ class TaggedValue:
         if self._doubt is None and self._reader.rereads_left:
             self._doubt = Doubt(kind, self._cursor.record())
 
-    def _settle(self, *, text: bool) -> None:
+    def _settle_doubt(self, *, text: bool) -> None:
         """What was kept back is `text` of the value, or is unread."""
         if self._doubt is None:
             return
@@ -297,26 +297,26 @@ class TaggedValue:
             self._text.put_source(kept.getvalue())
         else:
             self._reader.rereads_left -= 1
-            self._cursor.unread(kept.getvalue())
+            self._cursor.put_back(kept.getvalue())
 
     def _end_here(self, match: regex.Match[str]) -> tuple[str, ...]:
         """The closing tag here is the value's own."""
-        self._settle(text=True)
+        self._settle_doubt(text=True)
         self._cursor.take(match.end() - self._cursor.pos)
         return CLOSED
 
-    def _cut_short(self) -> tuple[str, ...]:
+    def _end_by_call(self) -> tuple[str, ...]:
         """The call ends here: so did the value, where that was in doubt."""
         if self._doubt is not None and self._doubt.kind != "end":
             return self._end_in_doubt()
-        self._settle(text=True)
+        self._settle_doubt(text=True)
         return UNCLOSED
 
     def _end_in_doubt(self, at: int = 0) -> tuple[str, ...]:
         """The value ended at a place of what was kept back: what has been read behind it is unread."""
         assert self._doubt is not None  # the callers have checked it
         kept, kind = self._doubt.tape.getvalue(), self._doubt.kind
-        self._settle(text=False)
+        self._settle_doubt(text=False)
         self._text.put_source(self._cursor.take(at))
         # At the doubtful place of a closer, the closer itself is read again as what it is: the value's end.
         close = self._ends.close.match(kept, at) if at or kind == "closer" else None
@@ -325,10 +325,10 @@ class TaggedValue:
         self._cursor.take(close.end() - at)
         return CLOSED
 
-    def _cut_close(self) -> bool:
+    def _closer_is_cut(self) -> bool:
         """Whether the end of the text has cut the closing tag, after the model itself had stopped."""
         cursor = self._cursor
-        if not self._reader.stopped or cursor.left < 3 or self._doubt is not None:
+        if not self._reader.stopped or cursor.remaining < 3 or self._doubt is not None:
             return False
         return self._ends.close.fullmatch(cursor.text, cursor.pos, partial=True) is not None
 
@@ -338,7 +338,7 @@ class TaggedValue:
         if self._doubt is not None or (self._grammar.entities != "always" and (self._text.begun or self._raw)):
             return False
         while cursor.text[cursor.pos : cursor.pos + len(CDATA)] in _CDATA_HEADS:
-            if not (yield from cursor.more()):
+            if not (yield from cursor.wait()):
                 return False
         return cursor.text.startswith(CDATA, cursor.pos)
 
@@ -355,8 +355,8 @@ class TaggedValue:
                 return
             # Only the end of the section can be cut by the piece.
             keep = 2 if cursor.text.endswith("]]", cursor.pos) else 1 if cursor.text.endswith("]", cursor.pos) else 0
-            self._text.section(cursor.take(cursor.left - keep), ended=False)
-            if not (yield from cursor.more()):
+            self._text.section(cursor.take(cursor.remaining - keep), ended=False)
+            if not (yield from cursor.wait()):
                 raise MalformedBlockError
 
     def _put(self, text: str, *, literal: bool = False) -> None:

@@ -50,13 +50,13 @@ def read_until(reader: BlockReader, edge: regex.Pattern[str]) -> Steps[str]:
             raise TooLargeError
         if stop >= 0:
             # `a: </b>` in the middle of a line is text of a scalar.
-            if ("\n" not in text or _LINE.search(text[-256:])) and (yield from cursor.comes(edge)) is not None:
+            if ("\n" not in text or _LINE.search(text[-256:])) and (yield from cursor.peek_match(edge)) is not None:
                 return text
             if reader.stopped and edge.fullmatch(cursor.text, cursor.pos, partial=True):
-                cursor.take(cursor.left)
+                cursor.take(cursor.remaining)
                 return text
             text += cursor.take(1)
-        if not cursor.left and not (yield from cursor.more()):
+        if not cursor.remaining and not (yield from cursor.wait()):
             if reader.stopped:
                 return text
             raise MalformedBlockError
@@ -65,7 +65,7 @@ def read_until(reader: BlockReader, edge: regex.Pattern[str]) -> Steps[str]:
 def yaml_value(text: str, schema: JsonValue = True, root: JsonObject | None = None) -> JsonValue:
     """Return what YAML text says, its scalars by `schema`, and where that is silent by their JSON form.
 
-    Raises `MalformedBlockError` where the text is none, or has its own anchors or tags.
+    Raises `MalformedBlockError` where the text is none, or has anchors or YAML tags.
     """
     # Composing recurses for each bracket, without a bound.
     if text.count("[") + text.count("{") > MAX_BRACKETS:
@@ -77,7 +77,7 @@ def yaml_value(text: str, schema: JsonValue = True, root: JsonObject | None = No
         if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken) for token in tokens):
             raise MalformedBlockError
         node = yaml.compose(text, Loader=_LOADER)
-        return None if node is None else _built(node, schema, root or {}, MAX_DEPTH)
+        return None if node is None else _value_of_node(node, schema, root or {}, MAX_DEPTH)
     except (yaml.YAMLError, JsonTextError, RecursionError, ValueError, OverflowError) as error:
         raise MalformedBlockError from error
 
@@ -87,12 +87,12 @@ def _as_json(match: re.Match[str]) -> str:
     return encode_str(match[2])
 
 
-def _text(node: yaml.ScalarNode) -> str:
+def _scalar_text(node: yaml.ScalarNode) -> str:
     """Return what a scalar says; halves of surrogate pairs, which are no text, are a `ValueError`."""
     return str(node.value).encode().decode()
 
 
-def _built(node: yaml.Node, schema: JsonValue, root: JsonObject, depth: int) -> JsonValue:
+def _value_of_node(node: yaml.Node, schema: JsonValue, root: JsonObject, depth: int) -> JsonValue:
     if not depth:
         raise MalformedBlockError
     known = schema if isinstance(schema, dict) else {}
@@ -103,14 +103,14 @@ def _built(node: yaml.Node, schema: JsonValue, root: JsonObject, depth: int) -> 
         for key, member in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise MalformedBlockError
-            name = _text(key)
+            name = _scalar_text(key)
             # Of equal keys the first counts, as in every form that is not JSON.
-            members.setdefault(name, _built(member, schemas.get(name, True), root, depth - 1))
+            members.setdefault(name, _value_of_node(member, schemas.get(name, True), root, depth - 1))
         return members
     if isinstance(node, yaml.SequenceNode):
-        return [_built(item, known.get("items", True), root, depth - 1) for item in node.value]
+        return [_value_of_node(item, known.get("items", True), root, depth - 1) for item in node.value]
     assert isinstance(node, yaml.ScalarNode)  # there is no fourth kind
-    text = _text(node)
+    text = _scalar_text(node)
     if possible_types(schema, root):
         return coerce_text(text, schema, root)[0]
     # Quotes and blocks mark text; a plain scalar is what JSON would read.

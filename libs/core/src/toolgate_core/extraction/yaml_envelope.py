@@ -26,7 +26,7 @@ _YAML = regex.compile(r"(?:-[ \t]{1,8})?(?:name|function|tool_name)[ \t]{0,8}:[ 
 
 def read_yaml_envelopes(reader: BlockReader, grammar: EnvelopeGrammar, patterns: EnvelopePatterns) -> Steps[bool]:
     """Read calls that are written in YAML, up to a closing tag of any name."""
-    if (yield from reader.cursor.comes(_YAML, window=128)) is None:
+    if (yield from reader.cursor.peek_match(_YAML, window=128)) is None:
         return False
     try:
         text = yield from read_until(reader, patterns.yaml_edge)
@@ -44,5 +44,5 @@ def read_yaml_envelopes(reader: BlockReader, grammar: EnvelopeGrammar, patterns:
             call.write_value(arguments)
         call.add_repairs("yaml_body")
         call.end()
-    yield from reader.cursor.expect(patterns.yaml_edge)
+    yield from reader.cursor.read_match(patterns.yaml_edge)
     return bool(found)

@@ -4,7 +4,7 @@
 {"action": "call", "calls": [{"name": "F", "arguments": {…}}]}
 {"action": "answer", "answer": "text"}
 ```
-Source: our own `toolgate_core.schema.decision`, whose schema is sent upstream with the prompt.
+Source: our own `toolgate_core.schema.decision`, which also makes the schema that is sent upstream.
 """
 
 from __future__ import annotations

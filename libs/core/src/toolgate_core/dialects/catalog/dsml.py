@@ -7,7 +7,7 @@
 </｜DSML｜invoke>
 </｜DSML｜tool_calls>
 ```
-The section is `function_calls` in V3.2, `tool_calls` in V4 and ` calls` in V4.1, whose tags all have that space. Where
+The section is `function_calls` in V3.2, `tool_calls` in V4 and ` calls` in V4.1, where all tags have that space. Where
 `string` is true the value is raw, otherwise JSON. The token may be lost from single tags.
 vLLM reads the three versions with `--tool-call-parser deepseek_v32`, `deepseek_v4` and `deepseek_v41`.
 """

@@ -64,9 +64,9 @@ def brace_patterns(grammar: BraceGrammar) -> BracePatterns:
 def read_braces(reader: BlockReader, grammar: BraceGrammar) -> Steps[bool]:
     """Read one call; false where it is none."""
     cursor, patterns = reader.cursor, brace_patterns(grammar)
-    match = yield from cursor.expect(patterns.call, window=512)
+    match = yield from cursor.read_match(patterns.call, window=512)
     # An opener and a closer without a call between them: markup, which vanishes.
-    if match is None and grammar.special and (yield from cursor.expect(patterns.empty, window=512)) is not None:
+    if match is None and grammar.special and (yield from cursor.read_match(patterns.empty, window=512)) is not None:
         return True
     if match is None or (grammar.declared_only and reader.toolset.get(match["name"]) is None):
         return False
@@ -75,8 +75,8 @@ def read_braces(reader: BlockReader, grammar: BraceGrammar) -> Steps[bool]:
     while match is not None:
         if not (yield from _one_call(reader, grammar, patterns, match["name"])):
             return False
-        match = yield from cursor.expect(patterns.another, window=300)
-    yield from cursor.closes(patterns.close)
+        match = yield from cursor.read_match(patterns.another, window=300)
+    yield from cursor.read_closer(patterns.close)
     return True
 
 
@@ -95,11 +95,11 @@ def _one_call(reader: BlockReader, grammar: BraceGrammar, patterns: BracePattern
         complete = False
         yield from skip_to_edge(cursor, patterns.edges)
     call.end(complete=complete)
-    yield from cursor.space()
+    yield from cursor.skip_space()
     # Models close more braces than they opened; these belong to no text.
     while (char := (yield from cursor.peek())) and char in "})":
         reader.sink.drop("markup", cursor.take(1))
-        yield from cursor.space()
+        yield from cursor.skip_space()
     return True
 
 
@@ -115,13 +115,13 @@ class BraceArguments:
         self._root: JsonObject = call.tool.parameters if call.tool else {}
         self._literals = PythonValues(reader)
         self._unsure = False
-        self._began = reader.cursor.place
+        self._began = reader.cursor.offset
 
     def arguments(self) -> Steps[None]:
         """Read the object of the arguments into the call; raises `MalformedBlockError`."""
-        opener = yield from self._cursor.space()
+        opener = yield from self._cursor.skip_space()
         if opener not in _CLOSERS:
-            if (yield from self._cursor.comes(self._patterns.close)) is None:
+            if (yield from self._cursor.peek_match(self._patterns.close)) is None:
                 raise MalformedBlockError
             return
         # The types decide between a number and a string without quotes (`_scalar`).
@@ -144,15 +144,15 @@ class BraceArguments:
     def _ended(self, closer: str, *, first: bool) -> Steps[bool]:
         """Read what stands between members; whether the container has ended."""
         cursor = self._cursor
-        char = yield from cursor.space()
+        char = yield from cursor.skip_space()
         if char == "," and not first:
             cursor.take(1)
-            char = yield from cursor.space()
+            char = yield from cursor.skip_space()
         if char == closer:
             cursor.take(1)
             return True
         # The closer ends every container that is open: a brace was forgotten.
-        if (yield from cursor.comes(self._patterns.close)) is not None:
+        if (yield from cursor.peek_match(self._patterns.close)) is not None:
             self._call.add_repairs("missing_close")
             return True
         if not char:
@@ -168,15 +168,15 @@ class BraceArguments:
         cursor = self._cursor
         # The delimiter has several characters and may come in pieces; half of one at the end of the text is none.
         while self._quote.startswith(cursor.text[cursor.pos : cursor.pos + len(self._quote)]):
-            if cursor.left >= len(self._quote):
+            if cursor.remaining >= len(self._quote):
                 return True
-            if not (yield from cursor.more()):
+            if not (yield from cursor.wait()):
                 return False
         return False
 
     def _key(self) -> Steps[str]:
         cursor = self._cursor
-        char = yield from cursor.space()
+        char = yield from cursor.skip_space()
         if (yield from self._quoted()):
             key = yield from self._string()
         # Quotes of JSON stand for a delimiter, in keys and values: models fall back to them.
@@ -187,13 +187,13 @@ class BraceArguments:
                 match = _KEY.match(cursor.text, cursor.pos)
                 if match is None or match.end() < len(cursor.text):
                     break
-                if match.end() - cursor.pos > 256 or not (yield from cursor.more()):
+                if match.end() - cursor.pos > 256 or not (yield from cursor.wait()):
                     raise MalformedBlockError
             if match is None:
                 raise MalformedBlockError
             key = cursor.take(match.end() - cursor.pos)
         # Models write Python's `=` in the place of the colon.
-        if (yield from cursor.space()) not in (":", "="):
+        if (yield from cursor.skip_space()) not in (":", "="):
             raise MalformedBlockError
         cursor.take(1)
         return key
@@ -203,9 +203,9 @@ class BraceArguments:
         if depth > MAX_DEPTH:
             raise MalformedBlockError
         # Checked here once a value, since everything that is collected is made of values.
-        if self._cursor.place - self._began > MAX_ARGUMENTS:
+        if self._cursor.offset - self._began > MAX_ARGUMENTS:
             raise TooLargeError
-        char = yield from self._cursor.space()
+        char = yield from self._cursor.skip_space()
         self._unsure = False
         if (yield from self._quoted()):
             return encode_str((yield from self._string()))
@@ -242,9 +242,9 @@ class BraceArguments:
             if match is not None and (match.end() < len(cursor.text) or match.end() - cursor.pos >= 4096):
                 break
             # A value of no characters: `{city:,n:3}`.
-            if match is None and cursor.left:
+            if match is None and cursor.remaining:
                 return self._nothing(cursor.text[cursor.pos], types)
-            if not (yield from cursor.more()):
+            if not (yield from cursor.wait()):
                 self._unsure = True
                 break
         if match is None:
@@ -255,7 +255,7 @@ class BraceArguments:
             self._call.add_repairs("unquoted_string")
             return encode_str(word)
         # Numbers and the words for true, false and null, in the spellings of JSON and of Python.
-        known = self._literals.known(word)
+        known = self._literals.number_or_word(word)
         if known is None:
             # A word where the schema wants a number is a broken call, not a string that would fail later.
             if self._unsure or (types and "string" not in types):
@@ -293,9 +293,9 @@ class BraceArguments:
                 (length for length in range(len(quote) - 1, 0, -1) if cursor.text.endswith(quote[:length], cursor.pos)),
                 0,
             )
-            pieces.append(cursor.take(cursor.left - keep))
+            pieces.append(cursor.take(cursor.remaining - keep))
             size += len(pieces[-1])
             if size > MAX_ARGUMENTS:
                 raise TooLargeError
-            if not (yield from cursor.more()):
+            if not (yield from cursor.wait()):
                 raise MalformedBlockError

@@ -48,16 +48,16 @@ def read_decision(reader: BlockReader, grammar: DecisionGrammar) -> Steps[bool]:
     """Read a decision; false where the text is none."""
     cursor = reader.cursor
     if (yield from cursor.peek()) == "`":
-        yield from cursor.expect(_FENCE, window=64)
+        yield from cursor.read_match(_FENCE, window=64)
     # Until the first key is there an object may be anything; other JSON is released as text at its first key.
     while not _FIRST_KEY.match(cursor.text, cursor.pos):
-        if not _FIRST_KEY_HEAD.match(cursor.text[cursor.pos : cursor.pos + 64]) or not (yield from cursor.more()):
+        if not _FIRST_KEY_HEAD.match(cursor.text[cursor.pos : cursor.pos + 64]) or not (yield from cursor.wait()):
             return False
     decision = DecisionReader(reader, grammar)
     if not (yield from decision.read()):
         return False
-    yield from cursor.space()
-    yield from cursor.closes(_CLOSE_FENCE)
+    yield from cursor.skip_space()
+    yield from cursor.read_closer(_CLOSE_FENCE)
     return True
 
 
@@ -82,26 +82,26 @@ class DecisionReader:
             self._cursor.stop(tape)
         except TooLargeError:
             self._cursor.stop(tape)
-            return (yield from self._body.too_large())
+            return (yield from self._body.skip_too_large())
         except MalformedBlockError:
-            return self._repaired((yield from repair_block(self._reader, tape, _EDGES)))
+            return self._write_repaired((yield from repair_block(self._reader, tape, _EDGES)))
         return True
 
     def _object(self) -> Steps[None]:
         separator = self._cursor.take(1)
         while separator != "}":
-            if (yield from self._cursor.space()) != '"':
+            if (yield from self._cursor.skip_space()) != '"':
                 raise MalformedBlockError
             key = yield from short_string(self._reader)
-            yield from self._body.expect(":")
+            yield from self._body.read_char(":")
             yield from self._member(key)
-            separator = yield from self._body.expect(",}")
+            separator = yield from self._body.read_char(",}")
         # An object that neither answers nor calls is no decision, even if it has the right keys.
         if not self._answered and not self._body.done:
             raise MalformedBlockError
 
     def _member(self, key: str) -> Steps[None]:
-        char = yield from self._cursor.space()
+        char = yield from self._cursor.skip_space()
         if key == "action" and char == '"':
             self._action = yield from short_string(self._reader)
             return
@@ -109,7 +109,7 @@ class DecisionReader:
         if key == "answer" and self._action != "call":
             yield from self._answer(char)
         elif key == "calls" and self._action != "answer" and char == "[":
-            yield from self._body.array()
+            yield from self._body.read_array()
         # The member that `action` ruled out is read over: a constrained model may have to write it.
         elif key in ("answer", "calls"):
             yield from self._answer_value(keep=False)
@@ -121,11 +121,11 @@ class DecisionReader:
         self._reader.commit()
         self._answered = True
         if char == '"':
-            yield from read_string(self._cursor, self._say)
+            yield from read_string(self._cursor, self._send_answer)
         else:
             yield from self._answer_value(keep=True)
 
-    def _say(self, text: str) -> None:
+    def _send_answer(self, text: str) -> None:
         self._answer_text.append(text)
         self._reader.sink.verbatim(text)
 
@@ -135,17 +135,17 @@ class DecisionReader:
             stop = scan.read(cursor.text, cursor.pos, ended=cursor.end is not None)
             cursor.take(stop - cursor.pos)
             if keep and scan.out:
-                self._say("".join(scan.out))
+                self._send_answer("".join(scan.out))
             scan.out.clear()
             # Behind the last quote nothing can follow but the object's own bracket, so the tail is certain here.
             if scan.done and keep:
-                self._say(scan.tail())
-            if scan.bad or (not scan.done and not (yield from cursor.more())):
+                self._send_answer(scan.tail())
+            if scan.bad or (not scan.done and not (yield from cursor.wait())):
                 raise MalformedBlockError
 
-    def _repaired(self, repaired: Repaired | str) -> bool:
+    def _write_repaired(self, repaired: Repaired | str) -> bool:
         if isinstance(repaired, str):
-            return self._failed(repaired)
+            return self._end_unreadable(repaired)
         value = repaired.value
         # What went out as an answer stays one, whatever the repaired object says.
         if isinstance(value, dict) and (value.get("action") == "answer" or self._answered) and "answer" in value:
@@ -169,11 +169,11 @@ class DecisionReader:
             self._reader.sink.drop("bad_json", whole)
         return True
 
-    def _failed(self, raw: str) -> bool:
+    def _end_unreadable(self, raw: str) -> bool:
         kind = "bad_json" if self._reader.stopped else "cut"
         # An answer that breaks off has been shown as far as it came.
         if self._answered:
             self._reader.sink.drop(kind, raw)
             return True
         calls = _CALLS.search(raw)
-        return self._body.write_list(raw[calls.end() :]) if calls is not None else self._body.failed(raw)
+        return self._body.write_list(raw[calls.end() :]) if calls is not None else self._body.end_unreadable(raw)

@@ -30,7 +30,7 @@ from toolgate_core.extraction.cursor import Cursor, Steps
 from toolgate_core.extraction.envelope_patterns import EMPTY_LIST, EnvelopePatterns, envelope_patterns
 from toolgate_core.extraction.json_calls import calls_in
 from toolgate_core.extraction.json_reader import MalformedBlockError, TooLargeError, TruncatedBlockError
-from toolgate_core.extraction.json_values import read_arguments, scan_value, short_string
+from toolgate_core.extraction.json_values import read_json_arguments, scan_value, short_string
 from toolgate_core.extraction.repair import MAX_BODY, Repaired, repair_block, skip_to_edge, value_is_complete
 from toolgate_core.extraction.yaml_envelope import read_yaml_envelopes
 from toolgate_core.jsontext import JsonValue
@@ -44,28 +44,28 @@ _BARE_EDGE = regex.compile(r"\n[ \t\r]*+\n\s*+(?=\S)|<\|e|\n(?=\{)|(?P<other>(?!
 def read_envelopes(reader: BlockReader, grammar: EnvelopeGrammar) -> Steps[bool]:
     """Read one block; false where it is not a call."""
     cursor, patterns = reader.cursor, envelope_patterns(grammar)
-    if (yield from cursor.expect(patterns.open, window=512)) is None:
+    if (yield from cursor.read_match(patterns.open, window=512)) is None:
         return False
     # Without markers even a declared name commits nothing before the object is complete.
     reader.tentative = grammar.bare
-    char = yield from cursor.space()
+    char = yield from cursor.skip_space()
     # Models put the JSON into a code fence inside of their markers.
-    fenced = char == "`" and (yield from cursor.expect(_FENCE, window=32)) is not None
-    char = (yield from cursor.space()) if fenced else char
+    fenced = char == "`" and (yield from cursor.read_match(_FENCE, window=32)) is not None
+    char = (yield from cursor.skip_space()) if fenced else char
     if (yield from _holds_nothing(reader, grammar, patterns, char)):
         return True
     if char not in ("{", "["):
         return grammar.yaml and (yield from read_yaml_envelopes(reader, grammar, patterns))
     # `[get_weather(` is a list of Python calls: another grammar of the same opener reads it.
-    if char == "[" and (yield from cursor.comes(_PYTHON, window=320)) is not None:
+    if char == "[" and (yield from cursor.peek_match(_PYTHON, window=320)) is not None:
         return False
     if grammar.special and (yield from _empty_list(cursor, patterns)):
         return True
     body = EnvelopeBody(reader, grammar, _BARE_EDGE if grammar.bare else patterns.edges)
     if not (yield from body.read_all()):
         # Text tags around nonsense are prose about them and stay; special tokens are never written as prose.
-        return grammar.special and (yield from _broken(reader, patterns))
-    yield from _close(reader, patterns, "}],`" if fenced else "}],")
+        return grammar.special and (yield from _drop_broken_block(reader, patterns))
+    yield from _read_close(reader, patterns, "}],`" if fenced else "}],")
     return True
 
 
@@ -76,21 +76,21 @@ def _holds_nothing(reader: BlockReader, grammar: EnvelopeGrammar, patterns: Enve
         reader.sink.drop("markup", reader.tape.getvalue())
         return True
     # A block of special tokens without a call is markup, with or without an empty list.
-    return grammar.special and (yield from reader.cursor.expect(patterns.empty, window=256)) is not None
+    return grammar.special and (yield from reader.cursor.read_match(patterns.empty, window=256)) is not None
 
 
 def _empty_list(cursor: Cursor, patterns: EnvelopePatterns) -> Steps[bool]:
-    if (yield from cursor.expect(EMPTY_LIST, window=128)) is None:
+    if (yield from cursor.read_match(EMPTY_LIST, window=128)) is None:
         return False
-    yield from cursor.space()
-    yield from cursor.closes(patterns.close)
+    yield from cursor.skip_space()
+    yield from cursor.read_closer(patterns.close)
     return True
 
 
-def _broken(reader: BlockReader, patterns: EnvelopePatterns) -> Steps[bool]:
+def _drop_broken_block(reader: BlockReader, patterns: EnvelopePatterns) -> Steps[bool]:
     """Drop a block that is no call, if it is complete: special tokens on both sides of it are nothing to be shown."""
     raw = reader.tape.getvalue()
-    if not (yield from reader.cursor.closes(patterns.close)):
+    if not (yield from reader.cursor.read_closer(patterns.close)):
         return False
     # The name of a tool may have begun a call here that was held; the block as a whole is none.
     reader.sink.discard()
@@ -98,14 +98,14 @@ def _broken(reader: BlockReader, patterns: EnvelopePatterns) -> Steps[bool]:
     return True
 
 
-def _close(reader: BlockReader, patterns: EnvelopePatterns, strays: str) -> Steps[None]:
+def _read_close(reader: BlockReader, patterns: EnvelopePatterns, strays: str) -> Steps[None]:
     cursor = reader.cursor
     # Models close brackets that they did not open; strays are markup, like the closer behind them.
     stray = ""
-    while (char := (yield from cursor.space())) and char in strays:
+    while (char := (yield from cursor.skip_space())) and char in strays:
         stray += cursor.take(1)
     reader.sink.drop("markup", stray)
-    yield from cursor.closes(patterns.close)
+    yield from cursor.read_closer(patterns.close)
 
 
 class EnvelopeBody:
@@ -132,20 +132,20 @@ class EnvelopeBody:
         """Read the objects of a block, repaired where needed; false where they are no calls."""
         self.tape = self._cursor.record()
         try:
-            yield from self.values()
+            yield from self.read_objects()
         except TooLargeError:
             self._cursor.stop(self.tape)
-            return (yield from self.too_large())
+            return (yield from self.skip_too_large())
         except TruncatedBlockError:
             self._cursor.stop(self.tape)
             if self._grammar.bare:
-                return (yield from self._bare())
+                return (yield from self._repair_unmarked())
             # Cut by the length limit: nothing is repaired, since the missing part may be more than brackets.
-            return self.failed(self.tape.getvalue())
+            return self.end_unreadable(self.tape.getvalue())
         except MalformedBlockError:
             if self._grammar.bare:
                 self._cursor.stop(self.tape)
-                return (yield from self._bare())
+                return (yield from self._repair_unmarked())
             repaired = yield from repair_block(self._reader, self.tape, self._edges)
             return self.write_list(repaired) if isinstance(repaired, str) else self.write_repaired(repaired)
         self._cursor.stop(self.tape)
@@ -155,14 +155,14 @@ class EnvelopeBody:
         """Write what is left of a block that can't be repaired as a whole, object by object; false if no call."""
         # Without a closing marker text may follow the list, and belongs to the answer.
         stop = len(raw) if self._closed else list_end(raw)
-        self._cursor.unread(raw[stop:])
+        self._cursor.put_back(raw[stop:])
         raw = raw[:stop]
         rest = split_list(raw, self._grammar)[self.done - self._base :]
         # In a list of which no element names a tool, text may stand as well as calls.
         named = (one.name if not one.found else one.found[0].name for one in rest)
         call = self.open if self.open and self.open.name else None
         if not rest or (call is None and not self.done and not any(map(self._reader.tool, named))):
-            return self.failed(raw)
+            return self.end_unreadable(raw)
         for element in rest:
             self._write_element(call, element)
             call = None
@@ -184,12 +184,12 @@ class EnvelopeBody:
         else:
             self._reader.sink.drop("bad_json", element.raw)
 
-    def _bare(self) -> Steps[bool]:
-        """A call that no marker announced can't be read: repair its line if its name is declared, if it is not cut."""
+    def _repair_unmarked(self) -> Steps[bool]:
+        """A call that no marker announced can't be read: mend its line if its name is declared, if it is not cut."""
         call = self.open
         if call is None or call.tool is None:
-            return self._rest_is_text()
-        if self._cursor.end in ("length", "cut") and not self._cursor.left:
+            return self._put_back_rest()
+        if self._cursor.end in ("length", "cut") and not self._cursor.remaining:
             call.add_repairs("cut")
             call.end(complete=False)
             return True
@@ -197,61 +197,61 @@ class EnvelopeBody:
         # One object only: without markers two objects in a line that had to be repaired are more likely data.
         found = [] if isinstance(repaired, str) else calls_in(repaired.value, self._grammar, arguments=True)
         if isinstance(repaired, str) or len(found) != 1:
-            return self._rest_is_text()
+            return self._put_back_rest()
         return self.write_repaired(repaired)
 
-    def _rest_is_text(self) -> bool:
+    def _put_back_rest(self) -> bool:
         """What follows the last good object is none; true where there has been a good one."""
         # What was read of the broken object is put back as text; the calls before it are certain.
         if self.done:
-            self._cursor.unread(self.tape.getvalue())
-            self._give_up()
+            self._cursor.put_back(self.tape.getvalue())
+            self._end_incomplete()
         return self.done > 0
 
-    def _give_up(self) -> None:
+    def _end_incomplete(self) -> None:
         """End the call that can't be read, if it has begun."""
         if self.open is not None and self.open.name:
             self.open.end(complete=False)
 
-    def values(self) -> Steps[None]:
+    def read_objects(self) -> Steps[None]:
         """Read one object, several, or an array of them."""
         if (yield from self._cursor.peek()) == "[":
-            yield from self.array()
+            yield from self.read_array()
             return
         while True:
-            yield from self.one_call()
+            yield from self.read_call()
             self._cursor.stop(self.tape)
             self.tape, self._base = self._cursor.record(), self.done
-            char = yield from self._cursor.space()
+            char = yield from self._cursor.skip_space()
             if char and char in ",;":
                 self._cursor.take(1)
-                char = yield from self._cursor.space()
+                char = yield from self._cursor.skip_space()
             if char != "{":
                 return
             # A repair begins at the object that broke: those before it have gone out.
             self._cursor.stop(self.tape)
             self.tape = self._cursor.record()
 
-    def array(self) -> Steps[None]:
+    def read_array(self) -> Steps[None]:
         """Read an array of objects; the commas between them may be missing."""
         self._cursor.take(1)
-        char = yield from self._cursor.space()
+        char = yield from self._cursor.skip_space()
         while char != "]":
-            yield from self.one_call()
-            char = yield from self._cursor.space()
+            yield from self.read_call()
+            char = yield from self._cursor.skip_space()
             if char == ",":
                 self._cursor.take(1)
                 # A comma must be followed by another call; an array of anything else is no list of calls.
-                if (yield from self._cursor.space()) != "{":
+                if (yield from self._cursor.skip_space()) != "{":
                     raise MalformedBlockError
             elif char not in ("]", "{"):  # a missing comma between objects does no harm
                 raise MalformedBlockError
         self._cursor.take(1)
-        # An empty array was read by `EMPTY_LIST` where the grammar has one; here it says nothing.
+        # An empty array was read by `EMPTY_LIST` where the grammar has one; here it is no call.
         if not self.done:
             raise MalformedBlockError
 
-    def one_call(self) -> Steps[None]:
+    def read_call(self) -> Steps[None]:
         """Read one call."""
         call = self.open = CallWriter(self._reader)
         if (yield from self._cursor.peek()) != "{":
@@ -259,12 +259,12 @@ class EnvelopeBody:
         seen: set[str] = set()
         separator = self._cursor.take(1)
         while separator != "}":
-            if (yield from self._cursor.space()) != '"':
+            if (yield from self._cursor.skip_space()) != '"':
                 raise MalformedBlockError
             key = yield from short_string(self._reader)
-            yield from self.expect(":")
-            yield from self._member(call, key, seen)
-            separator = yield from self.expect(",}")
+            yield from self.read_char(":")
+            yield from self._read_member(call, key, seen)
+            separator = yield from self.read_char(",}")
         # Without a marker around it, an object with a name alone is data and no call.
         if not call.name or (self._grammar.bare and "arguments" not in seen):
             raise MalformedBlockError
@@ -275,21 +275,21 @@ class EnvelopeBody:
         self.open = None
         self.done += 1
 
-    def expect(self, chars: str) -> Steps[str]:
+    def read_char(self, chars: str) -> Steps[str]:
         """Read one of `chars`, white space before it included."""
-        char = yield from self._cursor.space()
+        char = yield from self._cursor.skip_space()
         if not char or char not in chars:
             raise MalformedBlockError
         return self._cursor.take(1)
 
-    def _member(self, call: CallWriter, key: str, seen: set[str]) -> Steps[None]:
-        char = yield from self._cursor.space()
+    def _read_member(self, call: CallWriter, key: str, seen: set[str]) -> Steps[None]:
+        char = yield from self._cursor.skip_space()
         grammar = self._grammar
         # Models mix up the keys of dialects: `parameters` for `arguments`, `tool_name` for `name`. The first of a role
         # counts.
         role = "name" if key in grammar.name_keys else "arguments" if key in grammar.argument_keys else key
         if grammar.keyed:
-            yield from self._keyed(call, key, seen)
+            yield from self._read_keyed(call, key, seen)
             return
         # A key that no envelope has: the object is data.
         if grammar.bare and role not in ("name", "arguments") and key not in (*grammar.id_keys, "type"):
@@ -297,7 +297,7 @@ class EnvelopeBody:
         if role == "name" and "name" not in seen:
             yield from self._name(call, char)
         elif role == "arguments" and "arguments" not in seen:
-            yield from read_arguments(self._reader, call, self.tape)
+            yield from read_json_arguments(self._reader, call, self.tape)
         elif key in grammar.id_keys and char == '"':
             call.call_id = yield from short_string(self._reader)
         else:
@@ -311,7 +311,7 @@ class EnvelopeBody:
         if self._grammar.bare and call.tool is None:
             raise MalformedBlockError
 
-    def _keyed(self, call: CallWriter, key: str, seen: set[str]) -> Steps[None]:
+    def _read_keyed(self, call: CallWriter, key: str, seen: set[str]) -> Steps[None]:
         """Read a member whose key is the tool's name."""
         # `keyed`: the only key is the name. An object with two names is refused.
         if seen:
@@ -319,12 +319,12 @@ class EnvelopeBody:
         seen.add(key)
         if not call.begin(key):
             raise MalformedBlockError
-        yield from read_arguments(self._reader, call, self.tape)
+        yield from read_json_arguments(self._reader, call, self.tape)
 
     def write_repaired(self, repaired: Repaired | str) -> bool:
         """Write what is left of a block that had to be repaired; false where it is no call."""
         if isinstance(repaired, str):
-            return self.failed(repaired)
+            return self.end_unreadable(repaired)
         found = calls_in(repaired.value, self._grammar)[self.done - self._base :]
         call = self.open if self.open and self.open.name else None
         # A block that needed a repair and names no tool is text, unless something has gone out already.
@@ -353,7 +353,7 @@ class EnvelopeBody:
             written = False
         call.end(complete=written)
 
-    def failed(self, raw: str) -> bool:
+    def end_unreadable(self, raw: str) -> bool:
         """The block can't be read: an unfinished call if its name is known, otherwise no call at all."""
         reader = self._reader
         kind = "bad_json" if reader.stopped or reader.cursor.end is None else "cut"
@@ -363,7 +363,7 @@ class EnvelopeBody:
             return True
         if self.done:
             reader.sink.drop(kind, raw)
-            self._give_up()
+            self._end_incomplete()
             return True
         if (
             (kind == "cut" or len(raw) > MAX_BODY)
@@ -375,7 +375,7 @@ class EnvelopeBody:
             return True
         return False
 
-    def too_large(self) -> Steps[bool]:
+    def skip_too_large(self) -> Steps[bool]:
         """Read over the rest of a block that is larger than any call may be."""
         yield from skip_to_edge(self._cursor, self._edges)
         if self.open is not None and self.open.name and (self.open.tool is not None or self.done):

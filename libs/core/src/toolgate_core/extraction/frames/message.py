@@ -10,7 +10,7 @@ channel, and any special token may be missing because it was stripped from the t
 other, as in `assistantcommentary to=functions.F json{…}`. A recipient makes the body a call; otherwise the channel says
 whether it is reasoning or content, and the body is read as ordinary text by the engine (`MessageStart`).
 
-With `body="block"` (Muse) the recipient says all: `self` is reasoning, `user` content, and calls stand as elements in
+With `body="block"` (Muse) the recipient decides: `self` is reasoning, `user` content, and calls stand as elements in
 messages to tools. Calls in other messages are quotations.
 
 What may wait: a header of at most MAX_HEADER characters. The body of a call is read by `object_arguments`.
@@ -65,7 +65,7 @@ def _closers(grammar: MessageGrammar) -> tuple[regex.Pattern[str], regex.Pattern
 
 def read_message(reader: BlockReader, grammar: MessageGrammar) -> Steps[bool | MessageStart]:
     """Read a header, and a call if it is one; return the channel's kind where ordinary text follows, false for text."""
-    match = yield from reader.cursor.expect(_GLUED if grammar.glued else _HEADER, window=MAX_HEADER)
+    match = yield from reader.cursor.read_match(_GLUED if grammar.glued else _HEADER, window=MAX_HEADER)
     if match is None:
         return False
     found = {name: text or "" for name, text in match.groupdict().items()}
@@ -92,11 +92,11 @@ def _to_tool(reader: BlockReader, grammar: MessageGrammar, to: str) -> Steps[boo
 def _addressed(reader: BlockReader, grammar: MessageGrammar, to: str) -> Steps[bool | MessageStart]:
     """Read a message whose recipient decides what it is: calls count only in messages to tools."""
     if not to or to in grammar.content:
-        begins = bool(to) and (yield from reader.cursor.comes(_BLOCK, window=128)) is not None
+        begins = bool(to) and (yield from reader.cursor.peek_match(_BLOCK, window=128)) is not None
         return MessageStart("content", quoted=bool(to) and not begins)  # an answer does not begin with a quoted call
     if to in grammar.reasoning:
         return MessageStart("message_reasoning", quoted=True)
-    if (yield from reader.cursor.comes(_BLOCK, window=128)) is None:
+    if (yield from reader.cursor.peek_match(_BLOCK, window=128)) is None:
         return False
     return MessageStart("skip")
 

@@ -6,7 +6,7 @@ call = header with NAME [id]  object  [close]
 A header of special tokens is not enough to be sure: models write about their tokens. So a name that no tool has counts
 only with an object or the closer behind it, and a call without arguments only at the end of a text or before another
 marker. Kimi counts its calls in the header (`functions.get_weather:0`) and sometimes writes the number in the place of
-the name; then the arguments tell the tool, if only one tool has parameters of these names.
+the name; then the tool is inferred from the arguments, if only one tool has parameters of these names.
 
 What may wait: a header of at most MAX_HEADER characters. Bounds: those of `object_arguments`; looking at the arguments
 for a missing name reads them twice, which counts as a reread.
@@ -61,12 +61,12 @@ def named_patterns(grammar: NamedGrammar) -> NamedPatterns:
 def read_named(reader: BlockReader, grammar: NamedGrammar) -> Steps[bool]:
     """Read one call; false where it is none."""
     cursor, patterns = reader.cursor, named_patterns(grammar)
-    match = yield from cursor.expect(patterns.call, window=MAX_HEADER)
+    match = yield from cursor.read_match(patterns.call, window=MAX_HEADER)
     # Tokens around nothing: markup, and no error.
-    if match is None and (yield from cursor.expect(patterns.empty, window=MAX_HEADER)) is not None:
+    if match is None and (yield from cursor.read_match(patterns.empty, window=MAX_HEADER)) is not None:
         return True
     if match is None and grammar.no_arguments:
-        return (yield from _alone(reader, patterns))
+        return (yield from _read_call_without_arguments(reader, patterns))
     if match is None or (grammar.declared_only and reader.toolset.get(match["name"]) is None):
         return False
     call = CallWriter(reader)
@@ -74,7 +74,7 @@ def read_named(reader: BlockReader, grammar: NamedGrammar) -> Steps[bool]:
     name = match["name"]
     # `<|tool_call_begin|>0<|…`: Kimi left out the name. A tool that is called "0" would come first.
     if grammar.numbered and name.isdigit() and reader.tool(name) is None:
-        name = (yield from _inferred(reader)) or name
+        name = (yield from _infer_name(reader)) or name
     if not call.begin(name):
         return False
     if call.tool is None and not (yield from _goes_on(cursor, patterns)):
@@ -84,15 +84,15 @@ def read_named(reader: BlockReader, grammar: NamedGrammar) -> Steps[bool]:
 
 def _goes_on(cursor: Cursor, patterns: NamedPatterns) -> Steps[bool]:
     """Whether an unknown name is followed by arguments or by the closer, so that it is one of a tool."""
-    if (yield from cursor.space()) in ("{", "`"):
+    if (yield from cursor.skip_space()) in ("{", "`"):
         return True
-    return (yield from cursor.comes(patterns.close)) is not None
+    return (yield from cursor.peek_match(patterns.close)) is not None
 
 
-def _alone(reader: BlockReader, patterns: NamedPatterns) -> Steps[bool]:
+def _read_call_without_arguments(reader: BlockReader, patterns: NamedPatterns) -> Steps[bool]:
     """Read the call of a tool that gets no arguments; false where it is none."""
     cursor = reader.cursor
-    match = yield from cursor.comes(patterns.alone, window=MAX_HEADER)
+    match = yield from cursor.peek_match(patterns.alone, window=MAX_HEADER)
     # At the end of a text that the model ended, nothing can follow the name any more.
     if match is None and reader.stopped:  # where the text was cut, the arguments may have been
         match = patterns.ends.fullmatch(cursor.text, cursor.pos)
@@ -105,14 +105,14 @@ def _alone(reader: BlockReader, patterns: NamedPatterns) -> Steps[bool]:
     return True
 
 
-def _inferred(reader: BlockReader) -> Steps[str]:
+def _infer_name(reader: BlockReader) -> Steps[str]:
     """Return the only tool, or the only one that has the arguments which stand here; empty where there is none."""
     if len(reader.toolset.names) == 1:
         return reader.toolset.names[0]
     cursor = reader.cursor
     tape, keys = cursor.record(), set[str]()
     try:
-        if reader.rereads_left and (yield from cursor.space()) == "{":
+        if reader.rereads_left and (yield from cursor.skip_space()) == "{":
             reader.rereads_left -= 1
             yield from scan_value(reader, tape, None)
             keys = {*decode_fields(tape.getvalue().encode())}
@@ -120,12 +120,12 @@ def _inferred(reader: BlockReader) -> Steps[str]:
         pass  # reading the arguments as those of a call reports what is wrong with them
     finally:
         cursor.stop(tape)
-        cursor.unread(tape.getvalue())
+        cursor.put_back(tape.getvalue())
     # Two tools that fit are no answer: a guess would be a valid call to the wrong tool.
-    fitting = [name for name in reader.toolset.names if keys and _has(reader.toolset.get(name), keys)]
+    fitting = [name for name in reader.toolset.names if keys and _accepts_keys(reader.toolset.get(name), keys)]
     return fitting[0] if len(fitting) == 1 else ""
 
 
-def _has(tool: Tool | None, keys: set[str]) -> bool:
+def _accepts_keys(tool: Tool | None, keys: set[str]) -> bool:
     properties = tool.parameters.get("properties") if tool is not None else None
     return isinstance(properties, dict) and tool is not None and set(tool.required) <= keys <= properties.keys()

@@ -87,14 +87,14 @@ class ElementNode:
 def read_elements(reader: BlockReader, grammar: ElementsGrammar) -> Steps[bool]:
     """Read one call, with the section tag before it if there is one; false where it is none."""
     cursor, patterns = reader.cursor, element_patterns(grammar)
-    match = yield from cursor.expect(patterns.call, window=512)
+    match = yield from cursor.read_match(patterns.call, window=512)
     if match is None:
-        if (yield from cursor.expect(patterns.section, window=256)) is None:
+        if (yield from cursor.read_match(patterns.section, window=256)) is None:
             return False
-        yield from cursor.space()
-        if (yield from cursor.expect(patterns.section_close, window=256)) is not None:
+        yield from cursor.skip_space()
+        if (yield from cursor.read_match(patterns.section_close, window=256)) is not None:
             return True
-        match = yield from cursor.expect(patterns.call, window=512)
+        match = yield from cursor.read_match(patterns.call, window=512)
     call = CallWriter(reader)
     if match is None or not call.begin(attribute(match["inside"], "name") or ""):
         return False
@@ -151,21 +151,21 @@ class NestedElements:
                 return True
             raise MalformedBlockError
         # Half a closing tag must hold more than the mark to count as one at the end of a text.
-        if (yield from cursor.closes(self._patterns.call_close, least=self._patterns.least)):
+        if (yield from cursor.read_closer(self._patterns.call_close, least=self._patterns.least)):
             return True
         # A closing tag that lost its mark: at the top level it can be nothing else.
-        if len(self._stack) == 1 and (yield from cursor.closes(self._patterns.plain_call_close)):
+        if len(self._stack) == 1 and (yield from cursor.read_closer(self._patterns.plain_call_close)):
             return True
-        if (yield from cursor.comes(self._patterns.call_ends)) is not None:
+        if (yield from cursor.peek_match(self._patterns.call_ends)) is not None:
             self._call.add_repairs("missing_close")
             return True
-        match = yield from cursor.expect(self._patterns.tag, window=512)
+        match = yield from cursor.read_match(self._patterns.tag, window=512)
         if match is not None:
             self._grow(len(match[0]))
             self._tag(match["name"], closes=bool(match["close"]), empty=(match["inside"] or "").endswith("/"))
             return False
         # A value may hold HTML, so an unmarked tag closes an element only in front of a marked one.
-        match = yield from cursor.comes(self._patterns.plain_close, window=512)
+        match = yield from cursor.peek_match(self._patterns.plain_close, window=512)
         if match is not None and len(self._stack) > 1 and match["name"] == self._stack[-1].name:
             cursor.take(match.end() - cursor.pos)
             self._tag(match["name"], closes=True, empty=False)
@@ -175,7 +175,7 @@ class NestedElements:
 
     def _tag(self, name: str, *, closes: bool, empty: bool) -> None:
         if closes:
-            # A closing tag of an outer element closes the inner ones, too; one that nothing opened says nothing.
+            # A closing tag of an outer element closes the inner ones, too; one that nothing opened is ignored.
             if any(node.name == name for node in self._stack[1:]):
                 while self._stack.pop().name != name:
                     self._call.add_repairs("missing_close")
@@ -207,7 +207,7 @@ def _value(node: ElementNode, schema: JsonValue, root: JsonObject) -> JsonValue:
     text = "".join(node.text)
     types = possible_types(schema, root)
     if not node.children:
-        # An empty element: the schema says of what it is empty.
+        # An empty element: the schema decides whether it is an empty list, object or text.
         empty = not text.strip() and "string" not in types
         return _empty(types, text) if empty else coerce_text(text, schema, root)[0]
     names = {child.name for child in node.children}

@@ -57,24 +57,24 @@ def read_payload(reader: BlockReader, grammar: PayloadGrammar) -> Steps[bool]:
     # A text that may be JSON is held to its end.
     reader.tentative = True
     cursor = reader.cursor
-    yield from cursor.space()
+    yield from cursor.skip_space()
     # With a single tool in the request its arguments alone are enough: there is no other tool that they could be for.
-    begins = (yield from cursor.comes(_BEGIN, window=512)) is not None
+    begins = (yield from cursor.peek_match(_BEGIN, window=512)) is not None
     only = None if begins or not grammar.arguments_only else (yield from _only_tool(reader))
     if not begins and only is None:
         return False
-    head = yield from cursor.expect(_HEAD, window=128)
+    head = yield from cursor.read_match(_HEAD, window=128)
     text = yield from PayloadText(reader, fenced=head is not None).gather()
     # A cut text may go on as anything.
     if text is None or not reader.stopped:
         return False
     values = _values(text)
     if values is None:
-        return only is None and not grammar.settled and _listed(reader, text)
-    found = _calls(reader, values) if only is None else _call_of(only, values)
+        return only is None and not grammar.settled and _write_list(reader, text)
+    found = _calls(reader, values) if only is None else _call_of_only_tool(only, values)
     if grammar.settled and not all(_settles(reader, one) for one in found):
         return False
-    return _written(reader, found)
+    return _write_calls(reader, found)
 
 
 def _only_tool(reader: BlockReader) -> Steps[Tool | None]:
@@ -82,7 +82,7 @@ def _only_tool(reader: BlockReader) -> Steps[Tool | None]:
     only = reader.toolset.get(reader.toolset.names[0]) if len(reader.toolset.names) == 1 else None
     if only is None:
         return None
-    match = yield from reader.cursor.comes(_ANY_KEY, window=512)
+    match = yield from reader.cursor.peek_match(_ANY_KEY, window=512)
     return only if match is not None and match["key"] in _declared(only) else None
 
 
@@ -96,7 +96,7 @@ def _calls(reader: BlockReader, values: list[JsonValue]) -> list[ParsedCall]:
     return found if good else []
 
 
-def _call_of(tool: Tool, values: list[JsonValue]) -> list[ParsedCall]:
+def _call_of_only_tool(tool: Tool, values: list[JsonValue]) -> list[ParsedCall]:
     """Return the call of the only tool whose arguments stand there alone; empty where they are something else."""
     value = values[0] if len(values) == 1 else None
     # Without a name only a valid object counts; an empty one could be anything.
@@ -105,7 +105,7 @@ def _call_of(tool: Tool, values: list[JsonValue]) -> list[ParsedCall]:
     return [ParsedCall(tool.definition.name, value, None)]
 
 
-def _listed(reader: BlockReader, text: str) -> bool:
+def _write_list(reader: BlockReader, text: str) -> bool:
     """Write the calls of a list that can't be read as a whole, if all of its elements name declared tools."""
     rest = split_list(text, ANY_ENVELOPE, arguments=True)
     good = [one for element in rest for one in element.found]
@@ -114,7 +114,7 @@ def _listed(reader: BlockReader, text: str) -> bool:
         return False
     for element in rest:
         if element.found:
-            _written(reader, list(element.found))
+            _write_calls(reader, list(element.found))
             continue
         call = CallWriter(reader)
         call.begin(element.name)
@@ -140,7 +140,7 @@ def _settles(reader: BlockReader, found: ParsedCall) -> bool:
     return isinstance(settle(found.name, arguments, reader.toolset, ToolChoice("auto")), Settled)
 
 
-def _written(reader: BlockReader, found: list[ParsedCall]) -> bool:
+def _write_calls(reader: BlockReader, found: list[ParsedCall]) -> bool:
     for one in found:
         call = CallWriter(reader)
         call.call_id = one.call_id
@@ -169,13 +169,13 @@ class PayloadText:
         cursor = self._cursor
         text = ""
         while True:
-            text += cursor.take(min(cursor.left, STEP))
-            if len(text) > MAX_PAYLOAD or not self._named_well(text) or not self._goes_on(text):
+            text += cursor.take(min(cursor.remaining, STEP))
+            if len(text) > MAX_PAYLOAD or not self._first_name_is_declared(text) or not self._may_go_on(text):
                 return None
-            if not cursor.left and not (yield from cursor.more()):
-                return self._trimmed(text)
+            if not cursor.remaining and not (yield from cursor.wait()):
+                return self._without_surroundings(text)
 
-    def _goes_on(self, text: str) -> bool:
+    def _may_go_on(self, text: str) -> bool:
         """Read on in `text`; false where something else than a payload stands behind a value."""
         while not self._broken and self._at < len(text):
             if self._scan is None:
@@ -194,7 +194,7 @@ class PayloadText:
             self._done, self._scan = self._at, None
         return True
 
-    def _named_well(self, text: str) -> bool:
+    def _first_name_is_declared(self, text: str) -> bool:
         """Whether the first name, once it is complete, is a declared tool's."""
         if self._named:
             return True
@@ -205,7 +205,7 @@ class PayloadText:
         self._named = True
         return self._reader.tool(match.group(1)) is not None
 
-    def _trimmed(self, text: str) -> str | None:
+    def _without_surroundings(self, text: str) -> str | None:
         done = self._done
         if not self._broken and done and self._scan is None:
             if _TAIL.fullmatch(text, done) is None and _BETWEEN.fullmatch(text, done) is None:

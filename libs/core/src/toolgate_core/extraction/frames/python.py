@@ -64,11 +64,11 @@ def read_python(reader: BlockReader, grammar: PythonGrammar) -> Steps[bool]:
     """Read one block; false where it holds no call."""
     cursor, patterns = reader.cursor, python_patterns(grammar)
     # Some grammars have an empty opener: then the call itself must be first.
-    if (yield from cursor.expect(patterns.open, window=256)) is None:
+    if (yield from cursor.read_match(patterns.open, window=256)) is None:
         return False
     if grammar.statements:
         return (yield from Statements(reader, grammar, patterns.close).read())
-    listed = (yield from cursor.space()) == "["
+    listed = (yield from cursor.skip_space()) == "["
     if listed:
         cursor.take(1)
     reader.tentative = grammar.bare
@@ -76,14 +76,14 @@ def read_python(reader: BlockReader, grammar: PythonGrammar) -> Steps[bool]:
     try:
         if not (yield from block.calls()):
             # Special tokens around nothing vanish.
-            return grammar.special and (yield from cursor.closes(patterns.close))
+            return grammar.special and (yield from cursor.read_closer(patterns.close))
     except MalformedBlockError:
-        return (yield from block.failed())
+        return (yield from block.end_unreadable())
     # A bare list is text unless it ends its line, like `see [ping()] above`.
     ends = (
         not grammar.bare
         or grammar.nothing_after
-        or (yield from _line_ends(reader, sure=block.sure, first=bool(grammar.begins)))
+        or (yield from _ends_its_line(reader, sure=block.sure, first=bool(grammar.begins)))
     )
     if not ends and not grammar.echo:
         return False
@@ -92,23 +92,23 @@ def read_python(reader: BlockReader, grammar: PythonGrammar) -> Steps[bool]:
 
 def _closed(reader: BlockReader, grammar: PythonGrammar, patterns: PythonPatterns, *, ends: bool) -> Steps[bool]:
     """Read a block's closer; return whether its calls stand."""
-    yield from reader.cursor.space()
-    closed = yield from reader.cursor.closes(patterns.close)
+    yield from reader.cursor.skip_space()
+    closed = yield from reader.cursor.read_closer(patterns.close)
     # LFM2's echo has the closing token, though not the opening one.
     if grammar.echo and closed:
-        return _forgotten(reader)
+        return _drop_echo(reader)
     if grammar.echo:
         # Without its closing token it is the call itself, if none came before.
         return reader.sink.calls == 0 and ends
     return not grammar.nothing_after or closed or (yield from _nothing_follows(reader))
 
 
-def _line_ends(reader: BlockReader, *, sure: bool, first: bool) -> Steps[bool]:
+def _ends_its_line(reader: BlockReader, *, sure: bool, first: bool) -> Steps[bool]:
     """Whether a list that no marker announces ends its line, or text follows what must be calls; not so in a link.
 
     `first`: the list is the first thing in the text, so that text behind it does not make it a link.
     """
-    match = yield from reader.cursor.comes(_LINE_END, window=64)
+    match = yield from reader.cursor.peek_match(_LINE_END, window=64)
     if match is not None:
         return sure or first or not match["text"]
     if reader.cursor.end is None:  # more white space than a line ends with, and what follows it is not known
@@ -118,7 +118,7 @@ def _line_ends(reader: BlockReader, *, sure: bool, first: bool) -> Steps[bool]:
     )
 
 
-def _forgotten(reader: BlockReader) -> bool:
+def _drop_echo(reader: BlockReader) -> bool:
     """Take a repeated block for markup."""
     reader.sink.discard()
     reader.sink.hold()
@@ -131,8 +131,8 @@ def _nothing_follows(reader: BlockReader) -> Steps[bool]:
     while True:
         if _TAIL.fullmatch(cursor.text, cursor.pos) is None:
             return False
-        if not (yield from cursor.more()):
-            cursor.take(cursor.left)
+        if not (yield from cursor.wait()):
+            cursor.take(cursor.remaining)
             return reader.stopped
 
 
@@ -162,10 +162,10 @@ class PythonBlock:
         """Read all calls; false where there is none."""
         cursor = self._cursor
         while True:
-            char = yield from cursor.space()
+            char = yield from cursor.skip_space()
             if self._listed and char == "]":
                 cursor.take(1)
-                return self._counts
+                return self._has_result
             # One call is all there may be; whether text follows is asked by the caller.
             if self._done and self._grammar.nothing_after:
                 return True
@@ -174,34 +174,34 @@ class PythonBlock:
                 cursor.take(1)
                 self._separated = True
                 continue
-            match = yield from cursor.comes(_NAME, window=300)
+            match = yield from cursor.peek_match(_NAME, window=300)
             if match is None:
                 self._take_cut_name()
                 break
             if not (yield from self._next_call(match["name"])):
                 break
-        # A list without its bracket: closed for the model only at the end of the model's text.
-        if self._listed and self._counts and (cursor.left or not self._reader.stopped):
+        # A list without its bracket: closed for the model only at the end of the text.
+        if self._listed and self._has_result and (cursor.remaining or not self._reader.stopped):
             raise MalformedBlockError
-        return self._counts
+        return self._has_result
 
     def _take_cut_name(self) -> None:
         cursor = self._cursor
         if cursor.end in ("length", "cut") and _NAME.fullmatch(cursor.text, cursor.pos, partial=True):
-            cursor.take(cursor.left)
+            cursor.take(cursor.remaining)
 
     @property
-    def _counts(self) -> bool:
+    def _has_result(self) -> bool:
         """Whether there is a call, or a broken one where it can be nothing else."""
         return self._done > 0 or (self._bad and not self._reader.tentative)
 
-    def failed(self) -> Steps[bool]:
+    def end_unreadable(self) -> Steps[bool]:
         """The block can't be read to its end: false where it may be text."""
         reader, call = self._reader, self._open
         # An echo that was cut is still an echo.
-        if self._grammar.echo and reader.cursor.end is not None and not reader.cursor.left:
-            return _forgotten(reader)
-        if reader.tentative and (reader.cursor.end is None or reader.cursor.left or self._grammar.nothing_after):
+        if self._grammar.echo and reader.cursor.end is not None and not reader.cursor.remaining:
+            return _drop_echo(reader)
+        if reader.tentative and (reader.cursor.end is None or reader.cursor.remaining or self._grammar.nothing_after):
             return False
         if call is not None and (call.tool is not None or self._done):
             call.add_repairs("cut" if reader.cursor.end in ("length", "cut") else "bad_literal")
@@ -209,12 +209,12 @@ class PythonBlock:
         elif not self._done or (reader.tentative and not self._separated):
             return False
         yield from skip_to_edge(self._cursor, self._patterns.close)
-        yield from self._cursor.expect(self._patterns.close)
+        yield from self._cursor.read_match(self._patterns.close)
         return True
 
     def _next_call(self, name: str) -> Steps[bool]:
         """Read one call, and go on behind it where it can't be read and the list does not end with it."""
-        place = self._cursor.place
+        place = self._cursor.offset
         try:
             return (yield from self._call(name))
         except TooLargeError:
@@ -224,7 +224,7 @@ class PythonBlock:
             # Where a single bad call shows that the block is text, there is nothing to go on to.
             alone = grammar.nothing_after or grammar.echo or (grammar.bare and not self._listed)
             known = call is not None and (call.tool is not None or not self._grammar.bare)
-            if alone or call is None or not known or self._cursor.place - place > MAX_ARGUMENTS:
+            if alone or call is None or not known or self._cursor.offset - place > MAX_ARGUMENTS:
                 raise
             if not (yield from self._skip_call()):
                 raise
@@ -241,14 +241,14 @@ class PythonBlock:
         another = _ANOTHER if self._listed else _NEXT_LINE
         while True:
             char = yield from cursor.peek()
-            if not char or (yield from cursor.comes(self._patterns.close)) is not None:
+            if not char or (yield from cursor.peek_match(self._patterns.close)) is not None:
                 return False
             # Parentheses inside strings close nothing; a string that is longer than the window is read by character.
-            match = yield from cursor.comes(_STRING, window=MAX_STRING)
+            match = yield from cursor.peek_match(_STRING, window=MAX_STRING)
             cursor.take(1 if match is None else match.end() - cursor.pos)
             # A parenthesis too many must not end the search before the call does.
             depth = max(depth, 1) + (char == "(") - (char == ")")
-            if depth == 0 and (yield from cursor.comes(another, window=300)) is not None:
+            if depth == 0 and (yield from cursor.peek_match(another, window=300)) is not None:
                 return True
 
     def _call(self, name: str) -> Steps[bool]:
@@ -257,7 +257,7 @@ class PythonBlock:
         # Exactly the declared name: other spellings would turn code into calls.
         if self._grammar.bare and self._reader.toolset.get(name) is None:
             return False
-        yield from self._cursor.expect(_NAME, window=300)
+        yield from self._cursor.read_match(_NAME, window=300)
         # Llama 3 writes its built-in tools as methods: `brave_search.call(query=…)`.
         if self._grammar.call_method:
             name = name.removesuffix(".call")

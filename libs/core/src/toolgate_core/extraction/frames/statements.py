@@ -1,4 +1,4 @@
-"""Frame: calls as statements of a program, printed or assigned, as Gemma writes them into a fence.
+"""Frame: calls as statements of a program, printed or assigned, as Gemma writes them into a fence `tool_code`.
 
 ```
 block     = "```tool_code" {statement} "```"
@@ -46,14 +46,14 @@ class Statements:
         cursor, done = self._cursor, False
         try:
             while True:
-                char = yield from cursor.space()
-                if (yield from cursor.closes(self._close)) or (not char and self._reader.stopped):
+                char = yield from cursor.skip_space()
+                if (yield from cursor.read_closer(self._close)) or (not char and self._reader.stopped):
                     return done
                 if char == "[" and not done:
                     self._ends = self._listed_ends
                 if char and char in "[],;":
                     cursor.take(1)
-                elif (yield from cursor.expect(_SHOWN, window=300)) is None:
+                elif (yield from cursor.read_match(_SHOWN, window=300)) is None:
                     yield from self._call()
                     done = True
         except MalformedBlockError:
@@ -61,7 +61,7 @@ class Statements:
 
     def _call(self) -> Steps[None]:
         """Read one call; raises `MalformedBlockError` where none that counts stands there."""
-        match = yield from self._cursor.comes(_HEAD, window=500)
+        match = yield from self._cursor.peek_match(_HEAD, window=500)
         if match is None or self._reader.toolset.get(match["name"]) is None:
             raise MalformedBlockError
         self._cursor.take(match.end() - self._cursor.pos)
@@ -70,6 +70,6 @@ class Statements:
         names = frozenset(self._reader.toolset.names)
         following = QuoteContext(self._cursor, self._ends, frozenset(properties_of(call)), names)
         complete = yield from read_python_arguments(self._reader, call, following)
-        if match["print"] and (yield from self._cursor.expect(_PRINTED, window=32)) is None:
+        if match["print"] and (yield from self._cursor.read_match(_PRINTED, window=32)) is None:
             raise MalformedBlockError
         call.end(complete=complete)

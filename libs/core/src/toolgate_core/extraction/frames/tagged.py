@@ -39,20 +39,20 @@ _WORD = regex.compile(r"[^<\s]+")
 def read_tagged(reader: BlockReader, grammar: TaggedGrammar) -> Steps[bool]:
     """Read one call, with the section tag before it if there is one; false where it is no call."""
     cursor, patterns = reader.cursor, tag_patterns(grammar)
-    match = yield from cursor.expect(patterns.call, window=MAX_TAG)
+    match = yield from cursor.read_match(patterns.call, window=MAX_TAG)
     if match is None:
-        if (yield from cursor.expect(patterns.section, window=256)) is None:
+        if (yield from cursor.read_match(patterns.section, window=256)) is None:
             return False
-        yield from cursor.space()
+        yield from cursor.skip_space()
         # Models open the section again before they call; each opener is markup.
         for _ in range(MAX_SECTIONS):
-            if (yield from cursor.expect(patterns.section, window=256)) is None:
+            if (yield from cursor.read_match(patterns.section, window=256)) is None:
                 break
-            yield from cursor.space()
+            yield from cursor.skip_space()
         # A section without a call is markup, and no call.
-        if (yield from cursor.expect(patterns.section_close, window=64)):
+        if (yield from cursor.read_match(patterns.section_close, window=64)):
             return True
-        match = yield from cursor.expect(patterns.call, window=MAX_TAG)
+        match = yield from cursor.read_match(patterns.call, window=MAX_TAG)
         if match is None:
             return False
     found = match.groupdict()
@@ -97,7 +97,7 @@ class TaggedCall:
         if empty:
             self._call.end()
             return True
-        if not (yield from self._structured()):
+        if not (yield from self._looks_like_a_call()):
             return False
         try:
             ending = yield from self._body()
@@ -108,15 +108,15 @@ class TaggedCall:
             ending = CallEnding.UNREADABLE
         return (yield from self._end(ending))
 
-    def _structured(self) -> Steps[bool]:
+    def _looks_like_a_call(self) -> Steps[bool]:
         """Whether a call goes on as calls do, so that prose is not held for long."""
         cursor, patterns = self._cursor, self._patterns
         tape = cursor.record()
-        char = yield from cursor.space()
+        char = yield from cursor.skip_space()
         cursor.stop(tape)
         # YAML needs the indentation of its first line, which has been read as white space.
         _, line, self._indent = tape.getvalue().rpartition("\n")
-        if char == "{" or (yield from cursor.comes(patterns.expected, window=MAX_TAG)) is not None:
+        if char == "{" or (yield from cursor.peek_match(patterns.expected, window=MAX_TAG)) is not None:
             return True
         if self._grammar.yaml and line and char not in ("", "<"):
             return True
@@ -124,13 +124,13 @@ class TaggedCall:
         if self._call.tool is None and self._grammar.bare_name:
             return False
         for known in (patterns.call_close, patterns.section_close, patterns.call, patterns.section):
-            if (yield from cursor.comes(known, window=MAX_TAG)) is not None:
+            if (yield from cursor.peek_match(known, window=MAX_TAG)) is not None:
                 return not self._grammar.declared_only or known is patterns.call_close
         # The text ends behind the name: cut, it may have been a call; stopped, the name alone is text.
-        return cursor.starved and (not self._grammar.declared_only or self._cut_off)
+        return cursor.starved and (not self._grammar.declared_only or self._truncated)
 
     @property
-    def _cut_off(self) -> bool:
+    def _truncated(self) -> bool:
         return self._cursor.end in ("length", "cut")
 
     def _end(self, ending: CallEnding) -> Steps[bool]:
@@ -139,11 +139,11 @@ class TaggedCall:
         # A name that no tool has, in an element that does not close, is prose about calls.
         if self._call.tool is None and ending is not CallEnding.CLOSED:
             return False
-        if unreadable and self._reader.tentative and not self._cut_off:
+        if unreadable and self._reader.tentative and not self._truncated:
             return False
         if unreadable:
             yield from skip_to_edge(self._cursor, self._patterns.call_close)
-            yield from self._cursor.expect(self._patterns.call_close)
+            yield from self._cursor.read_match(self._patterns.call_close)
         elif ending is CallEnding.UNCLOSED:
             self._call.add_repairs("missing_close")
         if self._arguments.lost:
@@ -152,7 +152,7 @@ class TaggedCall:
         return True
 
     def _body(self) -> Steps[CallEnding]:
-        char = yield from self._cursor.space()
+        char = yield from self._cursor.skip_space()
         if char == "{":
             # An object behind the tag, as in no sentence about calls: from here on the call streams.
             self._reader.confirm(self._call.tool)
@@ -190,41 +190,44 @@ class TaggedCall:
         cursor = self._cursor
         if (yield from self._arguments.read()):
             return True
-        char = yield from cursor.space()
+        char = yield from cursor.skip_space()
         for known in (
             self._patterns.call_close,
             self._patterns.section_close,
             self._patterns.call,
             self._patterns.section,
         ):
-            if (yield from cursor.comes(known, window=MAX_TAG)) is not None:
+            if (yield from cursor.peek_match(known, window=MAX_TAG)) is not None:
                 return False
-        if not char or (self._reader.cursor.end is not None and self._cut()):
+        if not char or (self._reader.cursor.end is not None and self._tag_is_cut()):
             return False
         # What belongs to no argument is read over in one piece, so that the arguments behind it are not lost.
-        match = yield from cursor.comes(self._patterns.stray, window=MAX_TAG)
+        match = yield from cursor.peek_match(self._patterns.stray, window=MAX_TAG)
         if match is None:
             self._arguments.lost = True
             match = _WORD.match(cursor.text, cursor.pos)
         self._reader.sink.drop("markup", cursor.take(match.end() - cursor.pos if match else 1))
         return True
 
-    def _cut(self) -> bool:
+    def _tag_is_cut(self) -> bool:
         """Whether the end of the text has cut a closing tag here."""
         cursor = self._cursor
-        cut = cursor.left > 1 and self._patterns.call_close.fullmatch(cursor.text, cursor.pos, partial=True) is not None
+        cut = (
+            cursor.remaining > 1
+            and self._patterns.call_close.fullmatch(cursor.text, cursor.pos, partial=True) is not None
+        )
         return cut or self._patterns.parameter.fullmatch(cursor.text, cursor.pos, partial=True) is not None
 
     def _after_body(self) -> Steps[CallEnding]:
         """Read the closing tag, which may be missing where the model ended the text or wrote something else."""
         cursor = self._cursor
-        yield from cursor.space()
-        if (yield from cursor.closes(self._patterns.call_close)):
+        yield from cursor.skip_space()
+        if (yield from cursor.read_closer(self._patterns.call_close)):
             return CallEnding.CLOSED
-        if cursor.end is None or (cursor.left and not cursor.starved):
+        if cursor.end is None or (cursor.remaining and not cursor.starved):
             return CallEnding.UNCLOSED
         if not self._reader.stopped or (
-            cursor.left and self._patterns.parameter.fullmatch(cursor.text, cursor.pos, partial=True)
+            cursor.remaining and self._patterns.parameter.fullmatch(cursor.text, cursor.pos, partial=True)
         ):
             raise MalformedBlockError
         return CallEnding.UNCLOSED
