@@ -248,8 +248,8 @@ def test_a_service_that_does_not_serve_is_named() -> None:
 async def behind_a_gateway(settings: Settings) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(simulator(settings))
-        house = await stack.enter_async_context(gateway(upstreams={"gpu": {"url": url}}))
-        yield house.url
+        running = await stack.enter_async_context(gateway(upstreams={"gpu": {"url": url}}))
+        yield running.url
 
 
 async def doctor(url: str, *options: str) -> int:
@@ -292,11 +292,11 @@ async def test_another_models_parser_is_found_with_the_right_one_named(capsys: p
 
 
 async def test_a_missing_key_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    async with gateway(api_keys=["sesame"]) as house:
-        status, found = await lines(capsys, house.url)
+    async with gateway(api_keys=["sesame"]) as running:
+        status, found = await lines(capsys, running.url)
         assert (status, "--api-key-file" in found["reach"]["remedy"]) == (1, True)
         (tmp_path / "key").write_text("sesame\n")
-        _, found = await lines(capsys, house.url, "--api-key-file", str(tmp_path / "key"))
+        _, found = await lines(capsys, running.url, "--api-key-file", str(tmp_path / "key"))
         assert found["reach"]["level"] == "ok"
 
 

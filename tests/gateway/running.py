@@ -101,8 +101,8 @@ class OneTool:
 
 
 @dataclass
-class House:
-    """What a test talks to."""
+class RunningGateway:
+    """A gateway on a free port, its scripted upstream, and clients for both."""
 
     url: str
     upstream: ScriptedUpstream
@@ -115,11 +115,11 @@ class House:
 
     @property
     def stop(self) -> asyncio.Event:
-        """Set it to begin the gateway's end."""
+        """Set it to start the shutdown."""
         return self.shutdown.asked
 
     def openai(self, path: str = "/v1", **options: Any) -> AsyncOpenAI:
-        """An official client; it is closed with the house."""
+        """An official client; it is closed with the gateway."""
         client = AsyncOpenAI(base_url=self.url + path, **{"api_key": "none", "max_retries": 0, **options})
         self.clients.append(client)
         return client
@@ -174,8 +174,8 @@ async def gateway(
     extractor: ExtractorPort | None = None,
     executor: ExecutorPort | None = None,
     **settings: Any,
-) -> AsyncIterator[House]:
-    """A running gateway whose upstream follows `script`: replies in turn, or one function."""
+) -> AsyncIterator[RunningGateway]:
+    """Run a gateway whose upstream follows `script`: replies in turn, or one function."""
     chosen = script[0] if len(script) == 1 and callable(script[0]) else (script or (text_answer("Hello."),))
     registry = CollectorRegistry()
     numbers = itertools.count()
@@ -203,11 +203,11 @@ async def gateway(
         values = {"port": 0, "metrics": False, "metrics_port": 0, "upstreams": places, "drain_s": 2, **settings}
         shutdown = Shutdown()
         serving, ports = await _start(GatewaySettings(**values), deps, shutdown)
-        house = House(f"http://127.0.0.1:{ports.http}", upstream, registry, http, shutdown, ports, serving)
+        running = RunningGateway(f"http://127.0.0.1:{ports.http}", upstream, registry, http, shutdown, ports, serving)
         try:
-            yield house
+            yield running
         finally:
-            for client in house.clients:
+            for client in running.clients:
                 await client.close()
             shutdown.asked.set()
             await serving

@@ -70,8 +70,8 @@ async def test_a_service_that_fails_is_a_clear_error(
     reason: str, status: int, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Broken(reason)
-    async with gateway(text_answer("Hi."), transformer=broken, extractor=broken, executor=broken) as house:
-        failures = [await house.post(asked(), EMULATE), await house.http.get(f"{house.url}/tools")]
+    async with gateway(text_answer("Hi."), transformer=broken, extractor=broken, executor=broken) as running:
+        failures = [await running.post(asked(), EMULATE), await running.http.get(f"{running.url}/tools")]
         for response in failures:
             assert (response.status_code, response.json()["error"]["code"]) == (status, code)
             assert response.headers.get("retry-after") == ("1" if status == 503 else None)
@@ -80,8 +80,8 @@ async def test_a_service_that_fails_is_a_clear_error(
 
 @pytest.mark.parametrize(("reason", "code"), [("UNAVAILABLE", "service_unavailable"), ("DEADLINE", "timeout")])
 async def test_a_service_that_fails_within_a_stream_ends_it_with_an_error(reason: str, code: str) -> None:
-    async with gateway(text_stream("One moment. ", LEAK), extractor=Broken(reason)) as house:
-        response = await house.post({**asked(), "stream": True})
+    async with gateway(text_stream("One moment. ", LEAK), extractor=Broken(reason)) as running:
+        response = await running.post({**asked(), "stream": True})
         assert response.status_code == 200
         assert "[DONE]" not in response.text
         assert json.loads(response.text.rstrip().rsplit("data: ", 1)[1])["error"]["code"] == code
@@ -89,36 +89,36 @@ async def test_a_service_that_fails_within_a_stream_ends_it_with_an_error(reason
 
 @pytest.mark.parametrize("body", [asked(), {"model": MODEL, "messages": QUESTION}])
 async def test_a_request_that_takes_too_long_is_504(body: dict[str, Any]) -> None:
-    async with gateway(Reply([b"{"], then="hang"), request_timeout_ms=300) as house:
+    async with gateway(Reply([b"{"], then="hang"), request_timeout_ms=300) as running:
         for fields in ({}, {"stream": True}):
-            response = await house.post({**body, **fields})
+            response = await running.post({**body, **fields})
             assert (response.status_code, response.json()["error"]["code"]) == (504, "timeout")
-        assert house.metric("toolgate_requests_total", outcome="timeout") == 2
-        assert house.metric("toolgate_requests_in_flight") == 0
+        assert running.metric("toolgate_requests_total", outcome="timeout") == 2
+        assert running.metric("toolgate_requests_in_flight") == 0
 
 
 @pytest.mark.parametrize("body", [asked(), asked(n=2), {"model": MODEL, "messages": QUESTION}])
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_a_client_that_goes_takes_its_upstream_request_with_it(body: dict[str, Any], streamed: bool) -> None:
     first = stream(event(chunk({"content": "Once "})), then="hang") if streamed else Reply([b"{"], then="hang")
-    async with gateway(lambda _: first) as house:
-        task = asyncio.create_task(house.post({**body, "stream": streamed}))
+    async with gateway(lambda _: first) as running:
+        task = asyncio.create_task(running.post({**body, "stream": streamed}))
         async with asyncio.timeout(5):
-            while len(house.chats()) < body.get("n", 1):  # noqa: ASYNC110
+            while len(running.chats()) < body.get("n", 1):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             async with asyncio.timeout(1):
-                for request in house.chats():
+                for request in running.chats():
                     await request.gone.wait()
-            while house.metric("toolgate_requests_in_flight"):  # noqa: ASYNC110
+            while running.metric("toolgate_requests_in_flight"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-        assert house.metric("toolgate_requests_total", outcome="cancelled") == 1
-        assert house.metric("toolgate_upstream_requests_total", code="cancelled") == body.get("n", 1)
-        assert house.metric("toolgate_attempts_total", outcome="cancelled") == (
+        assert running.metric("toolgate_requests_total", outcome="cancelled") == 1
+        assert running.metric("toolgate_upstream_requests_total", code="cancelled") == body.get("n", 1)
+        assert running.metric("toolgate_attempts_total", outcome="cancelled") == (
             body.get("n", 1) if "tools" in body else 0
         )
-        assert (await house.http.get(f"{house.url}/stats")).json()["statistics"]["outcomes"]["cancelled"] == 1
+        assert (await running.http.get(f"{running.url}/stats")).json()["statistics"]["outcomes"]["cancelled"] == 1
 
 
 class Gate:
@@ -133,31 +133,31 @@ class Gate:
 
 async def test_beyond_the_limit_requests_wait_and_then_are_told_to_come_again() -> None:
     gate = Gate()
-    async with gateway(gate, max_in_flight=2, max_queue=1, queue_wait_s=0.3, request_timeout_ms=1500) as house:
-        held = [asyncio.create_task(house.post(asked())) for _ in range(2)]
-        while len(house.chats()) < 2:  # noqa: ASYNC110
+    async with gateway(gate, max_in_flight=2, max_queue=1, queue_wait_s=0.3, request_timeout_ms=1500) as running:
+        held = [asyncio.create_task(running.post(asked())) for _ in range(2)]
+        while len(running.chats()) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         gate.closed = False
-        queued = asyncio.create_task(house.post(asked()))
-        while house.metric("toolgate_admission_queue_depth") < 1:  # noqa: ASYNC110
+        queued = asyncio.create_task(running.post(asked()))
+        while running.metric("toolgate_admission_queue_depth") < 1:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        refused = [await house.post(asked()), await queued]
+        refused = [await running.post(asked()), await queued]
         for response in refused:
             assert (response.status_code, response.json()["error"]["code"]) == (503, "overloaded")
             assert response.headers["retry-after"] == "1"
-        assert house.metric("toolgate_admission_rejected_total", reason="queue_full") == 1
-        assert house.metric("toolgate_admission_rejected_total", reason="queue_timeout") == 1
+        assert running.metric("toolgate_admission_rejected_total", reason="queue_full") == 1
+        assert running.metric("toolgate_admission_rejected_total", reason="queue_timeout") == 1
         for task in held:
             task.cancel()
         await asyncio.gather(*held, return_exceptions=True)
-        assert (await house.post(asked())).status_code == 200
+        assert (await running.post(asked())).status_code == 200
 
 
 async def test_upstream_credentials_and_addresses_stay_hidden() -> None:
     refused = answer({"error": "Unauthorized sk-verysecretkey at http://10.1.2.3:8000"}, status=401)
-    async with gateway(refused) as house:
+    async with gateway(refused) as running:
         for body in (asked(), {"model": MODEL, "messages": QUESTION}):
-            response = await house.post(body)
+            response = await running.post(body)
             assert (response.status_code, response.json()["error"]["code"]) == (502, "upstream_credential")
             assert "secret" not in response.text
             assert "10.1.2.3" not in response.text
@@ -165,48 +165,48 @@ async def test_upstream_credentials_and_addresses_stay_hidden() -> None:
 
 @pytest.mark.parametrize("seconds", [7, 121])
 async def test_an_upstreams_limit_is_the_callers_with_its_own_wait(seconds: int) -> None:
-    async with gateway(answer({"error": {"message": "slow down"}}, status=429, retry_after=str(seconds))) as house:
+    async with gateway(answer({"error": {"message": "slow down"}}, status=429, retry_after=str(seconds))) as running:
         for body in (asked(), {"model": MODEL, "messages": QUESTION}):
-            response = await house.post(body)
+            response = await running.post(body)
             assert (response.status_code, response.headers["retry-after"]) == (429, str(seconds))
             assert response.json()["error"]["type"] == "rate_limit_error"
 
 
 async def test_a_connection_lives_on_after_an_error_and_after_an_aborted_stream() -> None:
-    async with gateway(text_answer("Hi.")) as house:
+    async with gateway(text_answer("Hi.")) as running:
         limits = httpx.Limits(max_connections=1)
         async with httpx.AsyncClient(limits=limits, trust_env=False) as http:
             for content in (b"{", json.dumps(asked()).encode(), b"[]", json.dumps(asked()).encode()):
-                response = await http.post(f"{house.url}/v1/chat/completions", content=content)
+                response = await http.post(f"{running.url}/v1/chat/completions", content=content)
                 assert response.status_code in (200, 400)
 
 
 async def test_stopping_lets_a_stream_finish() -> None:
-    async with gateway(text_stream(*["a b "] * 50), drain_s=10) as house:
-        async with house.http.stream(
-            "POST", f"{house.url}/v1/chat/completions", json={**asked(), "stream": True}
+    async with gateway(text_stream(*["a b "] * 50), drain_s=10) as running:
+        async with running.http.stream(
+            "POST", f"{running.url}/v1/chat/completions", json={**asked(), "stream": True}
         ) as response:
-            house.stop.set()
+            running.stop.set()
             text = (await response.aread()).decode()
         assert text.endswith("data: [DONE]\n\n")
-        await house.serving
+        await running.serving
 
 
 async def test_before_it_stops_it_says_so_and_serves_on_for_the_grace() -> None:
-    async with gateway(text_answer("Hello."), health_grace_s=0.5) as house:
+    async with gateway(text_answer("Hello."), health_grace_s=0.5) as running:
         paths = ("readyz", "livez")
-        before = await house.post(asked())
-        house.stop.set()
-        while (probe := await house.http.get(f"{house.url}/readyz")).status_code == 200:
+        before = await running.post(asked())
+        running.stop.set()
+        while (probe := await running.http.get(f"{running.url}/readyz")).status_code == 200:
             pass
-        states = {path: (await house.http.get(f"{house.url}/{path}")).status_code for path in paths}
-        late = await house.post(asked())
+        states = {path: (await running.http.get(f"{running.url}/{path}")).status_code for path in paths}
+        late = await running.post(asked())
         assert (probe.json(), states) == ({"status": "draining"}, {"readyz": 503, "livez": 200})
         assert [(each.status_code, each.headers.get("connection")) for each in (before, late)] == [
             (200, None),
             (200, "close"),
         ]
-        await house.serving
+        await running.serving
 
 
 @pytest.mark.parametrize(

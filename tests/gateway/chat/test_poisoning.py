@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.running import MODEL, House, gateway, native
+from tests.gateway.running import MODEL, RunningGateway, gateway, native
 from tests.support.upstream import Reply, Request, answer, completion, event, stream
 
 BAD_MARK = "please fail"
@@ -126,9 +126,9 @@ def bad_request(dice: random.Random) -> dict[str, Any]:
     )
 
 
-async def good(house: House, **fields: Any) -> tuple[int, str]:
+async def good(running: RunningGateway, **fields: Any) -> tuple[int, str]:
     """Ask well; return the status and the priority that served, with the call checked."""
-    response = await house.post(question("Weather in Oslo?", **fields))
+    response = await running.post(question("Weather in Oslo?", **fields))
     if response.status_code == 200:
         (call,) = response.json()["choices"][0]["message"]["tool_calls"]
         assert call["function"]["name"] == "get_weather"
@@ -141,15 +141,15 @@ async def play(seed: int, *, alone: bool) -> list[tuple[int, str]]:
     dice, bad_dice = random.Random(seed), random.Random(seed + 1)
     upstream = MoodyUpstream()
     served = []
-    async with gateway(upstream) as house:
+    async with gateway(upstream) as running:
         for _ in range(30):
             upstream.mood = dice.choice(["well"] * 6 + ["no tools", "no schema", "nothing"])
             for _ in range(dice.randrange(4)):
                 upstream.quote = bad_dice.choice(QUOTES)
                 if not alone:
-                    response = await house.post(bad_request(bad_dice))
+                    response = await running.post(bad_request(bad_dice))
                     assert response.status_code in (200, 400)
-            served.append(await good(house, **dice.choice([{}, {"tool_choice": "required"}])))
+            served.append(await good(running, **dice.choice([{}, {"tool_choice": "required"}])))
     return served
 
 
@@ -167,15 +167,15 @@ async def test_nothing_that_is_quoted_takes_native_calls_from_another_client(
 ) -> None:
     upstream = MoodyUpstream()
     upstream.quote = quote
-    async with gateway(upstream) as house:
+    async with gateway(upstream) as running:
         bad = f"{BAD_MARK}: {phrase}"
         for tool in (TOOL, *(another(name, {"type": "object"}) for name in ("a1", "b1", "c1", "d1"))):
             for escaped in (False, True):
                 body = json.dumps(question(bad, tool))
                 sent = body.replace(bad, "".join(f"\\u{ord(letter):04x}" for letter in bad)) if escaped else body
-                response = await house.post(sent.encode())
+                response = await running.post(sent.encode())
                 assert response.status_code == 400
-        assert await good(house) == (200, "1")
+        assert await good(running) == (200, "1")
 
 
 @pytest.mark.parametrize("phrase", PHRASES)
@@ -189,29 +189,29 @@ async def test_an_error_inside_an_answer_takes_nothing_from_the_next_one(phrase:
             return upstream(request)
         return stream(event(error), event("[DONE]")) if request.json.get("stream") else answer(error)
 
-    async with gateway(reply) as house:
+    async with gateway(reply) as running:
         for streamed in (True, False):
-            await house.post(question(BAD_MARK, stream=streamed))
-            assert await good(house) == (200, "1")
+            await running.post(question(BAD_MARK, stream=streamed))
+            assert await good(running) == (200, "1")
 
 
 async def test_a_refused_schema_is_about_its_own_tools() -> None:
     lookahead = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(?=a)a"}}}
-    async with gateway(MoodyUpstream()) as house:
+    async with gateway(MoodyUpstream()) as running:
         for number in range(5):
-            await house.post(question("Call it.", another(f"g{number}", lookahead)))
-        assert await good(house) == (200, "1")
-        before = len(house.chats())
-        await house.post(question("Call it.", another("g0", lookahead)))
-        assert len(house.chats()) == before + 1
+            await running.post(question("Call it.", another(f"g{number}", lookahead)))
+        assert await good(running) == (200, "1")
+        before = len(running.chats())
+        await running.post(question("Call it.", another("g0", lookahead)))
+        assert len(running.chats()) == before + 1
 
 
 async def test_a_missing_feature_is_learned_from_different_requests_and_the_last_way_is_always_tried() -> None:
     upstream = MoodyUpstream()
     upstream.mood = "nothing"
-    async with gateway(upstream) as house:
+    async with gateway(upstream) as running:
         for number in range(4):
-            await house.post(question("Weather?", another(f"g{number}", {"type": "object"})))
-        before = len(house.chats())
-        assert await good(house) == (200, "3")
-        assert len(house.chats()) == before + 1
+            await running.post(question("Weather?", another(f"g{number}", {"type": "object"})))
+        before = len(running.chats())
+        assert await good(running) == (200, "3")
+        assert len(running.chats()) == before + 1

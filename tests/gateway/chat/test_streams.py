@@ -39,8 +39,8 @@ def decided(call: dict[str, Any]) -> Reply:
 
 
 async def test_a_call_streams_in_the_normal_form() -> None:
-    async with gateway(WEATHER_STREAM) as house:
-        events = await house.events(asked())
+    async with gateway(WEATHER_STREAM) as running:
+        events = await running.events(asked())
         assert events[-1] == "[DONE]"
         assert deltas(events) == [
             {"role": "assistant", "content": None},
@@ -68,8 +68,8 @@ async def test_a_call_streams_in_the_normal_form() -> None:
 @pytest.mark.parametrize("choice", ["auto", "required", NAMED])
 async def test_the_stream_equals_the_whole_answer(choice: Any) -> None:
     reply = {True: WEATHER_STREAM, False: WEATHER_ANSWER}
-    async with gateway(lambda request: reply[request.json.get("stream", False)]) as house:
-        client = house.openai()
+    async with gateway(lambda request: reply[request.json.get("stream", False)]) as running:
+        client = running.openai()
         fields = asked(tool_choice=choice)
         whole = (await client.chat.completions.create(**fields)).choices[0]
         async with client.chat.completions.stream(**fields) as streamed:
@@ -91,8 +91,8 @@ async def test_text_flows_as_it_comes_and_the_head_before_the_end() -> None:
         events = [event(chunk({"content": piece})) for piece in pieces]
         return stream(*events, then="hang")
 
-    async with gateway(script) as house:
-        response = await house.openai().chat.completions.create(**asked(stream=True))
+    async with gateway(script) as running:
+        response = await running.openai().chat.completions.create(**asked(stream=True))
         seen = ""
         async for part in response:
             seen += part.choices[0].delta.content or ""
@@ -107,8 +107,8 @@ async def test_markup_never_leaks_and_text_before_a_call_stays() -> None:
     text = 'One moment.\n<tool_call>\n{"name": "get_weather", "arguments": {"city": "Oslo"}}\n</tool_call>'
     for size in (1, 5, len(text)):
         parts = [text[at : at + size] for at in range(0, len(text), size)]
-        async with gateway(text_stream(*parts)) as house:
-            events = await house.events(asked())
+        async with gateway(text_stream(*parts)) as running:
+            events = await running.events(asked())
             content = "".join(delta.get("content") or "" for delta in deltas(events))
             assert content.strip() == "One moment."
             calls = [delta["tool_calls"][0] for delta in deltas(events) if "tool_calls" in delta]
@@ -125,8 +125,8 @@ async def test_a_fallback_streams_the_call_of_the_later_strategy_only() -> None:
         text_stream("No."),
         decided({"name": "get_weather", "arguments": {"city": "Oslo"}}),
     ]
-    async with gateway(*replies) as house:
-        response = await house.post({**asked(tool_choice="required"), "stream": True})
+    async with gateway(*replies) as running:
+        response = await running.post({**asked(tool_choice="required"), "stream": True})
         assert response.headers["x-toolgate-attempts"].startswith("native:no_tool_call,guided:parse_error,bridge:")
         assert response.headers["x-toolgate-priority"] == "3"
         assert "I can't" not in response.text
@@ -135,15 +135,18 @@ async def test_a_fallback_streams_the_call_of_the_later_strategy_only() -> None:
         text_stream("No."),
         decided({"name": "get_weather", "arguments": {"city": "Oslo"}}),
     ]
-    async with gateway(*replies) as house, house.openai().chat.completions.stream(**asked(tool_choice="required")) as s:
+    async with (
+        gateway(*replies) as running,
+        running.openai().chat.completions.stream(**asked(tool_choice="required")) as s,
+    ):
         final = await s.get_final_completion()
         assert final.choices[0].finish_reason == "tool_calls"
         assert final.choices[0].message.content is None
 
 
 async def test_usage_comes_last_and_only_when_asked_for() -> None:
-    async with gateway(WEATHER_STREAM) as house:
-        events = await house.events(asked(stream_options={"include_usage": True}))
+    async with gateway(WEATHER_STREAM) as running:
+        events = await running.events(asked(stream_options={"include_usage": True}))
         assert events[-1] == "[DONE]"
         last = events[-2]
         assert last["choices"] == []
@@ -157,15 +160,15 @@ async def test_choices_stream_side_by_side_and_choice_0_opens() -> None:
     def script(request: Request) -> Reply:
         return WEATHER_STREAM
 
-    async with gateway(script) as house:
-        events = await house.events(asked(n=3, stream_options={"include_usage": True}))
+    async with gateway(script) as running:
+        events = await running.events(asked(n=3, stream_options={"include_usage": True}))
         for choice in range(3):
             assert deltas(events, choice)[0]["role"] == "assistant"
             assert deltas(events, choice)[-1] == {}
             assert finishes(events, choice) == ["tool_calls"]
         assert events[0]["choices"][0]["index"] == 0
         assert (events[-2]["usage"]["prompt_tokens"], events[-2]["usage"]["completion_tokens"]) == (9, 12)
-        async with house.openai().chat.completions.stream(**asked(n=3)) as streamed:
+        async with running.openai().chat.completions.stream(**asked(n=3)) as streamed:
             final = await streamed.get_final_completion()
         assert [c.message.tool_calls[0].function.arguments for c in final.choices if c.message.tool_calls] == [
             '{"city":"Oslo"}'
@@ -175,11 +178,11 @@ async def test_choices_stream_side_by_side_and_choice_0_opens() -> None:
 async def test_two_calls_are_dense_in_order_and_not_mixed() -> None:
     both = [native("get_weather", '{"city":"Oslo"}', index=2), native("time_now", "{}", index=7, call_id="call_2")]
     reply = stream(event(chunk({"tool_calls": both})), event(chunk({}, "tool_calls")), event("[DONE]"))
-    async with gateway(reply) as house:
-        events = await house.events(asked(tools=[TOOL, TIME_TOOL]))
+    async with gateway(reply) as running:
+        events = await running.events(asked(tools=[TOOL, TIME_TOOL]))
         calls = [delta["tool_calls"][0] for delta in deltas(events) if "tool_calls" in delta]
         assert [call["index"] for call in calls] == [0, 0, 1, 1]
-        async with house.openai().chat.completions.stream(**asked(tools=[TOOL, TIME_TOOL])) as streamed:
+        async with running.openai().chat.completions.stream(**asked(tools=[TOOL, TIME_TOOL])) as streamed:
             final = await streamed.get_final_completion()
         found = final.choices[0].message.tool_calls
         assert found is not None
@@ -191,8 +194,8 @@ async def test_two_calls_are_dense_in_order_and_not_mixed() -> None:
 
 async def test_legacy_functions_stream_in_their_own_form() -> None:
     body = {"model": MODEL, "messages": asked()["messages"], "functions": [TOOL["function"]]}
-    async with gateway(WEATHER_STREAM) as house:
-        events = await house.events(body)
+    async with gateway(WEATHER_STREAM) as running:
+        events = await running.events(body)
         assert deltas(events) == [
             {"role": "assistant", "content": None},
             {"function_call": {"name": "get_weather", "arguments": ""}},
@@ -210,8 +213,8 @@ async def test_reasoning_goes_out_apart_and_before() -> None:
         event(chunk({}, "stop")),
         event("[DONE]"),
     )
-    async with gateway(reply) as house:
-        events = await house.events(asked())
+    async with gateway(reply) as running:
+        events = await running.events(asked())
         reasoning = [delta["reasoning"] for delta in deltas(events) if "reasoning" in delta]
         assert "".join(reasoning) == "Hm. Yes."
         assert all(delta["reasoning"] == delta["reasoning_content"] for delta in deltas(events) if "reasoning" in delta)
@@ -220,36 +223,36 @@ async def test_reasoning_goes_out_apart_and_before() -> None:
 
 async def test_an_error_before_the_first_byte_is_a_plain_error() -> None:
     refused = Reply([b'{"error": "down"}'], status=503, framing="length")
-    async with gateway(refused) as house:
-        response = await house.post({**asked(), "stream": True})
+    async with gateway(refused) as running:
+        response = await running.post({**asked(), "stream": True})
         assert (response.status_code, response.headers["content-type"]) == (503, "application/json")
         assert response.headers["retry-after"] == "1"
         assert set(response.json()["error"]) == {"message", "type", "param", "code"}
 
 
 async def test_a_cut_stream_ends_with_an_error_and_never_looks_finished() -> None:
-    async with gateway(text_stream("Once upon", " a time", finish=None, then="cut")) as house:
-        response = await house.post({**asked(), "stream": True})
+    async with gateway(text_stream("Once upon", " a time", finish=None, then="cut")) as running:
+        response = await running.post({**asked(), "stream": True})
         assert response.status_code == 200
         assert "[DONE]" not in response.text
         assert '"finish_reason":"' not in response.text
         last = json.loads(response.text.rstrip().rsplit("data: ", 1)[1])
         assert set(last["error"]) == {"message", "type", "param", "code"}
         with pytest.raises(openai.APIError):
-            async for _ in await house.openai().chat.completions.create(**asked(stream=True)):
+            async for _ in await running.openai().chat.completions.create(**asked(stream=True)):
                 pass
-        assert house.metric("toolgate_stream_aborts_total", by="upstream", phase="mid") == 2
+        assert running.metric("toolgate_stream_aborts_total", by="upstream", phase="mid") == 2
 
 
 async def test_a_forwarded_stream_is_the_upstreams_own_and_a_cut_of_it_is_told() -> None:
     body = {"model": MODEL, "messages": asked()["messages"], "stream": True}
     whole = (event(chunk({"content": "Hi"})), b": odd comment\n\n", event(chunk({}, "stop")), event("[DONE]"))
-    async with gateway(stream(*whole, pause=True)) as house:
-        response = await house.post(body, "/passthrough/v1/chat/completions")
+    async with gateway(stream(*whole, pause=True)) as running:
+        response = await running.post(body, "/passthrough/v1/chat/completions")
         assert response.content == b"".join(whole)
         assert response.headers["x-toolgate-priority"] == "none"
-    async with gateway(stream(event(chunk({"content": "Hi"})), b'data: {"half', then="cut", pause=True)) as house:
-        response = await house.post(body)
+    async with gateway(stream(event(chunk({"content": "Hi"})), b'data: {"half', then="cut", pause=True)) as running:
+        response = await running.post(body)
         assert "[DONE]" not in response.text
         assert json.loads(response.text.rstrip().rsplit("\n\ndata: ", 1)[1])["error"]["code"] == "upstream_cut"
 
@@ -260,22 +263,22 @@ async def test_silence_is_filled_with_comments_that_clients_skip() -> None:
     def script(request: Request) -> Reply:
         return text_stream("Hel", finish=None, then="hang") if not late.is_set() else text_stream("Hello.")
 
-    async with gateway(script, keep_alive_s=0.05, request_timeout_ms=700) as house:
-        response = await house.post({**asked(tool_choice="required"), "stream": True})
+    async with gateway(script, keep_alive_s=0.05, request_timeout_ms=700) as running:
+        response = await running.post({**asked(tool_choice="required"), "stream": True})
         assert response.text.startswith(": keep-alive\n\n: keep-alive\n\n")
         assert response.headers["x-toolgate-attempts"] == "native:pending"
         assert response.headers["x-toolgate-priority"] == "pending"
         assert json.loads(response.text.rstrip().rsplit("data: ", 1)[1])["error"]["code"] == "timeout"
         late.set()
-        async with house.openai().chat.completions.stream(**asked()) as streamed:
+        async with running.openai().chat.completions.stream(**asked()) as streamed:
             assert (await streamed.get_final_completion()).choices[0].message.content == "Hello."
 
 
 @pytest.mark.parametrize("path", ["/v1", "/passthrough/v1"])
 async def test_a_forwarded_stream_is_kept_alive_before_its_upstream_says_a_word(path: str) -> None:
     body = {"model": MODEL, "messages": asked()["messages"], "stream": True}
-    async with gateway(Reply((), then="silence"), keep_alive_s=0.05, request_timeout_ms=500) as house:
-        response = await house.post(body, path=f"{path}/chat/completions")
+    async with gateway(Reply((), then="silence"), keep_alive_s=0.05, request_timeout_ms=500) as running:
+        response = await running.post(body, path=f"{path}/chat/completions")
         assert response.text.startswith(": keep-alive\n\n: keep-alive\n\n")
         assert response.headers["x-toolgate-priority"] == "none"
         assert json.loads(response.text.rstrip().rsplit("data: ", 1)[1])["error"]["code"] == "timeout"
@@ -283,8 +286,8 @@ async def test_a_forwarded_stream_is_kept_alive_before_its_upstream_says_a_word(
 
 async def test_a_forwarded_stream_that_comes_as_a_whole_answer_is_passed_on() -> None:
     body = {"model": MODEL, "messages": asked()["messages"], "stream": True}
-    async with gateway(answer(completion({"role": "assistant", "content": "Hi"}))) as house:
-        response = await house.post(body, "/passthrough/v1/chat/completions")
+    async with gateway(answer(completion({"role": "assistant", "content": "Hi"}))) as running:
+        response = await running.post(body, "/passthrough/v1/chat/completions")
         assert response.headers["content-type"] == "application/json"
         assert response.json()["choices"][0]["message"]["content"] == "Hi"
 
@@ -295,8 +298,8 @@ async def test_a_hundred_streams_at_once_do_not_mix() -> None:
         call = native("get_weather", json.dumps({"city": nonce}), call_id=f"call_{nonce}")
         return stream(event(chunk({"tool_calls": [call]})), event(chunk({}, "tool_calls")), event("[DONE]"), pause=True)
 
-    async with gateway(script) as house:
-        client = house.openai()
+    async with gateway(script) as running:
+        client = running.openai()
 
         async def ask(nonce: str) -> str:
             fields = asked(messages=[{"role": "user", "content": nonce}])

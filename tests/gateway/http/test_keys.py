@@ -133,10 +133,10 @@ def test_without_configured_keys_callers_are_anonymous() -> None:
 async def test_a_changed_file_is_reloaded_and_a_broken_one_is_ignored(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("old\n")
-    async with gateway(text_answer("Hi."), api_keys_file=file) as house:
+    async with gateway(text_answer("Hi."), api_keys_file=file) as running:
 
         async def let_in(key: str) -> bool:
-            response = await house.http.get(f"{house.url}/v1/models", headers={"x-api-key": key})
+            response = await running.http.get(f"{running.url}/v1/models", headers={"x-api-key": key})
             return response.status_code == 200
 
         assert [await let_in("old"), await let_in("new")] == [True, False]
@@ -154,18 +154,18 @@ async def test_a_changed_file_is_reloaded_and_a_broken_one_is_ignored(tmp_path: 
 
 
 async def test_health_names_upstreams_only_to_callers_with_a_key() -> None:
-    async with gateway(api_keys=["right"]) as house:
+    async with gateway(api_keys=["right"]) as running:
         for headers, named in (({}, False), ({"x-api-key": "wrong"}, False), ({"authorization": "Bearer right"}, True)):
-            page = (await house.http.get(f"{house.url}/health", headers=headers)).json()
+            page = (await running.http.get(f"{running.url}/health", headers=headers)).json()
             assert {"status", "service", "version", "mode", "timestamp"} <= page.keys()
             assert ("upstreams" in page, "services" in page) == (named, named)
 
 
 async def test_an_official_client_is_accepted_by_its_key(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("# comment\nfrom-file\n")
-    async with gateway(text_answer("Hi."), api_keys=["listed"], api_keys_file=tmp_path / "keys") as house:
+    async with gateway(text_answer("Hi."), api_keys=["listed"], api_keys_file=tmp_path / "keys") as running:
         for key in ("listed", "from-file"):
-            reply = await house.openai(api_key=key).chat.completions.create(model=MODEL, messages=QUESTION)  # type: ignore[arg-type]
+            reply = await running.openai(api_key=key).chat.completions.create(model=MODEL, messages=QUESTION)  # type: ignore[arg-type]
             assert reply.choices[0].message.content == "Hi."
 
 

@@ -22,29 +22,29 @@ PAGES = [
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", None, "multipart/form-data; boundary=x"])
 async def test_a_page_of_another_origin_cannot_use_tools(page: dict[str, str], kind: str | None) -> None:
-    async with gateway() as house:
+    async with gateway() as running:
         headers = page | ({"content-type": kind} if kind else {})
-        ran = await house.http.post(f"{house.url}/tools/echo", content=b'{"a":1}', headers=headers)
+        ran = await running.http.post(f"{running.url}/tools/echo", content=b'{"a":1}', headers=headers)
         assert ran.status_code in (403, 415)
-        listed = await house.http.get(f"{house.url}/tools", headers=page)
+        listed = await running.http.get(f"{running.url}/tools", headers=page)
         assert (listed.status_code, listed.json()["error"]["code"]) == (403, "origin_not_allowed")
 
 
 @pytest.mark.parametrize("origins", [[], ["http://evil.example"], ["*"]])
 async def test_cors_origins_do_not_open_tools(origins: list[str]) -> None:
-    async with gateway(cors_origins=origins) as house:
-        ran = await house.post({"a": 1}, "/tools/echo", **EVIL)
+    async with gateway(cors_origins=origins) as running:
+        ran = await running.post({"a": 1}, "/tools/echo", **EVIL)
         assert ran.status_code == 403
 
 
 async def test_same_origin_pages_and_plain_clients_can_run_tools() -> None:
-    async with gateway() as house:
-        for headers in ({"origin": house.url, "sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {}):
-            ran = await house.http.post(f"{house.url}/tools/echo", json={"a": 1}, headers=headers)
+    async with gateway() as running:
+        for headers in ({"origin": running.url, "sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {}):
+            ran = await running.http.post(f"{running.url}/tools/echo", json={"a": 1}, headers=headers)
             assert (ran.status_code, ran.json()["content"]) == (200, '{"a":1}')
         # curl's own content type
         form = {"content-type": "application/x-www-form-urlencoded"}
-        assert (await house.http.post(f"{house.url}/tools/echo", content=b"{}", headers=form)).status_code == 200
+        assert (await running.http.post(f"{running.url}/tools/echo", content=b"{}", headers=form)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -55,17 +55,17 @@ async def test_same_origin_pages_and_plain_clients_can_run_tools() -> None:
     "kind", ["text/plain", None, "text/plain; application/json", "application/x-www-form-urlencoded"]
 )
 async def test_a_page_cannot_chat_without_a_preflight(path: str, page: dict[str, str], kind: str | None) -> None:
-    async with gateway(text_answer("Hi.")) as house:
+    async with gateway(text_answer("Hi.")) as running:
         headers = page | ({"content-type": kind} if kind else {})
-        response = await house.http.post(house.url + path, content=b'{"model":"m"}', headers=headers)
+        response = await running.http.post(running.url + path, content=b'{"model":"m"}', headers=headers)
         assert response.status_code == 415
-        assert house.chats() == []
+        assert running.chats() == []
 
 
 async def test_a_plain_client_need_not_declare_its_content_type() -> None:
-    async with gateway(text_answer("Hi.")) as house:
+    async with gateway(text_answer("Hi.")) as running:
         body = b'{"model":"m","messages":[{"role":"user","content":"x"}]}'
-        assert (await house.http.post(f"{house.url}/v1/chat/completions", content=body)).status_code == 200
+        assert (await running.http.post(f"{running.url}/v1/chat/completions", content=body)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ async def test_a_plain_client_need_not_declare_its_content_type() -> None:
 )
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/tools", "/stats"])
 async def test_a_rebound_host_name_is_rejected(host: str, path: str) -> None:
-    async with gateway(text_answer("Hi.")) as house:
+    async with gateway(text_answer("Hi.")) as running:
         method = "POST" if "chat" in path else "GET"
-        response = await house.http.request(
-            method, house.url + path, json=CHAT if method == "POST" else None, headers={"host": host}
+        response = await running.http.request(
+            method, running.url + path, json=CHAT if method == "POST" else None, headers={"host": host}
         )
         assert (response.status_code, response.json()["error"]["code"]) == (403, "host_not_allowed")
-        assert house.chats() == []
+        assert running.chats() == []
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ async def test_a_rebound_host_name_is_rejected(host: str, path: str) -> None:
     ],
 )
 async def test_local_names_addresses_and_allowed_hosts_are_accepted(host: str) -> None:
-    async with gateway(text_answer("Hi."), allowed_hosts=["mine.example"]) as house:
-        assert (await house.http.get(f"{house.url}/v1/models", headers={"host": host})).status_code == 200
-        assert (await house.http.get(f"{house.url}/livez", headers={"host": "any.example"})).status_code == 200
+    async with gateway(text_answer("Hi."), allowed_hosts=["mine.example"]) as running:
+        assert (await running.http.get(f"{running.url}/v1/models", headers={"host": host})).status_code == 200
+        assert (await running.http.get(f"{running.url}/livez", headers={"host": "any.example"})).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,6 @@ async def test_local_names_addresses_and_allowed_hosts_are_accepted(host: str) -
 async def test_a_public_or_keyed_gateway_accepts_any_host_name(
     settings: dict[str, Any], headers: dict[str, str]
 ) -> None:
-    async with gateway(text_answer("Hi."), **settings) as house:
-        answer = await house.http.get(f"{house.url}/v1/models", headers={"host": "gw.example", **headers})
+    async with gateway(text_answer("Hi."), **settings) as running:
+        answer = await running.http.get(f"{running.url}/v1/models", headers={"host": "gw.example", **headers})
         assert answer.status_code == 200

@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.gateway.running import MODEL, QUESTION, USAGE, House, gateway, parse_events
+from tests.gateway.running import MODEL, QUESTION, USAGE, RunningGateway, gateway, parse_events
 from tests.support.upstream import Reply, answer, chunk, completion, event, stream
 
 PATHS = ["/v1", "/emulate/v1"]
@@ -19,11 +19,11 @@ def asked(**fields: Any) -> dict[str, Any]:
     return {"model": "nick", "messages": QUESTION, **fields}
 
 
-def house(*script: Reply, **settings: Any) -> Any:
+def serving(*script: Reply, **settings: Any) -> Any:
     return gateway(*script, models={"nick": {"model": MODEL}}, **settings)
 
 
-async def whole(running: House, path: str, **fields: Any) -> Any:
+async def whole(running: RunningGateway, path: str, **fields: Any) -> Any:
     return (await running.post(asked(**fields), f"{path}/chat/completions")).json()
 
 
@@ -64,7 +64,7 @@ GOOD: dict[str, tuple[dict[str, Any], str, str]] = {
 @pytest.mark.parametrize("case", GOOD)
 async def test_a_whole_answer_comes_in_normal_form(case: str, path: str) -> None:
     body, text, finish = GOOD[case]
-    async with house(answer(body)) as running:
+    async with serving(answer(body)) as running:
         found = await whole(running, path)
         message = found["choices"][0]["message"]
         assert (found["object"], found["model"], len(found["choices"])) == ("chat.completion", "nick", 1)
@@ -110,7 +110,7 @@ BAD: dict[str, tuple[Reply, str]] = {
 @pytest.mark.parametrize("case", BAD)
 async def test_what_is_no_answer_is_a_502(case: str, streamed: bool) -> None:
     reply, code = BAD[case]
-    async with house(reply) as running:
+    async with serving(reply) as running:
         for path in PATHS:
             response = await running.post(asked(stream=streamed), f"{path}/chat/completions")
             error = response.json()["error"]
@@ -131,7 +131,7 @@ async def test_an_error_inside_a_stream_is_openais_and_the_last_of_it(path: str)
         END,
     )
     for pause in (False, True):
-        async with house(stream(*parts, pause=pause)) as running:
+        async with serving(stream(*parts, pause=pause)) as running:
             response = await running.post(asked(stream=True), f"{path}/chat/completions")
             events = parse_events(response.text)
             assert ["error" in each for each in events] == [False, True]
@@ -145,7 +145,7 @@ async def test_an_error_inside_a_stream_is_openais_and_the_last_of_it(path: str)
 
 @pytest.mark.parametrize("path", ALL_PATHS)
 async def test_an_error_that_begins_a_stream_is_a_status(path: str) -> None:
-    async with house(stream(event({"error": {"message": "slow down", "code": 429}}), END)) as running:
+    async with serving(stream(event({"error": {"message": "slow down", "code": 429}}), END)) as running:
         response = await running.post(asked(stream=True), f"{path}/chat/completions")
         assert (response.status_code, response.json()["error"]["code"]) == (429, "429")
 
@@ -158,7 +158,7 @@ async def test_a_stream_where_a_whole_answer_was_asked_for_is_joined() -> None:
         event(chunk(usage=USAGE) | {"choices": []}),
         END,
     )
-    async with house(stream(*parts)) as running:
+    async with serving(stream(*parts)) as running:
         found = await whole(running, "/v1")
         assert found["choices"] == [
             {
@@ -170,13 +170,13 @@ async def test_a_stream_where_a_whole_answer_was_asked_for_is_joined() -> None:
         ]
         assert (found["object"], found["model"], found["usage"]) == ("chat.completion", "nick", USAGE)
         assert (found["service_tier"], found["system_fingerprint"]) == ("flex", "fp")
-    async with house(stream(event(INTERNAL))) as running:
+    async with serving(stream(event(INTERNAL))) as running:
         assert (await running.post(asked())).status_code == 502
 
 
 async def test_several_choices_come_whole_and_streamed() -> None:
     choices = [{"index": at, "message": {"content": text}, "finish_reason": "stop"} for at, text in enumerate("ab")]
-    async with house(answer({"choices": choices})) as running:
+    async with serving(answer({"choices": choices})) as running:
         found = await whole(running, "/v1", n=2)
         assert [choice["message"]["content"] for choice in found["choices"]] == ["a", "b"]
         async with running.openai().chat.completions.stream(**asked(n=2)) as streamed:
@@ -191,7 +191,7 @@ async def test_usage_comes_only_where_it_was_asked_for() -> None:
         event(chunk(usage=USAGE) | {"choices": []}),
         END,
     )
-    async with house(stream(*parts)) as running:
+    async with serving(stream(*parts)) as running:
         events = await running.events(asked())
         assert not any(each.get("usage") for each in events if each != "[DONE]")
         assert all(each["choices"] for each in events if each != "[DONE]")
@@ -202,7 +202,7 @@ async def test_usage_comes_only_where_it_was_asked_for() -> None:
 async def test_the_models_name_is_the_clients_with_and_without_tools() -> None:
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
     reply = [event(chunk({"content": part})) for part in ("a", "b", "c")]
-    async with house(stream(*reply, event(chunk({}, "stop")), END)) as running:
+    async with serving(stream(*reply, event(chunk({}, "stop")), END)) as running:
         for fields in ({}, {"tools": [tool]}):
             events = await running.events(asked(**fields))
             assert {each["model"] for each in events[:-1]} == {"nick"}
@@ -211,12 +211,12 @@ async def test_the_models_name_is_the_clients_with_and_without_tools() -> None:
 async def test_a_connection_that_breaks_after_the_finish_breaks_nothing() -> None:
     parts = (event(chunk({"content": "Hi"})), event(chunk({}, "stop")))
     for then in ("cut", "hang"):
-        async with house(stream(*parts, then=then, pause=True)) as running:
+        async with serving(stream(*parts, then=then, pause=True)) as running:
             assert (await running.events(asked()))[-1] == "[DONE]"
 
 
 async def test_a_cut_before_the_finish_is_reported() -> None:
-    async with house(stream(event(chunk({"content": "Hi"})), b'data: {"half', then="cut", pause=True)) as running:
+    async with serving(stream(event(chunk({"content": "Hi"})), b'data: {"half', then="cut", pause=True)) as running:
         for path in ALL_PATHS:
             response = await running.post(asked(stream=True), f"{path}/chat/completions")
             assert parse_events(response.text)[-1]["error"]["code"] == "upstream_cut"
@@ -225,7 +225,7 @@ async def test_a_cut_before_the_finish_is_reported() -> None:
 
 async def test_a_header_that_can_not_be_written_again_costs_no_answer() -> None:
     headers: dict[str, Any] = {"x_ratelimit_limit_requests": "ñ", "openai_organization": "us", "openai_odd": "a\x7fb"}
-    async with house(answer(completion({"content": "Hi"}), **headers)) as running:
+    async with serving(answer(completion({"content": "Hi"}), **headers)) as running:
         for path in ALL_PATHS:
             response = await running.post(asked(), f"{path}/chat/completions")
             assert response.status_code == 200
@@ -236,7 +236,7 @@ async def test_a_header_that_can_not_be_written_again_costs_no_answer() -> None:
 async def test_a_compressed_answer_is_read_all_the_same() -> None:
     text = gzip.compress(json.dumps(completion({"content": "Hi"})).encode())
     zipped = Reply([text], headers={"content-type": "application/json", "content-encoding": "gzip"})
-    async with house(zipped) as running:
+    async with serving(zipped) as running:
         for path in ALL_PATHS:
             assert (await whole(running, path))["choices"][0]["message"]["content"] == "Hi"
 
@@ -244,7 +244,7 @@ async def test_a_compressed_answer_is_read_all_the_same() -> None:
 async def test_an_endless_answer_ends_at_its_bound() -> None:
     bomb = gzip.compress(b'{"x":"' + b"a" * 70_000_000)
     endless = Reply([bomb], headers={"content-type": "application/json", "content-encoding": "gzip"})
-    async with house(endless) as running:
+    async with serving(endless) as running:
         for path in ("/v1", "/passthrough/v1"):
             response = await running.post(asked(), f"{path}/chat/completions")
             assert response.status_code == 502
@@ -262,7 +262,7 @@ async def test_earlier_calls_are_repaired_without_tools_too(arguments: str) -> N
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "call_1", "content": "ok"},
     ]
-    async with house(answer(completion({"content": "Hi"}))) as running:
+    async with serving(answer(completion({"content": "Hi"}))) as running:
         await whole(running, "/v1", messages=messages)
         sent = running.chats()[0].json["messages"]
         assert isinstance(json.loads(sent[1]["tool_calls"][0]["function"]["arguments"]), dict)
@@ -272,7 +272,7 @@ async def test_earlier_calls_are_repaired_without_tools_too(arguments: str) -> N
 @pytest.mark.parametrize("path", ALL_PATHS)
 async def test_a_finished_stream_gives_its_connection_back(path: str) -> None:
     parts = (event(chunk({"content": "Hi"})), event(chunk({}, "stop")), END)
-    async with house(stream(*parts, pause=True)) as running:
+    async with serving(stream(*parts, pause=True)) as running:
         for _ in range(3):
             await running.events(asked(), f"{path}/chat/completions")
         assert len({request.connection for request in running.chats()}) == 1

@@ -28,32 +28,32 @@ def always(reply: Reply) -> Callable[[Request], Reply]:
 @pytest.mark.parametrize("prefix", ["", "/emulate", "/passthrough"])
 @pytest.mark.parametrize("path", JSON_PATHS)
 async def test_every_endpoint_is_forwarded_with_the_upstreams_model_name(path: str, prefix: str) -> None:
-    async with gateway(echo, **ALIAS) as house:
+    async with gateway(echo, **ALIAS) as running:
         body = b'{"model": "small",  "input": "x", "n": 1.50}'
-        response = await house.post(body, prefix + path)
+        response = await running.post(body, prefix + path)
         assert response.status_code == 200
-        [sent] = [request for request in house.upstream.requests if request.path != "/v1/models"]
+        [sent] = [request for request in running.upstream.requests if request.path != "/v1/models"]
         assert (sent.path, json.loads(sent.body)) == (path, {"model": "org/real", "input": "x", "n": 1.5})
         assert b'"n":1.50' in sent.body
         assert response.headers["x-toolgate-forwarded"] == "true"
         assert response.headers["x-toolgate-priority"] == "none"
         assert response.headers["x-request-id"] == sent.headers["x-request-id"]
-        listed = await house.post({"model": MODEL, "input": "x"}, prefix + path)
+        listed = await running.post({"model": MODEL, "input": "x"}, prefix + path)
         assert listed.json()["body"]["model"] == MODEL
 
 
 @pytest.mark.parametrize("path", ["/completions", "/embeddings", "/emulate/responses", "/messages", "/moderations"])
 async def test_a_base_url_without_v1_works(path: str) -> None:
-    async with gateway(echo) as house:
-        response = await house.post({"model": MODEL}, path)
+    async with gateway(echo) as running:
+        response = await running.post({"model": MODEL}, path)
         assert response.json()["path"] == "/v1/" + path.rpartition("/")[2]
 
 
 async def test_bytes_and_query_are_forwarded_unchanged() -> None:
-    async with gateway(echo) as house:
+    async with gateway(echo) as running:
         body = b'{"model":"m", "x":[1,2.50,"\xc3\xa9"],"y":null}'
-        response = await house.post(body, "/v1/messages?beta=true")
-        [sent] = [request for request in house.upstream.requests if request.path != "/v1/models"]
+        response = await running.post(body, "/v1/messages?beta=true")
+        [sent] = [request for request in running.upstream.requests if request.path != "/v1/models"]
         assert (response.status_code, sent.path, sent.body) == (200, "/v1/messages?beta=true", body)
 
 
@@ -61,20 +61,20 @@ async def test_bytes_and_query_are_forwarded_unchanged() -> None:
 async def test_the_upstreams_url_may_name_its_version(url: str) -> None:
     async with scripted(lambda r: answer({"data": []}) if r.path == "/v1/models" else echo(r)) as upstream:
         places = {"main": {"url": upstream.url + url}}
-        async with gateway(upstreams=places, models={"m": {}}) as house:
+        async with gateway(upstreams=places, models={"m": {}}) as running:
             for path in ("/v1/embeddings", "/tokenize", "/rerank", "/v1/rerank"):
-                assert (await house.post({"model": MODEL}, path)).json()["path"] == path
+                assert (await running.post({"model": MODEL}, path)).json()["path"] == path
 
 
 async def test_a_request_without_a_model_goes_to_the_only_upstream() -> None:
-    async with gateway(echo) as house:
+    async with gateway(echo) as running:
         for body in ({"prompt": "x"}, {"model": None, "prompt": "x"}):
-            assert (await house.post(body, "/tokenize")).json()["body"] == body
+            assert (await running.post(body, "/tokenize")).json()["body"] == body
 
 
 async def test_a_request_without_a_model_is_400_with_several_upstreams() -> None:
-    async with scripted(echo) as one, gateway(upstreams={"a": {"url": one.url}, "b": {"url": one.url}}) as house:
-        response = await house.post({"prompt": "x"}, "/tokenize")
+    async with scripted(echo) as one, gateway(upstreams={"a": {"url": one.url}, "b": {"url": one.url}}) as running:
+        response = await running.post({"prompt": "x"}, "/tokenize")
         assert (response.status_code, response.json()["error"]["param"]) == (400, "model")
 
 
@@ -93,40 +93,40 @@ async def test_a_request_without_a_model_is_400_with_several_upstreams() -> None
     ],
 )
 async def test_an_invalid_request_is_an_error_and_is_not_forwarded(body: bytes, status: int, code: str | None) -> None:
-    async with gateway(echo) as house:
+    async with gateway(echo) as running:
         for path in ("/v1/embeddings", "/rerank", "/v1/completions", "/v1/messages"):
-            response = await house.post(body, path)
+            response = await running.post(body, path)
             error = response.json()["error"]
             assert (response.status_code, error["code"]) == (status, code)
             assert set(error) == {"message", "type", "param", "code"}
             assert response.headers["x-toolgate-forwarded"] == "true"
-        assert {request.path for request in house.upstream.requests} == {"/v1/models"}
+        assert {request.path for request in running.upstream.requests} == {"/v1/models"}
 
 
 async def test_keys_content_types_and_sizes_are_checked_as_for_chat() -> None:
-    async with gateway(echo, api_keys=["right"], max_body_bytes=2048) as house:
+    async with gateway(echo, api_keys=["right"], max_body_bytes=2048) as running:
         path, key = "/v1/embeddings", {"x_api_key": "right"}
-        assert (await house.post(b"not json", path)).status_code == 401
-        assert (await house.post({"model": MODEL}, path, content_type="text/plain", **key)).status_code == 415
+        assert (await running.post(b"not json", path)).status_code == 401
+        assert (await running.post({"model": MODEL}, path, content_type="text/plain", **key)).status_code == 415
         form = "multipart/form-data; boundary=x"
-        assert (await house.post({"model": MODEL}, path, content_type=form, **key)).status_code == 415
-        assert (await house.post({"model": MODEL}, path, content_encoding="gzip", **key)).status_code == 415
-        assert (await house.post(b" " * 4096, path, **key)).status_code == 413
-        assert (await house.post({"model": MODEL}, path, **key)).status_code == 200
+        assert (await running.post({"model": MODEL}, path, content_type=form, **key)).status_code == 415
+        assert (await running.post({"model": MODEL}, path, content_encoding="gzip", **key)).status_code == 415
+        assert (await running.post(b" " * 4096, path, **key)).status_code == 413
+        assert (await running.post({"model": MODEL}, path, **key)).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x"])
 async def test_a_page_cannot_use_endpoints_without_a_preflight(kind: str) -> None:
-    async with gateway(echo) as house:
+    async with gateway(echo) as running:
         headers = {"origin": "http://evil.example", "content_type": kind}
-        assert (await house.post({"model": MODEL}, "/v1/audio/transcriptions", **headers)).status_code == 415
+        assert (await running.post({"model": MODEL}, "/v1/audio/transcriptions", **headers)).status_code == 415
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
 async def test_endpoints_allow_only_post(method: str) -> None:
-    async with gateway(echo) as house:
+    async with gateway(echo) as running:
         for path in ("/v1/embeddings", "/passthrough/tokenize", "/v1/audio/speech"):
-            response = await house.http.request(method, house.url + path)
+            response = await running.http.request(method, running.url + path)
             assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
@@ -146,11 +146,11 @@ async def test_a_form_is_forwarded_by_its_field_model(path: str, kind: str) -> N
     def heard(request: Request) -> Reply:
         return answer(b"said", content_type="text/plain; charset=utf-8")
 
-    async with gateway(heard, **ALIAS) as house:
-        response = await house.post(FORM % b"small", path, content_type=kind)
+    async with gateway(heard, **ALIAS) as running:
+        response = await running.post(FORM % b"small", path, content_type=kind)
         assert (response.status_code, response.content) == (200, b"said")
         assert response.headers["content-type"] == "text/plain; charset=utf-8"
-        [sent] = [request for request in house.upstream.requests if request.path != "/v1/models"]
+        [sent] = [request for request in running.upstream.requests if request.path != "/v1/models"]
         assert (sent.path, sent.body, sent.headers["content-type"]) == (path, FORM % b"org/real", kind)
 
 
@@ -158,26 +158,26 @@ async def test_a_form_is_forwarded_by_its_field_model(path: str, kind: str) -> N
     ("model", "status"), [(b"unknown", 404), (b"x" * 300, 400), (b"x" * 100_000, 400), (b"\xff\xfe", 404)]
 )
 async def test_a_forms_model_is_looked_up_like_any_other(model: bytes, status: int) -> None:
-    async with gateway(echo) as house:
+    async with gateway(echo) as running:
         kind = "multipart/form-data; boundary=bound"
-        response = await house.post(FORM % model, "/v1/audio/transcriptions", content_type=kind)
+        response = await running.post(FORM % model, "/v1/audio/transcriptions", content_type=kind)
         assert response.status_code == status
 
 
 async def test_a_form_without_a_model_goes_to_the_only_upstream() -> None:
-    async with gateway(always(answer({"text": "said"}))) as house:
+    async with gateway(always(answer({"text": "said"}))) as running:
         for form in (FORM.replace(b'"model"', b'"other"') % b"x", b"", b"--bound", b"--bound--\r\n", b"x" * 1000):
             kind = "multipart/form-data; boundary=bound"
-            response = await house.post(form, "/v1/audio/transcriptions", content_type=kind)
+            response = await running.post(form, "/v1/audio/transcriptions", content_type=kind)
             assert response.json() == {"text": "said"}
-            assert house.upstream.requests[-1].body == form
+            assert running.upstream.requests[-1].body == form
 
 
 async def test_speech_is_forwarded_as_bytes() -> None:
     sound = bytes(range(256)) * 1000
     reply = Reply([sound[:1000], sound[1000:]], 200, {"content-type": "audio/mpeg"})
-    async with gateway(always(reply)) as house:
-        response = await house.post({"model": MODEL, "input": "x"}, "/v1/audio/speech")
+    async with gateway(always(reply)) as running:
+        response = await running.post({"model": MODEL, "input": "x"}, "/v1/audio/speech")
         assert (response.status_code, response.headers["content-type"], response.content) == (200, "audio/mpeg", sound)
 
 
@@ -203,9 +203,9 @@ async def test_the_official_client_completes_and_embeds() -> None:
             )
         return answer(completion | {"choices": [choices[0] | {"text": "Hello", "finish_reason": "stop"}]})
 
-    async with gateway(serve, **ALIAS) as house:
+    async with gateway(serve, **ALIAS) as running:
         for path in ("/v1", "/passthrough/v1", "/emulate/v1", ""):
-            client = house.openai(path)
+            client = running.openai(path)
             whole = await client.completions.create(model="small", prompt="x")
             assert whole.choices[0].text == "Hello"
             parts = [
@@ -242,14 +242,14 @@ async def test_the_official_client_completes_and_embeds() -> None:
 async def test_an_upstreams_failure_is_reported_as_for_chat(
     reply: Reply, status: int, code: str, streamed: bool
 ) -> None:
-    async with gateway(always(reply)) as house:
-        response = await house.post({"model": MODEL, "input": "x", "stream": streamed}, "/v1/embeddings")
+    async with gateway(always(reply)) as running:
+        response = await running.post({"model": MODEL, "input": "x", "stream": streamed}, "/v1/embeddings")
         assert (response.status_code, response.json()["error"]["code"]) == (status, code)
         assert "secret" not in response.text
         assert "10.1.2.3" not in response.text
-        assert house.metric("toolgate_http_requests_total", route="embeddings", code=str(status)) == 1
-        assert house.metric("toolgate_upstream_requests_total", upstream="main") >= 1
-        assert house.metric("toolgate_requests_in_flight") == 0
+        assert running.metric("toolgate_http_requests_total", route="embeddings", code=str(status)) == 1
+        assert running.metric("toolgate_upstream_requests_total", upstream="main") >= 1
+        assert running.metric("toolgate_requests_in_flight") == 0
 
 
 async def test_a_null_error_or_a_text_about_errors_is_no_error() -> None:
@@ -260,8 +260,8 @@ async def test_a_null_error_or_a_text_about_errors_is_no_error() -> None:
         "error",
     ]
     for body in bodies:
-        async with gateway(always(answer(body))) as house:
-            response = await house.post({"model": MODEL}, "/v1/responses")
+        async with gateway(always(answer(body))) as running:
+            response = await running.post({"model": MODEL}, "/v1/responses")
             assert (response.status_code, response.json()) == (200, body)
 
 
@@ -282,8 +282,8 @@ async def test_an_error_in_a_stream_is_rewritten_as_its_last_event(
     data = events + (error or b"data: {half")
     parts = [data[at : at + size] for at in range(0, len(data), size)]
     reply = stream(*parts, then="end" if error else "cut", pause=True)
-    async with gateway(always(reply)) as house:
-        response = await house.post({"model": MODEL, "stream": True}, path)
+    async with gateway(always(reply)) as running:
+        response = await running.post({"model": MODEL, "stream": True}, path)
         text = response.content
         assert (response.status_code, text[: len(events)]) == (200, events)
         rest = text[len(events) :]
@@ -303,8 +303,8 @@ async def test_a_stream_is_forwarded_byte_by_byte(size: int, line: bytes) -> Non
         + line * 2
     )
     parts = [data[at : at + size] for at in range(0, len(data), size)]
-    async with gateway(always(stream(*parts, pause=True))) as house:
-        response = await house.post({"model": MODEL, "stream": True}, "/v1/responses")
+    async with gateway(always(stream(*parts, pause=True))) as running:
+        response = await running.post({"model": MODEL, "stream": True}, "/v1/responses")
         assert response.content == data
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert response.headers["x-toolgate-forwarded"] == "true"
@@ -312,58 +312,58 @@ async def test_a_stream_is_forwarded_byte_by_byte(size: int, line: bytes) -> Non
 
 async def test_a_stream_is_kept_alive_and_ends_in_time() -> None:
     hanging = stream(event({"n": 1}), then="hang")
-    async with gateway(always(hanging), keep_alive_s=0.05, request_timeout_ms=400) as house:
-        response = await house.post({"model": MODEL, "stream": True}, "/v1/completions")
+    async with gateway(always(hanging), keep_alive_s=0.05, request_timeout_ms=400) as running:
+        response = await running.post({"model": MODEL, "stream": True}, "/v1/completions")
         assert response.status_code == 200
         assert b": keep-alive\n\n" in response.content
         assert response.content.endswith(b"\n\n")
         assert b'"code":"timeout"' in response.content
-    async with gateway(always(Reply([], then="silence")), request_timeout_ms=300) as house:
-        response = await house.post({"model": MODEL}, "/v1/embeddings")
+    async with gateway(always(Reply([], then="silence")), request_timeout_ms=300) as running:
+        response = await running.post({"model": MODEL}, "/v1/embeddings")
         assert (response.status_code, response.json()["error"]["code"]) == (504, "timeout")
 
 
 async def test_errors_of_messages_have_anthropics_shape() -> None:
-    async with gateway(echo, api_keys=["right"]) as house:
-        response = await house.post({"model": "x"}, "/v1/messages")
+    async with gateway(echo, api_keys=["right"]) as running:
+        response = await running.post({"model": "x"}, "/v1/messages")
         assert response.status_code == 401
         assert response.json()["type"] == "error"
         assert response.json()["error"]["type"] == "authentication_error"
-        response = await house.post({"model": "x"}, "/v1/messages", x_api_key="right")
+        response = await running.post({"model": "x"}, "/v1/messages", x_api_key="right")
         assert (response.status_code, response.json()["error"]["type"]) == (404, "not_found_error")
 
 
 async def test_admission_control_covers_endpoints() -> None:
     hanging = Reply([], then="silence")
-    async with gateway(always(hanging), max_in_flight=1, max_queue=0, request_timeout_ms=2000) as house:
-        first = asyncio.create_task(house.post({"model": MODEL}, "/v1/embeddings"))
-        while not any(request.path == "/v1/embeddings" for request in house.upstream.requests):  # noqa: ASYNC110
+    async with gateway(always(hanging), max_in_flight=1, max_queue=0, request_timeout_ms=2000) as running:
+        first = asyncio.create_task(running.post({"model": MODEL}, "/v1/embeddings"))
+        while not any(request.path == "/v1/embeddings" for request in running.upstream.requests):  # noqa: ASYNC110
             await asyncio.sleep(0)
-        second = await house.post({"model": MODEL}, "/v1/completions")
+        second = await running.post({"model": MODEL}, "/v1/completions")
         assert (second.status_code, second.headers["retry-after"]) == (503, "1")
-        assert house.metric("toolgate_admission_rejected_total", reason="queue_full") == 1
+        assert running.metric("toolgate_admission_rejected_total", reason="queue_full") == 1
         assert (await first).status_code == 504
 
 
 async def test_a_whole_response_has_a_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolgate_gateway.passthrough.relay.MAX_ANSWER_BYTES", 10_000)
     reply = Reply([b'"' + b"x" * 5000] + [b"x" * 5000] * 4, 200, {"content-type": "application/json"})
-    async with gateway(always(reply)) as house:
-        response = await house.post({"model": MODEL}, "/v1/embeddings")
+    async with gateway(always(reply)) as running:
+        response = await running.post({"model": MODEL}, "/v1/embeddings")
         assert (response.status_code, response.json()["error"]["code"]) == (502, "upstream_error")
 
 
 async def test_an_event_has_a_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolgate_formats.forwarded.MAX_EVENT_BYTES", 10_000)
-    async with gateway(always(stream(*[b"x" * 5000] * 5))) as house:
-        response = await house.post({"model": MODEL, "stream": True}, "/v1/completions")
+    async with gateway(always(stream(*[b"x" * 5000] * 5))) as running:
+        response = await running.post({"model": MODEL, "stream": True}, "/v1/completions")
         assert (response.status_code, response.json()["error"]["code"]) == (502, "upstream_error")
 
 
 async def test_invalid_upstream_headers_are_dropped() -> None:
     reply = answer({"ok": True}, x_ratelimit_limit_requests="5", openai_version="\u00e9")
-    async with gateway(always(reply)) as house:
-        response = await house.post({"model": MODEL}, "/v1/embeddings")
+    async with gateway(always(reply)) as running:
+        response = await running.post({"model": MODEL}, "/v1/embeddings")
         assert (response.status_code, response.headers["x-ratelimit-limit-requests"]) == (200, "5")
         assert "openai-version" not in response.headers
 

@@ -17,8 +17,8 @@ def fields(record: logging.LogRecord) -> dict[str, Any]:
 
 async def test_a_request_is_one_line_without_content(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "toolgate")
-    async with gateway(text_answer("No.")) as house:
-        await house.post(asked(tool_choice="required"), authorization="Bearer sk-clientkey")
+    async with gateway(text_answer("No.")) as running:
+        await running.post(asked(tool_choice="required"), authorization="Bearer sk-clientkey")
     (line,) = [record for record in caplog.records if record.getMessage() == "request"]
     line_fields = fields(line)
     assert line_fields.pop("dur_ms") > 0
@@ -41,9 +41,9 @@ async def test_a_request_is_one_line_without_content(caplog: pytest.LogCaptureFi
 
 async def test_debug_mode_logs_every_stage_without_content(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "toolgate")
-    async with gateway(WEATHER_ANSWER) as house:
-        await house.post(asked(), authorization="Bearer sk-clientkey")
-        await house.post({**asked(), "stream": True})
+    async with gateway(WEATHER_ANSWER) as running:
+        await running.post(asked(), authorization="Bearer sk-clientkey")
+        await running.post({**asked(), "stream": True})
     stages = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG and fields(record)]
     assert stages[:4] == ["transform", "callmodel", "readchunk", "emit"]
     text = " ".join(f"{record.getMessage()} {fields(record)}" for record in caplog.records)
@@ -55,8 +55,8 @@ async def test_a_defect_is_500_and_its_text_is_only_logged(caplog: pytest.LogCap
         async def transform(self, effect: Any, *, timeout_s: float) -> Any:
             raise KeyError("odd-detail")
 
-    async with gateway(answer({}), transformer=Odd()) as house:
-        response = await house.post(asked(), "/emulate/v1/chat/completions")
+    async with gateway(answer({}), transformer=Odd()) as running:
+        response = await running.post(asked(), "/emulate/v1/chat/completions")
         assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
         assert "odd-detail" not in response.text
     (line,) = [record for record in caplog.records if record.getMessage() == "defect"]

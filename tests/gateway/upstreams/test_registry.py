@@ -149,11 +149,11 @@ async def test_a_server_that_was_upgraded_is_asked_for_what_it_knows_now() -> No
 
 @pytest.mark.parametrize("key", ["root", "parent"])
 async def test_a_model_of_any_name_has_the_family_of_what_it_was_loaded_from(key: str) -> None:
-    listing = Listing("house-model")
-    listing.cards[0] |= {"root": "/models/house", "parent": None, key: "zai-org/GLM-4.6"}
+    listing = Listing("running-model")
+    listing.cards[0] |= {"root": "/models/running", "parent": None, key: "zai-org/GLM-4.6"}
     models = table(one=listing)
     await models.refresh()
-    assert (await models.find("house-model")).policy.dialect == "glm"
+    assert (await models.find("running-model")).policy.dialect == "glm"
 
 
 async def test_an_unknown_name_asks_again_but_not_without_end() -> None:

@@ -43,10 +43,10 @@ def added(monkeypatch: pytest.MonkeyPatch) -> ListSink:
 
 
 async def test_an_added_sink_receives_each_kind_of_request(added: ListSink) -> None:
-    async with gateway(WEATHER_ANSWER) as house:
-        await house.post(asked(), x_request_id="one")
-        await house.post({"model": MODEL, "input": "hi"}, "/v1/embeddings")
-        await house.http.get(house.url + "/v1/models")
+    async with gateway(WEATHER_ANSWER) as running:
+        await running.post(asked(), x_request_id="one")
+        await running.post({"model": MODEL, "input": "hi"}, "/v1/embeddings")
+        await running.http.get(running.url + "/v1/models")
     kinds = [(record.route.kind, record.route.label, record.status) for record in added.records]
     assert kinds == [
         (RequestKind.CHAT, "chat", 200),
@@ -59,9 +59,9 @@ async def test_an_added_sink_receives_each_kind_of_request(added: ListSink) -> N
 
 
 async def test_a_record_names_the_caller_of_its_key(added: ListSink) -> None:
-    async with gateway(WEATHER_ANSWER, api_keys=["k1", "k2"]) as house:
-        await house.post(asked(), authorization="Bearer k2")
-        await house.post(asked(), authorization="Bearer wrong")
+    async with gateway(WEATHER_ANSWER, api_keys=["k1", "k2"]) as running:
+        await running.post(asked(), authorization="Bearer k2")
+        await running.post(asked(), authorization="Bearer wrong")
     accepted, rejected = added.records
     assert (accepted.caller, rejected.caller) == (caller_of(b"k2"), None)
     assert (rejected.status, rejected.code, rejected.outcome) == (401, "invalid_api_key", RequestOutcome.CLIENT_ERROR)
@@ -72,7 +72,7 @@ async def test_a_sink_that_fails_disturbs_nothing_else(
 ) -> None:
     monkeypatch.setattr(table, "SINKS", (lambda _: BrokenSink(), *table.SINKS))
     with caplog.at_level(logging.ERROR, "toolgate"):
-        async with gateway(WEATHER_ANSWER) as house:
-            response = await house.post(asked())
+        async with gateway(WEATHER_ANSWER) as running:
+            response = await running.post(asked())
     assert (response.status_code, len(added.records)) == (200, 1)
     assert [record.getMessage() for record in caplog.records] == ["defect"]
