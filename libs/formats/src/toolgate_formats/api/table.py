@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from toolgate_formats.api.base import ApiFormat
 from toolgate_formats.api.openai_chat.format import OpenAIChat
 
-OPENAI_CHAT: ApiFormat = OpenAIChat()
-
-_ROWS: tuple[ApiFormat, ...] = (
-    OPENAI_CHAT,
-)  # fmt: skip
-
-API_FORMATS = MappingProxyType({row.name: row for row in _ROWS})
+API_FORMATS: Mapping[str, ApiFormat] = MappingProxyType(
+    {
+        "openai_chat": OpenAIChat(),
+    }
+)
