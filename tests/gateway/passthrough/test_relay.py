@@ -346,7 +346,7 @@ async def test_admission_control_covers_endpoints() -> None:
 
 
 async def test_a_whole_response_has_a_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toolgate_gateway.passthrough.relay.MAX_ANSWER_BYTES", 10_000)
+    monkeypatch.setattr("toolgate_gateway.passthrough.bodies.MAX_ANSWER_BYTES", 10_000)
     reply = Reply([b'"' + b"x" * 5000] + [b"x" * 5000] * 4, 200, {"content-type": "application/json"})
     async with gateway(always(reply)) as running:
         response = await running.post({"model": MODEL}, "/v1/embeddings")

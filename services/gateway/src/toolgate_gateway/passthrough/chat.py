@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from toolgate_core.limits import MAX_ANSWER_BYTES
 from toolgate_core.types.errors import FailureError
 from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.requests import ChatRequest
@@ -25,6 +24,7 @@ from toolgate_gateway.http.errors import aborted_by, failure_from, upstream_brok
 from toolgate_gateway.http.headers import NO_LADDER
 from toolgate_gateway.http.request_scope import GRACE_PERIOD_S, ClientGoneError
 from toolgate_gateway.http.sse import EventStream
+from toolgate_gateway.passthrough.bodies import not_a_stream, read_whole
 from toolgate_gateway.passthrough.renamed import with_model
 from toolgate_gateway.upstreams.answers import USAGE_WAIT_S
 from toolgate_gateway.upstreams.base import CallContext, ForwardedAnswer, UpstreamCutError, received
@@ -103,17 +103,10 @@ class Passthrough:
         return self._api.normal
 
     async def _body(self, answer: ForwardedAnswer) -> bytes:
-        parts: list[bytes] = []
-        size = 0
         try:
-            while part := received(await answer.read()):
-                parts.append(part)
-                size += len(part)
-                if size > MAX_ANSWER_BYTES:
-                    raise upstream_broke(f"The upstream's answer has more than {MAX_ANSWER_BYTES} bytes.")
+            return await read_whole(answer)
         except UpstreamCutError as error:
             raise self._cut(error) from error
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _identity(self) -> Identity:
         deps = self._gateway.deps
@@ -140,7 +133,7 @@ class Passthrough:
             if kind == "text/event-stream":
                 await self._stream(answer, self._watched(answer), stream)
             elif stream.started:
-                raise _no_stream()
+                raise not_a_stream()
             else:
                 stream.release()
                 with self._scope.cancel_scope():
@@ -246,7 +239,3 @@ async def _last_read(answer: ForwardedAnswer) -> bytes | Failure:
             return await answer.read()
     except TimeoutError:
         return b""
-
-
-def _no_stream() -> FailureError:
-    return upstream_broke("The upstream did not answer with the stream that it was asked for.")

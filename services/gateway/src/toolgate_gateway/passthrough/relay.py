@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 import msgspec
 from msgspec import Struct
 from toolgate_core.jsontext import DECODE_ERRORS
-from toolgate_core.limits import MAX_ANSWER_BYTES
 from toolgate_core.types.errors import FailureError, RequestError
 from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.api.anthropic_messages import errors as anthropic_errors
@@ -28,6 +27,7 @@ from toolgate_gateway.http.pages import from_page
 from toolgate_gateway.http.request_scope import GRACE_PERIOD_S, ClientGoneError, Receive
 from toolgate_gateway.http.sse import EventStream
 from toolgate_gateway.passthrough import forms
+from toolgate_gateway.passthrough.bodies import not_a_stream, read_whole
 from toolgate_gateway.passthrough.renamed import with_model
 from toolgate_gateway.telemetry.record import RecordedRoute, RequestKind
 from toolgate_gateway.upstreams.base import CallContext, ForwardedAnswer, Provider, UpstreamCutError, received
@@ -164,7 +164,7 @@ class _Relayed:
             if kind == "text/event-stream":
                 await self._events(answer, stream or EventStream(self._connection, self._headers, keep_alive))
             elif stream is not None and stream.started:
-                raise upstream_broke("The upstream did not answer with the stream that it was asked for.")
+                raise not_a_stream()
             elif kind == _JSON:
                 await self._whole(answer)
             elif kind == "text/html":
@@ -210,15 +210,11 @@ class _Relayed:
 
     async def _whole(self, answer: ForwardedAnswer) -> None:
         """Forward a JSON response in one piece; raise the error that it may contain."""
-        parts: list[bytes] = []
-        size = 0
         with self._scope.cancel_scope():
-            async for part in self._parts(answer):
-                size += len(part)
-                if size > MAX_ANSWER_BYTES:
-                    raise upstream_broke(f"The upstream's answer has more than {MAX_ANSWER_BYTES} bytes.")
-                parts.append(part)
-        body = b"".join(parts)
+            try:
+                body = await read_whole(answer)
+            except UpstreamCutError as error:
+                raise upstream_cut() from error
         if is_error(body):
             raise FailureError(_reported(answer, body))
         answer.end()
