@@ -1,4 +1,4 @@
-"""The core is pure: a list has everything that its modules may import. A list of forbidden modules would always miss some."""
+"""Core and formats are pure: a list has everything that their modules may import. A list of forbidden ones would miss some."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sources import CORE, label, modules
+from tests.support.sources import CORE, FORMATS, label, modules
 
 # values, text and types; no clock, environment, randomness, input or output among them
 ALLOWED = {
@@ -52,6 +52,9 @@ ALLOWED = {
 PARTLY = ("io", "threading")
 """Modules of which single names are allowed; the rest of them is not."""
 
+OF_FORMATS = {"email.utils"}
+"""What formats may import in addition: the dates of HTTP."""
+
 BANNED_CALLS = {"open", "input", "print", "exec", "eval", "compile", "__import__", "breakpoint"}
 
 
@@ -73,8 +76,15 @@ def test_core_module_imports_only_what_is_allowed(module: Path) -> None:
     assert foreign - ALLOWED == set()
 
 
-@pytest.mark.parametrize("module", modules(CORE), ids=label)
-def test_core_module_calls_nothing_that_reaches_outside(module: Path) -> None:
+@pytest.mark.parametrize("module", modules(FORMATS), ids=label)
+def test_formats_module_imports_only_what_is_allowed(module: Path) -> None:
+    names = set(imported(ast.parse(module.read_text())))
+    foreign = {name for name in names if name.partition(".")[0] not in ("toolgate_core", "toolgate_formats")}
+    assert foreign - ALLOWED - OF_FORMATS == set()
+
+
+@pytest.mark.parametrize("module", [*modules(CORE), *modules(FORMATS)], ids=label)
+def test_pure_module_calls_nothing_that_reaches_outside(module: Path) -> None:
     calls = (node.func for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call))
     assert {call.id for call in calls if isinstance(call, ast.Name)} & BANNED_CALLS == set()
 

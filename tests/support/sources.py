@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "libs" / "core" / "src" / "toolgate_core"
+FORMATS = ROOT / "libs" / "formats" / "src" / "toolgate_formats"
 
 
 def packages() -> list[Path]:
