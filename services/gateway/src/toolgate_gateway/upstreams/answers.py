@@ -39,7 +39,9 @@ class DecodedAnswer:
             if isinstance(part, Failure):
                 decoded = decoder.close(part)
             else:
-                decoded = decoder.feed(part) if part else decoder.close()
+                decoded = decoder.feed(part) if part else ()
+                if not decoded and (not part or self._body.at_end):
+                    decoded = decoder.close()
             if decoded:
                 last = decoded[-1]
                 self._failure = last if isinstance(last, Failure) else None
