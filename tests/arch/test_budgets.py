@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sources import every_module, label
+from scripts.structure import classes, complexities
+from tests.support.sources import ROOT, every_module, label
 
 MAX_FILE_LINES = 400
 MAX_BODY_LINES = 50
+MAX_COMPLEXITY = 15  # by radon, which counts boolean operators and comprehensions, too; ruff holds its own number at 10
+MAX_ATTRIBUTES = 15
+# above it, and why; they may only shrink
+LARGE_CLASSES = {
+    "toolgate_gateway.telemetry.metrics.GatewayMetrics": 32,  # one attribute per metric
+    "toolgate_formats.codecs.openai_chat.joiner.ChunkJoiner": 21,  # one per field of an answer that is joined
+}
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -38,3 +46,14 @@ def test_functions_are_within_their_budget(module: Path) -> None:
 @pytest.mark.parametrize("module", every_module(), ids=label)
 def test_module_says_what_it_is_for(module: Path) -> None:
     assert ast.get_docstring(ast.parse(module.read_text()))
+
+
+def test_functions_are_simple_by_radon() -> None:
+    assert [f"{name}: {found}" for found, name in complexities(ROOT) if found > MAX_COMPLEXITY] == []
+
+
+def test_classes_have_few_attributes() -> None:
+    """Classes with state; the fields of values, settings and records are their contract."""
+    sizes = {each.name: each.assigned + each.declared for each in classes(ROOT) if each.assigned}
+    assert {name: size for name, size in sizes.items() if size > LARGE_CLASSES.get(name, MAX_ATTRIBUTES)} == {}
+    assert LARGE_CLASSES.keys() <= sizes.keys()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from toolgate_core.jsontext import JsonObject, JsonValue
@@ -46,12 +46,16 @@ def message(events: Iterable[AnswerEvent], *, legacy: bool) -> JsonObject:
     }
     if reasoning:
         written["reasoning"] = written["reasoning_content"] = reasoning
-    if calls and legacy:
-        start, parts = calls[0]
-        written["function_call"] = {"name": start.name, "arguments": "".join(parts)}
-    elif calls:
-        written["tool_calls"] = [_call(start, "".join(parts)) for start, parts in calls]
+    if calls:
+        written |= _written_calls(calls, legacy=legacy)
     return written
+
+
+def _written_calls(calls: Sequence[tuple[CallStart, list[str]]], *, legacy: bool) -> JsonObject:
+    if legacy:
+        start, parts = calls[0]
+        return {"function_call": {"name": start.name, "arguments": "".join(parts)}}
+    return {"tool_calls": [_call(start, "".join(parts)) for start, parts in calls]}
 
 
 def _call(start: CallStart, arguments: str) -> JsonObject:

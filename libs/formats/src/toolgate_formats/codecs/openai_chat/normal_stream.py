@@ -180,8 +180,7 @@ class NormalStream:
         state = self._choices.get(index) or self._choices.setdefault(index, _Choice())
         delta = choice.get("delta")
         if not isinstance(delta, dict):
-            message = choice.get("message")
-            delta = message if isinstance(message, dict) and not state.had_text_without_reason else {}
+            delta = _whole_message(choice, state)
         reason = finish_from_upstream(choice.get("finish_reason"))
         sent = self._delta(state, without_calls(delta), reasoned=reason is not None)
         if reason == "aborted":
@@ -270,6 +269,12 @@ class NormalStream:
 
 
 _CHOICE: Final = frozenset(("index", "delta", "message", "finish_reason", "logprobs"))
+
+
+def _whole_message(choice: JsonObject, state: _Choice) -> JsonObject:
+    """Return a whole message in the place of a delta; nothing of it where its text was streamed before."""
+    message = choice.get("message")
+    return message if isinstance(message, dict) and not state.had_text_without_reason else {}
 
 
 def _index(given: JsonValue) -> int:
