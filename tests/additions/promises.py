@@ -41,6 +41,56 @@ _CALLED = """
     assert (call["function"]["name"], json.loads(call["function"]["arguments"])) == ("get_weather", {"city": "Oslo"})
 """
 
+_CODEC = f"""{_HEAD}
+def pigeon(request):
+    if request.path == "/v1/models":
+        return answer({{"data": []}})
+    assert (request.path, json.loads(request.body)["tools"]) == ("/v1/pigeon", ["get_weather"])
+    return Reply([b'call get_weather {{"city":', b'"Oslo"}}\\ndone\\n'], 200, {{"content-type": "text/pigeon"}})
+
+async def main():
+  async with scripted(pigeon) as upstream:
+   async with gateway(upstreams={{"main": {{"url": upstream.url, "provider": "pigeon"}}}}) as running:
+{_CALLED}
+    events = await running.events(asked())
+    calls = [d for e in events[:-1] for c in e["choices"] for d in c["delta"].get("tool_calls", [])]
+    assert "".join(call["function"].get("arguments", "") for call in calls) == '{{"city":"Oslo"}}'
+asyncio.run(main())
+"""
+
+_FORMAT = f"""{_HEAD}
+async def main():
+  async with gateway(WEATHER_ANSWER, text_answer("Rain.")) as running:
+    card = "m\\nget_weather\\nWhat is the weather in Oslo?"
+    first = await running.post(card.encode(), "/v1/postcards")
+    assert (first.status_code, first.text) == (200, 'CALL get_weather {{"city":"Oslo"}}\\nYours\\n'), first.text
+    assert (await running.post(card.encode(), "/v1/postcards")).text == "Rain.\\nYours\\n"
+    wrong = await running.post(b"m", "/v1/postcards")
+    assert (wrong.status_code, wrong.text) == (400, "LOST invalid"), wrong.text
+asyncio.run(main())
+"""
+_NO_FORMAT = f"""{_HEAD}
+async def main():
+  async with gateway() as running:
+    answer = await running.post(b"m\\nget_weather\\nHi?", "/v1/postcards")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found"), answer.text
+    assert "POST /v1/postcards" in answer.json()["error"]["message"]
+asyncio.run(main())
+"""
+
+_DECIDED = '{"action":"call","calls":[{"name":"get_weather","arguments":{"city":"Oslo"}}]}'
+_STRATEGY = f"""{_HEAD}
+def patient(request):
+    assert json.loads(request.body)["messages"][0] == {{"role": "system", "content": "Thank you."}}
+    return text_answer('{_DECIDED}')
+
+async def main():
+  async with gateway(patient, models={{"m": {{"upstream": "main", "policy": {{"ladder": ["patient"]}}}}}}) as running:
+{_CALLED}
+    assert (await running.post(asked())).headers["x-toolgate-attempts"] == "patient:ok"
+asyncio.run(main())
+"""
+
 _DIALECT = f"""{_HEAD}
 TEXT = '<angle_call>{{"name": "get_weather", "arguments": {{"city": "Oslo"}}}}</angle_call>'
 async def main():
@@ -101,8 +151,44 @@ asyncio.run(main())
 
 _OUTSIDE = "from tests.additions.outside"
 _MODELS = "TOOLGATE_MODELS"
+_UPSTREAMS = "TOOLGATE_UPSTREAMS"
 
 PROMISES = (
+    Promise(
+        "codec",
+        (
+            Edit(
+                f"{FORMATS}/codecs/table.py", f"{_OUTSIDE}.pigeon_codec import PigeonCodec\n", "import OpenAIChatCodec"
+            ),
+            Edit(f"{FORMATS}/codecs/table.py", '        "pigeon": PigeonCodec,\n', '"openai_chat": OpenAIChatCodec'),
+            Edit(f"{GATEWAY}/upstreams/table.py", '    "pigeon": ProviderSpec(codec="pigeon"),\n', "PROVIDERS: "),
+        ),
+        _CODEC,
+        ((_UPSTREAMS, '{"main": {"url": "http://127.0.0.1:9", "provider": "pigeon"}}'),),
+        "'pigeon'",
+    ),
+    Promise(
+        "API format",
+        (
+            Edit(f"{FORMATS}/api/table.py", f"{_OUTSIDE}.postcard_format import PostcardFormat\n", "import OpenAIChat"),
+            Edit(f"{FORMATS}/api/table.py", "    PostcardFormat(),\n", "_ROWS: "),
+        ),
+        _FORMAT,
+        missing=_NO_FORMAT,
+    ),
+    Promise(
+        "strategy",
+        (
+            Edit(f"{CORE}/types/vocabulary.py", '    PATIENT = ("patient", 5)\n', 'TWO_PASS = ("two_pass", 4)'),
+            Edit(
+                f"{CORE}/strategies/table.py", f"{_OUTSIDE}.patient_strategy import PATIENT\n", "import bridge, guided"
+            ),
+            Edit(f"{CORE}/strategies/table.py", "    PATIENT,\n", "_ROWS = ("),
+        ),
+        _STRATEGY,
+        ((_MODELS, '{"m": {"model": "m", "policy": {"ladder": ["patient"]}}}'),),
+        "'patient'",
+    ),
     Promise(
         "dialect",
         (

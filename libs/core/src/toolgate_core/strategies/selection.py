@@ -22,12 +22,10 @@ _OTHER_CONSTRAINTS = ("guided_json", "guided_regex", "guided_choice", "guided_gr
 def strategies_for(request: ChatRequest, policy: Policy, mode: Mode) -> tuple[Strategy, ...]:
     """Return the strategies to try; empty where none can serve the request."""
     if not request.tools:
-        return (Strategy.NATIVE,)  # no tool calling to emulate: the request as it is
-    ladder = policy.ladder
-    capabilities = policy.capabilities
+        return (Strategy.NATIVE,)  # no tool calling to emulate: the request is sent unchanged
     choice = request.tool_choice.mode
-    if choice == "auto" and policy.auto_start in ladder:
-        ladder = ladder[ladder.index(policy.auto_start) :]
+    capabilities = policy.capabilities
+    ladder = _ladder_from(policy, policy.auto_start if choice == "auto" else None)
     if mode is Mode.EMULATE or not capabilities.tools:
         ladder = _only(ladder, lambda row: not row.native_tools)
     if not capabilities.json_schema:
@@ -43,6 +41,10 @@ def strategies_for(request: ChatRequest, policy: Policy, mode: Mode) -> tuple[St
         # Constrained from the first token on, as by vLLM, a native answer could never be a call.
         ladder = _only(ladder, lambda row: not row.sends_constraints) or ladder
     return ladder
+
+
+def _ladder_from(policy: Policy, start: Strategy | None) -> tuple[Strategy, ...]:
+    return policy.ladder[policy.ladder.index(start) :] if start in policy.ladder else policy.ladder
 
 
 def _only(ladder: Iterable[Strategy], rule: _Rule) -> tuple[Strategy, ...]:
