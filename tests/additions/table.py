@@ -75,9 +75,12 @@ _STRATEGY = '''"""`patient`: as `bridge`."""
 
 from __future__ import annotations
 
-from toolgate_core.strategies import bridge
+from msgspec.structs import replace
 
-transform = bridge.transform
+from toolgate_core.strategies.bridge import BRIDGE
+from toolgate_core.types.vocabulary import Strategy
+
+PATIENT = replace(BRIDGE, strategy=Strategy.PATIENT)
 '''
 _CODEC = '''"""`plain`: a wire format like OpenAI's, at another path."""
 
@@ -223,9 +226,9 @@ ADDITIONS = (
             Edit(
                 f"{CORE}/strategies/table.py",
                 "from toolgate_core.strategies import patient\n",
-                "import Transform, Transformed",
+                "from toolgate_core.dialects.table import find_dialect",
             ),
-            Edit(f"{CORE}/strategies/table.py", "    Strategy.PATIENT: patient.transform,\n", "Strategy.TWO_PASS: "),
+            Edit(f"{CORE}/strategies/table.py", "    patient.PATIENT,\n", "    two_pass.TWO_PASS,"),
         ),
         tests=("tests/core/strategies/test_every_strategy.py",),
     ),

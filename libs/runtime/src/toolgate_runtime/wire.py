@@ -18,6 +18,7 @@ from toolgate.prompt_transformer.v1 import prompt_transformer_service_pb2 as tra
 from toolgate.tool.v1 import tool_pb2 as tool
 from toolgate_core.jsontext import JsonObject, JsonTextError, decode, decode_fields, encode
 from toolgate_core.strategies.base import Transform, Transformed
+from toolgate_core.strategies.table import STRATEGIES as TABLE
 from toolgate_core.types.events import ArgumentsDelta, CallEnd, CallStart, Drop, Event, ReasoningDelta, TextDelta
 from toolgate_core.types.faults import Fault
 from toolgate_core.types.plan import Plan, ScannerState
@@ -42,12 +43,12 @@ from toolgate_runtime.toolsets import DeclaredTools
 K = TypeVar("K")
 V = TypeVar("V")
 
-STRATEGIES = {
-    Strategy.NATIVE: chat.STRATEGY_NATIVE,
-    Strategy.GUIDED: chat.STRATEGY_GUIDED,
-    Strategy.BRIDGE: chat.STRATEGY_BRIDGE,
-    Strategy.TWO_PASS: chat.STRATEGY_TWO_PASS,
+STRATEGIES: dict[Strategy, chat.Strategy.ValueType] = {
+    strategy: chat.Strategy.Value(f"STRATEGY_{strategy.name}")
+    for strategy in TABLE
+    if f"STRATEGY_{strategy.name}" in chat.Strategy.keys()  # noqa: SIM118 - an enum of the protos is no dictionary
 }
+"""Every strategy that the protos have a value for; one without a value works in one process alone."""
 REASONS = {
     AttemptOutcome.NO_TOOL_CALL: chat.REASON_NO_TOOL_CALL,
     AttemptOutcome.PARSE_ERROR: chat.REASON_PARSE_ERROR,

@@ -8,13 +8,14 @@ only the history is rewritten, and the client's own constraints stay.
 from __future__ import annotations
 
 from toolgate_core.dialects import DIALECTS
-from toolgate_core.strategies.base import Transform, Transformed
+from toolgate_core.strategies.base import StrategySpec, Transform, Transformed
 from toolgate_core.strategies.envelope import answer_rule, constrained, without_constraints, without_native_tools
 from toolgate_core.strategies.history import quote, render_history, with_system
 from toolgate_core.strategies.native import client_request, permitted
 from toolgate_core.types.messages import Message
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest, ModelRequest
+from toolgate_core.types.vocabulary import Strategy
 
 DECISION = "decision"
 
@@ -64,3 +65,13 @@ def _without_calls(effect: Transform) -> Transformed:
     request = toolless_request(effect).change(messages=conversation(effect, effect.dialect, ""))
     plan = Plan(strategy=effect.strategy, form="dialect", dialect=effect.dialect, reasoning_open=effect.reasoning_open)
     return Transformed(request, plan)
+
+
+BRIDGE = StrategySpec(
+    strategy=Strategy.BRIDGE,
+    transform=transform,
+    native_tools=False,
+    grammar="if_possible",
+    sends_constraints=False,
+    serves_none=True,
+)

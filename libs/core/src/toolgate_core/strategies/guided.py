@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from toolgate_core.strategies.base import Transform, Transformed
+from toolgate_core.strategies.base import StrategySpec, Transform, Transformed
 from toolgate_core.strategies.envelope import answer_rule, constrained, without_constraints
 from toolgate_core.strategies.history import quote
 from toolgate_core.strategies.native import native_request, permitted
 from toolgate_core.types.messages import INSTRUCTION_ROLES, Message, Text, text_message, text_of
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest, ToolChoice
+from toolgate_core.types.vocabulary import Strategy
 
 _CALL = '{"action": "call", "calls": [{"name": "TOOL_NAME", "arguments": {"PARAMETER_NAME": "VALUE"}}]}'
 _ANSWER = '{"action": "answer", "answer": "TEXT FOR THE USER"}'
@@ -63,3 +64,13 @@ def _instructed(messages: Sequence[Message], instruction: str, *, role: bool) ->
         parts = (added,) if first.plain else (*first.parts, added)
         return (replace(first, parts=parts), *messages[1:])
     return (text_message("system" if role else "user", instruction), *messages)
+
+
+GUIDED = StrategySpec(
+    strategy=Strategy.GUIDED,
+    transform=transform,
+    native_tools=True,
+    grammar="always",
+    sends_constraints=False,
+    serves_none=False,
+)

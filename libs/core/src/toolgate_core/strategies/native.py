@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from toolgate_core.dialects.catalog.decision import DECISION
 from toolgate_core.schema.decision_schema import sendable
 from toolgate_core.schema.strict import strict_allows
-from toolgate_core.strategies.base import Transform, Transformed
+from toolgate_core.strategies.base import StrategySpec, Transform, Transformed
 from toolgate_core.strategies.envelope import without_native_tools
 from toolgate_core.strategies.history import quote
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest, ModelRequest, ToolChoice, ToolDefinition, model_request
+from toolgate_core.types.vocabulary import Strategy
 
 
 def transform(effect: Transform) -> Transformed:
@@ -85,3 +86,13 @@ def _takes_strict(tool: ToolDefinition) -> bool:
     An upstream that enforces those rules refuses any other schema, and the client never asked for it.
     """
     return tool.strict is None and strict_allows(tool.parameters)
+
+
+NATIVE = StrategySpec(
+    strategy=Strategy.NATIVE,
+    transform=transform,
+    native_tools=True,
+    grammar="never",
+    sends_constraints=True,
+    serves_none=True,
+)

@@ -1,4 +1,4 @@
-"""The table of strategies: one module and one row each, in the order of their priorities."""
+"""The table of strategies: a module each, whose `StrategySpec` is its row, in the order of their priorities."""
 
 from __future__ import annotations
 
@@ -13,39 +13,10 @@ from toolgate_core.strategies.base import StrategySpec, Transform, Transformed
 from toolgate_core.types.vocabulary import Strategy
 
 _ROWS = (
-    StrategySpec(
-        strategy=Strategy.NATIVE,
-        transform=native.transform,
-        native_tools=True,
-        grammar="never",
-        sends_constraints=True,
-        serves_none=True,
-    ),
-    StrategySpec(
-        strategy=Strategy.GUIDED,
-        transform=guided.transform,
-        native_tools=True,
-        grammar="always",
-        sends_constraints=False,
-        serves_none=False,
-    ),
-    StrategySpec(
-        strategy=Strategy.BRIDGE,
-        transform=bridge.transform,
-        native_tools=False,
-        grammar="if_possible",
-        sends_constraints=False,
-        serves_none=True,
-    ),
-    StrategySpec(
-        strategy=Strategy.TWO_PASS,
-        transform=two_pass.transform,
-        native_tools=False,
-        grammar="if_possible",
-        sends_constraints=False,
-        serves_none=False,
-        drafts=True,
-    ),
+    native.NATIVE,
+    guided.GUIDED,
+    bridge.BRIDGE,
+    two_pass.TWO_PASS,
 )
 
 STRATEGIES: Mapping[Strategy, StrategySpec] = MappingProxyType({row.strategy: row for row in _ROWS})

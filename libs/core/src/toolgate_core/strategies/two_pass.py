@@ -7,13 +7,14 @@ constraint; pass 2 shows the model its own words and asks for the decision JSON 
 from __future__ import annotations
 
 from toolgate_core.jsontext import JsonObject, JsonValue, encode_str
-from toolgate_core.strategies.base import Transform, Transformed
+from toolgate_core.strategies.base import StrategySpec, Transform, Transformed
 from toolgate_core.strategies.bridge import DECISION, conversation, toolless_request, tools_block
 from toolgate_core.strategies.envelope import answer_rule, constrained, with_envelope_tokens, without_constraints
 from toolgate_core.strategies.native import permitted
 from toolgate_core.types.messages import text_message
 from toolgate_core.types.plan import Plan
 from toolgate_core.types.requests import ChatRequest, ToolDefinition
+from toolgate_core.types.vocabulary import Strategy
 
 MAX_DRAFT = 8_000
 """Characters of the first pass that the second one is shown."""
@@ -74,3 +75,14 @@ def _line(tool: ToolDefinition) -> str:
     }
     line: JsonObject = {key: value for key, value in described.items() if value != ""}
     return encode_str(line)
+
+
+TWO_PASS = StrategySpec(
+    strategy=Strategy.TWO_PASS,
+    transform=transform,
+    native_tools=False,
+    grammar="if_possible",
+    sends_constraints=False,
+    serves_none=False,
+    drafts=True,
+)
