@@ -272,7 +272,7 @@ def test_a_message_that_breaks_its_contract_is_named(message: Any, complaint: st
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"a":' * 100_000, b'{"a":NaN}'])
-def test_bytes_that_are_not_json_are_told_as_that(content: bytes) -> None:
+def test_bytes_that_are_not_json_are_reported(content: bytes) -> None:
     with pytest.raises(JsonTextError):
         wire.transform_from_proto(changed(request__body_json=content), declared_tools)
 

@@ -90,11 +90,11 @@ def test_a_refusal_is_no_call() -> None:
 
 
 def test_a_usage_keeps_what_the_upstream_reported_of_the_serving_attempt() -> None:
-    told: dict[str, Any] = {"prompt_tokens": 5, "cost": 0.1}
-    ladder = ScriptedLadder([said("Fine.", usage=Usage(5, 2, told=told))])
+    reported: dict[str, Any] = {"prompt_tokens": 5, "cost": 0.1}
+    ladder = ScriptedLadder([said("Fine.", usage=Usage(5, 2, reported=reported))])
     answer = ladder.run()
     assert isinstance(answer, Answer)
-    assert answer.usage == Usage(5, 2, told=told)
+    assert answer.usage == Usage(5, 2, reported=reported)
 
 
 def test_the_only_attempts_word_on_trying_again_reaches_the_client() -> None:

@@ -81,7 +81,7 @@ async def test_smalltalk_has_no_key_for_calls() -> None:
         assert body["choices"][0]["finish_reason"] == "stop"
 
 
-async def test_a_fallback_is_told_in_headers_field_stats_and_metrics() -> None:
+async def test_a_fallback_shows_in_headers_field_stats_and_metrics() -> None:
     script = (text_answer("I can't."), text_answer("No."), decided(("get_weather", {"city": "Oslo"})))
     async with gateway(*script) as running:
         response = await running.post(asked(tool_choice="required"))
@@ -135,7 +135,7 @@ async def test_none_never_calls_and_leaks_no_markup() -> None:
         assert "<tool_call>" not in message["content"]
 
 
-async def test_two_calls_keep_their_order_and_have_ids_of_their_own() -> None:
+async def test_two_calls_keep_their_order_and_have_different_ids() -> None:
     calls = [WEATHER, native("get_weather", '{"city":"Rome"}', index=1, call_id="call_1")]
     async with gateway(answer(completion({"content": None, "tool_calls": calls}, "tool_calls"))) as running:
         body = (await running.post(asked())).json()
@@ -224,7 +224,7 @@ async def test_exhaustion_is_502_that_clients_do_not_repeat() -> None:
         assert running.metric("toolgate_fallbacks_total", to_priority="none") == 1
 
 
-async def test_reasoning_is_told_under_both_names() -> None:
+async def test_reasoning_has_both_names() -> None:
     async with gateway(answer(completion({"content": "Hello.", "reasoning": "Hm."}))) as running:
         message = (await running.post(asked())).json()["choices"][0]["message"]
         assert (message["reasoning"], message["reasoning_content"], message["content"]) == ("Hm.", "Hm.", "Hello.")
@@ -254,13 +254,13 @@ async def test_a_blocking_client_sees_the_same() -> None:
 
 SIGNED = {"extra_content": {"google": {"thought_signature": "AbC="}}}
 CITED = {"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "title": "t", "url": "u"}}
-TOLD_USAGE = {**USAGE, "prompt_tokens_details": {"audio_tokens": 3, "cached_tokens": 2}, "cost": 0.25}
+REPORTED_USAGE = {**USAGE, "prompt_tokens_details": {"audio_tokens": 3, "cached_tokens": 2}, "cost": 0.25}
 
 
 async def test_fields_of_calls_messages_and_answers_travel_there_and_back() -> None:
     call = {**WEATHER, **SIGNED}
     message = {"content": None, "tool_calls": [call], "reasoning_details": [{"type": "x"}], "annotations": [CITED]}
-    unknown = {"service_tier": "flex", "system_fingerprint": "fp", "provider": "x", "usage": TOLD_USAGE}
+    unknown = {"service_tier": "flex", "system_fingerprint": "fp", "provider": "x", "usage": REPORTED_USAGE}
     whole = answer(completion(message, "tool_calls", **unknown), x_ratelimit_limit_requests="9", openai_version="v1")
     parts = stream(
         event(chunk({"reasoning_details": [{"type": "x"}], "annotations": [CITED]})),

@@ -131,7 +131,7 @@ class Gate:
         return Reply([b"{"], then="hang") if self.closed else WEATHER_ANSWER
 
 
-async def test_beyond_the_limit_requests_wait_and_then_are_told_to_come_again() -> None:
+async def test_requests_beyond_the_limit_wait_and_are_then_rejected() -> None:
     gate = Gate()
     async with gateway(gate, max_in_flight=2, max_queue=1, queue_wait_s=0.3, request_timeout_ms=1500) as running:
         held = [asyncio.create_task(running.post(asked())) for _ in range(2)]
@@ -238,7 +238,7 @@ async def test_a_wrong_setting_stops_the_start_with_one_line(
     assert len(stderr.decode().strip().splitlines()) == 1
 
 
-async def test_a_process_ends_by_itself_with_status_0_when_told_to(tmp_path: Any) -> None:
+async def test_a_process_ends_with_status_0_on_sigterm(tmp_path: Any) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "toolgate_gateway", env={"TOOLGATE_METRICS": "false", "TOOLGATE_PORT": "0"},
         cwd=tmp_path, stderr=asyncio.subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Two clients at one model: whatever one of them sends and is told, the other is served as well as alone.
+"""Two clients at one model: whatever one of them sends and receives, the other is served as well as alone.
 
 The upstream is a real server that refuses, quotes what it was sent, and changes what it can do in between.
 """

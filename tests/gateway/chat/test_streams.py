@@ -244,7 +244,7 @@ async def test_a_cut_stream_ends_with_an_error_and_never_looks_finished() -> Non
         assert running.metric("toolgate_stream_aborts_total", by="upstream", phase="mid") == 2
 
 
-async def test_a_forwarded_stream_is_the_upstreams_own_and_a_cut_of_it_is_told() -> None:
+async def test_a_forwarded_stream_is_unchanged_and_its_cut_is_reported() -> None:
     body = {"model": MODEL, "messages": asked()["messages"], "stream": True}
     whole = (event(chunk({"content": "Hi"})), b": odd comment\n\n", event(chunk({}, "stop")), event("[DONE]"))
     async with gateway(stream(*whole, pause=True)) as running:

@@ -56,7 +56,7 @@ async def read_bytes(answer: ForwardedAnswer) -> bytes:
 
 def counted(piece: ResponseChunk) -> ResponseChunk:
     """A piece whose usage is its numbers alone."""
-    return replace(piece, usage=None if piece.usage is None else replace(piece.usage, told={}))
+    return replace(piece, usage=None if piece.usage is None else replace(piece.usage, reported={}))
 
 
 def joined(pieces: list[ResponseChunk]) -> ResponseChunk:

@@ -78,7 +78,7 @@ class AttemptState:
             first.completion_tokens + second.completion_tokens,
             first.cached_tokens,
             first.reasoning_tokens + second.reasoning_tokens,
-            second.told,
+            second.reported,
         )
 
     @property

@@ -56,14 +56,14 @@ class ToolChoice(Struct, frozen=True):
 class Usage(Struct, frozen=True):
     """Tokens, as the upstream counted them; reasoning and cached tokens are part of the other two.
 
-    `told`: the upstream's own object, which may say more. It belongs to one answer: a sum keeps the first one's.
+    `reported`: the upstream's own object, which may say more. It belongs to one answer: a sum keeps the first one's.
     """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
-    told: JsonObject = {}
+    reported: JsonObject = {}
 
     @property
     def total_tokens(self) -> int:
@@ -77,7 +77,7 @@ class Usage(Struct, frozen=True):
             self.completion_tokens + other.completion_tokens,
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
-            self.told,
+            self.reported,
         )
 
 

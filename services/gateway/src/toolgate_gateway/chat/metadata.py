@@ -51,7 +51,7 @@ def as_json(runs: Sequence[LadderRun], answers: Sequence[Answer]) -> JsonObject:
         "attempts": [_attempt(attempt, i, len(runs)) for i, run in enumerate(runs) for attempt in run.attempts],
         "repairs": repairs,
         # A sum has no details but those that can be added up.
-        "usage": usage_json(replace(total, told={})) if total is not None else None,
+        "usage": usage_json(replace(total, reported={})) if total is not None else None,
         "degraded": degraded,
     }
 

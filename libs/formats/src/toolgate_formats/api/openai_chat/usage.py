@@ -11,7 +11,7 @@ from toolgate_core.types.requests import Usage
 
 def usage_json(usage: Usage) -> JsonObject:
     """Return the usage object, with the further fields of the upstream's own."""
-    given = usage.told
+    given = usage.reported
     prompt, completion = given.get("prompt_tokens_details"), given.get("completion_tokens_details")
     cached: JsonObject = {"cached_tokens": usage.cached_tokens}
     reasoning: JsonObject = {"reasoning_tokens": usage.reasoning_tokens}
