@@ -59,7 +59,7 @@ class BlockReader:
         self.tape = StringIO()
 
     def begin(self, tape: StringIO, *, plain_opener: bool) -> None:
-        """A block may begin here; hold its events. `tape` records its text."""
+        """Hold the events of a block that may begin here. `tape` records its text."""
         self.tape = tape
         self.plain_opener = plain_opener
         self.tentative = self.has_call = False
@@ -78,13 +78,13 @@ class BlockReader:
         return self.toolset.resolve(name)[0]
 
     def confirm(self, tool: Tool | None) -> None:
-        """The block is what it looked like, so that a call to a declared tool need not be held to its end."""
+        """Let a call to a declared tool go out before its end: the block is what it looked like."""
         if self.tentative and tool is not None:
             self.tentative = False
             self.commit()
 
     def commit(self) -> None:
-        """This block is a call: what was held goes out, and need not be remembered as text."""
+        """Let out what was held: this block is a call, and its text need not be kept."""
         if not self.parking and not self.tentative:
             self.sink.commit()
             self.cursor.stop(self.tape)

@@ -198,7 +198,7 @@ class Extraction:
             self._sink.reasoning(text)
 
     def _begin_text(self, kind: TextKind, *, quoted: bool = False) -> None:
-        """Text is of this kind from here on. `quoted`: calls in it are quotations."""
+        """Take text for this kind from here on. `quoted`: calls in it are quotations."""
         self._kind = kind
         self._reader.parking = kind in ("think", "message_reasoning")
         self._scan.in_reasoning = kind == "think"
@@ -313,7 +313,7 @@ class Extraction:
         return self._refuse(raw, last=last)
 
     def _accept(self, grammar: AnyGrammar, read: bool | MessageStart, raw: str) -> None:
-        """A block has been read: let its events out, or park them, and see what kind of text follows."""
+        """Let the events of a block out, or park them, and set the kind of text that follows."""
         sink = self._sink
         self._scan.had_call = True
         self._last_grammar = grammar
@@ -332,9 +332,9 @@ class Extraction:
                 self._kind = "after_call"
 
     def _refuse(self, raw: str, *, last: bool) -> bool:
-        """A block was none: its text is ordinary, unless the end of the text cut what had begun.
+        """Give back the text of what was no block; drop it if the end of the text cut what had begun.
 
-        Return whether that is all there is to the marker.
+        Return whether nothing else can stand at the marker.
         """
         cursor = self._cursor
         # Half a marker or half a name before the length limit is no answer. An opener of ordinary characters is: `[`.

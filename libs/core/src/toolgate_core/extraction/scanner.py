@@ -65,7 +65,7 @@ class Scan(MarkerRules):
         return ScannerState(fence=code.fence, ticks=code.ticks, line=code.line, started=self.started)
 
     def after_block(self) -> None:
-        """A block has been read here: what follows is looked at as the start of a text."""
+        """Look at what follows as the start of a text: a block has been read here."""
         self.code.reset()
         self.at_start = True
 

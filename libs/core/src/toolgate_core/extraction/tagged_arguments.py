@@ -102,7 +102,7 @@ class TaggedArguments:
         return next((name for name in self.declared if tag and name.casefold() == key.casefold()), key)
 
     def end(self) -> None:
-        """No argument follows."""
+        """Write what waits for the last argument, and close the object."""
         only, self._only = self._only, None
         if only is not None and self._unwrap(only):
             return

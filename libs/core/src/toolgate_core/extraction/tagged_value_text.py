@@ -88,7 +88,7 @@ class ValueText:
             self.put(unescape_entities(rest) if self._entities == "always" else rest)
 
     def cdata(self) -> None:
-        """A CDATA section begins here; white space around such sections is layout."""
+        """Begin a CDATA section; white space around such sections is layout."""
         # Before the first and between two sections white space is layout of the writer.
         if not self.begun or self._after_cdata:
             self._gap = ""
@@ -101,7 +101,7 @@ class ValueText:
         self._after_cdata = ended
 
     def end(self, *, closed: bool) -> None:
-        """What waits at the end of the value is layout, or part of it; `closed`: its own closing tag stands there."""
+        """End the value: decide whether the white space at its end is layout. `closed`: by its own closing tag."""
         if not closed and self._trim in ("none", "layout"):
             self._gap = _LAYOUT.sub("", self._gap).removesuffix("\r")  # before the next tag a line break is layout
         # A section marks its own ends: white space behind it is layout, whatever the grammar trims.

@@ -159,7 +159,7 @@ class TaggedValue:
                 return
 
     def _at_tag(self) -> Steps[tuple[str, ...] | None]:
-        """At what may be a tag: the end of the value, a CDATA section, or text."""
+        """Read what stands at a `<` or `]`: the end of the value, a CDATA section, or text."""
         match = yield from self._cursor.peek_match(self._ends.close, window=MAX_TAG)
         if match is not None and self._is_own(match):
             return (yield from self._at_closer())
@@ -187,7 +187,7 @@ class TaggedValue:
         return self._own is None or match["own"].casefold() == self._own
 
     def _at_closer(self) -> Steps[tuple[str, ...] | None]:
-        """At a closing tag: the value's own, that of an inner element, or text."""
+        """Read a closing tag: the value's own, that of an inner element, or text."""
         cursor, ends = self._cursor, self._ends
         # With an inner element open, strays are not skipped: they may be its closing tags.
         match = yield from cursor.peek_match(ends.confirmed if self._open else ends.strayed, window=MAX_TAG)
@@ -206,11 +206,12 @@ class TaggedValue:
         return None
 
     def _confirmed_inside(self, match: regex.Match[str]) -> tuple[str, ...] | None:
-        """At a closing tag that structure follows, with an element open inside the value: return how it ends here.
+        """Return how the value ends at a closing tag with structure behind it, while an inner element is open.
 
         None where that is not known yet.
         """
         key = self._argument_behind(match)
+        # The closing tags of a call that is shown inside the value count down first.
         if key is None and self._calls:
             return None  # a call inside the value ends
         if self._doubt is not None and self._doubt.kind == "end":
@@ -224,6 +225,7 @@ class TaggedValue:
             if not self._reader.rereads_left:
                 return self._end_here(match)
             self._begin_doubt("closer")
+        # The first confirmed closer is remembered: if the inner tag turns out to be text, the value ends there.
         elif doubt.confirmed < 0:
             doubt.confirmed = doubt.tape.tell()
         return None
@@ -247,7 +249,7 @@ class TaggedValue:
         return self._reader.stopped and ends.last.match(cursor.text, cursor.pos) is not None
 
     def _at_opener(self) -> Steps[bool]:
-        """Note the tag of an element inside the value; whether it may be what follows the value."""
+        """Count the opening tag of an element inside the value; return whether it may belong behind the value."""
         cursor, patterns = self._cursor, self._patterns
         if self._ends.open is not None:
             match = yield from cursor.peek_match(self._ends.open, window=MAX_TAG)
@@ -256,6 +258,7 @@ class TaggedValue:
                 return False
         match = yield from cursor.peek_match(patterns.between, window=MAX_TAG)
         if match is not None:
+            # An element of the value's own kind: its closer must be counted, unless it closes itself.
             self._open += self._own is None and not match[0].endswith("/>")
             return self._sibling(argument_key(match, self._grammar) or "")
         if self._grammar.declared_only:
@@ -273,22 +276,23 @@ class TaggedValue:
         if self._doubt is not None and self._doubt.kind == "end":
             self._settle_doubt(text=True)
         self._begin_doubt("opener")
+        # Only of an argument that can't repeat does a second tag prove that the first one was text.
         if self._doubt is not None and key not in self._siblings.repeated:
             self._doubt.keys.add(key)
         return True
 
     def _doubtful_end(self) -> Steps[None]:
-        """A closing tag of the call that nothing confirms may still be one."""
+        """Begin a doubt at a closing tag of the call that nothing behind it confirms."""
         if self._doubt is None and (yield from self._cursor.peek_match(self._patterns.ends.close, window=MAX_TAG)):
             self._begin_doubt("end")
 
     def _begin_doubt(self, kind: OneOf["closer", "opener", "end"]) -> None:
-        """The value may have ended here, if none of the places before was its end."""
+        """Remember that the value may have ended here, unless an earlier place is in doubt already."""
         if self._doubt is None and self._reader.rereads_left:
             self._doubt = Doubt(kind, self._cursor.record())
 
     def _settle_doubt(self, *, text: bool) -> None:
-        """What was kept back is `text` of the value, or is unread."""
+        """End the doubt: what was kept back is `text` of the value, or is put back to be read again."""
         if self._doubt is None:
             return
         kept, self._doubt = self._doubt.tape, None
@@ -300,20 +304,20 @@ class TaggedValue:
             self._cursor.put_back(kept.getvalue())
 
     def _end_here(self, match: regex.Match[str]) -> tuple[str, ...]:
-        """The closing tag here is the value's own."""
+        """End the value at its own closing tag; what was in doubt before it was text."""
         self._settle_doubt(text=True)
         self._cursor.take(match.end() - self._cursor.pos)
         return CLOSED
 
     def _end_by_call(self) -> tuple[str, ...]:
-        """The call ends here: so did the value, where that was in doubt."""
+        """End the value with the call; where a place was in doubt, the value ended there."""
         if self._doubt is not None and self._doubt.kind != "end":
             return self._end_in_doubt()
         self._settle_doubt(text=True)
         return UNCLOSED
 
     def _end_in_doubt(self, at: int = 0) -> tuple[str, ...]:
-        """The value ended at a place of what was kept back: what has been read behind it is unread."""
+        """End the value at index `at` of what was kept back; put back what was read behind it."""
         assert self._doubt is not None  # the callers have checked it
         kept, kind = self._doubt.tape.getvalue(), self._doubt.kind
         self._settle_doubt(text=False)
@@ -360,7 +364,7 @@ class TaggedValue:
                 raise MalformedBlockError
 
     def _put(self, text: str, *, literal: bool = False) -> None:
-        """Text of the value, or of what is kept back."""
+        """Add text to the value, or to what is kept back."""
         # Tags of other calls count at the start of a line only, so the line must be followed.
         tail = text[len(text.rstrip(" \t\r\n")) :]
         self._line_start = "\n" in tail or (self._line_start and tail == text)
