@@ -58,6 +58,20 @@ CHECKED = (
     "tests/runtime",
     "tests/services",
     "tests/support",
+    "libs/cli",
+    "services/extractor",
+    "services/simulator",
+    "services/tool-executor",
+    "tests/cli",
+    "tests/core/schema",
+    "tests/extractor",
+    "tests/simulator",
+    "tests/tool_executor",
+    *(
+        f"libs/core/src/toolgate_core/{name}"
+        for name in ("cache.py", "jsontext.py", "limits.py", "merging.py", "nesting.py")
+    ),
+    "libs/core/src/toolgate_core/schema",
 )
 # every term of ours; the field's own (registry, circuit breaker, deadline …) need no entry
 TERMS = (
@@ -143,7 +157,23 @@ def names_of_tests() -> list[tuple[str, str]]:
 
 # folders that are held to the limit
 SHORT_NAMES = tuple(
-    f"tests/{name}/" for name in ("acceptance", "arch", "attacks", "chart", "e2e", "engine", "packaging", "services")
+    f"tests/{name}/"
+    for name in (
+        "acceptance",
+        "arch",
+        "attacks",
+        "chart",
+        "e2e",
+        "engine",
+        "packaging",
+        "services",
+        "cli",
+        "core/schema",
+        "extractor",
+        "runtime",
+        "simulator",
+        "tool_executor",
+    )
 )
 
 

@@ -75,7 +75,7 @@ def test_dialects_that_were_tried_and_refused_are_named_together() -> None:
 
 
 def test_a_dialect_that_refused_behind_a_name_is_explained() -> None:
-    text = '[TOOL_CALLS]nobody{"a": x and'
+    text = '[TOOL_CALLS]no_one{"a": x and'
     assert explained(text) == [
         "0 (1:1) tried and refused: mistral (envelope) '[TOOL_CALLS]'",
         f"0 (1:1) tried, refused behind the name: mistral (named) {text!r}",

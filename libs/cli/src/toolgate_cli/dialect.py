@@ -1,4 +1,4 @@
-"""What commands say about names of dialects."""
+"""Messages of commands about the names of dialects."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from toolgate_core.dialects import dialect_names
 
 
 def unknown_dialect(name: str) -> str:
-    """Return what to say about a name that no dialect has, and no alias."""
+    """Return the message for an unknown name of a dialect."""
     return f"unknown dialect {name!r}; known: auto, {', '.join(sorted(set(dialect_names()) - {'auto'}))}"

@@ -1,4 +1,4 @@
-"""Which rule fired where, in lines that fit into a bug report: `toolgate extract --explain`."""
+"""`toolgate extract --explain`: the rule that matched at each place, in lines for a bug report."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Places:
         return f"{place} ({line}:{place - self._lines[line - 1] + 1})"
 
     def excerpt(self, start: int, stop: int) -> str:
-        """Return the text from `start` to `stop` in quotes, cut in the middle; what can't be seen is escaped."""
+        """Return the text from `start` to `stop` in quotes, cut in the middle; invisible characters are escaped."""
         text = self._text[start:stop]
         if len(text) > MAX_EXCERPT:
             text = f"{text[: MAX_EXCERPT - _TAIL]} … {text[-_TAIL:]}"
@@ -50,7 +50,7 @@ class Places:
 
 
 def explained(text: str, notes: Notes, outcomes: Sequence[str]) -> list[str]:
-    """Return one line for each decision about `text`, then one for each call; `outcomes` say what became of them."""
+    """Return one line for each decision about `text`, then one for each call; `outcomes` are their results."""
     places = Places(text)
     lines = [_line(text, places, note) for note in _together(_worth(text, notes.all))]
     for place, outcome in zip(notes.calls, outcomes, strict=False):
@@ -64,7 +64,7 @@ def _line(text: str, places: Places, note: Note) -> str:
 
 
 def _worth(text: str, notes: Sequence[Note]) -> list[Note]:
-    """Return what is worth a line, in the order of the text: of a marker that vanishes, not also that it is dropped."""
+    """Return the notes that get a line, in the order of the text: for a dropped marker only one."""
     vanished = {(note.start, note.stop) for note in notes if note.what in _VANISHING}
     worth = [
         note
@@ -76,7 +76,7 @@ def _worth(text: str, notes: Sequence[Note]) -> list[Note]:
 
 
 def _together(notes: Sequence[Note]) -> Iterator[Note]:
-    """Yield the notes; those that refuse the same place in the same way are one."""
+    """Yield the notes; equal refusals of one place are one."""
     last: Note | None = None
     for note in notes:
         if last is not None and note.what in _SEVERAL and (note.what, note.start) == (last.what, last.start):

@@ -1,4 +1,4 @@
-"""`toolgate extract`: model text to calls, as the gateway would deliver them, without a gateway."""
+"""`toolgate extract`: extract tool calls from model output, as the gateway delivers them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _FORMER_REASONING = {"marked": False, "open": True}
 
 
 class Extracted(Struct, frozen=True, kw_only=True):
-    """What a text holds, in the order in which it is written out.
+    """The contents of a text; fields are in the order of the output.
 
     `calls` are the valid ones; `explain` is set where it was asked for.
     """
@@ -56,7 +56,7 @@ class Extracted(Struct, frozen=True, kw_only=True):
 
 
 class LineError(ToolgateError):
-    """A line cannot be done; the others can."""
+    """One line cannot be processed; the others can."""
 
 
 class Collected:
@@ -74,7 +74,7 @@ class Collected:
         self.outcomes: list[str] = []
 
     def add(self, events: list[Event]) -> None:
-        """Take more events, in order."""
+        """Add events, in order."""
         for event in events:
             match event:
                 case TextDelta(text):
@@ -121,7 +121,7 @@ def _one_line(arguments: str) -> msgspec.Raw:
 
 
 class Reader(Struct, frozen=True, kw_only=True):
-    """How texts are read.
+    """The options for reading texts.
 
     Attributes:
         dialect: the name of a dialect, or one of its aliases, where a line gives none.
@@ -138,7 +138,7 @@ class Reader(Struct, frozen=True, kw_only=True):
     reasoning_starts_open: bool = False
 
     def read(self, text: str, toolset: Toolset) -> tuple[Extracted, list[str]]:
-        """Return what `text` holds, and one sentence for each thing in it that is no valid call.
+        """Return the contents of `text`, and one sentence for each invalid call in it.
 
         An unknown dialect or finish is a `LineError`.
         """
@@ -185,7 +185,7 @@ def _found(collected: Collected, reason: Finish, lines: list[str] | None) -> Ext
 
 
 class Lines:
-    """The line-by-line form; `failed` is set once a line could not be done."""
+    """The line-by-line form; `failed` is set after the first line that cannot be processed."""
 
     def __init__(self, tools: bytes, reader: Reader) -> None:
         self._tools = tools

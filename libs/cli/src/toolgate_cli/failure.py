@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class CommandError(Exception):
-    """The command cannot be done as asked; the message is one line that says why."""
+    """The command failed; the message is one line that says why."""

@@ -1,4 +1,4 @@
-"""What a command reads: a file, or standard input."""
+"""Read the input of a command: a file, or standard input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_bytes(file: str | None) -> bytes:
 
 
 def read_lines(file: str | None) -> Iterator[bytes]:
-    """Yield the lines as they arrive, so that the command can sit in a pipe; raise `CommandError`."""
+    """Yield the lines as they arrive, so that the command works in a pipe; raise `CommandError`."""
     if file is None or file == "-":
         yield from sys.stdin.buffer
         return

@@ -1,4 +1,4 @@
-"""The services as processes: started on free ports, waited for, and gone when the context ends."""
+"""Run the services as processes on free ports; they end with the context."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import httpx
 from toolgate_cli.failure import CommandError
 
 START_S = 30.0
-"""How long a stack may take to become ready. Seconds; a busy laptop needs about three."""
+"""Seconds for a stack to become ready; a busy laptop needs about three."""
 STOP_S = 10.0
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 GRPC_SERVICES = ("prompt-transformer", "extractor", "tool-executor")
@@ -72,7 +72,7 @@ class ServiceProcess:
             )
 
     def wait_until_listening(self, seconds: float = START_S) -> None:
-        """Wait until its port takes connections; raise `StackError`."""
+        """Wait until its port accepts connections; raise `StackError`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.check()
@@ -97,7 +97,7 @@ class ServiceProcess:
             self._process.terminate()
 
     def wait(self) -> None:
-        """Wait for its end; kill it when that takes too long."""
+        """Wait until it ends; kill it after a time limit."""
         if self._process is None:
             return
         try:
@@ -147,7 +147,7 @@ class Stack:
         return [*first, *self.services.values(), self.gateway]
 
     def __enter__(self) -> Self:
-        """Start all, and wait until the gateway says that all of them serve."""
+        """Start all processes, and wait until the gateway reports them as serving."""
         try:
             for process in self.processes:
                 process.start()
@@ -164,7 +164,7 @@ class Stack:
         self.stop()
 
     def wait_until_ready(self, seconds: float = START_S) -> None:
-        """Wait until the gateway says that every service and upstream serves; raise `StackError`."""
+        """Wait until the gateway reports every service and upstream as serving; raise `StackError`."""
         deadline = time.monotonic() + seconds
         said = "nothing"
         with httpx.Client(timeout=2.0, trust_env=False) as client:
@@ -182,7 +182,7 @@ class Stack:
         raise StackError(f"the stack was not ready within {seconds:.0f} s; the gateway said: {said}")
 
     def stop(self) -> None:
-        """End all processes: the gateway first, so that nothing it needs goes before it."""
+        """End all processes, the gateway first: it needs the others until its end."""
         processes = self.processes[::-1]
         for process in processes:
             process.terminate()
@@ -227,7 +227,7 @@ def _clean_environment() -> dict[str, str]:
 
 @contextmanager
 def _interrupts_later() -> Iterator[None]:
-    """Let no ctrl-C or SIGTERM in; those that came are let in at the end."""
+    """Block Ctrl-C and SIGTERM; deliver those that arrived at the end."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -246,7 +246,7 @@ def _interrupts_later() -> Iterator[None]:
 
 @contextmanager
 def terminated_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end this process as ctrl-C does, so that its children are ended too."""
+    """Handle SIGTERM and a closed terminal like Ctrl-C, so that child processes end, too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

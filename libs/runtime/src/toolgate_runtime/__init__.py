@@ -1,1 +1,1 @@
-"""What Toolgate's services share: wire conversions, gRPC server and channel, settings, logs, metrics."""
+"""Shared by Toolgate's services: wire conversions, gRPC server and channel, settings, logs, metrics."""

@@ -40,7 +40,7 @@ CONFIG = "TOOLGATE_CONFIG"
 ENVIRONMENT = "environment"
 DOTENV = ".env"
 EXIT_STATUS = 2
-"""What a service exits with when its settings are wrong."""
+"""The exit status of a service with invalid settings."""
 
 
 class SettingsError(ToolgateError):

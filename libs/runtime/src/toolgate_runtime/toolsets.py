@@ -1,4 +1,4 @@
-"""What the services remember about a request's tools, keyed by the JSON text of the `tools` array.
+"""Caches of a request's tools, keyed by the JSON text of the `tools` array.
 
 Both the number of entries and the sum of their sizes are bounded: a few requests with huge toolsets evict each other
 instead of growing the process.

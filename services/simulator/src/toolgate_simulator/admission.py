@@ -1,4 +1,4 @@
-"""How many requests are answered at once and may wait: vLLM's `--max-num-seqs` and `--max-num-queued-reqs`."""
+"""Limits of running and queued requests: vLLM's `--max-num-seqs` and `--max-num-queued-reqs`."""
 
 from __future__ import annotations
 

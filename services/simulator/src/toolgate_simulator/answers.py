@@ -1,4 +1,4 @@
-"""What the simulated model says in words."""
+"""The text answers of the simulated model."""
 
 from __future__ import annotations
 

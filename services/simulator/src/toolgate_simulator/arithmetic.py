@@ -1,4 +1,4 @@
-"""Arithmetic in a question: where it stands, how it is written as an expression, and what it comes to."""
+"""Arithmetic in a question: its position, its expression, and its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a request to an answer: what the model decides, and how its persona gets in the way."""
+"""Answer a request: the model's decision, and the mistakes of its persona."""
 
 from __future__ import annotations
 

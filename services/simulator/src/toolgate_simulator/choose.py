@@ -1,4 +1,4 @@
-"""Which of the declared tools serves an intent, and with which arguments it is called."""
+"""Choose the declared tool that serves an intent, and its arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers under a JSON Schema: what calls it leaves room for, and a value of it that carries a decision."""
+"""Answers under a JSON Schema: the calls that it allows, and a value of it that expresses a decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conversation as a model reads it: the question, what was called for it, and what came back."""
+"""The conversation as a model reads it: the question, the calls for it, and their results."""
 
 from __future__ import annotations
 

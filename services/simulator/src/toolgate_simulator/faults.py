@@ -1,4 +1,4 @@
-"""Refusals in the words of vLLM 0.32: its error object, and the list of faults that its validation prints."""
+"""The error objects of vLLM 0.32, and the list of faults that its validation prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values for a JSON Schema, out of what a question says; what it does not say is made up by type."""
+"""Values for a JSON Schema, taken from a question; missing values are invented by type."""
 
 from __future__ import annotations
 

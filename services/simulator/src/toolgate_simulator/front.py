@@ -1,4 +1,4 @@
-"""What stands before every route: vLLM's check of keys, and which replica answers."""
+"""Middleware of every route: vLLM's check of API keys, and the name of the replica."""
 
 from __future__ import annotations
 

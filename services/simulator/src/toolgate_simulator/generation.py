@@ -49,7 +49,7 @@ class Generation:
 
     @property
     def calls(self) -> int:
-        """How many calls were begun."""
+        """The number of calls that were started."""
         return sum(token.part == "name" for token in self.tokens)
 
 

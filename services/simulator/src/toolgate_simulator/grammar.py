@@ -1,4 +1,4 @@
-"""JSON Schemas that vLLM's grammar backend refuses, in its words: what it cannot do, and what nothing could satisfy.
+"""JSON Schemas that vLLM's grammar backend refuses, with its messages: unsupported and unsatisfiable ones.
 
 The engine compiles a schema when the request reaches it, so that a streamed request is refused inside its stream.
 """

@@ -1,4 +1,4 @@
-"""What a question asks for: arithmetic, weather, the time, the machine's state, or a tool that it names."""
+"""The intent of a question: arithmetic, weather, time, the state of the machine, or a named tool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `vllm:*` metrics of what really happened, in Prometheus' text format."""
+"""The `vllm:*` metrics of the simulated engine, in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Metrics:
 
     @property
     def running(self) -> int:
-        """How many requests are being answered."""
+        """The number of requests in progress."""
         return self._running.total()
 
     def begin(self, model: str) -> None:

@@ -1,4 +1,4 @@
-"""The decision: call which of the tools with what, or answer in words."""
+"""The decision of the model: call a tool with arguments, or answer in text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways in which an answer goes wrong, each as a change to the right answer."""
+"""Mistakes of models, each a change to the right answer."""
 
 from __future__ import annotations
 

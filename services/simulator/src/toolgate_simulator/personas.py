@@ -1,4 +1,4 @@
-"""Personas: how well a model does what it is asked, and how it fails. They are data (`personas.yaml`)."""
+"""Personas: the abilities and mistakes of a simulated model. They are data (`personas.yaml`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places that the simulated model knows: how three languages write them, and their time zones."""
+"""The places that the simulated model knows, in three languages, and their time zones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What some chat templates, tokenizers and front ends refuse that others take."""
+"""Refusals of some chat templates, tokenizers and front ends."""
 
 from __future__ import annotations
 

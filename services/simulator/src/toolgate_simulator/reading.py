@@ -1,4 +1,4 @@
-"""What a request says to a model: the conversation, the tools, the constraints, and how an answer is asked for."""
+"""Read a request as a model does: conversation, tools, constraints, and the wanted form of the answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Channel = Literal["native", "guided", "bridge", "convert", "text", "draft", "non
 
 @dataclass(frozen=True)
 class Reading:
-    """What a request says to a model.
+    """A request as a model reads it.
 
     Attributes:
         turn: the conversation.

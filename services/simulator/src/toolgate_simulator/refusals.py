@@ -1,4 +1,4 @@
-"""Requests that vLLM 0.32 refuses, in its words; recorded answers of a real one hold these checks to it."""
+"""Requests that vLLM 0.32 refuses, with its messages; recorded answers of a real server verify these checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patterns that the regular expressions of vLLM's grammar backend cannot be made of, in its words."""
+"""Patterns that vLLM's grammar backend refuses, with its messages."""
 
 from __future__ import annotations
 

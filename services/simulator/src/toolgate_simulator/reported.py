@@ -1,4 +1,4 @@
-"""What tools have reported: facts out of their results, for an answer that has to have a certain form."""
+"""Facts from the results of tools, for an answer in a required form."""
 
 from __future__ import annotations
 

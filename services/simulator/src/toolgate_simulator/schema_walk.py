@@ -1,4 +1,4 @@
-"""Small questions about JSON Schemas that a constraint or a tool brings."""
+"""Small queries on the JSON Schemas of constraints and tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A simulator on a socket: for the command line, and for programs that want one inside."""
+"""Serve a simulator on a socket, from the command line or inside another program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the simulator is started with."""
+"""The settings of the simulator."""
 
 from __future__ import annotations
 

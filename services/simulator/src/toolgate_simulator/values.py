@@ -1,4 +1,4 @@
-"""The values that the parts of the simulated model hand to one another."""
+"""The values that the parts of the simulated model exchange."""
 
 from __future__ import annotations
 

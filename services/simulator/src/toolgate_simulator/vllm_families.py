@@ -1,4 +1,4 @@
-"""What a model writes when it calls a tool and when it thinks, by its name, and which of vLLM's parsers read that."""
+"""Model families: the markup of their calls and reasoning, and the parsers of vLLM that read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a container may use, read from its control group, version 1 or 2. Outside of one: no limits.
+"""The limits of a container, from its control group (version 1 or 2); outside of one there are none.
 
 A machine's own figures say nothing about a pod: the limits of the group and of every group above it do.
 """

@@ -1,4 +1,4 @@
-"""`toolgate demo`: the main job end to end, with real processes and the official client. Ends by itself."""
+"""`toolgate demo`: tool calls end to end, with real processes and the official client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODES = ("auto", "emulate")
 
 
 def run(options: Namespace) -> int:
-    """Run the command: 0 where every call was the right one."""
+    """Run the command: 0 where every call is right."""
     console = new_console()
     began = time.perf_counter()
     with terminated_as_interrupt(), ExitStack() as held:
@@ -47,7 +47,7 @@ def run(options: Namespace) -> int:
 
 
 def _show(console: Console, stack: Stack) -> list[str]:
-    """Ask everything, print what came of it, and return what went wrong."""
+    """Send all requests, print the results, and return the problems."""
     with ExitStack() as held:
         http = held.enter_context(httpx.Client(base_url=stack.gateway_url, timeout=30.0, trust_env=False))
         clients = {mode: held.enter_context(_client(stack, mode)) for mode in MODES}

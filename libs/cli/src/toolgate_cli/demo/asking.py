@@ -1,4 +1,4 @@
-"""One question to one model, with the official client, and what came of it."""
+"""Send one question to one model with the official client, and judge the answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Case(Struct, frozen=True, kw_only=True):
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """What came of a case. `problem` is empty where all is well."""
+    """The result of a case; `problem` is empty for a right answer."""
 
     case: Case
     strategy: str = "-"
@@ -66,7 +66,7 @@ def ask(client: OpenAI, case: Case) -> Row:
 
 
 def readable(name: str, arguments: str) -> str:
-    """Return a call as a person writes it: `get_weather(city="Oslo", days=3)`."""
+    """Return a call in readable form: `get_weather(city="Oslo", days=3)`."""
     try:
         value = json.loads(arguments)
     except ValueError:
@@ -77,7 +77,7 @@ def readable(name: str, arguments: str) -> str:
 
 
 def problem_of(reply: Reply, question: Question) -> str:
-    """Return what is wrong with an answer; empty where nothing is."""
+    """Return what is wrong with an answer; empty for a right one."""
     if len(reply.calls) != 1:
         return f"expected one call, got {len(reply.calls)}"
     name, text = reply.calls[0]

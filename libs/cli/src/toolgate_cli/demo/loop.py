@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run_loop(console: Console, client: OpenAI, http: httpx.Client, model: str) -> list[str]:
-    """Go both turns, print them, and return what went wrong."""
+    """Run both turns, print them, and return the problems."""
     messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": LOOP_QUESTION.text}]
     console.print(f"  user       {LOOP_QUESTION.text}", markup=False)
     try:

@@ -1,4 +1,4 @@
-"""What the demo asks, and the calls that have to come of it."""
+"""The questions of the demo, and the expected calls."""
 
 from __future__ import annotations
 

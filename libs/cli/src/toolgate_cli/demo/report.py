@@ -1,4 +1,4 @@
-"""How the demo's results are printed: with colours on a terminal, plain elsewhere."""
+"""Print the results of the demo: with colours on a terminal, plain elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An HTTP answer's bytes → what was seen. Pure; whatever a server sends is an answer, nothing raises.
+"""Turn the bytes of an HTTP answer into an observation. Pure; nothing raises, whatever a server sends.
 
 Servers that doctors are called to are broken: every field is taken for what it is, and never for what it should be.
 """
@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from toolgate_cli.doctor.seen import Call, Odd, Seen
 
 _SHOWN: Final = 200
-"""Characters of a server's own words that are shown."""
+"""Characters of a server's text that are shown."""
 _DONE: Final = "[DONE]"
 _HTML: Final = re.compile(rb"\s*(<!doctype\s+html|<html|<head|<body)", re.IGNORECASE)
 _NUL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
@@ -38,13 +38,13 @@ class Raw(Struct, frozen=True, kw_only=True):
 
 
 def shown(text: object) -> str:
-    """Return a server's words in one short line that does nothing to a terminal."""
+    """Return a server's text as one short line without control characters."""
     line = " ".join(_NUL.sub(" ", str(text)).split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 
 def read_answer(raw: Raw, *, stream: bool) -> Seen:
-    """Return what a chat answer holds; `stream`: a stream was asked for."""
+    """Return the observation of a chat answer; `stream`: a stream was requested."""
     seen = _read(raw, stream=stream)
     return structs.replace(seen, priority=shown(raw.headers.get("x-toolgate-priority", "")))
 
@@ -68,14 +68,14 @@ def _media_oddity(raw: Raw, wanted: str) -> Odd:
 
 
 def _with_oddity(seen: Seen, odd: Odd, raw: Raw) -> Seen:
-    """Return `seen` with a lesser oddity, where nothing worse was seen."""
+    """Return `seen` with a minor fault, unless it has a worse one."""
     if not odd or seen.odd or seen.code or seen.message:
         return seen
     return structs.replace(seen, odd=odd, detail=shown(raw.media_type or "none"))
 
 
 def read_error(raw: Raw) -> Seen:
-    """Return what an answer with an error's status says, in whatever form it says it."""
+    """Return the observation of an answer with an error status, in any known form."""
     value = _json(raw.body)
     code, message = _error_of(value)
     if not message and _HTML.match(raw.body):
@@ -105,7 +105,7 @@ def _error_without_object(value: dict[str, Any]) -> tuple[str, str]:
 
 
 def read_whole(raw: Raw) -> Seen:
-    """Return what a whole JSON answer holds."""
+    """Return the observation of a whole JSON answer."""
     if not raw.body.strip():
         return Seen(status=raw.status, odd="cut" if raw.cut else "empty")
     value = _json(raw.body)
@@ -198,7 +198,7 @@ class _Gathered:
         self.choices = 0
 
     def add(self, choice: Mapping[str, Any]) -> None:
-        """Take a chunk's choice."""
+        """Add the choice of one chunk."""
         self.choices += 1
         self.finish = _word(choice.get("finish_reason")) or self.finish
         delta = choice.get("delta") or choice.get("message")
@@ -224,7 +224,7 @@ class _Gathered:
             call["arguments"] += _text(function.get("arguments"))
 
     def seen(self, raw: Raw, odd: Odd, detail: str = "") -> Seen:
-        """Return what the stream came to."""
+        """Return the observation of the whole stream."""
         return Seen(
             status=raw.status,
             odd=odd,
@@ -273,7 +273,7 @@ def _events(text: str, *, whole: bool) -> Iterator[str]:
 
 
 def read_models(raw: Raw) -> tuple[Seen, list[tuple[str, str]]]:
-    """Return what the list of models came to, and each model's name and owner."""
+    """Return the observation of the model list, and each model's name and owner."""
     if raw.status >= 300:
         return _read(raw, stream=False), []
     if _HTML.match(raw.body) or raw.media_type == "text/html":

@@ -1,4 +1,4 @@
-"""What a tool is, for everybody who writes one and for the executor that runs it.
+"""The interface between a tool and the executor that runs it.
 
 A tool is one class in one file of this folder and one row in `TOOLS`. It says what it takes (a pydantic model, from
 which its JSON Schema follows) and under which limits; it returns a value, or raises `ToolError`. Reading arguments,

@@ -86,7 +86,7 @@ _RUN = f"{_PREAMBLE}_answer(eval(_expression))\n"
 
 
 class CalculatorArguments(Arguments):
-    """What the calculator takes."""
+    """The arguments of the calculator."""
 
     expression: str = Field(
         min_length=1,

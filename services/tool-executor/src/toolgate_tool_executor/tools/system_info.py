@@ -1,4 +1,4 @@
-"""How much machine there is, as the container sees it: its limits where it has some, the machine's figures otherwise.
+"""The resources of the container: its limits where it has some, else the figures of the machine.
 
 Nothing that identifies the machine leaves: no names, addresses, mounts, users, command lines or kernel build.
 """
@@ -23,7 +23,7 @@ _SAMPLE_S = 0.05
 
 
 class SystemInfoArguments(Arguments):
-    """What system_info takes."""
+    """The arguments of system_info."""
 
     sections: list[Section] = Field(
         default=["cpu", "memory", "disk", "runtime"],

@@ -32,7 +32,7 @@ _MONTHS = (
 
 
 class TimeNowArguments(Arguments):
-    """What time_now takes."""
+    """The arguments of time_now."""
 
     timezone: str = Field(
         default="UTC",
