@@ -34,7 +34,7 @@ def obj(properties: JsonValue, **more: Any) -> JsonObject:
 def test_definitions_are_read_from_the_tools_of_a_request() -> None:
     text = encode([tool("a", obj({}), description="does", strict=False), tool("b.c"), tool("d", {}, description=None)])
     assert parse_tools(text) == (
-        ToolDefinition("a", "does", obj({})),
+        ToolDefinition("a", "does", obj({}), strict=False),
         ToolDefinition("b.c", "", NO_PARAMETERS),
         ToolDefinition("d", "", NO_PARAMETERS),
     )
