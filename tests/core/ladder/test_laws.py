@@ -144,7 +144,7 @@ def test_what_a_client_was_sent_stays_right(ladder: ScriptedLadder) -> None:
             settled = settle(start.name, arguments, ladder.toolset, ladder.request.tool_choice, close=False)
             assert decode(settled.arguments) == decode(arguments)  # type: ignore[union-attr]
         else:
-            # Only a call that streamed as it was written may stay open, and never with the reason of a good end.
+            # Only a call that streamed before it was valid may stay open, and never with the reason of a good end.
             assert ladder.policy.stream_arguments == "immediately"
             assert isinstance(result, Failure) or result.finish_reason in ("length", "content_filter")
 

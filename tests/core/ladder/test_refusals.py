@@ -188,7 +188,7 @@ def test_strict_that_is_refused_is_left_out() -> None:
     assert [body["tools"][0]["function"].get("strict") for body in ladder.bodies] == [True, None]
 
 
-def test_without_a_schema_that_fits_strict_is_no_form_of_its_own() -> None:
+def test_without_a_schema_that_fits_strict_is_no_separate_form() -> None:
     ladder = ScriptedLadder(
         [refused(part="schema"), decided(("ping", {}))], policy=STRICT, tools=[PING], tool_choice="required"
     )
@@ -250,7 +250,7 @@ def test_a_history_that_is_refused_in_both_forms_proves_nothing() -> None:
     assert not ladder.memory.snapshot(b"", ladder.clock()).simple_history
 
 
-def test_a_simple_history_stays_as_it_is() -> None:
+def test_a_simple_history_stays_unchanged() -> None:
     body = {"model": "m", "messages": SIMPLE, "tools": [WEATHER]}
     request = parse_request(encode(body))  # type: ignore[arg-type]
     assert simplified(request) is None

@@ -278,7 +278,7 @@ def test_a_draft_shows_the_client_nothing() -> None:
 # effects
 
 
-def test_each_effect_has_a_reply_of_its_own_type() -> None:
+def test_each_effect_names_the_type_of_its_reply() -> None:
     def part(transform: Transform) -> EffectGenerator[str]:
         assert_type((yield from ask(transform)), Transformed)
         assert_type((yield from ask(ReadChunk())), ResponseChunk | Failure)

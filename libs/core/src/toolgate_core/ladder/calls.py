@@ -1,7 +1,7 @@
 """The calls of one answer, native or extracted: collected, settled, and sent.
 
 A call is held until it has ended and settled, then sent whole. Its arguments stream while they are written only where
-policy says so (`stream_arguments`), and then a call that does not settle exactly as it was written is a fault, because
+policy says so (`stream_arguments`), and then a call that does not settle without a repair is a fault, because
 what the client has can't be repaired. Native calls end with the answer: some upstreams interleave fragments of several
 calls, so no fragment proves that the call before it is complete.
 """
@@ -180,7 +180,7 @@ class CallCollector:
         self._content.release(text=not self._request.tool_choice.forced)
 
     def _end_streamed(self, call: OpenCall, *, exact: bool) -> None:
-        """End a call whose arguments have gone out as they were written."""
+        """End a call whose arguments have streamed."""
         if exact:
             self._delivery.end_call()
             self._verdict.calls += 1

@@ -1,6 +1,6 @@
 """One choice of the answer: what the ladder runs that produce it share.
 
-A request has `n` choices, each with runs of its own; all choices share the ids of calls, so that no two calls of an
+A request has `n` choices, each with its own runs; all choices share the ids of calls, so that no two calls of an
 answer have the same. A choice usually takes one run. Where the gateway executes tools itself it takes several, one
 after another: a run returns the calls that are the gateway's, and the next one continues with their results. Its
 events continue those of the run before: indexes of calls count on, and the tokens of all runs are summed.

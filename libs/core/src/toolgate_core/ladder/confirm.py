@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 
 from toolgate_core.ladder.effects import EffectGenerator
 from toolgate_core.ladder.outcome import Answer
+from toolgate_core.strategies.table import STRATEGIES
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import ChatRequest
@@ -90,13 +91,13 @@ class ConfirmPlainText:
 def steps_for(strategies: tuple[Strategy, ...], request: ChatRequest, policy: Policy) -> Iterator[Step]:
     """Yield the steps of a ladder of these strategies; most requests need the first one alone.
 
-    Only native text needs a confirmation, only under `auto`, and only the bridge's decision is one: `guided` would show
-    the model the tools that it has just chosen not to call, under a grammar that leads it to call one.
+    Only the model's own text needs a confirmation, and only under `auto`. A strategy with native tools cannot confirm
+    it: it would show the model the tools that it has just chosen not to call.
     """
     confirms = request.tool_choice.mode == "auto" and policy.confirm_plain_text and Strategy.BRIDGE in strategies
     for at, strategy in enumerate(strategies):
-        if confirms and strategy is Strategy.NATIVE:
-            confirming = tuple(later for later in strategies[at + 1 :] if later is not Strategy.GUIDED)
+        if confirms and STRATEGIES[strategy].grammar == "never":
+            confirming = tuple(later for later in strategies[at + 1 :] if not STRATEGIES[later].native_tools)
             yield ConfirmPlainText(strategy, confirming)
         else:
             yield TryStrategy(strategy)

@@ -40,7 +40,7 @@ class Ending(StrEnum):
     UPSTREAM_ERROR = "upstream_error"
     """The upstream failed, and may fare better with another request."""
     UPSTREAM_DOWN = "upstream_down"
-    """The upstream fails whatever it is asked: credential, rate limit, overload, no connection."""
+    """The upstream fails every request: credential, rate limit, overload, no connection."""
     TIMEOUT = "timeout"
     """The upstream sent nothing in time."""
 

@@ -16,7 +16,7 @@ from toolgate_core.types.requests import ChatRequest, ToolChoiceMode
 from toolgate_core.types.vocabulary import Strategy
 
 Form: TypeAlias = tuple[Strategy, bool, ToolChoiceMode, frozenset[str]]
-"""What was asked for: strategy, constrained or not, the tool choice, and the fields that an upstream may not know."""
+"""What was asked for: strategy, constrained or not, the tool choice, and the fields that not every upstream knows."""
 
 _KNOWN = frozenset(
     (
@@ -67,7 +67,7 @@ class FormRefused(Struct, frozen=True, kw_only=True):
 
 
 class HistorySimplified(Struct, frozen=True):
-    """The upstream refused a history as it was given, and took it after it had been simplified."""
+    """The upstream refused a history, and took it after it had been simplified."""
 
 
 Observation: TypeAlias = FormAccepted | FormRefused | HistorySimplified

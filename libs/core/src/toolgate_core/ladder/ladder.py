@@ -35,6 +35,7 @@ from toolgate_core.ladder.refusals import Refusals, ending_of
 from toolgate_core.schema import Toolset
 from toolgate_core.strategies.base import Transform
 from toolgate_core.strategies.selection import strategies_for
+from toolgate_core.strategies.table import STRATEGIES
 from toolgate_core.types.events import TextDelta
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.faults import Fault
@@ -187,7 +188,7 @@ class LadderRun:
     def _ask_model(self, attempt: AttemptState, fault: Fault | None) -> EffectGenerator[Failure | None]:
         """Ask once, or in two passes; return the upstream's failure, if it was one."""
         draft: str | None = None
-        if attempt.strategy is Strategy.TWO_PASS:
+        if STRATEGIES[attempt.strategy].drafts:
             failure = yield from self._ask_once(attempt, fault, None)
             if failure is not None:
                 return failure
@@ -202,7 +203,7 @@ class LadderRun:
             request=self._refusals.request,
             strategy=attempt.strategy,
             dialect=self._dialect(attempt.strategy),
-            constrained=attempt.constrained and attempt.strategy is not Strategy.NATIVE,
+            constrained=attempt.constrained and STRATEGIES[attempt.strategy].grammar != "never",
             capabilities=self._capabilities(attempt),
             fault=fault,
             draft=draft,
@@ -220,13 +221,13 @@ class LadderRun:
         """Return what the upstream can do, without what it has refused, and what would meet the decision's grammar."""
         capabilities = self._policy.capabilities
         # `strict` makes a server add a grammar for the tools, which would contradict the decision's.
-        if capabilities.strict and (attempt.strategy is not Strategy.NATIVE or not attempt.constrained):
+        if capabilities.strict and not (attempt.constrained and STRATEGIES[attempt.strategy].grammar == "never"):
             return replace(capabilities, strict=False)
         return capabilities
 
     def _dialect(self, strategy: Strategy) -> str:
         policy = self._policy
-        if strategy is Strategy.NATIVE:
+        if STRATEGIES[strategy].grammar == "never":
             return policy.native_dialect or policy.dialect or "auto"
         return policy.dialect or FALLBACK_DIALECT
 

@@ -2,8 +2,8 @@
 
 A refusal proves little by itself: the request may be at fault, and its error may quote anything. So one is remembered
 for the toolset that it was about, and for every toolset only after `DIFFERENT_TOOLSETS` of them were refused for a
-feature. An acceptance proves a lot: what was accepted lately does not count as unsupported, whatever happened to other
-requests. Everything is forgotten after `ttl_s` seconds, since servers are upgraded.
+feature. An acceptance proves a lot: what was accepted recently does not count as unsupported, whatever others observe.
+Everything is forgotten after `ttl_s` seconds, since servers are upgraded.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class LadderMemory:
         """Return what is known now about requests with these tools."""
         simple = self._simple_until > now
         if self._refused_until <= now:
-            # As nearly always: nothing was refused lately, and no form has to be looked at.
+            # As nearly always: nothing was refused recently, and no form has to be looked at.
             return Knowledge(simple_history=True) if simple else NOTHING_KNOWN
         toolset = hash(tools_json)
         unsupported = [form for form, of in self._evidence if of is None and self._missing(form, now)]
@@ -79,7 +79,7 @@ class LadderMemory:
         self._refused_until = now + self._ttl_s
         for key in ((form, toolset), (form, None)) if refused.feature else ((form, toolset),):
             evidence = self._of(key)
-            # Accepted lately: this request was refused for a reason of its own schemas or fields.
+            # Accepted recently: the reason for this refusal is in the request.
             if evidence.accepted_at + self._ttl_s > now:
                 continue
             # Popped first, so that the newest stands last and the oldest is forgotten.
@@ -93,7 +93,7 @@ class LadderMemory:
         return self._refused(form, None, now) >= DIFFERENT_TOOLSETS
 
     def _refused(self, form: Form, toolset: int | None, now: float) -> int:
-        """Return how many toolsets were refused lately."""
+        """Return how many toolsets were refused recently."""
         return sum(at + self._ttl_s > now for at in self._evidence[form, toolset].refused_at.values())
 
     def _of(self, key: tuple[Form, int | None]) -> _Evidence:

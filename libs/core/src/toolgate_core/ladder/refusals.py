@@ -24,6 +24,7 @@ from toolgate_core.ladder.knowledge import (
 )
 from toolgate_core.strategies.native import takes_strict
 from toolgate_core.strategies.simple import simplified
+from toolgate_core.strategies.table import STRATEGIES
 from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import ChatRequest
@@ -57,7 +58,6 @@ _DOWN = frozenset(
 """Failures that no other request to the same upstream would escape."""
 # Not a dropped connection or a timeout: the next request may meet a server that works again.
 _ERRORS = frozenset({FailureKind.ERROR, FailureKind.NO_ENDPOINT})
-_OWN_TOOLS = frozenset({Strategy.NATIVE, Strategy.GUIDED})
 
 
 def is_terminal(failure: Failure) -> bool:
@@ -131,7 +131,7 @@ class Refusals:
         self._unproven.clear()
         self.observations.append(FormAccepted(self._form(attempt.strategy, constrained=attempt.constrained)))
         if self._confirm_simple:
-            # The same request was refused as it was given: that is the proof.
+            # The same request was refused with the history that the client gave: that is the proof.
             self.observations.append(HistorySimplified())
             self._confirm_simple = False
 
@@ -152,18 +152,20 @@ class Refusals:
         if failure.refused is RefusedPart.SCHEMA:
             self._refuse_schema(strategy, constrained=constrained, lasting=lasting)
         # An unspecific refusal of native tools is not about the grammar: only a simpler history was worth a try.
-        weaker = failure.refused is not RefusedPart.REQUEST or strategy not in _OWN_TOOLS
+        weaker = failure.refused is not RefusedPart.REQUEST or not STRATEGIES[strategy].native_tools
         return weaker and any((strategy, other) not in self._refused for other in self._forms(strategy))
 
     def _refuse_schema(self, strategy: Strategy, *, constrained: bool, lasting: bool) -> None:
         """Leave out the forms that would send the same schema: the tools' own, or the decision's."""
-        if strategy is not Strategy.NATIVE:
+        if STRATEGIES[strategy].grammar != "never":
             self._relax()
         elif not constrained:
-            self._refused.add((Strategy.GUIDED, True))
-            if lasting:
-                guided = self._form(Strategy.GUIDED, constrained=True)
-                self._unproven.append(FormRefused(form=guided, feature=False))
+            for row in STRATEGIES.values():
+                if row.native_tools and row.grammar == "always":
+                    self._refused.add((row.strategy, True))
+                    if lasting:
+                        form = self._form(row.strategy, constrained=True)
+                        self._unproven.append(FormRefused(form=form, feature=False))
 
     def end(self, failure: Failure) -> None:
         """Note a refusal that would be the same in every form."""
@@ -176,7 +178,7 @@ class Refusals:
             self._repeated(failure, attempt.strategy, constrained=attempt.constrained, enough=MAX_SAME_ERRORS)
 
     def _repeated(self, failure: Failure, strategy: Strategy, *, constrained: bool, enough: int) -> None:
-        own = strategy in _OWN_TOOLS
+        own = STRATEGIES[strategy].native_tools
         # A server constrains the calls that it is made to write, too.
         grammar = constrained or (own and self.request.tool_choice.forced)
         seen = self._texts.setdefault((failure.message, failure.code), [])
@@ -191,10 +193,10 @@ class Refusals:
 
     def _relax(self) -> None:
         """Constrain nothing any more."""
-        self._refused.update((strategy, True) for strategy in Strategy if strategy is not Strategy.NATIVE)
+        self._refused.update((row.strategy, True) for row in STRATEGIES.values() if row.grammar != "never")
 
     def _simplify(self, strategy: Strategy) -> bool:
-        if self._simplified or strategy not in _OWN_TOOLS:
+        if self._simplified or not STRATEGIES[strategy].native_tools:
             return False
         self._simplified = True
         simple = simplified(self.request)
@@ -203,10 +205,11 @@ class Refusals:
         return self._confirm_simple
 
     def _forms(self, strategy: Strategy) -> tuple[bool, ...]:
-        if strategy is Strategy.GUIDED:
+        grammar = STRATEGIES[strategy].grammar
+        if grammar == "always":
             return (True,)
         # Native calls are constrained by `strict`, which each tool carries; the other strategies by a response format.
-        capable = self._strict if strategy is Strategy.NATIVE else self._policy.capabilities.json_schema
+        capable = self._strict if grammar == "never" else self._policy.capabilities.json_schema
         return (True, False) if capable else (False,)
 
     def _form(self, strategy: Strategy, *, constrained: bool) -> Form:

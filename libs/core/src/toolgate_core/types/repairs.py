@@ -1,6 +1,6 @@
-"""The tags of everything that is mended in an answer, and what each one says: the closed sets that metrics count by.
+"""Tags of the repairs in an answer, and what each one means: the closed sets that metrics count by.
 
-A tag is added where the mending is done; these tables are for whoever reads tags. A test holds them to the sources.
+The code that repairs adds the tag; these tables explain it. A test compares them with the sources.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COERCIONS: dict[str, str] = {
     "empty_to_object": "no text became an object without members",
     "elements": "XML elements became an object or an array",
     "enum_case": "an option was written with another case, spacing or separator",
-    "enum_quotes": "an option stood in quotes of its own",
+    "enum_quotes": "an option stood in additional quotes",
     "key_case": "a key was written with another case or separator",
     "extra_dropped": "a member that the schema forbids was left out",
     "null_dropped": "an optional member that was null was left out",
@@ -39,8 +39,8 @@ REPAIRS: dict[str, str] = {
     "single_quotes": "strings stood in other quotes",
     "unquoted_key": "a key stood without quotes",
     "unquoted_string": "a string stood without its delimiters",
-    "unescaped_newline": "a control character stood in a string as it is",
-    "unescaped_quote": "a quote stood in a string as it is",
+    "unescaped_newline": "a control character in a string was not escaped",
+    "unescaped_quote": "a quote in a string was not escaped",
     "escaped_quotes": "every quote of a JSON value was escaped",
     "invalid_escape": "an escape that there is not stood in a string",
     "python_literal": "the value was written in Python's way",
