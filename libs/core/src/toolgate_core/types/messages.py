@@ -114,7 +114,7 @@ class Conversation(Sequence[Message]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and self._read() == tuple(other)
 
-    __hash__ = None  # type: ignore[assignment]  # fields of messages are mutable values
+    __hash__ = None  # type: ignore[assignment]  # the fields of messages can change
 
     def __repr__(self) -> str:
         return f"Conversation({self._read()!r})"
