@@ -177,7 +177,7 @@ def unasked(dialect: Dialect) -> str:
 
 
 def named() -> list[Dialect]:
-    """Return all dialects that have a form of their own, in the order of the table."""
+    """Return all dialects that have their own form, in the order of the table."""
     return [dialect for dialect in DIALECTS.values() if dialect.grammars]
 
 

@@ -19,64 +19,22 @@ CHECKED = (
     "Dockerfile",
     "Makefile",
     "README.md",
-    "benchmarks/README.md",
-    "benchmarks/load.py",
-    "benchmarks/processes.py",
-    "benchmarks/upstream.py",
+    "benchmarks",
     "charts",
     "compose.yaml",
-    "docs/clients.md",
-    "docs/decisions",
-    "docs/errors.md",
-    "docs/images.md",
-    "docs/kubernetes.md",
-    "docs/models.md",
-    "docs/performance.md",
+    "docs",
     "fuzz",
     "k8s",
-    "libs/core/src/toolgate_core/ladder",
-    *(f"libs/core/src/toolgate_core/types/{name}.py" for name in ("chunks", "events", "faults", "plan", "policy")),
-    *(f"libs/core/src/toolgate_core/types/{name}.py" for name in ("repairs", "vocabulary")),
-    "libs/formats/src/toolgate_formats/codecs/base.py",
-    "libs/formats/src/toolgate_formats/profiles",
-    "libs/runtime/src",
+    "libs",
     "protos",
     "pyproject.toml",
-    "scripts/chart.py",
-    "scripts/drawing.py",
-    "scripts/imports.py",
-    "scripts/structure.py",
-    "services/gateway/src",
+    "scripts",
+    "services",
     "skaffold.yaml",
-    "tests/acceptance",
-    "tests/additions",
-    "tests/arch",
-    "tests/attacks",
-    "tests/chart",
-    "tests/core/ladder",
-    "tests/e2e",
-    "tests/engine",
-    "tests/fuzz",
-    "tests/gateway",
-    "tests/packaging",
-    "tests/runtime",
-    "tests/services",
-    "tests/support",
-    "libs/cli",
-    "services/extractor",
-    "services/simulator",
-    "services/tool-executor",
-    "tests/cli",
-    "tests/core/schema",
-    "tests/extractor",
-    "tests/simulator",
-    "tests/tool_executor",
-    *(
-        f"libs/core/src/toolgate_core/{name}"
-        for name in ("cache.py", "jsontext.py", "limits.py", "merging.py", "nesting.py")
-    ),
-    "libs/core/src/toolgate_core/schema",
+    "tests",
 )
+# sentences that models read, whose wording was measured
+PROMPTS = ("Each of several calls stands in tags of its own.",)
 # every term of ours; the field's own (registry, circuit breaker, deadline …) need no entry
 TERMS = (
     "anchor", "choice", "delivery policy", "draft", "enclosing tag", "ending", "inward call", "knowledge", "metadata",
@@ -131,6 +89,8 @@ def found(text: str) -> list[str]:
     >>> found("class ClimbHigh: ...")
     ["line 1: 'climb*': run the ladder"]
     """
+    for prompt in PROMPTS:
+        text = text.replace(prompt, "")
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text)
     hits = [(split.count("\n", 0, hit.start()) + 1, said) for each, said in AVOIDED for hit in each.finditer(split)]
     return [f"line {line}: {said}" for line, said in sorted(hits)]
@@ -159,31 +119,8 @@ def names_of_tests() -> list[tuple[str, str]]:
     ]
 
 
-# folders that are held to the limit
-SHORT_NAMES = tuple(
-    f"tests/{name}/"
-    for name in (
-        "acceptance",
-        "arch",
-        "attacks",
-        "chart",
-        "e2e",
-        "engine",
-        "packaging",
-        "services",
-        "cli",
-        "core/schema",
-        "extractor",
-        "runtime",
-        "simulator",
-        "tool_executor",
-    )
-)
-
-
 def test_names_of_tests_are_short() -> None:
-    long = [(name, file) for name, file in names_of_tests() if len(name) > MAX_TEST_NAME]
-    assert [each for each in long if each[1].startswith(SHORT_NAMES)] == []
+    assert [(name, file) for name, file in names_of_tests() if len(name) > MAX_TEST_NAME] == []
 
 
 def glossary() -> set[str]:

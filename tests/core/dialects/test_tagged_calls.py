@@ -1,4 +1,4 @@
-"""Calls with tags of their own form in values, and calls with other text between their arguments."""
+"""Calls with tags of the same form in values, and calls with other text between their arguments."""
 
 from __future__ import annotations
 

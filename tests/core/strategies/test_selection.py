@@ -9,6 +9,6 @@ from toolgate_core.types.vocabulary import Mode, Strategy
 
 @pytest.mark.parametrize("mode", [Mode.AUTO, Mode.EMULATE])
 @pytest.mark.parametrize("capabilities", [Capabilities(), Capabilities(tools=False, json_schema=False)])
-def test_a_request_without_tools_is_sent_as_it_is(mode: Mode, capabilities: Capabilities) -> None:
+def test_a_request_without_tools_is_sent_unchanged(mode: Mode, capabilities: Capabilities) -> None:
     policy = Policy(ladder=(Strategy.BRIDGE,), capabilities=capabilities)
     assert strategies_for(ChatRequest(model="m", messages=()), policy, mode) == (Strategy.NATIVE,)

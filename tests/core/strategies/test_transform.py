@@ -51,8 +51,8 @@ def user(content: JsonValue) -> JsonObject:
 
 
 def request_of(*messages: JsonValue, **fields: JsonValue) -> ChatRequest:
-    told = list(messages) or [user("hi")]
-    return parse_request(encode({"model": "m", "messages": told, "tools": TOOLS, **fields}))
+    asked = list(messages) or [user("hi")]
+    return parse_request(encode({"model": "m", "messages": asked, "tools": TOOLS, **fields}))
 
 
 class Shaped(NamedTuple):
@@ -76,7 +76,7 @@ def shaped(request: ChatRequest, strategy: Strategy, **options: Unpack[Options])
 
 
 def without_defaults(body: JsonObject) -> JsonObject:
-    """Return a body as it is written from neutral values: with the defaults of a tool request."""
+    """Return a body that is written from neutral values: with the defaults of a tool request."""
     rest: JsonObject = {key: value for key, value in body.items() if (key, value) != ("parallel_tool_calls", True)}
     if "tools" in rest:
         rest.setdefault("tool_choice", "auto")
@@ -215,10 +215,10 @@ def test_a_retry_quotes_the_answer_and_its_fault() -> None:
     assert messages_of(shaped(request, Strategy.NATIVE, fault=long))[1]["content"] == "x" * MAX_QUOTED
 
 
-def test_a_fault_without_an_answer_is_told_in_the_last_user_message() -> None:
+def test_a_fault_without_an_answer_is_in_the_last_user_message() -> None:
     silent = Fault(AttemptOutcome.NO_TOOL_CALL, "No tool was called.")
-    told = messages_of(shaped(request_of(user("hi")), Strategy.NATIVE, fault=silent))
-    assert told == [
+    asked = messages_of(shaped(request_of(user("hi")), Strategy.NATIVE, fault=silent))
+    assert asked == [
         user(
             "hi\n\nThat answer could not be used: No tool was called. Give the whole answer again, with this corrected."
         )
@@ -320,7 +320,7 @@ def test_the_clients_response_format_becomes_the_answers_schema(
     assert ("must be a JSON value that matches this schema" in system_of(done)) is (answer is not None)
 
 
-def test_an_answer_in_text_is_told_its_schema_too() -> None:
+def test_an_answer_in_text_has_its_schema_in_the_prompt_too() -> None:
     done = shaped(request_of(response_format=FORMAT), Strategy.BRIDGE, constrained=False)
     assert "response_format" not in done.body
     rule = f"An answer without a call must be a JSON value that matches this schema: {encode_str(ANSWER)}"
@@ -510,12 +510,12 @@ def test_a_native_answer_is_never_read_as_a_decision() -> None:
     assert shaped(request_of(), Strategy.NATIVE, dialect="decision").plan.dialect == "auto"
 
 
-def test_a_dialect_that_nobody_knows_is_an_error() -> None:
+def test_an_unknown_dialect_is_an_error() -> None:
     with pytest.raises(ValueError, match="unknown dialect: klingon"):
         shaped(request_of(), Strategy.BRIDGE, dialect="klingon")
 
 
-def test_text_begins_inside_reasoning_where_the_upstream_opens_it_and_no_grammar_forbids_it() -> None:
+def test_text_begins_inside_reasoning_where_the_upstream_opens_it() -> None:
     asked = [
         (Strategy.NATIVE, False),
         (Strategy.BRIDGE, False),

@@ -206,7 +206,7 @@ async def test_a_refused_schema_is_about_its_own_tools() -> None:
         assert len(running.chats()) == before + 1
 
 
-async def test_a_missing_feature_is_learned_from_different_requests_and_the_last_way_is_always_tried() -> None:
+async def test_a_missing_feature_is_learned_from_different_requests() -> None:
     upstream = MoodyUpstream()
     upstream.mood = "nothing"
     async with gateway(upstream) as running:

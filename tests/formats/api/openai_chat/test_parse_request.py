@@ -202,7 +202,7 @@ def test_brackets_in_a_text_do_not_count(text: str) -> None:
     assert sent_messages(parsed(messages=messages)) == messages
 
 
-def test_what_may_take_long_to_read_is_told_from_the_bytes() -> None:
+def test_what_may_take_long_to_read_is_known_from_the_bytes() -> None:
     assert not is_heavy(body(tools=[tool()]))
     assert is_heavy(body(tools=[tool(parameters={"type": "object", "properties": {"a": {"pattern": "a"}}})]))
     assert is_heavy(body().replace(b"hello", b"\\u0070attern"))

@@ -146,7 +146,7 @@ CALL_BODY: JsonObject = {
         ),
     ],
 )
-def test_a_message_is_read_as_it_is_written(message: Message, body: JsonObject) -> None:
+def test_a_message_that_is_written_is_read_back(message: Message, body: JsonObject) -> None:
     assert write_messages([message]) == [body]
     assert read_messages([body]) == (message,)
 

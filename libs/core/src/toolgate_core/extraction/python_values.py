@@ -224,7 +224,7 @@ class PythonValues:
         return closed
 
     def _closes(self, inside: InnerQuotes, before: str, stack: str) -> Steps[bool]:
-        """Whether the quote here ends the string: a quote inside of it may not be escaped."""
+        """Whether the quote here ends the string: a quote inside of it is perhaps not escaped."""
         assert self._following is not None  # only `number_or_word` is used without one
         follows = yield from self._following.after_quote(stack, 1, inner=inside)
         return inside.ends(before, self._cursor.text[self._cursor.pos + 1 : self._cursor.pos + 2], follows)

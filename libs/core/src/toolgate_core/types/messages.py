@@ -126,7 +126,7 @@ def text_message(role: Role, text: str) -> Message:
 
 
 def text_of(parts: Sequence[Part]) -> str:
-    """Return the texts among parts, each on lines of its own; the other parts are left out."""
+    """Return the texts among parts, joined by line breaks; the other parts are left out."""
     return "\n".join(part.text for part in parts if isinstance(part, Text))
 
 

@@ -185,7 +185,7 @@ class EnvelopeBody:
             self._reader.sink.drop("bad_json", element.raw)
 
     def _repair_unmarked(self) -> Steps[bool]:
-        """A call that no marker announced can't be read: mend its line if its name is declared, if it is not cut."""
+        """A call that no marker announced can't be read: repair its line if its name is declared, if it is not cut."""
         call = self.open
         if call is None or call.tool is None:
             return self._put_back_rest()
