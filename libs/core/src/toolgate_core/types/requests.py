@@ -1,7 +1,7 @@
 """The values that a request and an answer are made of, neutral of any wire format.
 
 A `ChatRequest` is what a client asks for. A strategy makes a `ModelRequest` of it: what one attempt sends to a model.
-Both carry the `Source`, the client's own JSON text, so that a codec of the same format writes what nobody changed byte
+Both carry the `Source`, the client's own JSON text, so that a codec of the same format writes unchanged fields byte
 for byte: nothing that this version does not know is lost, numbers keep their digits, and caches see equal prefixes.
 """
 
