@@ -15,7 +15,7 @@ CALLS = Message("assistant", (Call("a", "f", "{}"), Call("b", "g", "{}")))
 ASKED = Message("user", (Result("a", (Text("1"),)), Result("b", (Text("2"), PICTURE), plain=False), Text("next?")))
 
 
-def test_several_results_of_a_message_and_its_question_are_one_user_message() -> None:
+def test_results_of_a_message_and_its_question_are_one_user_message() -> None:
     block = HERMES.render_calls([WrittenCall("f", "{}", "a", 0), WrittenCall("g", "{}", "b", 1)])
     first, second = HERMES.render_result("f", "a", "1"), HERMES.render_result("g", "b", "2")
     assert render_history([CALLS, ASKED], "hermes") == [
