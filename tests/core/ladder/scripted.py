@@ -27,7 +27,7 @@ from toolgate_core.types.events import AnswerEvent, ArgumentsDelta, CallStart, R
 from toolgate_core.types.failures import Failure, FailureKind, RefusedPart
 from toolgate_core.types.policy import Policy
 from toolgate_core.types.requests import Usage
-from toolgate_core.types.vocabulary import Mode
+from toolgate_core.types.vocabulary import Mode, Strategy
 from toolgate_formats.api.openai_chat import parse_request
 from toolgate_formats.codecs.openai_chat.request import request_body
 
@@ -93,6 +93,7 @@ class ScriptedLadder:
         self.asked: list[Transform] = []
         self.bodies: list[dict[str, Any]] = []
         self.emits: list[tuple[AnswerEvent, ...]] = []
+        self.serving_at_emit: list[Strategy | None] = []
         self.closed = 0
         self.extraction: Extraction | None = None
         self.ladder_run = self.new_run()
@@ -152,6 +153,7 @@ class ScriptedLadder:
                 return tuple(events + list(self.extraction.finish(end)) if end else events)
             case Emit(events=events):
                 self.emits.append(events)
+                self.serving_at_emit.append(self.ladder_run.serving_strategy)
                 return None
 
     @property

@@ -345,6 +345,8 @@ class LadderRun:
                         return self._degraded("length", last)
                 case LastResort.BEST_TEXT:
                     if progress.best is not None:
+                        # Before the text goes out, since the headers go out with it.
+                        self._served = progress.best.attempt.strategy
                         outbox.put(TextDelta(progress.best.text))
                         yield Emit(outbox.take())
                         return self._degraded("stop", progress.best.attempt)
