@@ -38,7 +38,7 @@ PROMPTS = ("Each of several calls stands in tags of its own.",)
 # every term of ours; the field's own (registry, circuit breaker, deadline …) need no entry
 TERMS = (
     "anchor", "choice", "delivery policy", "draft", "enclosing tag", "ending", "inward call", "knowledge", "metadata",
-    "normal form", "observation", "origin", "pipeline", "step", "store", "verdict", "wrapper", "writer",
+    "normal form", "observation", "origin", "part", "pipeline", "source", "untouched", "step", "store", "verdict", "wrapper", "writer",
     "adapter", "answer", "API format", "attempt", "block", "call", "caller", "capability", "chunk", "codec", "coercion",
     "decision", "dialect", "effect", "event", "extraction", "failure", "fallback", "fault", "form", "frame", "grammar",
     "ladder", "marker", "mode", "outbox", "outcome", "plan", "policy", "port", "preset", "priority", "profile", "provider",
