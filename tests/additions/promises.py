@@ -131,24 +131,6 @@ asyncio.run(main())
 """
 _NO_SINK = _SINK.replace('== [("success", "m", 200)]', "== []")
 
-_FORMAT = f"""{_HEAD}
-async def main():
-  async with gateway(WEATHER_ANSWER) as running:
-    for path in ("/v1/blocks", "/blocks"):
-      events = (await running.post(asked(), path)).json()["events"]
-      assert [event["name"] for event in events if event.get("block") == "call"] == ["get_weather"], events
-    wrong = await running.post(asked(n=2), "/v1/blocks")
-    assert (wrong.status_code, wrong.json()["type"]) == (400, "error"), wrong.text
-asyncio.run(main())
-"""
-_NO_FORMAT = f"""{_HEAD}
-async def main():
-  async with gateway(WEATHER_ANSWER) as running:
-    answer = await running.post(asked(), "/v1/blocks")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found"), answer.text
-asyncio.run(main())
-"""
-
 _OUTSIDE = "from tests.additions.outside"
 _MODELS = "TOOLGATE_MODELS"
 _UPSTREAMS = "TOOLGATE_UPSTREAMS"
@@ -171,7 +153,7 @@ PROMISES = (
         "API format",
         (
             Edit(f"{FORMATS}/api/table.py", f"{_OUTSIDE}.postcard_format import PostcardFormat\n", "import OpenAIChat"),
-            Edit(f"{FORMATS}/api/table.py", "    PostcardFormat(),\n", "_ROWS: "),
+            Edit(f"{FORMATS}/api/table.py", '        "postcard": PostcardFormat(),\n', '"openai_chat"'),
         ),
         _FORMAT,
         missing=_NO_FORMAT,
@@ -198,15 +180,6 @@ PROMISES = (
         _DIALECT,
         ((_MODELS, '{"m": {"model": "m", "policy": {"native_dialect": "angle"}}}'),),
         "angle",
-    ),
-    Promise(
-        "API format",
-        (
-            Edit(f"{FORMATS}/api/table.py", "from tests.formats.api.blocks import Blocks\n", "import ApiFormat"),
-            Edit(f"{FORMATS}/api/table.py", '        "blocks": Blocks(),\n', '"openai_chat"'),
-        ),
-        _FORMAT,
-        missing=_NO_FORMAT,
     ),
     Promise(
         "tool",
