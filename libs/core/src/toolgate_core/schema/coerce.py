@@ -39,7 +39,9 @@ from toolgate_core.schema.xml_elements import read_elements
 MAX_LEVELS = 100
 """Schemas applied inside each other; the recursion of `apply` stays far below the stack's limit."""
 
+# Tags that say that a part of the value is lost; of a union's members, one that keeps it is preferred.
 _DROPPED = ("extra_dropped", "null_dropped")
+# Empty text is an empty container only where nothing else is allowed: beside null it stays text.
 _EMPTY = (("array",), ("object",))
 _UNIONS = ("anyOf", "oneOf")
 _SHORT = 1_000
@@ -88,17 +90,22 @@ class _Coercion:
         if isinstance(value, UntypedText):
             value, schema = self._from_text(value, schema)
         if not isinstance(schema, dict) or level > MAX_LEVELS or self._steps > MAX_COERCION_STEPS:
+            # The schema `false` accepts nothing, which is one violation; a schema beyond the bounds adds none.
             self._problems += schema is False
             return value
         known = self._facts_of(schema)
         self._steps += known.steps
+        # OpenAPI's `nullable` is a union with null: "null" is then tried both as the null and as the value.
         if schema.get("nullable") is True:
             rest: JsonValue = {keyword: rule for keyword, rule in schema.items() if keyword != "nullable"}
             return self._best_member(value, [NULL, rest], level)
+        # All of these hold for the same value, also beside a `$ref` (draft 2020-12), so that it goes through each in
+        # turn.
         if "$ref" in schema:
             value = self.apply(value, follow(schema["$ref"], self._root), level + 1)
         for member in _list(schema.get("allOf")):
             value = self.apply(value, member, level + 1)
+        # The type comes before the unions, since a `type` beside `anyOf` holds for each of its members.
         value = self._convert_type(value, schema, level)
         for keyword in _UNIONS:
             if keyword in schema:
@@ -107,19 +114,23 @@ class _Coercion:
             value = self._coerce_members(value, schema, level)
         elif isinstance(value, list):
             value = self._coerce_items(value, schema, level)
+        # Violations are counted on the coerced value: they are what is left for the validator to report.
         self._problems += count_violations(value, schema, known.options)
         return value
 
     def _from_text(self, value: UntypedText, schema: JsonValue) -> tuple[JsonValue, JsonValue]:
         """Return the value of a text that elements hold; with `True` for a schema, what it holds is such text again."""
+        # `apply` does nothing under `true`; under `{}` it still reads the untyped texts inside what was read.
         read = self._read_text(value, schema) if self._within_budget(value) else str(value)
         return read, {} if schema is True else schema
 
     def _facts_of(self, schema: JsonObject) -> _SchemaFacts:
         """Return the facts of a schema; `id` is a safe key, since the schema outlives the coercion."""
+        # One schema meets many values, such as the items of a list; its enum is indexed for the first of them.
         known = self._known.get(id(schema))
         if known is None:
             known = self._known[id(schema)] = _SchemaFacts(schema)
+            # Indexing costs a small part of a step for each allowed value.
             self._steps += len(known.options) // 10
         return known
 
@@ -136,6 +147,7 @@ class _Coercion:
         types = self._possible_types(schema)
         if not types:
             return self._read_untyped(text)
+        # A string keeps its white space and its look: ` x `, `007` and `"x"` are themselves.
         if types == ("string",):
             return str(text)
         stripped = text.strip()
@@ -147,13 +159,17 @@ class _Coercion:
         except JsonTextError:
             return self._read_lenient(str(text), schema, types)
         if "string" in types:
+            # Beside a string, only the exact JSON form of another type is read as that type: `7` is a number, `007` is
+            # text.
             return exact if type_of(exact) != "string" and accepts(types, exact) else str(text)
+        # `3.0` for an integer stays text, so that `convert` reads it exactly and tags the change.
         whole_number = isinstance(exact, float) and "number" not in types
         return stripped if whole_number else exact
 
     def _read_untyped(self, text: UntypedText) -> JsonValue:
         """Return an object or a list in its exact JSON form; anything else is text, since `7` may be meant as text."""
         found = exact_container(text)
+        # Elements are members of an object only inside elements: a whole value of any type can be markup.
         if found is None and isinstance(text, ElementText):
             found = read_elements(text, (), markup=True)
         return str(text) if found is None else found
@@ -166,12 +182,14 @@ class _Coercion:
                     self.tags.append(converted[1])
                     return converted[0]
             return text
+        # Escaped JSON has only one reading, and `relax` would refuse its backslashes.
         plain = unescape(text)
         relaxed = relax(plain or text)
         if relaxed is not None:
             self.tags.extend(("escaped_quotes",) if plain else ())
             self.tags.extend(relaxed[1])
             return relaxed[0]
+        # An item that can be a string can contain markup itself, so that elements are read as a list less readily.
         allowed = item_types(schema, self._root)
         read = read_elements(text, types, markup=not allowed or "string" in allowed)
         if read is None:
@@ -181,10 +199,12 @@ class _Coercion:
 
     def _within_budget(self, text: str) -> bool:
         """Whether a text can still be read as another type; each member of a union reads it again."""
+        # A text counts each time it is read: under a union of twenty members it is read twenty times.
         self._chars += len(text)
         return self._steps <= MAX_COERCION_STEPS and (self._chars <= MAX_COERCION_CHARS or len(text) <= _SHORT)
 
     def _convert_type(self, value: JsonValue, schema: JsonObject, level: int) -> JsonValue:
+        # An enum decides before the type does: it names the values, so that "1" means the 1 of `[1, 2]`.
         allowed = self._facts_of(schema).options
         if allowed and not allowed.contain(value):
             match = allowed.find(value) if not isinstance(value, str) or self._within_budget(value) else None
@@ -194,6 +214,7 @@ class _Coercion:
         types = declared_types(schema)
         if accepts(types, value) or (isinstance(value, str) and not self._within_budget(value)):
             return value
+        # The types stand in `ORDER`, the most particular first: "true" for an object or a boolean becomes the boolean.
         for wanted in types:
             converted = self._to_array(value, schema, level) if wanted == "array" else convert(value, wanted)
             if converted:
@@ -217,19 +238,24 @@ class _Coercion:
         found = unwrap_object(value)
         if found is None or not may_unwrap(value, schema, self._root):
             return None
+        # A tie goes to the wrapped list: `may_unwrap` has excluded that the object is an item itself.
         return found if self._cost_as(found[0], schema, level) <= self._cost_as([value], schema, level) else None
 
     def _array_in_text(self, text: str, schema: JsonObject, level: int) -> ListReading | None:
+        # Brackets, or JSON on both sides of a comma, mean a list even where a string could be an item.
         for reading in (bare_words(text), without_brackets(text)):
             if reading and self._fits(reading[0], schema, level):
                 return reading
         types = item_types(schema, self._root)
+        # Commas and line breaks separate scalars only: an item of another type can contain them.
         if not types or "object" in types or "array" in types:
             return None
         readings = split_scalars(text)
+        # A text that fits as the only item is that item: "Hello, world" is one string.
         if not readings or self._fits([text], schema, level):
             return None
         fitting = [reading for reading in readings if self._fits(reading[0], schema, level)]
+        # "a,b" above "c" is a list by its lines and by its commas; of two readings neither is taken.
         return fitting[0] if len(fitting) == 1 else None
 
     def _fits(self, value: JsonValue, schema: JsonObject, level: int) -> bool:
@@ -240,6 +266,7 @@ class _Coercion:
         tags, problems = self.tags, self._problems
         self.tags, self._problems = [], 0
         self.apply(value, schema, level + 1)
+        # Only tags and violations of the trial are taken back: steps count, else trials inside trials are exponential.
         cost = (self._problems, sum(tag in _DROPPED for tag in self.tags))
         self.tags, self._problems = tags, problems
         return cost
@@ -254,6 +281,7 @@ class _Coercion:
             self.tags, self._problems = [], 0
             result = self.apply(value, member, level + 1)
             dropped = sum(tag in _DROPPED for tag in self.tags)
+            # A tie goes to the most particular type, then to the first member, since `min` keeps the first.
             cost = (self._problems, dropped, len(self.tags), ORDER.index(type_of(result)))
             found.append((cost, result, self.tags))
         cost, result, added = min(found, key=_cost_of)
@@ -262,16 +290,19 @@ class _Coercion:
 
     def _coerce_members(self, value: JsonObject, schema: JsonObject, level: int) -> JsonObject:
         known = self._facts_of(schema)
+        # Each key is matched against each pattern of `patternProperties`.
         self._steps += known.patterns * len(value)
         names: dict[str, str] | None = None
         result: JsonObject = {}
         changed = False
         for key, member in value.items():
+            # The original is returned, not the part done so far: a half-coerced object would lack members.
             if self._steps > MAX_COERCION_STEPS:
                 return value
             name, rules = key, member_schemas(key, schema)
             if not rules:
                 changed = True
+                # The undeclared keys are compared once for each object, and only where it has one.
                 if names is None:
                     names = match_undeclared_keys(value, schema)
                     self._steps += (known.named + len(value)) // 10
@@ -282,8 +313,11 @@ class _Coercion:
                 name = names[key]
                 rules = member_schemas(name, schema)
             problems, coerced = self._problems, member
+            # All rules hold at once: the declared name's and those of every pattern that matches the key.
             for rule in rules:
                 coerced = self.apply(coerced, rule, level + 1)
+            # Models write null for a parameter that they leave out. Only an optional one can be dropped, and only where
+            # null is not accepted.
             if self._problems > problems and name not in known.required and self._is_absent(coerced, rules):
                 self._problems = problems
                 self.tags.append("null_dropped")
@@ -297,6 +331,7 @@ class _Coercion:
         """Whether a value that violates `rules` means "no value": null, or its word where no string is allowed."""
         if not is_null_word(value):
             return False
+        # The word "null" can be meant where a string is allowed; a schema of any type allows one.
         return value is None or all("string" not in (self._possible_types(rule) or ("string",)) for rule in rules)
 
     def _coerce_items(self, value: list[JsonValue], schema: JsonObject, level: int) -> list[JsonValue]:
@@ -305,6 +340,7 @@ class _Coercion:
             self.apply(item, first[place] if place < len(first) else rest, level + 1)
             for place, item in enumerate(value)
         ]
+        # Identity is kept where nothing changed, so that `_coerce_members` needs no comparison of values.
         return result if any(new is not old for new, old in zip(result, value, strict=True)) else value
 
 
@@ -324,6 +360,7 @@ class _SchemaFacts:
         self.patterns = len(patterns) if isinstance(patterns, dict) else 0
         self.types: tuple[str, ...] | None = None
         members = sum(len(_list(schema.get(word))) for word in _UNIONS) if "discriminator" in schema else 0
+        # Each required name, and each member that a discriminator can name, counts as a twentieth of a step.
         self.steps = (len(self.required) + members) // 20
 
 

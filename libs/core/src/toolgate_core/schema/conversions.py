@@ -22,10 +22,13 @@ from toolgate_core.schema.relaxed import MAX_DEPTH, relax
 
 Converted: TypeAlias = tuple[JsonValue, str] | None
 
+# Wider than JSON's numbers (`+5`, `007`, `.5`, `1.`), but without NaN, Infinity and bases: JSON cannot write those.
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\Z", re.ASCII)
+# Whole numbers with a fraction of zeros are read by their digits: a float would change 9007199254740993.0.
 _WHOLE = re.compile(r"([+-]?\d+)\.0*\Z", re.ASCII)
 _EXACT = 2**53
 """From here on a float skips integers, so it no longer says which one is meant."""
+# Only JSON's and Python's words: "yes", "on" and "1" in a string can mean something else.
 _BOOLEANS = {"true": True, "false": False}
 _NULLS = ("null", "none")
 
@@ -48,6 +51,7 @@ def _null(value: JsonValue) -> Converted:
 def _integer(value: JsonValue) -> Converted:
     whole = _WHOLE.match(value.strip()) if isinstance(value, str) else None
     found = number(whole[1]) if whole else number_in(value)
+    # A fraction or an exponent leads here: `1e5` is the integer 100000, `3.5` is none, and `1e300` is no exact integer.
     if isinstance(found, float):
         found = int(found) if found.is_integer() and abs(found) < _EXACT else None
     return None if found is None else (found, "string_to_integer")
@@ -70,6 +74,7 @@ def _boolean(value: JsonValue) -> Converted:
     if isinstance(value, str):
         found = _BOOLEANS.get(value.strip().casefold())
         return None if found is None else (found, "string_to_boolean")
+    # Models write flags as 0 and 1; a bool is an `int` too, but never reaches a conversion to its own type.
     if isinstance(value, int) and value in (0, 1):
         return bool(value), "number_to_boolean"
     return None
@@ -84,12 +89,15 @@ def _array(value: JsonValue) -> Converted:
     found = _container_in(value)
     if isinstance(found, list):
         return found, "json_string_to_array"
+    # Null is no item: for an optional parameter it means that the parameter is absent.
     return None if value is None else ([value], "scalar_to_array")
 
 
 def _container_in(value: JsonValue) -> JsonValue:
+    # A string that is too deep stays text; `settle` bounds the depth of all arguments together after coercion.
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", "(")) or deeper_than(value, MAX_DEPTH):
         return None
+    # The string can be escaped twice: once for the arguments around it, and once more by habit.
     value = unescape(value) or value
     try:
         return decode(value.strip())

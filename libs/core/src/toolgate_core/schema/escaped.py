@@ -11,8 +11,11 @@ import re
 
 from toolgate_core.jsontext import JsonTextError, JsonValue, decode
 
+# White space is bare or escaped itself, as in an object that was dumped with an indent.
 _SPACE = r"(?:\s|\\[nrt])*"
+# A list of numbers is left out: it has no quotes, so that nothing shows whether it is escaped.
 _CONTAINER = re.compile(rf"{_SPACE}(?:\[{_SPACE}(?:\{{|\\?\")|\{{{_SPACE}\\?\")")
+# A quote behind an even number of backslashes, which are escapes of each other.
 _BARE_QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
@@ -32,11 +35,13 @@ def unescape(text: str) -> str | None:
     try:
         inner = decode(f'"{_CONTROL.sub(_control, text)}"')
     except JsonTextError:
+        # The quotes alone are unescaped, so that `\d` reaches the lenient reader.
         return text.replace('\\"', '"')  # other escapes are not those of JSON
     return str(inner)
 
 
 def _control(match: re.Match[str]) -> str:
+    # The text is decoded as the inside of a string, where JSON forbids bare control characters.
     return f"\\u{ord(match[0]):04x}"
 
 
@@ -45,6 +50,7 @@ def exact_container(text: str) -> JsonValue:
     stripped = text.strip()
     if stripped[:1] not in ("{", "[", "\\"):
         return None
+    # The plain form comes first: JSON whose strings contain escaped quotes is no escaped JSON.
     for candidate in (stripped, unescape(stripped)):
         try:
             return None if candidate is None else decode(candidate)

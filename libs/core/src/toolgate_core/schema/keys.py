@@ -27,6 +27,7 @@ MAX_NAME_STATES = 2_000
 MAX_NAME_STEPS = 200
 """Steps of backtracking for one name."""
 
+# The answer is JSON for a client, and many clients are written in JavaScript.
 POLLUTING = frozenset(("__proto__", "constructor", "prototype"))
 """Keys that change an object's prototype in JavaScript: never the result of a renaming, nor of an XML element."""
 
@@ -40,10 +41,12 @@ def member_schemas(key: str, schema: JsonObject) -> list[JsonValue]:
     found = [named[key]] if isinstance(named, dict) and key in named else []
     if "patternProperties" not in schema:
         return found or _others(schema)
+    # Draft 2020-12, 10.3.2.3: `additionalProperties` holds only for keys that neither a name nor a pattern covers.
     patterns = schema["patternProperties"]
     if isinstance(patterns, dict):
         matching = [(matches(pattern, key), member) for pattern, member in patterns.items()]
         found += [member for matched, member in matching if matched]
+        # An undecided pattern could allow the key; dropping it would lose a part of the value.
         if not found and any(matched is None for matched, _ in matching):
             return [True]
     return found or _others(schema)
@@ -51,6 +54,7 @@ def member_schemas(key: str, schema: JsonObject) -> list[JsonValue]:
 
 def _others(schema: JsonObject) -> list[JsonValue]:
     others = schema.get("additionalProperties", True)
+    # Absent means true: an open object takes any key, so that nothing is dropped or renamed.
     return [] if others is False else [others]
 
 
@@ -62,6 +66,7 @@ def matches(pattern: str, key: str) -> bool | None:
     try:
         found.validate(key)
     except jsonschema_rs.ValidationError as error:
+        # Any other kind of error is the budget of backtracking, which says nothing about the key.
         return False if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Pattern) else None
     except ValueError:
         return None
@@ -72,6 +77,7 @@ def matches(pattern: str, key: str) -> bool | None:
 def _compiled(pattern: str) -> jsonschema_rs.Validator | None:
     if count_states(pattern) > MAX_NAME_STATES:
         return None
+    # The validator's own library, so that a pattern means the same here as there; Python's `re` differs.
     engine = jsonschema_rs.FancyRegexOptions(backtrack_limit=MAX_NAME_STEPS)
     try:
         return jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=engine)
@@ -85,14 +91,17 @@ def match_undeclared_keys(value: JsonObject, schema: JsonObject) -> dict[str, st
     Only keys that differ from one declared name in case, `_` and `-`, where no other key or name is as close.
     """
     named = schema.get("properties")
+    # An open object accepts the key, so that renaming it would change a valid value.
     if schema.get("additionalProperties", True) is not False or not isinstance(named, dict):
         return {}
+    # Polluting keys are neither renamed nor a target: a client's object would change its prototype.
     unknown = {key: _fold(key) for key in value if key not in named and key not in POLLUTING}
     if not unknown:
         return {}
     names: defaultdict[str, list[str]] = defaultdict(list)
     for name in named.keys() - POLLUTING:
         names[_fold(name)].append(name)
+    # `userId` beside `user-id` both mean `user_id`, and one of them would be lost.
     rivals = Counter(unknown.values())
     return {
         key: names[fold][0]
@@ -102,4 +111,5 @@ def match_undeclared_keys(value: JsonObject, schema: JsonObject) -> dict[str, st
 
 
 def _fold(key: str) -> str:
+    # Camel case, snake case and kebab case fold to one form; a space or a dot is in none of them.
     return key.replace("_", "").replace("-", "").casefold()

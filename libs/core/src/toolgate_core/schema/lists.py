@@ -26,14 +26,18 @@ MAX_PIECES = 10_000
 MAX_CHARS = 65_536
 """Characters of such a text."""
 
+# The first group has one to three digits and all others three, as in `1,000` and `-12,345,678`.
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\Z", re.ASCII)
+# Bullets of Markdown (`-`, `*`) and of plain text (U+2022).
 _BULLET = re.compile(r"[-*\u2022]\s+")
+# Brackets, quotes and colons would mean that something inside is structured itself (`[a: 1]`).
 _BARE = re.compile(r"""[^\[\]{}()"'`:,]+(?:,[^\[\]{}()"'`:,]+)*\Z""")
 
 
 def bare_words(text: str) -> ListReading | None:
     """Return the items of `[red, green]`: words in brackets that lack the quotes of JSON."""
     inner = text.strip()[1:-1]
+    # The comparison holds only if the first and last characters are the brackets.
     if len(text) > MAX_CHARS or text.strip() != f"[{inner}]" or not _BARE.match(inner):
         return None
     return _stripped(inner.split(","), "bare_words")
@@ -43,6 +47,7 @@ def without_brackets(text: str) -> ListReading | None:
     """Return the items of a JSON list without its brackets: at least two, all strings, objects or arrays."""
     for items, tag in _json_items(text):
         first = type(items[0])
+        # Mixed types (`"a", 1`) and numbers could be one text; quotes and braces on both sides could not.
         if first in (str, dict, list) and all(type(item) is first for item in items):
             return items, tag
     return None
@@ -53,13 +58,16 @@ def split_scalars(text: str) -> list[ListReading]:
     if len(text) > MAX_CHARS or _THOUSANDS.match(text.strip()):
         return []
     lines = [_BULLET.sub("", line.strip(), count=1) for line in text.strip().splitlines()]
+    # Empty lines are layout; an empty item between commas (`1,,2`) is no item, and the text stays whole.
     by_line = _stripped([line for line in lines if line], "newline_separated")
     by_comma = _stripped(text.strip().removesuffix(",").split(","), "comma_separated")
+    # One item is not a list that was split: the caller wraps the whole text then.
     return [reading for reading in (by_line, by_comma) if reading and len(reading[0]) > 1]
 
 
 def unwrap_object(value: JsonObject) -> ListReading | None:
     """Return the items of an object that wraps a list in its only key, or has the indices 0, 1, 2 … as keys."""
+    # Indices are taken only without a gap, from 0 or from 1; with a gap they may be names.
     if "1" in value or "0" in value:
         first = 0 if "0" in value else 1
         places = [str(place) for place in range(first, first + len(value))]
@@ -70,6 +78,7 @@ def unwrap_object(value: JsonObject) -> ListReading | None:
     ((key, inner),) = value.items()
     if isinstance(inner, list):
         return inner, "wrapper_to_array"
+    # A single key can be the name of an item (`{"line": {…}}`); around a scalar only a usual name is one.
     whole = isinstance(inner, dict | UntypedText) or key.casefold() in ITEM_NAMES
     return ([inner], "wrapper_to_array") if whole else None
 
@@ -79,6 +88,7 @@ def _json_items(text: str) -> list[ListReading]:
     if len(text) > MAX_CHARS or text.strip()[:1] not in ('"', "{", "["):
         return []
     found: list[ListReading] = []
+    # JSON lines lack the commas between them; both forms are read by JSON's own rules.
     for joined, tag in ((text, "comma_separated"), (",".join(text.strip().splitlines()), "newline_separated")):
         try:
             items = decode(f"[{joined}]")

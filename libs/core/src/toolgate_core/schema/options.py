@@ -22,9 +22,12 @@ from toolgate_core.schema.kinds import type_of
 Match: TypeAlias = tuple[JsonValue, str] | None
 K = TypeVar("K", str, int | float)
 
+# A tag says `number_to_string`, whether the number is whole or not.
 _NAMES = {"integer": "number"}
+# Models replace the separator of an enum's words: "in progress", `in_progress`, `in-progress`.
 _SEPARATORS = re.compile(r"[\s_-]+")
 _QUOTES = ('"', "'", "`")
+# Python's word for null, only compared after the plain form, so that an option "none" wins.
 _WORDS = {"none": "null"}
 
 
@@ -49,6 +52,7 @@ class AllowedValues:
     def __init__(self, allowed: list[JsonValue]) -> None:
         self._scalars: list[JsonValue] = [one for one in allowed if not isinstance(one, list | dict)]
         self._containers = [one for one in allowed if isinstance(one, list | dict)]
+        # In Python `True == 1`, and both have one hash; the pair keeps them apart.
         self._exact = {(isinstance(one, bool), one) for one in self._scalars}
         self._forms: tuple[dict[str, list[JsonValue]], ...] | None = None
         self._amounts: dict[bool, dict[int | float, list[JsonValue]]] = {}
@@ -58,6 +62,7 @@ class AllowedValues:
 
     def contain(self, value: JsonValue) -> bool:
         """Whether `value` is one of them."""
+        # Containers cannot be hashed; they are compared one by one, and never in other forms.
         if isinstance(value, list | dict):
             return any(equal(value, one) for one in self._containers)
         return (isinstance(value, bool), value) in self._exact
@@ -71,15 +76,18 @@ class AllowedValues:
             return None
         for form, index in zip(_FORMS, self._forms or (), strict=True):
             matches = index.get(form(value))
+            # A form that two options share is ambiguous; a looser form could only choose by accident.
             if matches:
                 return (matches[0], _tag(value, matches[0])) if len(matches) == 1 else None
         return self._equal_number(value) or self._value_in_quotes(value)
 
     def _build_index(self) -> bool:
         if self._forms is None and len(self._scalars) <= MAX_FOLDED_OPTIONS:
+            # Folding costs the characters of all options, which the number of options does not bound.
             if sum(len(one) for one in self._scalars if isinstance(one, str)) > MAX_FOLDED_CHARS:
                 return False
             self._forms = tuple(_index(form, self._scalars) for form in _FORMS)
+            # A text means a number option and a number means a text option; "1.0" never means the text "1".
             for texts in (True, False):
                 others = [one for one in self._scalars if isinstance(one, str) == texts]
                 self._amounts[texts] = _index(_number, others)
@@ -94,6 +102,7 @@ class AllowedValues:
     def _value_in_quotes(self, value: JsonValue) -> Match:
         """Return the option that stands in quotes inside a string."""
         text = value.strip() if isinstance(value, str) else ""
+        # The quotes were meant for JSON and came inside the string; only an exact option is taken.
         if len(text) < 2 or text[0] != text[-1] or text[0] not in _QUOTES or (False, text[1:-1]) not in self._exact:
             return None
         return text[1:-1], "enum_quotes"
@@ -135,6 +144,7 @@ def _separated(value: JsonValue) -> str:
     return _SEPARATORS.sub(" ", _text(value).casefold().strip())
 
 
+# From the closest to the loosest form; the order decides where an option fits in several.
 _FORMS: tuple[Callable[[JsonValue], str], ...] = (_folded, _word, _separated)
 
 

@@ -58,6 +58,7 @@ class InnerQuotes:
 
         Where `follows` is `NOT`, `after` is the next character that is not white space.
         """
+        # Inside an open pair a quote that could end the string is first taken for the partner.
         if follows is Follows.END or (follows is Follows.VALUE and not self.open):
             return True
         self.any = True
@@ -65,22 +66,29 @@ class InnerQuotes:
             return False  # an apostrophe
         if self.open:
             self.open = False
+            # The partner could have ended the string as well: then the text has two readings.
             self._unclear |= follows is Follows.VALUE or (self._word and before.isspace())
         elif self._opens(before, after):
             self.open = True
+            # A pair that a bracket opened can close behind a space, as in `split(" ")`; one around words cannot.
             self._word = before not in _OPENERS
         else:
+            # It neither opens nor ends, as the inch sign of `5" pipe`; an even number of these counts as pairs.
             self._lone += 1
             self._closing |= after in _CLOSERS
         return False
 
     def _opens(self, before: str, after: str) -> bool:
+        # `f("x")`, `["a"]` and `<a href="x">`: behind these a value begins.
         if before and before in _OPENERS:
             return True
+        # Prose: an opening quote stands before a word and not behind one.
         return not (before.isalnum() or before == "_") and not after.isspace() and after not in ("", self._quote)
 
     def is_unambiguous(self, *, alone: bool) -> bool:
         """Whether the string that ended has only one reading; `alone`: no further quote follows it."""
+        # An open pair and a lone quote could each be the other's partner.
         if self._unclear or (self.open and self._lone):
             return False
+        # An odd lone quote is sure only as the last one of the text, and not before a closer (`"x"}"}`).
         return not self._lone % 2 or (alone and not self._closing)

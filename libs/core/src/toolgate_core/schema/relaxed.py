@@ -30,19 +30,25 @@ __all__ = ["MAX_DEPTH", "number", "relax"]
 
 _MAX_LEAD = 64
 """Characters of prose before the value (`Here are the arguments:`); longer prose is an answer, not a preface."""
+# A byte-order mark counts as white space: it is invisible in what the model wrote.
 _BLANK = " \t\r\n\ufeff"
+# A letter, a digit or a dot behind it makes it a part of something else (`12abc`, `1.2.3`).
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])")
+# RFC 8259, section 6: numbers of another form are read, but tagged.
 _STRICT_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z")
 _WORD = re.compile(r"[A-Za-z_$][\w$-]*")
+# Python's words beside JSON's; NaN and Infinity have no JSON value and stay unreadable.
 _LITERALS: dict[str, JsonValue] = {
     "true": True, "false": False, "null": None, "True": True, "False": False, "None": None,
 }  # fmt: skip
+# Everything up to the next quote, escape or control character, taken at once.
 _RUNS = {'"': re.compile(r'[^"\\\x00-\x1f]+'), "'": re.compile(r"[^'\\\x00-\x1f]+")}
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BYTE = re.compile(r"[0-9a-fA-F]{2}")
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 _FENCE = "```"
 _FENCE_HEAD = re.compile(r"```[\w-]*")
+# The lead ends at the first bracket and contains no quote, since that could be the value's.
 _LEAD = re.compile(r"[^{}\[\]\"'`]*(?=[{\[])")
 _CLOSERS = {"[": "]", "(": ")"}
 
@@ -59,6 +65,7 @@ def relax(text: str, *, close: bool = False) -> tuple[JsonValue, tuple[str, ...]
     """
     tags: list[str] = []
     stripped = text.strip()
+    # `_LEAD` takes no backticks, so that a fence has to be removed before.
     if stripped.startswith(_FENCE) and stripped.endswith(_FENCE) and len(stripped) > 2 * len(_FENCE):
         text = _FENCE_HEAD.sub("", stripped.removesuffix(_FENCE), count=1)
         tags.append("code_fence")
@@ -81,6 +88,7 @@ class _Reader:
         self._stack: list[str] = []
 
     def document(self) -> JsonValue:
+        # A comment before the value is no prose: `_skip_blank` reads it. It can be longer than a lead.
         lead = _LEAD.match(self._text)
         if lead and lead[0].strip(_BLANK) and len(lead[0]) <= _MAX_LEAD and not lead[0].lstrip().startswith(("/", "#")):
             self._tags.append("stray_text")
@@ -88,6 +96,8 @@ class _Reader:
         value = self._value()
         self._skip_blank()
         if self._at < len(self._text):
+            # Only closers and special tokens (`<|call|>`) can follow: words behind the value would make it part of a
+            # text.
             if not TRAIL.match(self._text, self._at):
                 raise _UnreadableError
             self._tags.append("stray_text")
@@ -116,6 +126,7 @@ class _Reader:
         if char in ("[", "("):
             return self._nested(self._array, _CLOSERS[char])
         if char in _RUNS:
+            # A string that is the whole document has no grammar around it that could say which quote ends it.
             return self._string(char, inner=bool(self._stack))
         match = _NUMBER.match(self._text, self._at)
         if match:
@@ -138,6 +149,7 @@ class _Reader:
             if self._peek() != ":":
                 raise _UnreadableError
             self._at += 1
+            # A repeated key is valid in JSON; the tag records that a value was replaced.
             if key in members:
                 self._tags.append("duplicate_key")
             members[key] = self._value()
@@ -159,16 +171,20 @@ class _Reader:
         if char == "," and not first:
             self._at += 1
             char = self._peek()
+            # The comma before a closer is dropped; before the end of the text the missing closer is decided below.
             if char == closer or not char:
                 self._tags.append("trailing_comma")
+        # The closer is taken for an outer container's: this one lacks its own, and the outer one reads the closer.
         elif char and char in "]})" and char != closer and self._close:
             self._tags.append("unclosed")
             return True
+        # A missing comma has no single reading: `["x" "y"]` can be two items, or one with quotes inside.
         elif char and char != closer and not first:
             raise _UnreadableError
         if char == closer:
             self._at += 1
             return True
+        # The end of the text. A container that the model did not end may lack members, so `close` has to permit it.
         if not char:
             if not self._close:
                 raise _UnreadableError
@@ -192,6 +208,7 @@ class _Reader:
         if not word or word[0] not in _LITERALS:
             raise _UnreadableError
         self._at = word.end()
+        # JSON's own words are in lower case; Python's begin with a capital.
         if word[0][0].isupper():
             self._tags.append("python_literal")
         return _LITERALS[word[0]]
@@ -204,6 +221,7 @@ class _Reader:
         if not _STRICT_NUMBER.match(lexeme):
             self._tags.append("number_form")
         value = number(lexeme)
+        # Too many digits, or an exponent beyond a float (`1e999`): no value says the same.
         if value is None:
             raise _UnreadableError
         return value
@@ -224,11 +242,13 @@ class _Reader:
                 self._at = match.end()
             char = self._text[self._at : self._at + 1]
             self._at += 1
+            # Keys are read without `inner`: a quote inside a key could hide where its value begins.
             if char == quote and inner and not self._ends_string(inside, first):
                 pieces.append(char)
             elif char == quote:
                 self._check_inner_quotes(inside)
                 return "".join(pieces)
+            # The text ended inside the string. What it would have said is unknown, even with `close`.
             elif not char:
                 raise _UnreadableError
             elif char == "\\":
@@ -240,6 +260,7 @@ class _Reader:
     def _ends_string(self, inside: InnerQuotes, first: int) -> bool:
         """Whether the quote before the current position ends the string that began at `first`."""
         at = self._at
+        # `_at` is behind the quote, so that the character before the quote is two places back.
         before = self._text[at - 2] if at - 2 >= first else ""
         follows = after_value(self._text, at, self._stack, close=self._close)
         return inside.ends(before, self._text[at : at + 1], follows)
@@ -249,6 +270,7 @@ class _Reader:
         if not inside.any:
             return
         self._tags.append("unescaped_quote")
+        # With a further quote behind the string, a lone one inside it could be the partner of that one.
         if not inside.is_unambiguous(alone=self._text.find(self._text[self._at - 1], self._at) < 0):
             raise _UnreadableError
 
@@ -259,11 +281,13 @@ class _Reader:
             return _ESCAPES[char]
         if char == "u":
             return self._unicode()
+        # `\x41` is Python's: a string in double quotes counts as JSON's, where it is a wrong escape.
         if char == "x" and quote == "'" and (byte := _BYTE.match(self._text, self._at)):
             self._at = byte.end()
             self._tags.append("python_literal")
             return chr(int(byte[0], 16))
         self._tags.append("invalid_escape")
+        # The backslash of an unknown escape is kept: `\d` and `\$` are meant for a regular expression or a shell.
         return char if char in ("'", "") else "\\" + char
 
     def _unicode(self) -> str:
@@ -271,13 +295,16 @@ class _Reader:
         if first is None:
             self._tags.append("invalid_escape")
             return "\\u"
+        # RFC 8259, section 7: characters beyond U+FFFF are written as a pair of surrogates.
         if 0xD800 <= first < 0xDC00 and self._text.startswith("\\u", self._at):
             back = self._at
             self._at += 2
             second = self._unit()
             if second is not None and 0xDC00 <= second < 0xE000:
                 return chr(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
+            # What follows is no second half; it is read again as another escape.
             self._at = back
+        # A lone surrogate is not a character and cannot be sent as UTF-8.
         if 0xD800 <= first < 0xE000:
             self._tags.append("invalid_escape")
             return "\ufffd"
