@@ -34,14 +34,17 @@ def json_type(name: str) -> str:
     """Return the JSON Schema type that `name` means: `name` itself for an unknown word, empty for any type."""
     if name in _WORDS:
         return name
+    # No known word is longer; folding and searching a longer one would only cost time.
     if len(name) > MAX_TYPE_WORD:
         return name
     word = name.casefold()
+    # "any" maps to the empty word, which is why `or` reaches the second look-up; it has the same result.
     return _TYPES.get(word) or _TYPES.get(_without_parameters(word).removeprefix("typing."), name)
 
 
 def _without_parameters(word: str) -> str:
     """Return the name of a type without its parameters: `list[str]` is `list`."""
+    # `list[str]` of Python, `List<String>` of Java and C#, `Map<String, List<Integer>>`.
     starts = [start for start in map(word.find, "[<") if start >= 0]
     return word[: min(starts)] if starts and word.endswith(("]", ">")) else word
 
@@ -53,6 +56,8 @@ def normalize(schema: JsonObject) -> JsonObject:
     draft.
     """
     draft = schema.get("$schema")
+    # Without `$schema` the draft is 2020-12, where a list of `items` would be an error, and people mean the older
+    # tuple.
     return normalize_words(schema, tuples=not isinstance(draft, str) or "2020-12" in draft)
 
 
@@ -61,6 +66,7 @@ def normalize_words(schema: JsonObject, *, tuples: bool) -> JsonObject:
     new: JsonObject = {keyword: _normalize_keyword(keyword, value, tuples=tuples) for keyword, value in schema.items()}
     if "type" in new:
         _normalize_type(new)
+    # `prefixItems` beside it says that the author knows the current form.
     if tuples and isinstance(new.get("items"), list) and "prefixItems" not in new:
         return _with_prefix_items(new)
     same = len(new) == len(schema) and all(value is schema[keyword] for keyword, value in new.items())
@@ -70,6 +76,7 @@ def normalize_words(schema: JsonObject, *, tuples: bool) -> JsonObject:
 def _with_prefix_items(schema: JsonObject) -> JsonObject:
     """Return a schema whose list of `items` is `prefixItems`, and whose `additionalItems` is `items`."""
     rest = {keyword: value for keyword, value in schema.items() if keyword not in ("items", "additionalItems")}
+    # JSON Schema forbids an empty `prefixItems`.
     if schema["items"]:
         rest["prefixItems"] = schema["items"]
     if "additionalItems" in schema:
@@ -109,6 +116,7 @@ def _type_names(types: JsonValue) -> JsonValue:
     if not isinstance(types, list) or len(types) > MAX_TYPES:
         return types
     named: list[JsonValue] = [json_type(name) if isinstance(name, str) else name for name in types]
+    # A union with "any" allows everything.
     if "" in named:
         return None
     return types if named == types else [name for place, name in enumerate(named) if name not in named[:place]]
@@ -121,6 +129,7 @@ def _with_null(schema: JsonObject) -> JsonObject:
         kept = {keyword: rest.pop(keyword) for keyword in _KEPT if keyword in rest}
         return {**kept, "anyOf": [NULL, rest]}
     options = rest.get("enum")
+    # `const` and `enum` have to list null too, or they would refuse what `type` allows.
     if "const" in rest:
         rest["enum"] = [rest.pop("const"), None]
     elif isinstance(options, list) and None not in options:

@@ -36,10 +36,12 @@ def answer_schema(request: ChatRequest) -> JsonObject | None:
     if not is_constrained(request):
         return None
     wanted = request.response_format
+    # The OpenAI field wins over vLLM's own, since both forms can stand in one request.
     if wanted is None:
         return requested_schema(request.fields)
     if wanted.schema is not None:
         return wanted.schema
+    # OpenAI's JSON mode promises an object; a `json_schema` without a schema asks for no more.
     return _ANY_OBJECT if wanted.kind in ("json_object", "json_schema") else None
 
 
@@ -58,6 +60,7 @@ def requested_schema(fields: JsonObject) -> JsonObject | None:
 
 def _as_schema(given: JsonValue) -> JsonObject | None:
     """Return a schema that is written as an object or as its JSON text."""
+    # vLLM takes a schema as an object or as its JSON text.
     if isinstance(given, str):
         try:
             given = decode(given)
@@ -82,6 +85,7 @@ class AnswerCheck:
     def schema_error(self, text: str) -> str:
         """Return one sentence about what is wrong with an answer; empty for a valid one."""
         try:
+            # Strict JSON: the client gets the text that is checked here, so that nothing is repaired.
             value = decode(text)
         except JsonTextError:
             return "The answer must be JSON that matches the schema of the response format."
@@ -90,6 +94,7 @@ class AnswerCheck:
         validator = self._check.within_budget(value)
         if validator is None:
             return "The answer is too large to be checked against the schema of the response format."
+        # Only the place is named, since the client's own schema says the rest.
         place = _first_violation(validator, value) if explainable(value, self._schema) else ""
         return f"The answer does not match the schema of the response format at '{place:.200}'."
 

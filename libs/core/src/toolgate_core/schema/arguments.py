@@ -21,4 +21,5 @@ def object_text(text: str) -> str:
             return encode_str(value)
     if isinstance(value, dict):
         return text
+    # The text is kept under a key, so that the model sees what it wrote.
     return encode_str({"unreadable": text}) if text.strip() not in ("", "null") else "{}"

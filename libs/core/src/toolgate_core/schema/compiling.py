@@ -66,11 +66,14 @@ class SchemaCheck:
         size = size_within_budget(value, self._schema, weights, exact=self._validator is None)
         if size is None:
             return None
+        # The linear engine compiles most schemas; only the others have no validator in advance.
         return self._validator or self._backtracker(size)
 
     def _backtracker(self, size: ValueSize) -> jsonschema_rs.Validator | None:
+        # Each text can be tried against each pattern, and a long text counts once more for every 256 characters.
         share = size.texts * self.weights.patterns * (1 + size.longest // _CHARS_PER_STEP)
         steps = BACKTRACK_STEPS
+        # Steps of eight keep the number of compiled validators small: each limit needs one.
         while steps * share > BACKTRACK_STEPS and steps >= MIN_BACKTRACK_STEPS:
             steps //= 8
         if steps < MIN_BACKTRACK_STEPS:
@@ -87,8 +90,10 @@ def compile_schema(schema: JsonObject, *, object_only: bool = True) -> SchemaChe
     JSON Schema lacks (`int`, `nullable`) are normalized; unknown words are an error. `object_only`: the schema must be
     one of an object, as of a function's parameters.
     """
+    # OpenAI refuses parameters of another type; a schema without a type is one of an object by its use.
     if object_only and declared_types(schema) != _OBJECT and "type" in schema:
         raise SchemaError(f"the schema of a function's parameters must have type 'object', not {schema['type']!r:.80}")
+    # Before normalizing and compiling: both cost in proportion to what is weighed.
     weights = weigh(schema)
     meant = normalize(schema)
     if meant is schema:
@@ -108,6 +113,7 @@ def _check_with_older_tuples(schema: JsonObject, weights: Weights) -> SchemaChec
         **normalize_words(schema, tuples=False),
         "$schema": "https://json-schema.org/draft/2019-09/schema",
     }
+    # A client that names a draft means its own form of tuples.
     for candidate in (older, schema) if "$schema" not in schema else (schema,):
         try:
             return _check(candidate, weights)
@@ -120,6 +126,7 @@ def _check(schema: JsonObject, weights: Weights) -> SchemaCheck:
     try:
         return SchemaCheck(schema, _compiled(schema, _linear()), weights)
     except SchemaError:
+        # Without a pattern the engine is not at fault, and the error is final.
         if not weights.patterns:
             raise
     # Compile once now, so that a wrong pattern fails here and not at the first value.
@@ -138,6 +145,7 @@ def _backtracking(steps: int) -> _Engine:
 
 def _compiled(schema: JsonObject, engine: _Engine) -> jsonschema_rs.Validator:
     try:
+        # `offline`: no reference makes the validator open a file or a connection.
         return jsonschema_rs.validator_cls_for(schema)(schema, offline=True, pattern_options=engine)
     except jsonschema_rs.ValidationError as error:
         raise SchemaError(_where(error)) from error

@@ -30,6 +30,7 @@ from toolgate_core.schema.references import follow
 from toolgate_core.schema.toolset import compiled
 from toolgate_core.types.requests import ToolChoice, ToolDefinition
 
+# Keywords of a document: definitions are moved, and `$id` would change what `#/…` refers to.
 _ROOT_ONLY = ("$defs", "definitions", "$schema", "$id")
 _ANY: JsonObject = {}
 _Key: TypeAlias = tuple[bytes, bytes, ToolChoice, bool]
@@ -44,10 +45,13 @@ def decision_schema(
     more than one call is allowed. `answer_schema` is the schema of the answer (None: a string).
     """
     hoist = Hoist()
+    # OpenAI's named choice is one call of that function.
     single = not parallel or choice.mode == "named"
     call = _branch("call", "calls", _calls([tool for tool in tools if choice.permits(tool.name)], hoist, single=single))
+    # Without the answer among the alternatives the grammar itself forces the call.
     if choice.forced:
         return hoist.finish(call)
+    # The client's own schema is kept as far as a server takes it, since it asked for exactly this one.
     answer: JsonValue = {"type": "string"} if answer_schema is None else hoist.rewritten(answer_schema)
     return hoist.finish({"anyOf": [call, _branch("answer", "answer", answer)]})
 
@@ -67,6 +71,8 @@ def _decision(key: _Key) -> JsonObject:
 def _branch(action: str, key: str, value: JsonValue) -> JsonObject:
     return {
         "type": "object",
+        # `action` comes first, so that the choice is made, and a stream can be read, before the contents. An `enum` of
+        # one stands for `const`, which not every grammar knows.
         "properties": {"action": {"type": "string", "enum": [action]}, key: value},
         "required": ["action", key],
         "additionalProperties": False,
@@ -78,6 +84,7 @@ def _calls(tools: Sequence[ToolDefinition], hoist: Hoist, *, single: bool) -> Js
     calls: JsonObject = {"type": "array", "minItems": 1}
     if single:
         calls["maxItems"] = 1
+    # An `anyOf` of one would only make the grammar larger.
     calls["items"] = forms[0] if len(forms) == 1 else {"anyOf": forms}
     return calls
 
@@ -87,6 +94,7 @@ def _call(tool: ToolDefinition, hoist: Hoist) -> JsonObject:
         "type": "object",
         "properties": {
             "name": {"type": "string", "enum": [tool.name]},
+            # The type is stated even where the tool's schema leaves it out.
             "arguments": {"type": "object", **hoist.reduced(tool.parameters)},
         },
         "required": ["name", "arguments"],
@@ -129,6 +137,7 @@ class Hoist:
         return change(_rootless(root), self._referrer(root, change))
 
     def _referrer(self, root: JsonObject, change: Change) -> RewriteReference:
+        # Two tools can have different schemas under the same `$defs` name; the number of the root keeps them apart.
         self._roots += 1
         number = self._roots
 
@@ -137,6 +146,7 @@ class Hoist:
             name = self._names.get(key)
             if name is None:
                 name = self._names[key] = f"d{len(self._names)}"
+                # The order of `$defs` is that of the first use, which keeps the schema byte-stable.
                 self._defs[name] = None  # keeps the place
                 self._waiting.append(lambda: self._define(name, ref, root, change, refer))
             return {"$ref": f"#/$defs/{name}"}
@@ -152,6 +162,7 @@ class Hoist:
         refer: RewriteReference,
     ) -> None:
         target = follow(ref, root)
+        # A reference to the root would otherwise copy its definitions into one of them.
         if target is root:
             target = _rootless(root)
         self._defs[name] = change(target, refer) if isinstance(target, dict | bool) else {}
@@ -163,6 +174,7 @@ def _rootless(root: JsonObject) -> JsonObject:
 
 def sendable(schema: JsonObject) -> JsonObject:
     """Return a schema without what makes a server refuse the request; the same object where nothing changes."""
+    # Most schemas are clean; they are sent as the client's own object, in the client's own words.
     if normalize(schema) is schema and not has_refused_keywords(schema):
         return schema
     hoist = Hoist()
@@ -173,6 +185,7 @@ def sendable(schema: JsonObject) -> JsonObject:
 
 _DECISIONS = Cache(
     _decision,
+    # An estimate of the memory that the parsed JSON takes.
     cost=lambda key, _: 8 * (len(key[0]) + len(key[1])),
     max_cost=MAX_REMEMBERED_DECISIONS_BYTES,
 )

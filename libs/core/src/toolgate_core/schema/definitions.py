@@ -13,6 +13,7 @@ NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}
 """The schema of a tool that declares no parameters."""
 
 _FUNCTION_FIELDS = frozenset(("name", "description", "parameters", "strict"))
+# `\Z` and not `$`: Python's `$` would accept a line break at the end.
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 
 
@@ -40,6 +41,7 @@ def tool_definitions(tools: JsonValue) -> tuple[ToolDefinition, ...]:
     definitions = tuple(_definition(tool, f"tools[{place}]") for place, tool in enumerate(tools))
     seen: set[str] = set()
     for place, definition in enumerate(definitions):
+        # A call names its tool, so that two tools of one name could not be distinguished.
         if definition.name in seen:
             raise RequestError(
                 f"Two tools have the name '{definition.name:.64}'.",
@@ -66,6 +68,7 @@ def _definition(tool: JsonValue, param: str) -> ToolDefinition:
     if not isinstance(tool, dict):
         raise RequestError(f"{param} must be an object.", param=param)
     kind = tool.get("type")
+    # OpenAI's `custom` tools have no JSON Schema to check their input against.
     if kind != "function":
         known = "is not supported; only 'function' is" if isinstance(kind, str) else "is missing; it must be 'function'"
         raise RequestError(f"{param}.type {kind[:64] if isinstance(kind, str) else ''} {known}.", param=f"{param}.type")
@@ -109,6 +112,7 @@ def _description(description: JsonValue, param: str) -> str:
 
 
 def _parameters(parameters: JsonValue, param: str) -> JsonObject:
+    # OpenAI: leaving out `parameters` defines a function with an empty list of them.
     if parameters is None or parameters == {}:
         return NO_PARAMETERS
     if not isinstance(parameters, dict):

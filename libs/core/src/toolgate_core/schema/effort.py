@@ -37,6 +37,7 @@ def measure(value: JsonValue, most: int = MAX_CHECK_STEPS) -> ValueSize:
     """Return the size of a value; counting stops after about `most` parts."""
     parts = texts = chars = longest = 0
     waiting: list[JsonValue] = [value]
+    # An explicit stack: the depth of a value is not bounded here.
     while waiting and parts <= most:
         part = waiting.pop()
         parts += 1
@@ -45,9 +46,11 @@ def measure(value: JsonValue, most: int = MAX_CHECK_STEPS) -> ValueSize:
         elif isinstance(part, list):
             waiting.extend(part)
         elif isinstance(part, dict):
+            # Keys are texts too: `patternProperties` searches them.
             lengths = list(map(len, part))
             texts, chars, longest = texts + len(part), chars + sum(lengths), max(longest, *lengths, 0)
             waiting.extend(part.values())
+    # At least one, since the budget of backtracking is shared out by this number.
     return ValueSize(parts, max(texts, 1), chars, longest)
 
 
@@ -57,11 +60,13 @@ def size_within_budget(value: JsonValue, schema: JsonObject, weights: Weights, *
     The size of the whole value is an upper bound. `exact`: count by a walk, even where the bound is within the budget.
     """
     size = measure(value)
+    # The product is found in one pass; it assumes that every part meets the dearest schema.
     cheap = size.parts * weights.steps <= MAX_CHECK_STEPS and size.chars * weights.search <= MAX_SEARCH_STEPS
     if cheap and not exact:
         return size
     visits = _BudgetWalk(schema)
     visits.visit(value, schema, 0)
+    # The walk did not finish; only the upper bound is known then.
     if visits.left <= 0:
         return size if cheap else None
     within = visits.steps <= MAX_CHECK_STEPS and visits.search <= MAX_SEARCH_STEPS
@@ -87,6 +92,7 @@ class _BudgetWalk:
 
     def visit(self, value: JsonValue, schema: JsonValue, level: int) -> None:
         """Count this visit and all beneath it."""
+        # No visits left is the one sign for "too expensive"; all loops below look at it.
         self.left = 0 if level > _MAX_LEVELS else self.left - 1
         if self.left <= 0 or not isinstance(schema, dict):
             return
@@ -105,6 +111,7 @@ class _BudgetWalk:
         pattern = schema.get("pattern")
         if isinstance(value, str) and isinstance(pattern, str):
             self._search((value,), count_search_states(pattern))
+        # Each pattern searches each key of the object.
         elif isinstance(value, dict) and "patternProperties" in schema:
             self._search(tuple(value), sum(map(count_search_states, _dict(schema["patternProperties"]))))
         if self._explain:
@@ -119,6 +126,7 @@ class _BudgetWalk:
     def _copy(self, value: JsonValue, schema: JsonObject) -> None:
         """Count the parts that explanations would copy if every rule were violated."""
         options, required = schema.get("enum"), schema.get("required")
+        # Each missing name is a separate violation, with a separate copy of the object.
         missing = isinstance(value, dict) and isinstance(required, list)
         errors = 1 + (sum(name not in value for name in required) if missing else 0)  # type: ignore[operator,union-attr]
         self._copies += errors * measure(value, MAX_EXPLAINED).parts + (
@@ -132,12 +140,14 @@ class _BudgetWalk:
         for key, member in value.items():
             if self.left <= 0:
                 return
+            # A key that a pattern covers is counted under `additionalProperties` too: the count is an upper bound.
             self.visit(member, named.get(key, schema.get("additionalProperties")), level + 1)
             for other in patterns.values():
                 self.visit(member, other, level + 1)
 
     def _items(self, value: list[JsonValue], schema: JsonObject, level: int) -> None:
         first = schema.get("prefixItems")
+        # Each item counts under all schemas of items, wherever it stands in a tuple: an upper bound again.
         each = [schema.get("items"), schema.get("contains"), *(first if isinstance(first, list) else ())]
         for item in value:
             if self.left <= 0:

@@ -35,6 +35,7 @@ class ElementText(UntypedText):
 
 def type_of(value: JsonValue) -> str:
     """Return the JSON Schema type of `value`; a float is a `number` even where it is whole."""
+    # By the exact type, since a `bool` is an `int` to `isinstance`.
     return _KINDS[type(value)]
 
 
@@ -44,6 +45,7 @@ def declared_types(schema: JsonObject) -> tuple[str, ...]:
     if isinstance(types, str):
         name = json_type(types)
         return (name,) if name else ()
+    # A list that is too long counts as any type here; `weigh` refuses the schema.
     if not isinstance(types, list) or len(types) > MAX_TYPES:
         return ()
     named = {json_type(name) for name in types if isinstance(name, str)}
@@ -54,6 +56,7 @@ def accepts(types: tuple[str, ...], value: JsonValue) -> bool:
     """Whether the type of `value` is one of `types`; empty `types` accept every value."""
     if not types or type_of(value) in types:
         return True
+    # JSON Schema: every integer is a number, and a number without a fraction is an integer.
     return (isinstance(value, int) and not isinstance(value, bool) and "number" in types) or (
         isinstance(value, float) and value.is_integer() and "integer" in types
     )
@@ -75,10 +78,12 @@ class _TypeWalk:
     def types(self, schema: JsonValue, hops: int) -> frozenset[str] | None:
         """Return the allowed types, None for any."""
         self._left -= 1
+        # `hops` bounds the depth of the recursion, `_left` the schemas that it visits.
         if not isinstance(schema, dict) or not hops or self._left < 0:
             return None
         found: frozenset[str] | None = frozenset(declared_types(schema)) or None
         for limit in self._limits(schema, hops - 1):
+            # All keywords hold at once, so that the types are intersected.
             if limit is not None:
                 found = limit if found is None else found & limit
         return found | _NULL if found is not None and schema.get("nullable") is True else found
@@ -89,6 +94,7 @@ class _TypeWalk:
             limits.append(self.types(follow(schema["$ref"], self._root), hops))
         options = schema.get("enum")
         if isinstance(options, list):
+            # By the type of each option, since an enum has up to thousands of options and seven types.
             limits.append(frozenset(_KINDS[one] for one in set(map(type, options))))
         if "const" in schema:
             limits.append(frozenset((type_of(schema["const"]),)))
@@ -104,4 +110,5 @@ class _TypeWalk:
 
 def _union(parts: list[frozenset[str] | None]) -> frozenset[str] | None:
     known = [part for part in parts if part is not None]
+    # One member of any type makes the union one of any type.
     return frozenset().union(*known) if len(known) == len(parts) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+# Kimi writes the number of the call behind the name: `functions.get_weather:0`.
 _SUFFIX = re.compile(r":\d+$")
 _NUMBERED = re.compile(r"(?:functions_)?(.+)_\d+\Z")
 _PREFIX = "functions."
@@ -20,9 +21,11 @@ def index(names: Iterable[str]) -> dict[str, str]:
     shared: set[str] = set()
     for name in names:
         key = fold(name)
+        # Two tools that differ in case or punctuation alone cannot be found by a folded name.
         if key in folded:
             shared.add(key)
         folded[key] = name
+    # A name of punctuation alone folds to nothing and would match every such name.
     return {key: name for key, name in folded.items() if key and key not in shared}
 
 
@@ -64,6 +67,8 @@ def _without_suffix(name: str) -> str:
     return _SUFFIX.sub("", name)
 
 
+# Special tokens come first, since everything behind them is another part of the answer; the prefix and the suffix stand
+# around the name only after that.
 _CLEANERS = (
     ("name_special", _before_special_token),
     ("name_space", str.strip),

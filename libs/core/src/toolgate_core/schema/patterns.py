@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 
+# The class is possessive, so that one without an end is read once.
 _TOKEN = re.compile(
     r"\\[pP]\{[^}]*\}|\\.|\[\^?\]?(?:[^\]\\]|\\.)*+\]?"
     r"|\((?:\?(?:<[=!]|[=!>:(]|P?<\w*>|[a-zA-Z-]*[:)]?))?|\)|\||\{\d+(?:,\d*)?\}|[*+?]\+?|.",
@@ -24,8 +25,11 @@ _COUNTED = re.compile(
 )
 """One repeated class of characters, from the start of a text to its end."""
 _COUNTS = re.compile(r"\d+")
+# Look-around, atomic groups and conditions: Rust's `regex` leaves them out to stay linear.
 _LOOKS = ("(?=", "(?!", "(?<=", "(?<!", "(?>", "(?(")
+# Possessive repetition belongs to the backtracking engine too.
 _POSSESSIVE = ("*+", "++", "?+")
+# The escapes that begin a backreference by number or name, and `\G` and `\K`.
 _BACK = tuple("123456789kGK")
 _WIDE = 1_000
 """States of a class of Unicode characters such as `\\p{L}`: measured against copies of a letter."""
@@ -42,15 +46,20 @@ def count_states(pattern: str) -> int:
     outer: list[int] = []
     done = last = 0
     for token in _TOKEN.findall(pattern):
+        # `done` counts what is before the last item of the group, `last` that item, which a repetition would multiply.
         if token[0] == "(" and token[-1] != ")":
             outer.append(done + last)
             done = last = 0
         elif token == ")":
+            # A closed group is one item of the group around it, and a repetition behind it repeats all of it.
             last, done = done + last, outer.pop() if outer else 0
         elif token[0] == "{" and len(token) > 1:
+            # Nine digits exceed every limit already; more would only slow down the product.
             last = min(last * max(1, *(int(count[:9]) for count in _COUNTS.findall(token))), _MOST)
+        # `*`, `+` and `?` add no copies: the engine makes a loop of them.
         elif token[0] not in "*+?":
             done, last = min(done + last, _MOST), _weight(token)
+    # A group that is not closed is counted as it stands; the compiler refuses the pattern later.
     return min(done + last + sum(outer), _MOST)
 
 
@@ -64,8 +73,10 @@ def count_search_states(pattern: str) -> int:
 
 
 def _weight(token: str) -> int:
+    # A class in brackets counts as its widest member.
     if "\\p" in token or "\\P" in token:
         return _WIDE
+    # A letter beyond ASCII is several bytes in UTF-8, which is what the automaton reads.
     wide = token[:2] == "[^" or token in (".", "\\D", "\\W", "\\S") or not token.isascii()
     return _NEGATED if wide or _WITH_NEGATED.match(token) else 1
 

@@ -25,7 +25,9 @@ MAX_DEPTH = 128
 MAX_BASED = 3_000
 """Digits of a number with a base: in decimals, at most 4,000 digits for base 16."""
 
+# White space with Python's comments; the pattern matches the empty text too.
 _SPACE = re.compile(r"(?:\s++|#[^\n]*+)*+")
+# Triple quotes stand first: `""` would otherwise be an empty string before a third quote.
 _STRING = re.compile(
     r'([rRuU]?)(?:"""((?:[^"\\]++|\\.|"(?!""))*+)"""'
     r"|'''((?:[^'\\]++|\\.|'(?!''))*+)'''"
@@ -33,15 +35,18 @@ _STRING = re.compile(
     r"|'((?:[^'\\\n]++|\\.)*+)')",
     re.DOTALL,
 )
+# Python refuses a decimal with a leading zero (`007`), and so does this; `_` stands between digits only.
 _NUMBER = re.compile(
     r"([+-]?)(?:0(?:[xX]((?:_?[0-9a-fA-F])+)|[oO]((?:_?[0-7])+)|[bB]((?:_?[01])+))"
     r"|((?:(?:[1-9](?:_?\d)*|0)(?:\.(?:\d(?:_?\d)*)?)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d+)?))(?![\w.])",
     re.ASCII,
 )
+# The group of `_NUMBER` that holds the digits, and their base.
 _BASES = ((2, 16), (3, 8), (4, 2))
 _WORD = re.compile(r"True|False|None")
 _WORDS: dict[str, JsonValue] = {"True": True, "False": False, "None": None}
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{1,3})|(.))", re.DOTALL)
+# A backslash before a line break joins the lines, as in Python's source.
 _SIMPLE = {
     "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "a": "\a", "v": "\v", "\n": "", "\\": "\\",
     "'": "'", '"': '"',
@@ -56,6 +61,7 @@ class _UnreadableError(Exception):
 
 def read_literal(text: str) -> tuple[JsonValue, tuple[str, ...]] | None:
     """Return the value of a Python literal of a container, and its tag; None where `text` is none."""
+    # A string or a number alone is not read here: prose begins like that too.
     if not text.lstrip().startswith(("{", "[", "(")):
         return None
     try:
@@ -113,8 +119,10 @@ class _Reader:
         """Read a dict or a set; the empty one is a dict."""
         if self._peek() == "}":
             self._at += 1
+            # Python has no literal for the empty set.
             return {}
         first = self._value()
+        # JSON has no set: it becomes the list of its items, in the order in which they are written.
         if self._peek() != ":":
             return self._items("}", [first])
         return self._members(first)
@@ -122,6 +130,7 @@ class _Reader:
     def _members(self, key: JsonValue) -> JsonObject:
         members: JsonObject = {}
         while True:
+            # A key that is a number or a tuple has no form in JSON that would say the same.
             if not isinstance(key, str) or key in members or self._peek() != ":":
                 raise _UnreadableError
             self._at += 1
@@ -152,6 +161,7 @@ class _Reader:
         if not match:
             raise _UnreadableError
         self._at = match.end()
+        # Exactly one of the four forms of quotes has matched; the others are None.
         body = next(part for part in match.groups()[1:] if part is not None)
         return body if match[1] in ("r", "R") else _join_surrogates(_ESCAPE.sub(_escaped, body))
 
@@ -161,6 +171,7 @@ def _number(match: re.Match[str]) -> int | float:
         digits = match[group]
         if digits is not None and len(digits) <= MAX_BASED:
             return int(match[1] + digits.replace("_", ""), base)
+    # `number` bounds the digits; it is None for a float that is infinite.
     value = number(match[1] + match[5].replace("_", "")) if match[5] else None
     if value is None:
         raise _UnreadableError
@@ -173,11 +184,13 @@ def _escaped(match: re.Match[str]) -> str:
         return chr(int(octal, 8))
     if char is None:
         code = int(match[1] or match[2] or match[3], 16)
+        # Python's `chr` raises beyond the last character of Unicode.
         if code > 0x10FFFF:
             raise _UnreadableError
         return chr(code)
     if char in _UNCLEAR:
         raise _UnreadableError
+    # Python keeps the backslash of an escape that it does not know.
     return _SIMPLE.get(char, match[0])
 
 

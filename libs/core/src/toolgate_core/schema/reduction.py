@@ -33,15 +33,21 @@ Change: TypeAlias = Callable[[JsonValue, RewriteReference], JsonValue]
 KNOWN_FORMATS = frozenset(("date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"))
 """The formats that every grammar engine of vLLM knows."""
 
+# JSON Schema's keywords by what they contain: one schema, a list of schemas, or schemas by name. Everything else holds
+# values, in which `$ref` is only a member.
 SCHEMAS = ("items", "additionalProperties", "propertyNames", "not", "if", "then", "else", "contains",
            "unevaluatedItems", "unevaluatedProperties")  # fmt: skip
 LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
 _LOWER, _UPPER = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
+# `minContains` and `maxContains` have no meaning without `contains`; `dependencies` and `additionalItems` are older
+# drafts' keywords.
 _REFUSED = ("contains", "minContains", "maxContains", "uniqueItems", "additionalItems", "dependencies")
 _TURNING = ("not", "if", "then", "else", "unevaluatedItems", "unevaluatedProperties")
 """Keywords that allow less where their contents, or the keywords beside them, allow more."""
+# `loosen` copies all keywords but these, which have their own rules below.
 _REWRITTEN = (*_LOWER, *_UPPER, "minItems", "maxItems", "enum", "const", "items", "prefixItems", "oneOf", "anyOf")
+# A bound beyond a signed integer of 64 bits makes vLLM refuse the request.
 _LARGEST = 2**63
 
 _NEW_IN_2019 = ("dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties", "minContains",
@@ -59,15 +65,19 @@ def reduce(node: JsonValue, refer: RewriteReference) -> JsonObject:
     """Return a schema with only the keywords that every grammar knows."""
     if not isinstance(node, dict):
         return {}
+    # Keywords beside the reference are dropped, which only allows more.
     if "$ref" in node:
         return refer(node["$ref"])
     members = node.get("allOf")
+    # Generators wrap a reference in an `allOf` of one, to put a description beside it. Several members would have to be
+    # merged; without them more is allowed.
     if isinstance(members, list) and len(members) == 1 and "properties" not in node:
         return reduce(members[0], refer)
     reduced: JsonObject = {"type": node["type"]} if "type" in node else {}
     reduced.update(_values(node))
     reduced.update(_bounds(node))
     options = node.get("anyOf", node.get("oneOf"))
+    # `false` accepts nothing, so that a union is the same without it; a union of nothing else is left to the validator.
     possible = [option for option in options if option is not False] if isinstance(options, list) else []
     if possible:
         reduced["anyOf"] = [reduce(option, refer) for option in possible]
@@ -79,9 +89,12 @@ def reduce(node: JsonValue, refer: RewriteReference) -> JsonObject:
 def _array(node: JsonObject, refer: RewriteReference, reduced: JsonObject) -> None:
     first, rest = _tuple(node)
     reduced.update(_sizes(node, first, rest))
+    # A tuple becomes a list whose items may be any of its schemas: less is said, but every grammar knows it.
     items = [reduce(member, refer) for member in (first if rest is False else [*first, rest])]
     declares_items = "items" in node or "prefixItems" in node
+    # An empty schema among them would make the alternatives say nothing.
     if declares_items and 0 < len(items) <= MAX_SENT_TUPLE and (not first or all(items)):
+        # Equal alternatives would only make the grammar larger, as for a pair of numbers.
         distinct = [one for place, one in enumerate(items) if one not in items[:place]]
         reduced["items"] = distinct[0] if len(distinct) == 1 else {"anyOf": list[JsonValue](distinct)}
 
@@ -89,12 +102,15 @@ def _array(node: JsonObject, refer: RewriteReference, reduced: JsonObject) -> No
 def _object(node: JsonObject, refer: RewriteReference, reduced: JsonObject) -> None:
     named = node.get("properties")
     if isinstance(named, dict):
+        # A property whose schema is `false` can never be present.
         kept: JsonObject = {name: reduce(member, refer) for name, member in named.items() if member is not False}
         reduced["properties"] = kept
         required = node.get("required")
         if isinstance(required, list):
+            # A required name without a schema is left to the validator: leaving it out only allows more.
             reduced["required"] = [name for name in required if name in kept]
     others = node.get("additionalProperties")
+    # Without the patterns, their keys would fall under `additionalProperties` and be refused.
     if others is not None and "patternProperties" not in node:
         reduced["additionalProperties"] = others if isinstance(others, bool) else reduce(others, refer)
 
@@ -103,6 +119,7 @@ def _values(node: JsonObject) -> JsonObject:
     """Return the `enum` of the values that `const`, `enum` and `type` allow together; nothing where there is none."""
     found = [node["const"]] if "const" in node else node.get("enum")
     types = declared_types(node)
+    # A value of another type can never be valid; servers refuse an enum that contradicts its type.
     values = [value for value in found if accepts(types, value)] if isinstance(found, list) else []
     return {"enum": values} if values else {}
 
@@ -112,11 +129,13 @@ def _bounds(node: JsonObject) -> JsonObject:
     kept: dict[str, int | float] = {}
     for key in (*_LOWER, *_UPPER):
         bound = node.get(key)
+        # Draft 4 writes `exclusiveMinimum: true` beside a `minimum`, which alone is sent then.
         if isinstance(bound, int | float) and not isinstance(bound, bool) and abs(bound) < _LARGEST:
             kept[key] = bound
     low = max((kept[key] for key in _LOWER if key in kept), default=-_LARGEST)
     high = min((kept[key] for key in _UPPER if key in kept), default=_LARGEST)
     open_end = kept.get("exclusiveMinimum") == low or kept.get("exclusiveMaximum") == high
+    # Bounds that no number satisfies make a server refuse; without them the validator still refuses the value.
     return {} if low > high or (low == high and open_end) else dict[str, JsonValue](kept)
 
 
@@ -131,6 +150,7 @@ def _tuple(node: JsonObject) -> tuple[list[JsonValue], JsonValue]:
 def _sizes(node: JsonObject, first: list[JsonValue], rest: JsonValue) -> JsonObject:
     """Return the bounds of an array's length that a grammar supports; none where no length satisfies them."""
     low, high = (_count(node.get(key)) for key in ("minItems", "maxItems"))
+    # A closed tuple is no longer than its schemas, also where it does not say so.
     if rest is False:
         high = len(first) if high is None else min(high, len(first))
     if low is not None and high is not None and low > high:
@@ -140,6 +160,7 @@ def _sizes(node: JsonObject, first: list[JsonValue], rest: JsonValue) -> JsonObj
 
 
 def _count(value: JsonValue) -> int | None:
+    # JSON Schema takes 2.0 for an integer; it is sent as 2.
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -167,6 +188,7 @@ def has_refused_keywords(schema: JsonObject) -> bool:
 def _is_refused(node: JsonObject) -> bool:
     if any(key in node for key in _REFUSED) or isinstance(node.get("items"), list):
         return True
+    # A keyword that these would drop or change is one that a server refuses.
     kept = {**_bounds(node), **_sizes(node, *tuple_items(node)), **_values(node)}
     if any(key in node and key not in kept for key in (*_LOWER, *_UPPER, "minItems", "maxItems")):
         return True
@@ -177,6 +199,7 @@ def _is_refused(node: JsonObject) -> bool:
 
 def _may_be_sent(keyword: str, value: JsonValue) -> bool:
     """Whether a keyword with this value is safe to send; all but some formats and patterns are."""
+    # An unknown format is only an annotation to JSON Schema, but an error to a grammar.
     if keyword == "format":
         return value is None or value in KNOWN_FORMATS
     return keyword != "pattern" or not isinstance(value, str) or not needs_backtracking(value)
@@ -188,11 +211,13 @@ def loosen(node: JsonValue, refer: RewriteReference) -> JsonValue:
         return node
     new: JsonObject = {}
     for key, value in node.items():
+        # Contents are loosened, which turns into the opposite inside `not` and its like; these go as a whole.
         if key in _REFUSED or key in _TURNING or key in _REWRITTEN or not _may_be_sent(key, value):
             continue
         new[key] = _child(key, value, refer, loosen)
     new.update(_values(node))
     new.update(_bounds(node))
+    # A value that several loosened members accept would violate `oneOf`.
     options = node.get("anyOf", node.get("oneOf"))
     if isinstance(options, list):
         new["anyOf"] = [loosen(option, refer) for option in options]
@@ -200,6 +225,7 @@ def loosen(node: JsonValue, refer: RewriteReference) -> JsonValue:
     new.update(_sizes(node, first, rest))
     if first:
         new["prefixItems"] = [loosen(member, refer) for member in first]
+    # `items: true` is what JSON Schema means without the keyword.
     if rest is not True:
         new["items"] = loosen(rest, refer)
     return new
@@ -219,6 +245,7 @@ def as_current_draft(root: JsonObject) -> JsonObject:
 def _without_unknown(node: JsonValue, unknown: tuple[str, ...]) -> JsonValue:
     if not isinstance(node, dict):
         return node
+    # Up to draft 7 a `$ref` replaces its schema (draft 7, section 8.3); only places that it can lead to are kept.
     if "$ref" in node and unknown[0] == "$ref":
         kept: JsonObject = {key: node[key] for key in ("$ref", "$schema", "$defs", "definitions") if key in node}
     else:
@@ -242,6 +269,7 @@ def rewrite_references(node: JsonValue, refer: RewriteReference) -> JsonValue:
 
 def _child(key: str, value: JsonValue, refer: RewriteReference, change: Change) -> JsonValue:
     """Return the value of a keyword, with the schemas in it changed."""
+    # Only the name changes here: keywords beside the reference stay where they are.
     if key == "$ref":
         return refer(value)["$ref"]
     if key in SCHEMAS:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import MAX_REFERENCE
 
+# RFC 6901, section 4: no leading zeros. Nine digits bound the conversion to an integer.
 _INDEX = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
 
 
@@ -33,4 +34,5 @@ def is_local(ref: str) -> bool:
 
 def pointer(ref: str) -> list[str]:
     """Return the unescaped steps of a local `ref`."""
+    # A pointer in a URI fragment is percent-encoded (RFC 6901, section 6); `~1` comes before `~0` (section 4).
     return [unquote(step).replace("~1", "/").replace("~0", "~") for step in ref.split("/")[1:]]

@@ -18,6 +18,7 @@ _BOUNDS: dict[str, Callable[[float, float], bool]] = {
     "exclusiveMinimum": lambda value, bound: value > bound,
     "exclusiveMaximum": lambda value, bound: value < bound,
 }
+# Sizes of objects are left out: `required` decides between members that are objects.
 _SIZES = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}
 
 
@@ -26,16 +27,21 @@ def matching_members(value: JsonValue, schema: JsonObject, keyword: str) -> list
     found = schema.get(keyword)
     members = found if isinstance(found, list) else []
     rule = schema.get("discriminator")
+    # Only objects carry a discriminator.
     if not members or not isinstance(rule, dict) or not isinstance(value, dict):
         return members
     tag = value.get(str(rule.get("propertyName")))
     mapping = rule.get("mapping")
     named = mapping if isinstance(mapping, dict) else {}
+    # Without a mapping the value is the name of the schema.
     target = named.get(tag, tag) if isinstance(tag, str) else None
     if not isinstance(target, str):
         return members
+    # A mapping gives a reference or a bare name, which is then a name in `$defs`.
     exact = [member for member in members if _reference(member) in (target, f"#/$defs/{target}")]
+    # Schemas that were moved from OpenAPI keep `#/components/schemas/…` in their mapping; the last step still agrees.
     close = [member for member in members if _reference(member).rsplit("/", 1)[-1] == target.rsplit("/", 1)[-1]]
+    # A discriminator that names none of the members, or several, is ignored rather than refused.
     return next((one for one in (exact, close) if len(one) == 1), members)
 
 
@@ -55,6 +61,7 @@ def count_violations(value: JsonValue, schema: JsonObject, allowed: AllowedValue
     count += not accepts(declared_types(schema), value)
     if isinstance(value, dict):
         required = schema.get("required")
+        # Each missing key counts, so that the member with most of its keys present wins.
         return count + sum(key not in value for key in (required if isinstance(required, list) else ()))
     if isinstance(value, str | list):
         low, high = (schema.get(keyword) for keyword in _SIZES[type_of(value)])
@@ -63,5 +70,6 @@ def count_violations(value: JsonValue, schema: JsonObject, allowed: AllowedValue
     elif isinstance(value, int | float) and not isinstance(value, bool):
         for keyword, holds in _BOUNDS.items():
             bound = schema.get(keyword)
+            # Draft 4 and OpenAPI 3.0 write `exclusiveMinimum: true`, which is no bound by itself.
             count += isinstance(bound, int | float) and not isinstance(bound, bool) and not holds(value, bound)
     return count

@@ -18,6 +18,8 @@ from toolgate_core.types.faults import Fault
 from toolgate_core.types.requests import ToolChoice
 from toolgate_core.types.vocabulary import AttemptOutcome
 
+# Bounds on what a fault quotes: characters of the arguments, tools that it lists, characters of the wrong name. A fault
+# is sent to the client and back to the model.
 _MAX_RAW = 4_000
 _MAX_NAMES = 20
 _MAX_NAME = 80
@@ -49,22 +51,27 @@ def settle(
     tool, tags = toolset.resolve(name)
     if tool is None:
         return _unknown(name, arguments_text, toolset)
+    # The name is known but forbidden in this turn, so that nothing has to be repaired.
     if not choice.permits(tool.definition.name):
         detail = f"{tool.definition.name} must not be called in this turn."
         return Fault(AttemptOutcome.NO_TOOL_CALL, detail, arguments_text[:_MAX_RAW])
     text = arguments_text.strip()
+    # Models leave the arguments empty for a tool without parameters.
     if text in ("", "null"):
         text = "{}"
+    # Limits come before reading: decoding and validating are native calls that nothing interrupts.
     fault = _limit_fault(tool, text)
     if fault:
         return fault
     try:
         value = decode(text)
     except JsonTextError as error:
+        # Strict JSON comes first, since almost every call is; the lenient reader is slower and written in Python.
         relaxed = relax(text, close=close)
         if relaxed is None:
             return _unreadable(tool, text, f"the arguments are not valid JSON ({error})")
         return _settle_changed(tool, text, *relaxed, tags)
+    # The model's own text is delivered, so that numbers of any size and the order of keys stay.
     if tool.valid(value):
         return Settled(tool.definition.name, text, tags)
     return _settle_changed(tool, text, value, (), tags)
@@ -83,6 +90,7 @@ def _settle_changed(
         rules = "; ".join(violation.message for violation in violations)
         return Fault(AttemptOutcome.SCHEMA_INVALID, f"{tool.definition.name}: {rules}.", text[:_MAX_RAW])
     arguments = encode_str(coerced)
+    # Coercion can put objects out of strings inside each other, so that the result can be too deep.
     return _limit_fault(tool, arguments) or Settled(
         tool.definition.name, arguments, (*tags, *read_tags, *unwrapped, *changes)
     )
@@ -90,6 +98,7 @@ def _settle_changed(
 
 def _unwrap(value: JsonValue) -> tuple[JsonValue, tuple[str, ...]]:
     """Return the object inside a JSON string that contains one, and the tags of reading it."""
+    # Some models encode the arguments twice, as a JSON string inside the JSON.
     if not isinstance(value, str) or not value.lstrip().startswith("{") or deeper_than(value, MAX_DEPTH):
         return value, ()
     try:

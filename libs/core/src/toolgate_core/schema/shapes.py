@@ -15,6 +15,7 @@ MAX_PARTS = 64
 def applicable_schemas(schema: JsonValue, root: JsonObject) -> Iterator[JsonObject]:
     """Yield the schemas that can apply to the same value as `schema`, itself first, at most `MAX_PARTS`."""
     waiting: list[JsonValue] = [schema]
+    # The bound ends a schema that refers to itself.
     for _ in range(MAX_PARTS):
         if not waiting:
             return
@@ -44,6 +45,7 @@ def item_types(schema: JsonValue, root: JsonObject) -> tuple[str, ...]:
     found: set[str] = set()
     for items in item_schemas(schema, root):
         types = possible_types(items, root)
+        # Items of any type in one of the schemas make them any type in all.
         if not types:
             return ()
         found.update(types)
@@ -68,7 +70,9 @@ def may_unwrap(value: JsonObject, schema: JsonValue, root: JsonObject) -> bool:
     """
     types, names = item_types(schema, root), item_names(schema, root)
     if not types or "array" in types:
+        # An item that can be an array itself may have been wrapped, or not: nothing decides.
         return False
+    # An object with none of the declared properties is no item, as long as some are declared.
     return "object" not in types or (bool(names) and names.isdisjoint(value))
 
 

@@ -6,12 +6,14 @@ from toolgate_core.jsontext import JsonObject, JsonValue
 from toolgate_core.limits import MAX_SCHEMA_NESTING
 from toolgate_core.schema.compiling import SchemaError
 
+# The guide's limits on the size and the depth of a schema.
 MAX_PROPERTIES = 5_000
 MAX_LEVELS = 10
 MAX_ENUM_VALUES = 1_000
 MAX_LONG_ENUM_CHARS = 15_000
 MAX_STRING_CHARS = 120_000
 
+# The guide's list of composition keywords that strict mode does not support; `anyOf` is allowed below the root.
 _FORBIDDEN = ("allOf", "not", "dependentRequired", "dependentSchemas", "if", "then", "else")
 
 
@@ -53,6 +55,7 @@ class _StrictWalk:
 
     def visit(self, node: JsonValue, where: str, level: int, depth: int) -> None:
         """Check one schema: `level` counts objects as OpenAI does, `depth` schemas."""
+        # A schema that is too deep is refused by `compile_schema`, in its own words.
         if not isinstance(node, dict) or depth > MAX_SCHEMA_NESTING:
             return
         for keyword in _FORBIDDEN:
@@ -63,6 +66,7 @@ class _StrictWalk:
         self._values(node)
         properties = node.get("properties")
         named = properties if isinstance(properties, dict) else {}
+        # `properties` make a schema one of an object, also where it leaves out the type.
         if node.get("type") == "object" or named:
             self._object(node, named, where)
         for name, child in named.items():
@@ -78,6 +82,8 @@ class _StrictWalk:
             shared = node.get(keyword)
             for name, child in shared.items() if isinstance(shared, dict) else ():
                 self.chars += len(name)
+                # Definitions count their levels from their own root; references are not followed, which may allow more
+                # than OpenAI.
                 self.visit(child, f" in '{name}'", 1, depth + 1)
 
     def _object(self, node: JsonObject, named: JsonObject, where: str) -> None:
@@ -85,6 +91,7 @@ class _StrictWalk:
             raise SchemaError(f"under strict, 'additionalProperties' must be supplied and be false{where}")
         required = node.get("required")
         listed = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
+        # Strict mode has no optional parameters: one that can be absent is written as a union with null.
         missing = [name for name in named if name not in listed]
         if missing:
             raise SchemaError(f"under strict, 'required' must list every property; missing '{missing[0]}'{where}")
@@ -95,6 +102,7 @@ class _StrictWalk:
         options = node.get("enum")
         values = options if isinstance(options, list) else []
         chars = sum(len(value) for value in values if isinstance(value, str))
+        # The limit of characters holds only for a long enum.
         if len(values) > 250 and chars > MAX_LONG_ENUM_CHARS:
             raise SchemaError(f"under strict, an enum of more than 250 values has at most {MAX_LONG_ENUM_CHARS} chars")
         self.enum_values += len(values)

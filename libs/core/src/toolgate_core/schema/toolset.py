@@ -64,11 +64,13 @@ class Tool:
             return []
         if not isinstance(value, dict):
             return [Violation("", "type", "the arguments must be a JSON object")]
+        # Explaining costs more than validating (see `effort`); beyond its budget only the missing names are given.
         validator = self._check.within_budget(value)
         if validator is None or not explainable(value, self.parameters):
             return self._missing(value)
         try:
             return [violation(error) for error in islice(validator.iter_errors(value), MAX_VIOLATIONS)]
+        # The validator raises for lone surrogates and for values deeper than its own limit.
         except ValueError:
             return [Violation("", "type", "the arguments are nested too deeply or hold text that is not Unicode")]
 
@@ -90,6 +92,7 @@ class Toolset:
     """Whether settling even a short call can take long, because of the schemas."""
 
     def __init__(self, tools: tuple[Tool, ...]) -> None:
+        # Toolsets are shared between requests and threads through the cache, so that nothing in them can change.
         self._tools = MappingProxyType({tool.definition.name: tool for tool in tools})
         self.names = tuple(self._tools)
         self.definitions = tuple(tool.definition for tool in tools)
@@ -105,6 +108,7 @@ class Toolset:
         for place, definition in enumerate(definitions):
             tool = _compile(definition, place)
             schemas, states = schemas + tool.weights.schemas, states + tool.weights.states
+            # The sum is checked after each tool, so that no more than one schema is compiled beyond it.
             if schemas > MAX_SCHEMAS_PER_REQUEST or states > MAX_PATTERN_STATES_PER_REQUEST:
                 raise _invalid(definition, place, "the schemas of all tools together are too large")
             tools.append(tool)
@@ -125,6 +129,7 @@ class Toolset:
         In this order: the exact name; the name without leaked special tokens, white space, `functions.` and `:N`; the
         one tool whose name differs in case and punctuation alone; the name without a number at its end.
         """
+        # The exact name wins, even one that looks like a prefix and a number (`step_2`).
         tool = self._tools.get(raw_name)
         if tool is not None:
             return tool, ()
@@ -137,12 +142,14 @@ class Toolset:
         match = self._folded.get(names.fold(name))
         if match is not None:
             return self._tools[match], (*tags, "name_case")
+        # Last, since a number at the end is part of many names.
         bare = self._tools.get(names.without_number(name))
         return (bare, (*tags, "name_suffix")) if bare is not None else (None, ())
 
 
 def _compile(definition: ToolDefinition, place: int) -> Tool:
     try:
+        # Only an explicit `strict: true` asks for OpenAI's rules; without it any schema is fine.
         if definition.strict:
             check_strict(definition.parameters)
         return Tool(definition, compile_schema(definition.parameters))
@@ -153,6 +160,7 @@ def _compile(definition: ToolDefinition, place: int) -> Tool:
 def _invalid(definition: ToolDefinition, place: int, why: str) -> RequestError:
     return RequestError(
         f"Invalid schema for function '{definition.name:.64}': {why}.",
+        # OpenAI's `param` and `code` for a bad schema of a function.
         param=f"tools[{place}].function.parameters",
         code="invalid_function_parameters",
     )
@@ -179,6 +187,7 @@ def _compiled(tools_json: bytes) -> Toolset:
     return Toolset.compile(parse_tools(tools_json))
 
 
+# Agents send the same tools with every request of a conversation.
 _COMPILED = Cache(
     _compiled,
     cost=lambda text, toolset: toolset.kept_bytes + 8 * len(text),

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from toolgate_core.jsontext import JsonValue, encode_str
 
+# Characters of a quoted value, and of a validator's own message: a model needs the start to find its mistake.
 _SHOWN = 80
 _MESSAGE = 200
 _ARTICLES = {"integer": "an", "array": "an", "object": "an"}
@@ -37,11 +38,13 @@ def violation(error: jsonschema_rs.ValidationError) -> Violation:
     match rule:
         case jsonschema_rs.ValidationErrorKind.Type():
             text = f"{where} must be {_types(rule.types)}, got {shown(error.instance)}"
+        # The missing name joins the path, so that the message names the place to fill.
         case jsonschema_rs.ValidationErrorKind.Required():
             text = f"{_joined(path, rule.property)} is required and missing"
         case jsonschema_rs.ValidationErrorKind.Enum():
             text = f"{where} must be one of {_bounded(str(rule.options))}, got {shown(error.instance)}"
         case jsonschema_rs.ValidationErrorKind.AdditionalProperties():
+            # Five names show the mistake; an object can have thousands of them.
             text = f"{where} must not have {', '.join(repr(name) for name in rule.unexpected[:5])}"
         case _:
             text = f"{where}: {error.message[:_MESSAGE]}"

@@ -75,6 +75,7 @@ class _Weight(NamedTuple):
     search: int
 
 
+# `true` and `false` are checked in one step.
 _NO_SCHEMA = _Weight(1, 1, 0)
 
 
@@ -91,6 +92,7 @@ class _Walk:
     def __init__(self, root: JsonObject) -> None:
         self._root = root
         self._weights: dict[int, _Weight] = {}
+        # The nodes of the chain that is being followed; a node met again in it is a chain that never ends.
         self._open: set[int] = set()
         self._listed = 0
         self.schemas = self.steps = self.search = self.states = self.patterns = 0
@@ -101,6 +103,7 @@ class _Walk:
         self.schemas += 1
         if self.schemas > MAX_SCHEMAS:
             raise SchemaError(f"more than {MAX_SCHEMAS} schemas")
+        # Lists are compared with each value and are no schemas, so that they have a separate sum.
         for listed_ in (node.get("enum"), node.get("required")):
             self._listed += len(listed_) if isinstance(listed_, list) else 0
         if self._listed > MAX_LISTED:
@@ -108,7 +111,9 @@ class _Walk:
         if level > MAX_SCHEMA_NESTING:
             raise SchemaError(f"the schema is nested more than {MAX_SCHEMA_NESTING} levels deep")
         weight = self._weigh(node, 0)
+        # Each value meets the schemas of one place: the dearest place bounds what one value costs.
         self.steps, self.search = max(self.steps, weight.steps), max(self.search, weight.search)
+        # References are followed by `_weigh` alone, which remembers nodes, so that this walk ends.
         for child in (*in_place(node), *_children(node)):
             self.visit(child, level + 1)
 
@@ -118,10 +123,12 @@ class _Walk:
         key = id(node)
         if key in self._open:
             raise SchemaError("the schema refers to itself without an object or an array in between")
+        # Without this memory, pairs of references to pairs of references would take exponential time.
         if key not in self._weights:
             if level > MAX_SCHEMA_NESTING:
                 raise SchemaError(f"references in the schema form a chain of more than {MAX_SCHEMA_NESTING}")
             self._open.add(key)
+            # Children apply to parts of the value; only what applies to the same value adds up.
             parts = [self._weigh(child, level + 1) for child in (*in_place(node), *self._target(node))]
             self._open.discard(key)
             self._weights[key] = self._sum(node, parts)
@@ -131,6 +138,7 @@ class _Walk:
         # `unevaluated…` asks every part again which members it has evaluated.
         times = 2 if "unevaluatedItems" in node or "unevaluatedProperties" in node else 1
         count = 1 + times * sum(part.schemas for part in parts)
+        # The sum counts a shared target for each path, as the validator visits it.
         if count > MAX_SCHEMA_EXPANSION:
             raise SchemaError(f"more than {MAX_SCHEMA_EXPANSION} schemas apply to one value")
         steps = 1 + listed_steps(node) + times * sum(part.steps for part in parts)
@@ -142,6 +150,7 @@ class _Walk:
         own = node.get("pattern")
         found = [*(named if isinstance(named, dict) else ()), *([own] if isinstance(own, str) else ())]
         compiled = searched = 0
+        # Every pattern is measured before any is compiled.
         for pattern in found:
             if len(pattern) > MAX_PATTERN:
                 raise SchemaError(f"the pattern '{pattern[:MAX_QUOTED]}…' has more than {MAX_PATTERN} characters")
@@ -150,6 +159,7 @@ class _Walk:
         self.patterns += len(found)
         self.states += compiled
         if self.states > MAX_PATTERN_STATES:
+            # With one pattern it is at fault; with several, only their sum is.
             what = f"the pattern '{found[-1][:MAX_QUOTED]}'" if self.patterns == 1 else "its patterns together"
             raise SchemaError(f"{what} would compile to more than {MAX_PATTERN_STATES} states; repeat less")
         return searched
@@ -158,6 +168,7 @@ class _Walk:
         types = node.get("type")
         if isinstance(types, list) and len(types) > MAX_TYPES:
             raise SchemaError(f"a list of more than {MAX_TYPES} types")
+        # Their targets depend on the path that leads to them, so that no walk in advance can bound them.
         for keyword in ("$dynamicRef", "$recursiveRef"):
             if keyword in node:
                 raise SchemaError(f"{keyword} is not supported")
@@ -179,6 +190,7 @@ def listed_steps(node: JsonObject) -> int:
     required, options, named = (node.get(keyword) for keyword in ("required", "enum", "patternProperties"))
     if isinstance(required, list):
         steps += len(required)
+    # The validator keeps an enum of strings in a set and compares any other value by value.
     if isinstance(options, list) and not all(isinstance(option, str) for option in options):
         steps += len(options)
     if isinstance(named, dict):

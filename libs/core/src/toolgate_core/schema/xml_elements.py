@@ -26,10 +26,12 @@ from toolgate_core.schema.lists import ITEM_NAMES
 MAX_CHILDREN = 20_000
 """Elements of one level."""
 
+# Numbers are no names in XML, but models number the items of a list: `<0>…</0><1>…</1>`.
 _NAME = r"[A-Za-z_][\w.-]{0,80}|\d{1,5}"
 # What stands in quotes holds no `<`, and nothing is tried twice, so that a tag without an end costs its length once.
 _ATTRIBUTES = r"""(?:\s(?:[^<>"'/]|/(?!>)|"[^"<]{0,512}"|'[^'<]{0,512}'){0,256}+)?"""
 _TAG = re.compile(rf"<(?P<close>/?)(?P<name>{_NAME}){_ATTRIBUTES}(?P<empty>/?)>", re.ASCII)
+# White space between elements is layout and never part of a value.
 _SPACE = re.compile(r"\s*")
 
 _LAYOUT = re.compile(r"\A\r?\n(.*?)(?:\r?\n[ \t]*)?\Z", re.DOTALL)
@@ -60,12 +62,15 @@ def read_elements(text: str, types: tuple[str, ...], *, markup: bool) -> JsonVal
     contain tags itself.
     """
     children = _children(text)
+    # Text beside the elements would be lost, so that the whole value stays text.
     if not children:
         return None
+    # A list is tried first: where both are possible, elements named `item` mean a list.
     if "array" in types or not types:
         items = _items(children, types, markup=markup)
         if items is not None:
             return items
+    # Without an object in the schema these elements are the markup of one text, `<p>a</p>`.
     return None if markup and "object" not in types and types else _object(children)
 
 
@@ -73,9 +78,11 @@ def _items(children: _Children, types: tuple[str, ...], *, markup: bool) -> list
     """Return the items of a list that is written as these elements; None where they are none."""
     names = [name for name, _ in children]
     single = len(set(names)) == 1
+    # `<p>a</p><p>b</p>` for a list of texts is one text with its markup.
     prose = markup and _PROSE.fullmatch(names[0]) is not None
     if _names_a_list(names) or (_repeats(names, types) and not prose):
         return [value for _, value in children]
+    # One element that is no item of a list by its name can still wrap the list (`<labels><label>…`).
     if not (single and markup and types) or "object" in types or prose:
         return None
     below = _children(children[0][1])
@@ -84,6 +91,7 @@ def _items(children: _Children, types: tuple[str, ...], *, markup: bool) -> list
 
 
 def _repeats(names: list[str], types: tuple[str, ...]) -> bool:
+    # Where an object is allowed, a repeated name is a member with several values, not a list of all.
     return len(names) > 1 and len(set(names)) == 1 and "object" not in types and bool(types)
 
 
@@ -97,6 +105,7 @@ def _object(children: _Children) -> JsonValue:
     found: dict[str, JsonValue] = {}
     for name, value in children:
         before = found.get(name)
+        # XML writes a list as a repeated element; its values keep their order.
         if isinstance(before, list):
             before.append(value)
         else:
@@ -110,6 +119,7 @@ def _children(text: str) -> _Children | None:
     at = _after_space(text, 0)
     while match := _TAG.match(text, at):
         name = match["name"]
+        # A closing tag here has no opener, and a polluting name would reach a client's object.
         if match["close"] or name in POLLUTING or len(children) >= MAX_CHILDREN:
             return None
         if match["empty"]:
@@ -118,8 +128,10 @@ def _children(text: str) -> _Children | None:
             end = closed
         else:
             return None
+        # The layout belongs to the tags that stand on lines by themselves; all other white space is the value's.
         children.append((name, ElementText(_LAYOUT.sub(r"\1", text[match.end() : end.inner]))))
         at = _after_space(text, end.outer)
+    # Anything left is text beside the elements.
     return None if text[at:] else children
 
 
@@ -133,7 +145,9 @@ def _close(text: str, name: str, at: int) -> _End | None:
     """Return where the element that opened before `at` ends; None where it is not closed."""
     depth = 1
     for match in _TAG.finditer(text, at):
+        # Only tags of the same name count: the contents may be markup that is not closed.
         if match["name"] == name:
+            # An element inside one of the same name opens a level that its own closing tag ends.
             depth += -1 if match["close"] else 0 if match["empty"] else 1
             if not depth:
                 return _End(match.start(), match.end())
