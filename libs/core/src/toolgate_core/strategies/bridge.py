@@ -23,8 +23,10 @@ DECISION = "decision"
 def transform(effect: Transform) -> Transformed:
     """Return the request with its tools in the prompt; under `none` only the history is rewritten."""
     chat = effect.request
+    # No call can follow, but the history can contain calls, which the upstream does not know.
     if chat.tool_choice.mode == "none":
         return _without_calls(effect)
+    # Under a grammar the examples in the prompt have to show the form that the grammar enforces.
     dialect = DECISION if effect.constrained else effect.dialect
     request = without_constraints(toolless_request(effect))
     request = request.change(messages=conversation(effect, dialect, tools_block(chat, dialect)))
@@ -50,6 +52,7 @@ def tools_block(request: ChatRequest, dialect: str) -> str:
     """Return the part of the system message that declares the permitted tools and says how to call them."""
     tools = list(permitted(request))
     block = DIALECTS[dialect].render_tools(tools, request.tool_choice, request.parallel)
+    # The client's response format is stated in words too: a grammar enforces it only in the decision.
     rule = answer_rule(request, what='"answer"' if dialect == DECISION else "An answer without a call")
     return f"{block}\n{rule}" if rule else block
 

@@ -21,11 +21,13 @@ _CONSTRAINTS = CONSTRAINTS | {"guided_decoding_backend", "guided_whitespace_patt
 
 def without_native_tools(request: ModelRequest) -> ModelRequest:
     """Return the request without anything of the upstream's own tool calling."""
+    # The defaults of the neutral request, which a codec leaves out: many servers refuse a `tool_choice` without tools.
     return request.change(tools=(), tool_choice=ToolChoice("none"), parallel=True)
 
 
 def without_constraints(request: ModelRequest) -> ModelRequest:
     """Return the request without the fields that the gateway applies itself."""
+    # A stop string would end the envelope itself, and a response format would contradict the decision's.
     changed = request.change(stop=(), response_format=None, logprobs=False, top_logprobs=None)
     if _CONSTRAINTS.isdisjoint(request.fields):
         return changed
@@ -41,6 +43,7 @@ def constrained(request: ModelRequest, chat: ChatRequest) -> ModelRequest:
         parallel=chat.parallel,
         answer_json=b"" if answer is None else encode(answer),
     )
+    # OpenAI applies a schema as a grammar only under `strict`.
     decision = ResponseFormat(kind="json_schema", schema=schema, name="decision", strict=True)
     return with_envelope_tokens(request.change(response_format=decision))
 
@@ -48,12 +51,14 @@ def constrained(request: ModelRequest, chat: ChatRequest) -> ModelRequest:
 def with_envelope_tokens(request: ModelRequest) -> ModelRequest:
     """Return the request with room for the envelope in its token limit, if it has one."""
     limit = request.max_tokens
+    # No limit is added where the client sets none: the upstream's own applies.
     return request if limit is None else request.change(max_tokens=limit + ENVELOPE_TOKENS)
 
 
 def answer_rule(request: ChatRequest, *, what: str) -> str:
     """Return the sentence that gives the model the form of its answer; empty for text and where no answer may come."""
     schema = answer_schema(request)
+    # A forced call leaves no answer that the format could hold for.
     if schema is None or request.tool_choice.forced:
         return ""
     return f"{what} must be a JSON value that matches this schema: {encode_str(schema)}"

@@ -28,6 +28,7 @@ def transform(effect: Transform) -> Transformed:
     """Return the request with its tools under `auto` and the decision as its response format."""
     chat = effect.request
     request = without_constraints(native_request(effect))
+    # The instruction names no tool, so that the prompt has to show the named one alone.
     if chat.tool_choice.mode == "named":
         request = request.change(tools=permitted(chat))
     messages = _instructed(chat.messages, _instruction(chat), role=effect.capabilities.system_role)
@@ -58,8 +59,10 @@ def _instructed(messages: Sequence[Message], instruction: str, *, role: bool) ->
 
     `role`: the upstream has system messages; otherwise the first user message takes its place.
     """
+    # The parser refuses a request without messages.
     first = messages[0]
     if first.role in INSTRUCTION_ROLES or (not role and first.role == "user"):
+        # A message that was one string stays one string.
         added = Text(f"{text_of(first.parts)}\n\n{instruction}") if first.plain else Text(instruction)
         parts = (added,) if first.plain else (*first.parts, added)
         return (replace(first, parts=parts), *messages[1:])

@@ -39,10 +39,12 @@ def render_history(messages: Sequence[Message], dialect: str) -> list[Message]:
     out: list[Message] = []
     after_result = False
     for message in messages:
+        # `with_system` collects them from the given messages.
         if message.role in INSTRUCTION_ROLES:
             continue
         results = results_of(message)
         for result in results:
+            # Only results in a row, and the user's words behind them, become one message.
             add_user(out, history.result(result), merge=after_result)
             after_result = True
         rest = _without_results(message) if results else message
@@ -70,6 +72,7 @@ def with_system(messages: list[Message], given: Sequence[Message], block: str, *
     if role:
         return (text_message("system", text), *messages)
     first = [text_message("user", text)]
+    # Roles that have to alternate allow no second user message behind the text.
     if messages and messages[0].role == "user":
         add_user(first, messages[0], merge=True)
         return (*first, *messages[1:])
@@ -79,6 +82,7 @@ def with_system(messages: list[Message], given: Sequence[Message], block: str, *
 def quote(messages: Sequence[Message], fault: Fault) -> tuple[Message, ...]:
     """Return the messages with the model's last answer and what was wrong with it, asking for another."""
     out = list(messages)
+    # The model sees its own words before the correction, in the order of a conversation.
     if fault.raw:
         out.append(text_message("assistant", fault.raw[:MAX_QUOTED]))
     ask = f"That answer could not be used: {fault.detail} Give the whole answer again, with this corrected."
@@ -93,6 +97,7 @@ def add_user(out: list[Message], message: Message, *, merge: bool) -> None:
         return
     before = out[-1]
     if before.plain and message.plain:
+        # Two strings stay one string; with images or other parts the list is kept.
         text = f"{text_of(before.parts)}\n\n{text_of(message.parts)}"
         out[-1] = replace(before, parts=(Text(text),))
     else:
@@ -121,13 +126,16 @@ class _History:
 
     def result(self, result: Result) -> Message:
         """Return a result as a user message."""
+        # A result without its call, as in a history that was cut, is written under the id that it has.
         call = self._known.get(result.call_id, WrittenCall(result.call_id, "{}", result.call_id))
         text = Text(self._dialect.render_result(call.name, call.id, text_of(result.parts)))
+        # Dialects write text alone; images of a result stay parts of the user message.
         media = tuple(part for part in result.parts if not isinstance(part, Text))
         return Message("user", (text, *media), plain=not media)
 
     def _call(self, given: Call) -> WrittenCall:
         call = WrittenCall(given.name, given.arguments, given.id, self._count)
+        # Some dialects have their own form of ids: Kimi's name the tool and count the calls.
         call = replace(call, id=self._dialect.call_id(call))
         self._known[given.id] = call
         self._count += 1

@@ -53,6 +53,7 @@ def native_request(effect: Transform) -> ModelRequest:
     chat = effect.request
     request = client_request(effect)
     choice = chat.tool_choice
+    # OpenAI's `allowed_tools` is unknown to most servers; fewer tools say the same.
     if choice.allowed is not None:
         request = request.change(tools=permitted(chat), tool_choice=ToolChoice(choice.mode))
     return _forced(request, strict=effect.capabilities.strict) if choice.forced else request
@@ -75,6 +76,7 @@ def _forced(request: ModelRequest, *, strict: bool) -> ModelRequest:
 
 
 def _forced_tool(tool: ToolDefinition, *, strict: bool) -> ToolDefinition:
+    # A forced call is built under a grammar of the schema, for which a server refuses what its engine does not know.
     parameters = sendable(tool.parameters)
     sent = tool if parameters == tool.parameters else replace(tool, parameters=parameters)
     return replace(sent, strict=True) if strict and _takes_strict(sent) else sent

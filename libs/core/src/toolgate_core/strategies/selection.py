@@ -25,6 +25,7 @@ def strategies_for(request: ChatRequest, policy: Policy, mode: Mode) -> tuple[St
         return (Strategy.NATIVE,)  # no tool calling to emulate: the request is sent unchanged
     choice = request.tool_choice.mode
     capabilities = policy.capabilities
+    # `auto_start` holds for `auto` alone: a forced call takes the whole ladder.
     ladder = _ladder_from(policy, policy.auto_start if choice == "auto" else None)
     if mode is Mode.EMULATE or not capabilities.tools:
         ladder = _only(ladder, lambda row: not row.native_tools)
@@ -44,6 +45,7 @@ def strategies_for(request: ChatRequest, policy: Policy, mode: Mode) -> tuple[St
 
 
 def _ladder_from(policy: Policy, start: Strategy | None) -> tuple[Strategy, ...]:
+    # A start that the ladder does not contain is ignored rather than leaving no strategy.
     return policy.ladder[policy.ladder.index(start) :] if start in policy.ladder else policy.ladder
 
 

@@ -24,7 +24,9 @@ def simplified(request: ChatRequest) -> ChatRequest | None:
     """Return the request with a simplified history; None where there is nothing to simplify."""
     given = tuple(request.messages)
     others = [message for message in given if message.role not in INSTRUCTION_ROLES]
+    # `role=True`: the text form of a server without system messages belongs to the strategies (`with_system`).
     messages = _merged(with_system(others, given, "", role=True))
+    # Ids that are simple already are kept, so that the prefix of the conversation stays cached.
     if _has_other_ids(messages):
         messages = _with_simple_ids(messages)
     return None if messages == given else request.with_messages(messages)
@@ -56,11 +58,13 @@ def _with_ids(message: Message, place: int, known: dict[str, str]) -> Message:
     index = 0
     for part in message.parts:
         if isinstance(part, Call):
+            # Nine characters: the letter, four digits for the message and four for the call in it.
             name = f"c{place % 10_000:04d}{index % 10_000:04d}"
             known[part.id] = name
             parts.append(replace(part, id=name))
             index += 1
         elif isinstance(part, Result):
+            # A result keeps an id of which no call was seen.
             parts.append(replace(part, call_id=known.get(part.call_id, part.call_id)))
         else:
             parts.append(part)

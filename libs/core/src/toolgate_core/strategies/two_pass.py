@@ -40,15 +40,18 @@ def _think(effect: Transform) -> Transformed:
     chat = effect.request
     request = without_constraints(toolless_request(effect))
     request = request.change(messages=conversation(effect, DECISION, _listing(chat)))
+    # Nothing is constrained and no stop string is set: the draft is for the second pass alone.
     return Transformed(request, Plan(strategy=effect.strategy, form="text", dialect=DECISION, parallel=chat.parallel))
 
 
 def _convert(effect: Transform, draft: str) -> Transformed:
     chat = effect.request
     messages = conversation(effect, DECISION, tools_block(chat, DECISION))
+    # A model that wrote nothing in pass 1 is asked for the decision without its words.
     if draft.strip():
         messages = (*messages, text_message("assistant", draft[:MAX_DRAFT]), text_message("user", _CONVERT))
     request = without_constraints(toolless_request(effect)).change(messages=messages)
+    # The envelope takes tokens without a grammar as well.
     request = constrained(request, chat) if effect.constrained else with_envelope_tokens(request)
     plan = Plan(
         strategy=effect.strategy,
@@ -73,6 +76,7 @@ def _line(tool: ToolDefinition) -> str:
         "description": tool.description,
         "parameters": tool.parameters,
     }
+    # An empty description would only take tokens.
     line: JsonObject = {key: value for key, value in described.items() if value != ""}
     return encode_str(line)
 
