@@ -50,16 +50,19 @@ class AttemptState:
         reader = self.reader
         assert reader is not None
         self._first_usage, self.reader = reader.verdict.usage, None
+        # Some models put all their words into the reasoning; these are the draft then.
         return reader.content.text or reader.content.reasoning
 
     def sent(self, outbox: Outbox) -> Sent:
         """Return what the client has been sent, as far as it matters for what may follow this attempt."""
+        # A call binds the run more than text does, so that it is asked for first.
         if outbox.call_sent:
             return Sent.CALL
         if not outbox.text_sent:
             return Sent.NOTHING
         if self.reader is not None and self.reader.content.schema_error:
             return Sent.INVALID_TEXT
+        # An attempt that may only add a call sends no text itself: the text in the outbox is an earlier one's.
         own = self.reader is not None and self.reader.delivery.own_text_sent
         return Sent.TEXT if own else Sent.EARLIER_TEXT
 

@@ -85,6 +85,7 @@ class CallCollector:
 
     def add_delta(self, delta: CallDelta) -> None:
         """Take a fragment of a native call."""
+        # Fragments belong together by their index; only the first one of a call carries name and id.
         call = self._native.get(delta.index)
         if call is None:
             call = self._native[delta.index] = self.start(delta.name or "", delta.id, delta.fields)
@@ -142,6 +143,7 @@ class CallCollector:
                     AttemptOutcome.PARSE_ERROR, f"The arguments of the call to {call.name} could not be read."
                 )
             return
+        # A call that asks for nothing is no fault of the model, so that no retry follows.
         if ignored := self._ignored_reason(call.name):
             self._verdict.tag(ignored)
             return
@@ -152,8 +154,10 @@ class CallCollector:
         if isinstance(settled, Fault):
             self._verdict.keep_raw_call(call.name, arguments)
             self._verdict.fail(settled.reason, settled.detail)
+        # The client has the arguments as the model wrote them: a repair can no longer reach it.
         elif call.streamed:
             self._end_streamed(call, exact=not settled.repairs)
+        # The client asked for one call at a time; the first one stands.
         elif self._verdict.calls and not self._request.parallel:
             self._verdict.tag("parallel_call_dropped")
         elif self._verdict.fault is None:
@@ -161,6 +165,7 @@ class CallCollector:
 
     def _ignored_reason(self, name: str) -> str:
         """Return the tag of why a call asks for nothing; empty where it is meant."""
+        # Servers keep tools in the prompt under `none`, and models still write calls.
         if self._request.tool_choice.mode == "none":
             return "call_under_none"
         return "no_call" if name in self._no_call and self._toolset.get(name) is None else ""

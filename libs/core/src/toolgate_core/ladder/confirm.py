@@ -80,6 +80,7 @@ class ConfirmPlainText:
         if ended is not None or not runner.holds_text:
             return ended
         for strategy in self._confirming:
+            # The budget ended before a confirmation; the held text is then the last resort.
             if runner.is_over:
                 return None
             ended = yield from runner.try_strategy(strategy, TextRole.CONFIRMS)
@@ -94,6 +95,7 @@ def steps_for(strategies: tuple[Strategy, ...], request: ChatRequest, policy: Po
     Only the model's own text needs a confirmation, and only under `auto`. A strategy with native tools cannot confirm
     it: it would show the model the tools that it has just chosen not to call.
     """
+    # A ladder without the bridge lacks the routing decision, so that its text is the answer.
     confirms = request.tool_choice.mode == "auto" and policy.confirm_plain_text and Strategy.BRIDGE in strategies
     for at, strategy in enumerate(strategies):
         if confirms and STRATEGIES[strategy].grammar == "never":

@@ -40,11 +40,13 @@ class AnswerContent:
 
     def __init__(self, request: ChatRequest, plan: Plan, verdict: Verdict, delivery: Delivery) -> None:
         schema = answer_schema(request)
+        # A draft is not the answer, so that the client's format does not hold for it.
         self._check = answer_check(encode(schema)) if schema is not None and plan.form != "text" else None
         self._decision = plan.form == "decision"
         self._verdict = verdict
         self._delivery = delivery
         self._stop = StopFilter(plan.stop)
+        # Only under `auto`, and only where the client did not ask for JSON itself.
         screened = plan.form == "native" and request.tool_choice.mode == "auto" and self._check is None
         self._screen = Screen(holds=delivery.policy is DeliveryPolicy.LIVE) if screened else None
         self._leading_space = ""
@@ -124,6 +126,7 @@ class AnswerContent:
             self._verdict.fail(AttemptOutcome.SCHEMA_INVALID, "The answer must be a JSON object.")
 
     def _send_text(self, text: str) -> None:
+        # After a fault another attempt may follow, and text cannot be taken back.
         if text and self._verdict.fault is None:
             self._delivery.send(TextDelta(text))
 

@@ -105,6 +105,7 @@ class Delivery:
     def send(self, event: Content) -> None:
         """Let content go, or hold it, by the policy."""
         if self.policy is DeliveryPolicy.LIVE:
+            # Under LIVE only a call that has begun or a part of a marker was held; content that passes ends that hold.
             if self._held_since is not None:
                 self._end_hold()
             self._outbox.put(event)
@@ -138,6 +139,7 @@ class Delivery:
 
     def send_call(self, call: SettledCall) -> None:
         """Let a settled call go, or keep it until the end of the answer."""
+        # Without a stream a later part of the answer can still spoil it, and a failed attempt leaves no trace.
         if self._stream and call.name not in self._inward:
             self._outbox.add_call(call)
         else:
@@ -147,6 +149,7 @@ class Delivery:
         """Let go of the calls that have waited for the end of the answer."""
         for call in self._waiting:
             if call.name in self._inward:
+                # Inward calls share the ids of the choice: their results go upstream beside other calls.
                 given = self._outbox.unique_id(call.id)
                 self.inward_calls.append(SettledCall(call.name, given, call.arguments, call.fields))
             else:

@@ -26,6 +26,7 @@ _TAG = re.compile(r"\s*</?(?:tool_responses?|tool_calls?|tools?|function_calls?|
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})[A-Za-z_]{0,16}[ \t]*(?:\n\s*|(?=[\[{]))")
 _CLOSE = re.compile(r"\s*(?:`{3,}|~{3,})\s*")
 _OBJECT = re.compile(r"\s*(?:\[\s*)?\{\s*")
+# The keys of a call, in any quotes: models write JSON and Python's dicts.
 _KEY = re.compile(rf"""["']?(?:{"|".join((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPERS, "type", "id"))})["']?\s*:""")
 # A key, a list or a fence that has only begun: more text decides.
 _KEY_HEAD = re.compile(r"""["']?[a-z_]{0,20}["']?\s*\Z""")
@@ -72,6 +73,7 @@ def may_begin(text: str) -> bool:
     rest = text[fence.end() :] if fence is not None else text
     brace = _OBJECT.match(rest)
     if brace is not None:
+        # The longest key is far shorter than 64 characters; this bounds the work for each chunk.
         key = rest[brace.end() : brace.end() + 64]
         return _KEY.match(key) is not None or _KEY_HEAD.match(key) is not None
     # No brace yet: white space, a part of a fence, or a part of a tag may still lead to one.
@@ -92,6 +94,7 @@ def disguised(text: str, toolset: Toolset) -> Fault | None:
         return None  # a stream has let it pass by then, and whole answers follow the same rule
     values, rest = _values(text)
     tagged = _TAG.match(text) is not None
+    # Words behind bare JSON do not make it an answer; behind a fence or a tag they explain an example.
     if not values or (rest and (tagged or _FENCE.match(text) is not None)):
         return None
     calls = _calls(values[0], _MAX_LEVELS)
@@ -137,6 +140,7 @@ def _end_of_value(text: str, at: int) -> int | None:
     quoted = False
     for match in _STRUCTURE.finditer(text, at):
         char = match[0][-1]
+        # Only the structure is read here: strings, brackets, and nothing outside of them.
         if char == '"':
             quoted = not quoted
         elif quoted:
@@ -147,6 +151,7 @@ def _end_of_value(text: str, at: int) -> int | None:
             depth -= 1
             if depth == 0:
                 return match.end()
+        # A bare word or a scalar comes before any bracket, so that no container begins here.
         if depth == 0 and not quoted:
             return None
     return None

@@ -33,6 +33,7 @@ def unavailable(request: ChatRequest, summary: str, why: str) -> Failure:
 
 def no_strategy(request: ChatRequest) -> Failure:
     """Return the failure of a request that no strategy of its policy may serve."""
+    # These two exclude every strategy but those that send the client's own constraints.
     field = "logprobs" if request.logprobs else unconstrainable(request)
     if field:
         message = f"{field} is not supported when the answer is constrained; omit it or use another mode."

@@ -23,6 +23,7 @@ def judge(content: AnswerContent, verdict: Verdict, request: ChatRequest) -> tup
     # The provider's decision about the content: no other strategy may get around it.
     if verdict.finish == "content_filter":
         return AttemptOutcome.SUCCESS_TEXT, ""
+    # Text under `auto` that the limit cut is still an answer, with the reason `length`.
     if verdict.finish == "length" and (verdict.truncated_call or forced or not content.has_text):
         return AttemptOutcome.TRUNCATED, "The answer was cut by the token limit before a call was complete."
     if content.missing_decision:

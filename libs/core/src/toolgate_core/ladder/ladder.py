@@ -90,6 +90,7 @@ class LadderRun:
     @property
     def serving_strategy(self) -> Strategy | None:
         """The strategy that serves: known from the first event on, final at the end."""
+        # Once something was sent, no other strategy can take over but to add a call, so that headers can name this one.
         if self._served is None and self._current is not None and self._choice.outbox.sent:
             return self._current.strategy
         return self._served
@@ -110,6 +111,7 @@ class LadderRun:
         except DeadlineExceeded:
             self._abandon(AttemptOutcome.TIMEOUT)
             return timed_out()
+        # The driver closed the run, as when the client is gone; the attempt is still recorded.
         except GeneratorExit:
             self._abandon(AttemptOutcome.CANCELLED)
             raise
@@ -155,6 +157,7 @@ class LadderRun:
         retries = self._policy.retries.get(strategy, 0)
         retry = 0
         while not self.is_over:
+            # Asked before each attempt, since a refusal may have excluded a form meanwhile.
             constrained = self._refusals.form(strategy)
             if constrained is None:
                 return None
@@ -192,6 +195,7 @@ class LadderRun:
             failure = yield from self._ask_once(attempt, fault, None)
             if failure is not None:
                 return failure
+            # Both passes are one attempt: pass 1 alone brings nothing that could be judged.
             draft = attempt.take_draft()
         return (yield from self._ask_once(attempt, fault, draft))
 
@@ -228,6 +232,7 @@ class LadderRun:
     def _dialect(self, strategy: Strategy) -> str:
         policy = self._policy
         if STRATEGIES[strategy].grammar == "never":
+            # `auto` reads the markers of every dialect: an unknown model may leak any.
             return policy.native_dialect or policy.dialect or "auto"
         return policy.dialect or FALLBACK_DIALECT
 
@@ -276,6 +281,7 @@ class LadderRun:
         outcome, detail = judge(reader.content, reader.verdict, self._request)
         ending = _ENDINGS.get((outcome, attempt.role)) or Ending(outcome)
         follows = follow(self._request.tool_choice.mode, ending, attempt.sent(self._choice.outbox))
+        # Text was good by itself but stands behind an earlier attempt's text; for the record it is a missing call.
         if follows is Follow.RETRY and outcome in SUCCESSES:
             ending, detail = Ending.NO_TOOL_CALL, "Only a call could follow the text that has been sent."
         self._progress.detail = detail or self._progress.detail

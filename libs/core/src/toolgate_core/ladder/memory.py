@@ -51,6 +51,7 @@ class LadderMemory:
         if self._refused_until <= now:
             # As nearly always: nothing was refused recently, and no form has to be looked at.
             return Knowledge(simple_history=True) if simple else NOTHING_KNOWN
+        # A hash instead of the text, so that the memory keeps no client's tools.
         toolset = hash(tools_json)
         unsupported = [form for form, of in self._evidence if of is None and self._missing(form, now)]
         unsupported += [form for form, of in self._evidence if of == toolset and self._refused(form, toolset, now)]
@@ -69,6 +70,7 @@ class LadderMemory:
                     self._simple_until = now + self._ttl_s
 
     def _accept(self, form: Form, toolset: int, now: float) -> None:
+        # What one toolset was accepted with speaks for all: the upstream knows the feature.
         for key in ((form, toolset), (form, None)):
             evidence = self._of(key)
             evidence.accepted_at = now

@@ -55,6 +55,7 @@ class Progress:
         failure = self.failure or first_refusal
         if failure is None or any(attempt.outcome not in _UPSTREAM for attempt in self.attempts):
             return None
+        # A client may repeat a request that was tried once; one that was refused it has to change.
         if len(self.attempts) == 1 or failure.refused:
             return failure
         # The ladder has tried several times: a client that tries again would multiply that.

@@ -158,6 +158,7 @@ class ResponseReader:
         if self._form != "text":
             for delta in chunk.calls:
                 self._calls.add_delta(delta)
+                # White space without end comes in arguments as well as in text.
                 written += delta.arguments
         if chunk.finish is not None:
             self._finish(chunk.finish)
@@ -202,10 +203,12 @@ class ResponseReader:
     def _take_drop(self, drop: Drop) -> None:
         """Take text that the extraction left out, by the reason it gives."""
         match drop.kind:
+            # Tags and layout around calls carry nothing.
             case "markup":
                 pass
             case "cut":
                 self.verdict.truncated_call = True
+            # Kept aside: it is the answer only if no attempt brings a better one.
             case "prose":
                 self.content.add_unstructured(drop.raw)
             case "after_call":

@@ -67,6 +67,7 @@ def is_terminal(failure: Failure) -> bool:
 
 def ending_of(failure: Failure, sent: Sent) -> Ending:
     """Return how an attempt ended that the upstream failed."""
+    # After text or a call of this attempt, the failure is one inside an answer and no refusal of the request.
     if failure.refused is not None and sent in (Sent.NOTHING, Sent.EARLIER_TEXT):
         return Ending.REFUSED_FOR_GOOD if is_terminal(failure) else Ending.REFUSED
     if failure.kind is FailureKind.TIMEOUT:
@@ -93,6 +94,7 @@ class Refusals:
         self._refused: set[tuple[Strategy, bool]] = set()
         self._texts: dict[tuple[str, str | None], list[tuple[bool, bool]]] = {}
         self._strict = policy.capabilities.strict and request.tool_choice.forced and takes_strict(request)
+        # Known from earlier requests, so that this one need not be refused first.
         if knowledge.simple_history:
             self.request = simplified(request) or request
             self._simplified = True
@@ -140,6 +142,7 @@ class Refusals:
         strategy, constrained = attempt.strategy, attempt.constrained
         self.first = self.first or failure
         self._confirm_simple = False
+        # A refusal depends on the request alone, so that two equal ones are enough.
         self._repeated(failure, strategy, constrained=constrained, enough=2)
         if failure.refused is RefusedPart.REQUEST and self._simplify(strategy):
             return True

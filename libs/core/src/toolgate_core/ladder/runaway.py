@@ -19,6 +19,7 @@ def too_many(calls: Sequence[tuple[str, str]]) -> str:
     """
     if len(calls) > MAX_CALLS:
         return f"The answer held more than {MAX_CALLS} tool calls."
+    # Equal arguments as well as names: a model may call one tool for each of many items.
     (name, _), count = Counter(calls).most_common(1)[0]
     return f"The same call to {name[:80]} was repeated {count} times." if count > MAX_EQUAL_CALLS else ""
 
@@ -34,5 +35,6 @@ class Blanks:
     def feed(self, text: str) -> bool:
         """Return whether the text has run away into white space."""
         blank = len(text) - len(text.rstrip())
+        # A chunk of white space alone continues the run; after any other one only its last blanks count.
         self._run = self._run + blank if blank == len(text) else blank
         return self._run > MAX_BLANK

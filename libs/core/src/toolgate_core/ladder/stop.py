@@ -25,6 +25,7 @@ class StopFilter:
         found = [at for stop in self._stops if (at := text.find(stop)) >= 0]
         if found:
             self.stopped, self._held = True, ""
+            # OpenAI leaves the stop string out of the text.
             return text[: min(found)]
         keep = max(_overlap(text, stop) for stop in self._stops)
         self._held = text[len(text) - keep :]
@@ -38,6 +39,7 @@ class StopFilter:
 
 def _overlap(text: str, stop: str) -> int:
     """Return the length of the longest suffix of `text` that begins `stop`."""
+    # The longest overlap first; stop strings are short, so that this costs little for each chunk.
     for size in range(min(len(text), len(stop) - 1), 0, -1):
         if text.endswith(stop[:size]):
             return size

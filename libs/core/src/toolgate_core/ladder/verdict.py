@@ -90,6 +90,7 @@ class Verdict:
         """
         self.ran_away = True
         self.calls -= dropped_calls
+        # An error would take the text back; `length` says that the answer is not complete.
         if text_sent and not self.calls:
             self.finish = "length"
         else:
@@ -105,5 +106,6 @@ class Verdict:
         """Whether the answer has used every token that it was allowed."""
         if self._max_tokens is None or self.usage is None:
             return False
+        # A decision is asked for with the envelope's tokens on top (`with_envelope_tokens`).
         allowed = self._max_tokens + (0 if self._native else ENVELOPE_TOKENS)
         return self.usage.completion_tokens >= allowed
