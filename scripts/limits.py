@@ -16,9 +16,9 @@ HEAD = """# Limits
 
 <!-- Written by scripts/limits.py from libs/core/src/toolgate_core/limits.py; change that, then run `make generate`. -->
 
-Everything that a client, a model or an upstream can send has a bound, so that no one of them can stop the gateway for
-the others. A request beyond a bound is refused with a 400 (413 for its size, 431 for its head) that names the field.
-Where a row names a setting, [configuration.md](configuration.md) says how to change it; the other bounds are fixed.
+Everything that a client, a model or an upstream can send has a limit, so that no single one can block the gateway for
+the others. A request beyond a limit is rejected with a 400 (413 for its size, 431 for its head) that names the field.
+Where a row names a setting, [configuration.md](configuration.md) says how to change it; the other limits are fixed.
 """
 
 SECTION = re.compile(r"# == (.+) ==\Z")

@@ -1,8 +1,8 @@
-"""The bounds on everything that a stranger can send or serve.
+"""Limits on everything that a client, a model or an upstream can send.
 
-One place, so that they can be read together: `scripts/limits.py` writes `docs/limits.md` from this file. A section
-begins with a comment `# == Title ==`; each constant has one line of comment above it that says what it counts, the
-unit and why. A service's setting may lower or raise those that say so; the others are fixed.
+`scripts/limits.py` writes `docs/limits.md` from this file. A section begins with a comment `# == Title ==`; one line
+of comment above each constant says what it counts, the unit and why. Settings may change those that say so; the
+others are fixed.
 """
 
 from __future__ import annotations
@@ -11,93 +11,93 @@ from typing import Final
 
 # == Connections and heads ==
 
-# Bytes of a request's head, and of its trailers: the common limit of servers. Beyond it 431, and the connection ends.
+# Bytes of a request's head, or of its trailers; a common limit of servers. Beyond it 431, and the connection closes.
 MAX_HEAD_BYTES: Final = 64 * 1024
 
-# Bytes of a request's URL; beyond it 414. No path or query of this API comes near it.
+# Bytes of a request's URL; longer ones get 414. No path or query of this API comes close.
 MAX_URL_BYTES: Final = 32 * 1024
 
-# Headers of a request; beyond it 431. Browsers and proxies send some thirty.
+# Headers of a request; more get 431. Browsers and proxies send about thirty.
 MAX_HEADERS: Final = 256
 
-# Seconds from a head's first byte to its last, and from a new connection to its first byte; then 408.
+# Seconds from the first to the last byte of a head, and from a new connection to its first byte; then 408.
 HEAD_TIMEOUT_S: Final = 20.0
 
-# Seconds in which at least MIN_BODY_BYTES of a body must come, else 408; the request's own time limit ends it anyway.
+# Seconds in which at least MIN_BODY_BYTES of a body must arrive; then 408. The request's time limit applies as well.
 BODY_TIMEOUT_S: Final = 20.0
 
-# Bytes that a body must bring in BODY_TIMEOUT_S; slower than any line, and no honest client waits inside its body.
+# Bytes of a body that must arrive in BODY_TIMEOUT_S; real connections are faster, and real clients do not pause.
 MIN_BODY_BYTES: Final = 16 * 1024
 
-# Requests that wait on one connection for the answers of those before them; the connection ends behind the last.
+# Pipelined requests that wait on one connection; one more gets 429, and the connection closes after the last answer.
 MAX_PIPELINED: Final = 32
 
-# Client connections at once, default of the setting MAX_CONNECTIONS; at most half of what the process may open.
+# Concurrent client connections; default of the setting MAX_CONNECTIONS, capped at half of the process's file limit.
 MAX_CONNECTIONS: Final = 10_000
 
-# Bytes of the file of client keys; some ten thousand keys.
+# Bytes of the file of client keys; enough for about ten thousand keys.
 MAX_KEYS_FILE_BYTES: Final = 1024 * 1024
 
-# Bytes of log lines that wait for a reader of stderr; beyond it lines are lost, and counted.
+# Bytes of log lines that wait to be written to stderr; further lines are dropped and counted.
 MAX_WAITING_LOG_BYTES: Final = 1024 * 1024
 
-# Seconds for which a connection that was refused is read on, so that its client can read why.
+# Seconds for which the gateway keeps reading from a rejected connection, so that the client can read the error.
 LINGER_S: Final = 2.0
 
-# Bytes that are read on, and thrown away, of a connection that was refused.
+# Bytes that the gateway reads and discards from a rejected connection.
 MAX_LINGER_BYTES: Final = 64 * 1024 * 1024
 
-# Seconds that a client may take to read the rest of an answer after its connection was closed.
+# Seconds in which a client must read the rest of an answer after its connection was closed.
 FLUSH_S: Final = 30.0
 
 # == Request bodies ==
 
-# Bytes of all bodies that are read or served at once, default of the setting MAX_BODIES_BYTES; beyond it 503.
+# Total bytes of all bodies in progress; default of the setting MAX_BODIES_BYTES. Further requests get 503.
 MAX_BODIES_BYTES: Final = 256 * 1024 * 1024
 
-# Bytes of a body that do not count among them, so that small requests are served beside the large ones.
+# Bytes of each body that do not count towards MAX_BODIES_BYTES, so that large requests do not block small ones.
 FREE_BODY_BYTES: Final = 32 * 1024
 
-# Characters of a model's name in a request or a path; beyond it 400, before anything is looked up.
+# Characters of a model's name in a request or a path; longer ones get 400, before any lookup.
 MAX_MODEL_NAME: Final = 256
 
-# Fields of a form that are looked at for the model's name; audio requests have some ten.
+# Fields of a form that are searched for the model's name; audio requests have about ten.
 MAX_FORM_FIELDS: Final = 64
 
-# Bytes of a request's body, default of the setting MAX_BODY_BYTES; more than any context window holds as text.
+# Bytes of a request's body; default of the setting MAX_BODY_BYTES. No context window holds as much text.
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 
-# Objects and arrays inside each other, in a whole body; agents' histories stay far below it.
+# Nesting depth of objects and arrays in a body; agents' histories stay far below it.
 MAX_BODY_NESTING: Final = 256
 
-# Objects and arrays in one field of a body; building 200,000 of them takes some 50 ms that nothing interrupts.
+# Objects and arrays in one field of a body; to build 200,000 of them blocks the event loop for about 50 ms.
 MAX_BODY_CONTAINERS: Final = 200_000
 
 # Values in one field of a body.
 MAX_BODY_VALUES: Final = 1_000_000
 
-# Strings in one field of a body that has more brackets or commas than these, so that they have to be counted exactly.
+# Strings in one field of a body; counted only where the field has more brackets or commas than the two limits above.
 MAX_BODY_STRINGS: Final = 250_000
 
-# Bytes of a body, and of a text to be extracted from, beyond which work on them is done in a thread.
+# Bytes of a body, or of a text for extraction, above which the work on it moves to a thread.
 MAX_INLINE_BYTES: Final = 64 * 1024
 
-# Characters of an answer beyond which its calls are settled in a thread.
+# Characters of an answer above which its calls are settled in a thread.
 MAX_INLINE_CHARS: Final = 8 * 1024
 
-# Steps for one value beyond which a schema is one whose calls are settled in a thread, however short.
+# Steps per value above which a schema's calls are settled in a thread, however short they are.
 MAX_INLINE_STEPS: Final = 100
 
-# Bytes of memory that compiled tools may take which are remembered; an estimate.
+# Estimated memory of the cached compiled tools, in bytes.
 MAX_REMEMBERED_TOOLS_BYTES: Final = 64 * 1024 * 1024
 
-# Strings of `stop`; OpenAI's limit.
+# Strings in `stop`; OpenAI's limit.
 MAX_STOPS: Final = 4
 
-# Calls of one assistant message in the history; as many as one answer of ours may hold.
+# Calls in one assistant message of the history; the same as MAX_CALLS of an answer.
 MAX_CALLS_PER_MESSAGE: Final = 128
 
-# Characters of a client's own text (a name, an id, a reference) that an error message quotes.
+# Characters of a client's text (a name, an id, a reference) that an error message quotes.
 MAX_QUOTED: Final = 64
 
 # == Tools ==
@@ -108,52 +108,52 @@ MAX_TOOLS: Final = 128
 # Characters of a tool's name; OpenAI's limit.
 MAX_TOOL_NAME: Final = 64
 
-# Levels of schemas inside schemas; the walks over a schema are recursive.
+# Nesting depth of a schema; the functions that walk it are recursive.
 MAX_SCHEMA_NESTING: Final = 100
 
-# Schemas that may apply to one value, over all ways of references; else checking a value is exponential.
+# Schemas that may apply to one value, through all paths of references; without this limit a check is exponential.
 MAX_SCHEMA_EXPANSION: Final = 2_000
 
-# Characters of a model's name that are looked at for its family and its preset; their patterns backtrack.
+# Characters of a model's name that are matched against families and presets; the patterns backtrack.
 MAX_FAMILY_NAME: Final = 256
 
-# Schemas in one schema; each costs 5 µs to compile, in one call that nothing interrupts.
+# Subschemas of one schema; each takes 5 µs to compile, all in one call that blocks the event loop.
 MAX_SCHEMAS: Final = 10_000
 
-# Values in the enums of one schema, and names in its lists of required ones, together.
+# Values in the enums of one schema plus names in its `required` lists.
 MAX_LISTED: Final = 20_000
 
-# Schemas in all tools of a request.
+# Subschemas of all tools of a request.
 MAX_SCHEMAS_PER_REQUEST: Final = 50_000
 
 # Characters of a pattern.
 MAX_PATTERN: Final = 8_192
 
-# States that all patterns of a schema compile to, in copies of a letter (`.` counts 15, a Unicode class 1,000); 40 ms.
+# States of all compiled patterns of a schema, in copies of a letter (`.` counts 15, a Unicode class 1,000); 40 ms.
 MAX_PATTERN_STATES: Final = 150_000
 
-# States that all patterns of a request's tools compile to.
+# States of all compiled patterns of a request's tools.
 MAX_PATTERN_STATES_PER_REQUEST: Final = 400_000
 
-# Bytes of one compiled pattern; beyond it the engine gives up.
+# Bytes of one compiled pattern; the regex engine fails above it.
 MAX_PATTERN_BYTES: Final = 8 * 1024 * 1024
 
-# Types in a list of `type`; JSON Schema has seven.
+# Types in a `type` list; JSON Schema has seven.
 MAX_TYPES: Final = 32
 
-# Characters of a word in `type`; the longest that means anything (`list[...]` of other languages) is far shorter.
+# Characters of a word in `type`; the longest known one (such as `list[...]` of other languages) is far shorter.
 MAX_TYPE_WORD: Final = 64
 
-# Characters of a `$ref`; it is followed again for each value that it applies to.
+# Characters of a `$ref`, which is resolved again for each value.
 MAX_REFERENCE: Final = 1_000
 
-# Items that a bound on an array may name in a schema sent upstream; grammars write repetitions out.
+# `minItems` and `maxItems` in a schema that is sent upstream; grammars unroll repetitions.
 MAX_SENT_ITEMS: Final = 1_000
 
-# Schemas of a tuple's items that are sent upstream as alternatives.
+# Item schemas of a tuple that are sent upstream as alternatives.
 MAX_SENT_TUPLE: Final = 16
 
-# Bytes of memory that remembered decision schemas may take, and checked answer formats as many; an estimate.
+# Estimated memory of the cached decision schemas, in bytes; the cached answer formats may use as much again.
 MAX_REMEMBERED_DECISIONS_BYTES: Final = 32 * 1024 * 1024
 
 # == What a model writes ==
@@ -161,102 +161,102 @@ MAX_REMEMBERED_DECISIONS_BYTES: Final = 32 * 1024 * 1024
 # Characters of one call's arguments; longer ones are a fault of the model.
 MAX_ARGUMENTS: Final = 1024 * 1024
 
-# Steps of checking a value: its parts, times the schemas and listed values that may apply to one; some 5 ns each.
+# Steps to validate a value: its parts times the schemas and enum values that may apply to one; about 5 ns each.
 MAX_CHECK_STEPS: Final = 5_000_000
 
-# Characters of a value's texts, times the states of the patterns that they are searched with; some 2 ns each at worst.
+# Characters of a value's strings times the states of the patterns that search them; at most about 2 ns each.
 MAX_SEARCH_STEPS: Final = 20_000_000
 
-# Steps of backtracking for all texts of a value, where a pattern looks around or back; 0.4 µs each.
+# Backtracking steps for all strings of a value, for patterns with lookaround or backreferences; 0.4 µs each.
 BACKTRACK_STEPS: Final = 65_536
 
-# Steps of backtracking below which no text can be checked, so that a value with very many texts is not valid.
+# Backtracking steps that each string needs at least; a value with so many strings that each gets fewer is invalid.
 MIN_BACKTRACK_STEPS: Final = 64
 
-# Pairs of a schema and a part of a value that are visited to tell what checking or explaining costs.
+# Pairs of schema and value part that are visited to estimate the cost of a check or an explanation.
 MAX_VISITS: Final = 3_000
 
-# Parts of a value that are copied into explanations of what is wrong with it.
+# Parts of a value that are copied into explanations of its violations.
 MAX_EXPLAINED: Final = 50_000
 
-# Steps of one coercion: schemas applied to values, and what they list; some 5 µs each.
+# Steps of one coercion: schemas applied to values, and the values that they list; about 5 µs each.
 MAX_COERCION_STEPS: Final = 20_000
 
-# Characters of text that one coercion reads for another type than a string, each time counted.
+# Characters of strings that one coercion parses as another type; a string counts each time that it is parsed.
 MAX_COERCION_CHARS: Final = 2 * 1024 * 1024
 
-# Options of an enum that are compared in other forms (case, spacing, type); in a longer one only equal values count.
+# Enum values that are also compared without regard to case, spacing and type; longer enums are compared exactly.
 MAX_FOLDED_OPTIONS: Final = 1_000
 
-# Characters of all of them.
+# Total characters of the enum values that are compared like this.
 MAX_FOLDED_CHARS: Final = 64 * 1024
 
-# Schemas that are looked through for the types that a value may have; beyond them any will do.
+# Subschemas that are searched for the types that a value may have; above it any type is accepted.
 MAX_TYPE_PARTS: Final = 128
 
-# Violations of a schema that are quoted to the model; it fixes the first ones first.
+# Schema violations that are quoted to the model, which fixes the first ones first.
 MAX_VIOLATIONS: Final = 5
 
 # == What an upstream serves ==
 
-# Bytes of a whole answer that is read before it is passed on.
+# Bytes of an unstreamed response, which is read whole before it is forwarded.
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 
-# Bytes of one event of a stream; an unfinished event is held.
+# Bytes of one event of a stream; an incomplete event is buffered.
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 
-# Bytes of an error's body; the rest of it is not read.
+# Bytes of an error's body that are read.
 MAX_ERROR_BYTES: Final = 256 * 1024
 
-# Bytes of a list of models.
+# Bytes of a model list.
 MAX_MODEL_LIST_BYTES: Final = 16 * 1024 * 1024
 
-# Names of models that are remembered for upstreams without a list of them.
+# Model names that are cached for upstreams without a model list.
 MAX_REMEMBERED_MODELS: Final = 1024
 
 # Bytes of a whole stream: a million tokens, one event each.
 MAX_STREAM_BYTES: Final = 256 * 1024 * 1024
 
-# Bytes that one read makes of compressed ones at most; a bomb is met piece by piece.
+# Bytes that one read may decompress to, so that a decompression bomb never fills the memory.
 MAX_INFLATED_READ_BYTES: Final = 256 * 1024
 
-# Characters of text, reasoning and arguments in one answer; what is held until a call has settled is held in memory.
+# Characters of text, reasoning and arguments in one answer, which may be buffered until a call has settled.
 MAX_ANSWER_CHARS: Final = 32 * 1024 * 1024
 
 # Calls of one answer; official clients parse no more.
 MAX_CALLS: Final = 128
 
-# Bytes of fields in one message that are not OpenAI's and are passed on; enough for a few images.
+# Bytes of unknown fields in one message that are passed on; enough for a few images.
 MAX_FIELDS_BYTES: Final = 16 * 1024 * 1024
 
-# Tokens that a usage may count; beyond it the number is an error of the upstream's.
+# Tokens in a usage count; a larger number is an error of the upstream.
 MAX_TOKEN_COUNT: Final = 2**53
 
-# Headers of an upstream's answer that are passed on.
+# Headers of an upstream's response that are forwarded.
 MAX_FORWARDED_HEADERS: Final = 64
 
-# Characters of the value of one such header.
+# Characters in the value of a forwarded header.
 MAX_FORWARDED_HEADER: Final = 1024
 
 # == What the ladder reads and remembers ==
 
-# Forms of requests of one model whose refusal or acceptance is remembered; the fields in a form are the client's.
+# Forms of requests per model whose refusal or acceptance is remembered; clients choose the fields in a form.
 MAX_REMEMBERED_REFUSALS: Final = 1024
 
-# Equal calls (name and arguments) of one answer; models do repeat a call, but not for ever.
+# Equal calls (same name and arguments) in one answer; models may repeat a call a few times.
 MAX_EQUAL_CALLS: Final = 5
 
-# White space in a row, in characters, after which an answer counts as a runaway; no prose or code has as much.
+# Consecutive white-space characters after which an answer counts as a runaway; no prose or code has as many.
 MAX_BLANK: Final = 1_024
 
-# Characters at the start of a native answer that may be held to see whether it is a call in disguise.
+# Characters at the start of a native answer that may be held to detect a call in disguise.
 MAX_SCREENED: Final = 64 * 1024
 
-# Characters of an upstream's error message that are passed on; longer ones quote the request.
+# Characters of an upstream's error message that are forwarded; longer messages quote the request.
 MAX_ERROR_MESSAGE: Final = 2_000
 
-# Characters of an upstream's error code and of its `param`.
+# Characters of an upstream's error `code`, and of its `param`.
 MAX_ERROR_CODE: Final = 100
 
-# Characters of a fault that the error of a request quotes.
+# Characters of a fault that an error message quotes.
 MAX_FAULT_DETAIL: Final = 400
