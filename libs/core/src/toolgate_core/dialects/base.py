@@ -23,15 +23,15 @@ class Grammar(Struct, frozen=True, kw_only=True):
 
     Attributes:
         tags: names of opening tags (`tool_call` for `<tool_call …>`); white space, `/` or `>` must follow the name.
-        tokens: openers that stand as they are.
+        tokens: openers that are used unchanged.
         close_tags: names of closing tags; one without its opener is markup, once there has been a call.
-        close_tokens: closers that stand as they are; the same holds.
+        close_tokens: closers that are used unchanged; the same holds.
         special: the markers are special tokens of a model, so that they count even inside code.
         where: openers count anywhere, only where a line begins, or only where a word begins.
         begins: a pattern of how a block without an opener begins; it counts only where a text begins.
         auto: the openers cannot be ordinary prose; they are looked for whichever dialect was asked for.
-        after: what becomes of text behind a block: it is text, or it is dropped because the block ends the turn.
-        plain_opener: the openers are ordinary characters, so that text which the end cuts behind one stays text.
+        after: what becomes of text after a block: it is text, or it is dropped because the block ends the turn.
+        plain_opener: the openers are ordinary characters, so that text which the end cuts after one stays text.
     """
 
     tags: tuple[str, ...] = ()
@@ -68,14 +68,14 @@ class EnvelopeGrammar(Grammar, frozen=True, kw_only=True):
 
 
 class NamedGrammar(Grammar, frozen=True, kw_only=True):
-    """The name stands in a header, the arguments are one JSON object behind it.
+    """The name is in a header, the arguments are one JSON object after it.
 
     Attributes:
-        call: a pattern of all that stands before the object, opener included; group `name`, perhaps group `id`.
+        call: a pattern of all that is before the object, opener included; group `name`, perhaps group `id`.
         close: a pattern of what closes the call.
         empty: a pattern of a block without a call.
         declared_only: only the names of declared tools open a call.
-        numbered: a number may stand in the place of the name; then the tool is inferred from the arguments.
+        numbered: a number may be in the place of the name; then the tool is inferred from the arguments.
         no_arguments: a pattern of the opener and the name of a declared tool that takes no arguments; it counts where
             the text ends, or where a closer or an opener of a call follows.
     """
@@ -109,7 +109,7 @@ class TaggedGrammar(Grammar, frozen=True, kw_only=True):
         property_tags: a tag named after a declared parameter opens that parameter.
         declared_only: only the names of declared tools open a call, and only where arguments follow; with
             `property_tags`, any element in such a call is an argument.
-        bare_name: the name is plain text behind the opener, so that without arguments only a declared one counts.
+        bare_name: the name is plain text after the opener, so that without arguments only a declared one counts.
         yaml: the arguments may be a YAML mapping.
     """
 
@@ -134,7 +134,7 @@ class ElementsGrammar(Grammar, frozen=True, kw_only=True):
     """One element per call; the arguments are nested elements named after their keys.
 
     Attributes:
-        tag_prefix: what stands before the `<` of every structural tag.
+        tag_prefix: what is before the `<` of every structural tag.
         section: the name of the tag around the calls; it may be missing.
         call: the name of the tag around a call; its attribute `name` is the tool's.
     """
@@ -148,10 +148,10 @@ class PythonGrammar(Grammar, frozen=True, kw_only=True):
     """Calls in Python's syntax: `[f(a=1), g()]`, or one a line.
 
     Attributes:
-        open: a pattern of what stands before the first call or its bracket; may match nothing.
+        open: a pattern of what is before the first call or its bracket; may match nothing.
         close: a pattern of what closes the block; empty: nothing does.
         bare: there are no markers, so that only declared names count, and only once the block is complete.
-        nothing_after: nothing may stand behind the block.
+        nothing_after: nothing may be after the block.
         keywords: arguments must be named.
         call_method: a call is the method `call` of the tool.
         echo: the block, if it is closed, repeats the one before it, which some models do; it is markup.
@@ -172,9 +172,9 @@ class BraceGrammar(Grammar, frozen=True, kw_only=True):
     """`call:NAME{key:value, …}` with bare keys and strings between the form's own delimiters.
 
     Attributes:
-        call: a pattern of all that stands before the opening brace; group `name`.
+        call: a pattern of all that is before the opening brace; group `name`.
         close: a pattern of what closes the call.
-        another: a pattern of all that stands before the brace of a call right behind one in the same block.
+        another: a pattern of all that is before the brace of a call right after one in the same block.
         quote: the delimiter of strings.
         declared_only: only the names of declared tools open a call.
     """
@@ -194,7 +194,7 @@ class MessageGrammar(Grammar, frozen=True, kw_only=True):
         content: channels, or recipients, of messages for the user.
         ends: tokens that end a message.
         body: the arguments are JSON, or a block of another grammar that is live only there.
-        glued: the special tokens are gone, so that words stand glued to each other.
+        glued: the special tokens are gone, so that words are glued to each other.
     """
 
     reasoning: frozenset[str]
@@ -205,10 +205,10 @@ class MessageGrammar(Grammar, frozen=True, kw_only=True):
 
 
 class PayloadGrammar(Grammar, frozen=True, kw_only=True):
-    """JSON that no marker announces, of any envelope that is in use; nothing may stand behind it.
+    """JSON that no marker announces, of any envelope that is in use; nothing may be after it.
 
     Attributes:
-        fenced: it may stand in a code fence.
+        fenced: it may be in a code fence.
         arguments_only: where a single tool is declared, an object that its schema accepts is a call to it.
         settled: every call must fit the schema of its tool.
     """
@@ -293,7 +293,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
         reasoning: how its models mark reasoning, besides `<think>`.
         wrappers: markers around ordinary text. They vanish where a text or a line begins, beside other markers, at the
             end of a text, and anywhere once one has vanished.
-        ends: tokens that end a turn, which vanish at the end of a text and behind a call.
+        ends: tokens that end a turn, which vanish at the end of a text and after a call.
         start_patterns: patterns of what vanishes where a text begins.
         aliases: other names of it, such as those of vLLM's and SGLang's parsers.
         no_call: names that its models call when no tool fits; ignored if a tool of that name is declared.

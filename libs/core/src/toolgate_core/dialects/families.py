@@ -1,7 +1,7 @@
 """Model families: which dialects a model writes, by its name, and what is known about its chat template.
 
-`FAMILIES` are tried in order against the lower-case name of the model (the part behind the last `/`); the first match
-counts. Fine-tunes are named after their base model but write another dialect, so they stand before it. A dialect in the
+`FAMILIES` are tried in order against the lower-case name of the model (the part after the last `/`); the first match
+counts. Fine-tunes are named after their base model but write another dialect, so they are before it. A dialect in the
 model's policy always comes first.
 """
 

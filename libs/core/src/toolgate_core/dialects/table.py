@@ -1,7 +1,7 @@
 """The table of dialects. A new one is a file in `catalog/`, a row here, and a folder of cases among the tests.
 
 The order counts where dialects share an opener: their frames are tried in it, and each one decides by what follows the
-opener whether the block is its own. So forms with a narrow condition stand before those with a wide one.
+opener whether the block is its own. So forms with a narrow condition are before those with a wide one.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class ActiveGrammars(Struct, frozen=True, eq=False):
         wrappers: markers that vanish.
         ends: tokens that end a turn.
         start_patterns: patterns of what vanishes where a text begins.
-        enclosing_tags: names of tags that vanish with a call that stands inside them.
+        enclosing_tags: names of tags that vanish with a call that is inside them.
     """
 
     grammars: tuple[AnyGrammar, ...]

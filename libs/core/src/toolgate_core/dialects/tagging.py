@@ -1,4 +1,4 @@
-"""Shared parts of the writers of tagged dialects: which values can stand between tags, and how their edges are kept.
+"""Shared parts of the writers of tagged dialects: which values can be between tags, and how their edges are kept.
 
 Tagged forms do not escape values. A value that would be read differently from how it was written is therefore not put
 between tags at all: the arguments are JSON then, which every tagged frame reads, too. The law that what is written is
@@ -20,7 +20,7 @@ from toolgate_core.dialects.writing import argument_items, escape_lt
 from toolgate_core.jsontext import JsonValue, encode_str
 
 KEY = re.compile(r"[\w.$@:-]{1,200}")
-"""Keys that can stand in any tag."""
+"""Keys that can be in any tag."""
 
 _EDGE = re.compile(r"\A\r?\n|[\r\n]\Z")
 _LONG_SPACE = re.compile(r"[ \t\r\n]{4000}")
@@ -58,7 +58,7 @@ def tagged_arguments(
 ) -> str | None:
     """Return the arguments of a call, each written by `element` from its key and its text.
 
-    None where a key can't stand in a tag, or where a text holds what would be read as a tag.
+    None where a key can't be in a tag, or where a text holds what would be read as a tag.
     """
     found = [(key, to_text(value)) for key, value in argument_items(call.arguments)]
     keys = frozenset(key for key, _ in found)
@@ -80,7 +80,7 @@ def tagged_or_json(
 
 
 def is_safe(text: str) -> bool:
-    """Whether a text can stand in a history unchanged: nothing in it is markup for servers or chat templates."""
+    """Whether a text can be in a history unchanged: nothing in it is markup for servers or chat templates."""
     return _MEANS_MORE.search(text) is None
 
 

@@ -1,6 +1,6 @@
 """Tools as TypeScript declares functions, which is how some families' templates show them.
 
-Keywords without a type in TypeScript (limits, patterns, whole numbers) stand in comments. Depth is bounded, because a
+Keywords without a type in TypeScript (limits, patterns, whole numbers) are in comments. Depth is bounded, because a
 schema may refer to itself. Source: the chat templates of gpt-oss, Apertus and Functionary.
 """
 

@@ -3,9 +3,9 @@
 A frame never asks the engine anything. It reads from `cursor`, writes calls through `CallWriter` into `sink`, and
 returns whether the block was its own. All that must be remembered between the two is here:
 
-- While the sink *holds* (`begin`), nothing of the block has gone out, and false is a valid answer at any time.
-- `commit` is the point of no return: the name of a declared tool is complete, so this is a call. What was held goes out
-  and the tape of the block is stopped, so that a long call is not kept twice in memory.
+- While the sink *holds* (`begin`), nothing of the block has been emitted, and false is a valid answer at any time.
+- `commit` is the point of no return: the name of a declared tool is complete, so this is a call. What was held is
+  emitted and the tape of the block is stopped, so that a long call is not kept twice in memory.
 - Between the two lies `tentative`: the frame knows that its block may look like a call up to the end and still be text
   (a tag in prose, a bare list in Python). Then even a declared name commits nothing until `confirm` or the end.
 """
@@ -34,7 +34,7 @@ class BlockReader:
         sink: where events go.
         toolset: the tools of the request.
         names: names that were changed for the upstream, and the declared ones that they stand for.
-        parking: calls are kept apart, because they stand inside reasoning.
+        parking: calls are kept apart, because they are inside reasoning.
         plain_opener: the block's opener is ordinary text, so that a cut block is shown.
         tentative: the block may turn out to be text until its very end, whatever its name.
         has_call: a call has begun in the block.
@@ -78,7 +78,7 @@ class BlockReader:
         return self.toolset.resolve(name)[0]
 
     def confirm(self, tool: Tool | None) -> None:
-        """Let a call to a declared tool go out before its end: the block is what it looked like."""
+        """Let a call to a declared tool be emitted before its end: the block is what it looked like."""
         if self.tentative and tool is not None:
             self.tentative = False
             self.commit()

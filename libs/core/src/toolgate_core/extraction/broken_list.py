@@ -2,10 +2,10 @@
 
 ```
 list    = element { [","|";"] element }          element = "{" … "}"
-end     = "}" that stands before the beginning of another element, `{"name":`
+end     = "}" that is before the beginning of another element, `{"name":`
 ```
 A list that can't be repaired as a whole is mostly one with a single bad element, or with a comma missing. Where an
-element ends can't be parsed then, so it is recognised by what begins behind it: a brace and a key of envelopes. That is
+element ends can't be parsed then, so it is recognised by what begins after it: a brace and a key of envelopes. That is
 no end inside a list within the element (its brackets are not balanced there): such a list is a list of arguments, not
 of calls. Brackets inside its strings may hide an end, and never invent one. A brace that is missing at the end of an
 element is closed, because the model has gone on.
@@ -53,7 +53,7 @@ def _patterns(grammar: EnvelopeGrammar) -> tuple[regex.Pattern[str], regex.Patte
 
 
 def list_end(text: str) -> int:
-    """Return where a list ends that has no closing marker: behind a bracket at the end of a line, braces balanced.
+    """Return where a list ends that has no closing marker: after a bracket at the end of a line, braces balanced.
 
     Granite and Mistral write a list without a closer, and text may follow it. Where the braces never balance, because
     one is missing, it is the last such bracket that is not followed by more of a list.
@@ -70,9 +70,9 @@ def list_end(text: str) -> int:
 
 
 def split_list(text: str, grammar: EnvelopeGrammar, *, arguments: bool = False) -> list[ListElement]:
-    """Return the elements of what stands inside the brackets of a list; empty if it has fewer than two.
+    """Return the elements of what is inside the brackets of a list; empty if it has fewer than two.
 
-    `arguments`: an object without arguments is no call.
+    `arguments`: an object without arguments is not a call.
     """
     end, name = _patterns(grammar)
     ends = [match.start() + 1 for match in end.finditer(text)]

@@ -1,11 +1,11 @@
 """Writes one call into the sink, whatever order its parts come in.
 
 A call needs its name first: clients can't place arguments of an unknown function. But JSON members come in any order,
-so arguments in front of the name are kept and follow it. From the name on, each piece of the arguments goes out at
+so arguments in front of the name are kept and follow it. From the name on, each piece of the arguments is emitted at
 once.
 
-What goes out is always a beginning of valid JSON. The end of the arguments' text is special: a closing quote and the
-brackets behind it may be part of a string whose quotes the model forgot to escape. `hold` keeps them back as `tail`,
+What is emitted is always a beginning of valid JSON. The end of the arguments' text is special: a closing quote and the
+brackets after it may be part of a string whose quotes the model forgot to escape. `hold` keeps them back as `tail`,
 and `end` writes them once the frame knows what follows.
 """
 
@@ -48,7 +48,7 @@ class CallWriter:
         self.tool: Tool | None = None
 
     def begin(self, raw_name: str) -> bool:
-        """Take the complete name; false if it is none. A declared tool's call goes out from here on.
+        """Take the complete name; false if it is none. A declared tool's call is emitted from here on.
 
         gpt-oss leaks tokens into names (`foo<|channel|>commentary`): a name ends where a token begins.
         """
@@ -71,7 +71,7 @@ class CallWriter:
         """Write the next piece of the arguments' JSON text.
 
         Raises:
-            TooLargeError: the arguments have more than MAX_ARGUMENTS characters; those go out before.
+            TooLargeError: the arguments have more than MAX_ARGUMENTS characters; those are emitted before.
         """
         # What fits is written before the error: the events must not depend on the size of the pieces.
         room = MAX_ARGUMENTS - self._written.tell()
@@ -110,7 +110,7 @@ class CallWriter:
         if value is None:
             value = {}
         if isinstance(value, str):
-            # Arguments in a string, in a block that was repaired: nothing of them can have gone out before.
+            # Arguments in a string, in a block that was repaired: nothing of them can have been emitted before.
             return not self._written.tell() and self.write_text(value)
         if not isinstance(value, dict):
             return False
@@ -132,7 +132,7 @@ class CallWriter:
         self.tail = tail
 
     def add_repairs(self, *tags: str) -> None:
-        """Note what was repaired (see `toolgate_core.types.repairs`), each tag once."""
+        """Record what was repaired (see `toolgate_core.types.repairs`), each tag once."""
         self._repairs.extend(tag for tag in tags if tag not in self._repairs)
 
     def end(self, *, complete: bool = True) -> None:

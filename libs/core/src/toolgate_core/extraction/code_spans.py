@@ -1,6 +1,6 @@
 """Follows Markdown code in a text that is still coming: fenced blocks and inline spans.
 
-A marker that stands in code is an example and must not run; but models also leave backticks unbalanced, and such a
+A marker that is in code is an example and must not run; but models also leave backticks unbalanced, and such a
 backtick must not hide a real call. CommonMark can't be followed to the letter here, because its rule for a span looks
 for the closing run through the whole paragraph, which has perhaps not arrived yet. So the grammar is narrower:
 
@@ -14,7 +14,7 @@ Rules and their reasons:
 
 - A span counts only once its closing run is there. Until then `verdict` waits; a line break ends the wait, since an
   unbalanced backtick is far more common in an answer than a span over two lines.
-- Directly behind the opening run the span may cross one line break, up to a blank line: a model that shows a whole call
+- Directly after the opening run the span may cross one line break, up to a blank line: a model that shows a whole call
   in backticks breaks lines inside of it. `right_after_ticks` remembers that place.
 - A fence that was opened by a line such as "```a``` b" was an inline span: its own line holds the closing run.
 - The state is small (`ScannerState`): the gateway hands it to the extractor, which goes on as if it had read the text
@@ -31,7 +31,7 @@ from toolgate_core.extraction.verdict import MarkerVerdict, Verdict
 from toolgate_core.types.plan import ScannerState
 
 MAX_SPAN = 1024
-"""Characters from a marker to the closing run of the span that it stands in; longer spans are not believed."""
+"""Characters from a marker to the closing run of the span that it is in; longer spans are not believed."""
 MAX_LINE = 256
 """Characters of the current line that are remembered: enough for any indent, quote or list item before a fence."""
 _BEFORE_FENCE = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?\Z")
@@ -39,7 +39,7 @@ _REST_OF_LINE = re.compile(r"[ \t\r]{0,64}(?:(\n)|(.)|\Z)")
 
 
 class CodeSpans:
-    """Whether the place that has been reached stands in code.
+    """Whether the place that has been reached is in code.
 
     Attributes:
         fence: the run that opened the fence around this place; empty outside of a fence.
@@ -100,7 +100,7 @@ class CodeSpans:
         """Close the fence if the run, alone on its line, does; false if only more text shows whether it does."""
         if run[0] != self.fence[0] or len(run) < len(self.fence):
             return True
-        # A closing fence has nothing but white space behind it; with an info string it is text of the block.
+        # A closing fence has nothing but white space after it; with an info string it is text of the block.
         rest = _REST_OF_LINE.match(text, stop)
         assert rest is not None  # the pattern matches the empty string
         if not (rest.group(1) or rest.group(2) or ended or rest.end() - stop >= 64):
@@ -143,5 +143,5 @@ class CodeSpans:
         return len(text) if self.truncated else Verdict.LIVE
 
     def reset(self) -> None:
-        """Forget the code around: behind a block text starts over, with no code open."""
+        """Forget the code around: after a block text starts over, with no code open."""
         self.fence, self.ticks, self.line, self.right_after_ticks = "", 0, "", False

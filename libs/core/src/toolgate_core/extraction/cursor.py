@@ -14,7 +14,7 @@ Two rules keep the split law for every reader:
   text follows it. It must not end in an optional part, in `\Z` or in a negative look-ahead: those match early what
   would match otherwise later. (`regex` can match partially, `re` can't: https://pypi.org/project/regex/, "Partial
   matches".)
-- *Wait for a bounded time.* Every wait has a window: what is longer than it is no match. Without it a hostile text
+- *Wait for a bounded time.* Every wait has a window: what is longer than it is not a match. Without it a hostile text
   could make the engine hold everything that comes.
 
 Cost: what is not read yet is at most a window, so joining it with the next piece is cheap, and reading is linear
@@ -46,7 +46,7 @@ class Cursor:
     """Unread text, the end of it once known, and tapes that record what is read.
 
     Attributes:
-        text: the text that is there; what stands before `pos` has been read.
+        text: the text that is there; what is before `pos` has been read.
         pos: the index of the next character.
         end: how the text ended; none while more may come.
         starved: a reader wanted more text and there was none any more: what it looked for may have been cut off.

@@ -5,7 +5,7 @@ One engine reads every dialect; a dialect is data (`toolgate_core.dialects`). It
 ```
 Extraction     this file: ordinary text, what kind of text it is, and who may read a block
   Scan         the next marker that counts                                     (scanner, marker_index, code_spans)
-  frames       one per kind of grammar: read a block behind its marker         (frames/)
+  frames       one per kind of grammar: read a block after its marker         (frames/)
     Cursor     the text that is not read yet, and how a frame waits for more   (cursor)
     CallWriter the arguments of one call, in whatever order its parts come     (call_writer)
   EventSink    events in order, and those that are still in doubt              (sink)
@@ -21,18 +21,18 @@ Invariants:
 
 How a block is read: at a marker that counts, the grammars that may begin there are tried in order, and the first whose
 frame recognises its own reads the block. No table of next characters is needed: every frame decides by what it
-finds behind the marker. A block is *tentative* until its name is complete and declared by the request: its events
-are held, and if it turns out to be no call its text is released and scanned on behind the marker. A call to a name that
-no tool has goes out only when its block is complete, so that prose about tool calling stays prose and an invented name
-can still be reported to the caller.
+finds after the marker. A block is *tentative* until its name is complete and declared by the request: its events
+are held, and if it turns out to be no call its text is released and scanned on after the marker. A call to a name that
+no tool has is emitted only when its block is complete, so that prose about tool calling stays prose and an invented
+name can still be reported to the caller.
 
 Calls inside reasoning are *parked* until the text has ended. Models draft calls while they think: if a call comes
 outside of the reasoning the parked ones were drafts. Others forget to close their reasoning before they call: if no
 call comes outside, the parked ones are the calls.
 
 What bounds the cost: a frame that fails gives its text back to the scan, which reads it a second time. For a block of
-more than MAX_RESCAN characters that happens at most MAX_RESCANS times a text; later ones go out as text without another
-look. So a text of a thousand openers without a closer costs what its length costs.
+more than MAX_RESCAN characters that happens at most MAX_RESCANS times a text; later ones are emitted as text without
+another look. So a text of a thousand openers without a closer costs what its length costs.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ START = ScannerState()
 
 TextKind: TypeAlias = OneOf["content", "think", "message_reasoning", "skip", "after_call"]
 """What ordinary text is at the moment: for the user, reasoning between markers, reasoning in a separate message
-(harmony's `analysis`), a message that is dropped, or text behind a call that ended the turn."""
+(harmony's `analysis`), a message that is dropped, or text after a call that ended the turn."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -188,7 +188,7 @@ class Extraction:
         if not text:
             return
         if self._kind == "content" and self._decides:
-            # Only a decision may answer. What stands beside it is kept for the ladder, which may need a best text.
+            # Only a decision may answer. Other text is kept for the ladder, which may need a best text.
             self._sink.drop("prose", text)
         elif self._kind == "content":
             self._sink.text(text)
@@ -285,9 +285,9 @@ class Extraction:
     def _read_block(self, grammars: tuple[AnyGrammar, ...], *, last: bool) -> Steps[bool]:
         """Let the frames of `grammars` try to read a block here; false where none does and the marker is left.
 
-        `last`: the marker means nothing else, so that what is no block is ordinary text.
+        `last`: the marker means nothing else, so that what is not a block is ordinary text.
         """
-        # A section goes on as it began: behind a call of GLM the next `<tool_call>` is most likely one, too, and a text
+        # A section goes on as it began: after a call of GLM the next `<tool_call>` is most likely one, too, and a text
         # that several grammars can read would otherwise change its dialect in the middle.
         if self._last_grammar in grammars:
             grammars = (self._last_grammar, *(one for one in grammars if one is not self._last_grammar))
@@ -326,18 +326,19 @@ class Extraction:
         else:
             self._scan.after_block()
             sink.boundary()
-            # Some templates end the turn with the calls (Kimi K2, MiniMax M3, Llama): what models write behind them is
+            # Some templates end the turn with the calls (Kimi K2, MiniMax M3, Llama): what models write after them is
             # an invented result, not an answer.
             if grammar.after == "drop" and self._kind == "content" and self._reader.has_call:
                 self._kind = "after_call"
 
     def _refuse(self, raw: str, *, last: bool) -> bool:
-        """Give back the text of what was no block; drop it if the end of the text cut what had begun.
+        """Give back the text of what was not a block; drop it if the end of the text cut what had begun.
 
-        Return whether nothing else can stand at the marker.
+        Return whether nothing else can be at the marker.
         """
         cursor = self._cursor
-        # Half a marker or half a name before the length limit is no answer. An opener of ordinary characters is: `[`.
+        # Half a marker or half a name before the length limit is not an answer, but an opener of ordinary
+        # characters such as `[` is.
         if cursor.end in ("length", "cut") and cursor.starved and not self._reader.plain_opener:
             self._sink.boundary()
             self._sink.drop("cut", raw + cursor.take(cursor.remaining))

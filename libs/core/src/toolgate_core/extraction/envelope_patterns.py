@@ -21,7 +21,7 @@ EMPTY_LIST = regex.compile(r"\[\s{0,64}\]")
 
 
 class EnvelopePatterns(Struct, frozen=True):
-    """A grammar's markers, compiled; `empty` is all that stands in a block without calls, and what closes it."""
+    """A grammar's markers, compiled; `empty` is all that is in a block without calls, and what closes it."""
 
     open: regex.Pattern[str]
     close: regex.Pattern[str]

@@ -5,9 +5,9 @@ value  = "{" [ string ":" value { "," string ":" value } ] "}" | "[" [ value { "
 scalar = "true" | "false" | "null" | number                     (RFC 8259; nothing else is read here)
 ```
 
-`JsonScanner` checks one value and passes its text on as it stands: numbers keep all their digits, and nothing is parsed
+`JsonScanner` checks one value and passes its text on unchanged: numbers keep all their digits, and nothing is parsed
 and written again. It lets out only text that can still be continued if the value turns out to be broken. That is why a
-closing quote, and all brackets, commas and keys behind it, are held until a value or a colon confirms them: in
+closing quote, and all brackets, commas and keys after it, are held until a value or a colon confirms them: in
 `{"note": "close it with "}" please"}` the second quote looks like the end of the arguments. Those at the very end of a
 value, its `tail`, are confirmed by the caller, which knows what follows the value. So a repaired value can go on where
 the broken text stopped: `continuation` computes what is missing.
@@ -138,7 +138,7 @@ class JsonScanner:
             self._held.append('"')
             self._state = COLON
         elif self._stack:
-            # The string may go on behind an unescaped quote: hold this one until the next token says otherwise.
+            # The string may go on after an unescaped quote: hold this one until the next token says otherwise.
             self._held.append('"')
             self._quoted = True
             self._ended_value()
@@ -159,7 +159,7 @@ class JsonScanner:
         elif char == '"':
             self._emit(char)
             self._state = STRING
-        # `[]`; behind a comma a bracket is an error, which a repair takes for a trailing comma.
+        # `[]`; after a comma a bracket is an error, which a repair takes for a trailing comma.
         elif char == "]" and self._state == FIRST_ITEM:
             self._close(char)
         else:
@@ -170,7 +170,7 @@ class JsonScanner:
         match = _SCALAR.match(text, pos)
         if match is None:
             return self._fail(pos)
-        # `12` may become `123`: a scalar is complete only when the character behind it is there.
+        # `12` may become `123`: a scalar is complete only when the character after it is there.
         if match.end() == len(text) and not ended and match.end() - pos < MAX_SCALAR:
             return pos
         # `True`, `NaN`, `07`: near-JSON, which the repair converts.
@@ -182,7 +182,7 @@ class JsonScanner:
 
     def _close(self, char: str) -> None:
         self._stack.pop()
-        # Behind a quote in doubt a bracket is in doubt, too; behind a number it closes for certain.
+        # After a quote in doubt a bracket is in doubt, too; after a number it closes for certain.
         if self._quoted:
             self._held.append(char)
         else:
@@ -206,7 +206,7 @@ class JsonScanner:
         return pos + 1
 
     def _hold_comma(self) -> None:
-        # A comma may be a trailing one, which JSON has not: it waits for the key or value behind it.
+        # A comma may be a trailing one, which JSON has not: it waits for the key or value after it.
         if not self._quoted:
             self.out.extend(self._held)
             self._held.clear()
@@ -268,7 +268,7 @@ def _could_be_low(text: str) -> bool:
 def continuation(written: str, value: JsonValue) -> str | None:
     """Return what must follow `written`, a beginning of JSON text, so that both together mean `value`.
 
-    None if nothing can: what went out is something else than the repaired value. Both sides are compared token by
+    None if nothing can: what was emitted is something else than the repaired value. Both sides are compared token by
     token, since numbers and strings may be written differently and still be equal.
     """
     whole = encode_str(value)
@@ -279,7 +279,7 @@ def continuation(written: str, value: JsonValue) -> str | None:
         target, at = match.group(), match.end()
         if token == target or _same(token, target):
             continue
-        # The last token of what went out may be half a string.
+        # The last token of what was emitted may be half a string.
         if index == len(done) - 1 and token.startswith('"') and target.startswith('"'):
             return _rest_of_string(token, target, whole[at:])
         return None
@@ -297,13 +297,13 @@ def _rest_of_string(token: str, target: str, rest: str) -> str | None:
     """`token` is an unfinished string, which may end in the escaped first half of a surrogate pair."""
     half = _HIGH_HALF.search(token)
     said, wanted = unescape(token[1 : half.start(1) - 2] if half else token[1:]), unescape(target[1:-1])
-    # The repair read the string differently from what went out: there is no way on.
+    # The repair read the string differently from what was emitted: there is no way on.
     if not wanted.startswith(said):
         return None
     left = wanted[len(said) :]
     if half is None:
         return f'{escape(left)}"{rest}'
-    # The first half of an escaped pair went out; the character must end in the second half of the same pair.
+    # The first half of an escaped pair was emitted; the character must end in the second half of the same pair.
     pair = left[:1].encode("utf-16-be").hex()
     if len(pair) != 8 or pair[:4] != half.group(1).lower():
         return None

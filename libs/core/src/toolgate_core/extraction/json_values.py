@@ -1,4 +1,4 @@
-"""Reads JSON that stands inside a block: short strings, arguments, and values that no grammar uses.
+"""Reads JSON that is inside a block: short strings, arguments, and values that no grammar uses.
 
 ```
 arguments = object | string that holds the JSON text of an object | "null"

@@ -8,7 +8,7 @@ token.
 
 ```
 anchor   = "<" | "[" | "`" | "~" | "=" | "|" | "{" | ":" | ">" | "/"        (in this order of preference, see ANCHORS)
-marker   = [before] anchor [rest]            `before` is checked by a look-behind, `rest` by the pattern
+marker   = [before] anchor [rest]            `before` is checked by a look-after, `rest` by the pattern
 tag      = "<" name, then white space, "/" or ">"               so that `<toolbar>` is not `<tool`
 closer   = "</" name [":" suffix] [space] ">"                   Hy 4 writes `</tool_call:opensource>`
 ```
@@ -78,7 +78,7 @@ class MarkerIndex(Struct, frozen=True):
     """All markers of a choice of dialects, ready to be searched for.
 
     Attributes:
-        anchors: for each anchor the pattern of what may stand there.
+        anchors: for each anchor the pattern of what may be there.
         inner_anchors: the markers whose anchor is not their first character, by their text from the anchor on.
         markers: what each marker means, by its text in lower case.
         start_patterns: what counts at the start of a text without any marker, in order.
@@ -160,7 +160,7 @@ def _anchor(marker: str) -> int:
 
 
 def _patterns(table: dict[str, Marker], tags: frozenset[str], closes: frozenset[str]) -> dict[str, re.Pattern[str]]:
-    """Return for each anchor the pattern of what may stand there, those that begin earlier first, then longer ones."""
+    """Return for each anchor the pattern of what may be there, those that begin earlier first, then longer ones."""
     # Runs of backticks and tildes are always found: code is followed by them, whatever the dialects are.
     rests: dict[str, list[str]] = {"`": ["`{1,64}"], "~": ["~{2,64}"]}
     for marker in sorted(table, key=lambda marker: (_anchor(marker), len(marker))):
@@ -259,7 +259,7 @@ def _without_anchor(known: Mapping[str, tuple[object, Iterable[str]]], anchors: 
 
 @cache
 def reasoning_evidence(form: Reasoning) -> regex.Pattern[str]:
-    """Return the pattern of what stands behind an opening marker that is meant, and not written about."""
+    """Return the pattern of what is after an opening marker that is meant, and not written about."""
     return regex.compile(f"{form.header}|{form.answer}" if form.answer else form.header)
 
 

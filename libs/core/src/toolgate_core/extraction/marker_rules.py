@@ -5,16 +5,16 @@ markers come in kinds, and each kind has a rule of where it can't be prose. Ever
 
 ```
 opener of calls   where its grammar says (`Grammar.where`), but not in code; special tokens also in code
-closer of calls   behind a call, inside reasoning if it is special, or where nothing else is left of the text
+closer of calls   after a call, inside reasoning if it is special, or where nothing else is left of the text
 reasoning         where a text or a line begins; not in the middle of a sentence
 wrapper           where a text or a line begins, where a word is glued to it, and anywhere once one has counted
-end of a turn     behind a call, and where only such tokens follow up to the end of the text
+end of a turn     after a call, and where only such tokens follow up to the end of the text
 ```
-Whether an opener begins a call is not decided here but by the frame that reads on behind it.
+Whether an opener begins a call is not decided here but by the frame that reads on after it.
 
 What may wait (`Verdict.WAIT`): a token that may be the last thing in the text (up to MAX_ENDING characters), a token
 that another one may follow at once, a marker inside an inline code span (`code_spans.MAX_SPAN`), and what belongs to a
-marker of reasoning. Everything looks at a bounded stretch before and behind the marker, so that a text of nothing but
+marker of reasoning. Everything looks at a bounded stretch before and after the marker, so that a text of nothing but
 markers costs what its length costs.
 """
 
@@ -38,9 +38,9 @@ MAX_HELD = 192
 """Characters at the end of a piece that are searched for anchors; longer than any marker with its suffix."""
 _SUFFIX_BEGINS = re.compile(r"(</[^\s>]+?)(?::[\w-]{0,32})?\s{0,64}\Z")
 _ANSWER_BEGINS = frozenset("$\\({-+*_")
-"""Characters besides letters and digits with which an answer begins right behind a wrapper: mathematics, lists."""
+"""Characters besides letters and digits with which an answer begins right after a wrapper: mathematics, lists."""
 CLOSE_SPACE = "> \t\r\n\f\v"
-"""What may stand at the end of a closing tag."""
+"""What may be at the end of a closing tag."""
 
 
 class MarkerRules:
@@ -90,7 +90,7 @@ class MarkerRules:
         """Return what is left of the marker here, and whether it counts.
 
         Args:
-            marker: what stands in the text.
+            marker: what is in the text.
             text: the text that is there.
             span: where the code around is known up to, where the marker begins, and where it ends.
             ended: no more text comes.
@@ -107,7 +107,7 @@ class MarkerRules:
         return marker, self._verdict(marker, text, span, ended=ended)
 
     def _may_begin(self, grammar: AnyGrammar, text: str, base: int, at: int) -> bool:
-        """Whether a block of `grammar` may begin at `at`, by what stands before it on the line."""
+        """Whether a block of `grammar` may begin at `at`, by what is before it on the line."""
         if at == self.ignored_at or (self.quoted and not isinstance(grammar, MessageGrammar)):
             return False
         if grammar.where == "anywhere":
@@ -119,7 +119,7 @@ class MarkerRules:
         return not line.strip(WHITE)
 
     def _blank_before(self, text: str, at: int) -> bool:
-        """Whether nothing but white space stands between the start of the text, or the last block, and `at`."""
+        """Whether nothing but white space is between the start of the text, or the last block, and `at`."""
         return self.at_start and not text[self._start : at].strip(WHITE)
 
     def _glued_marker(self, text: str, stop: int, *, ended: bool) -> Verdict | None:
@@ -174,9 +174,9 @@ class MarkerRules:
         return Verdict.LIVE
 
     def _verdict_of_closer(self, marker: Marker, text: str, at: int, *, ended: bool, known: bool) -> MarkerVerdict:
-        """Decide for a closing marker: it counts behind a call, in reasoning if special, else at the ends of a text.
+        """Decide for a closing marker: it counts after a call, in reasoning if special, else at the ends of a text.
 
-        `known`: it belongs to one of the grammars, or its opener has vanished; any other one counts only right behind a
+        `known`: it belongs to one of the grammars, or its opener has vanished; any other one counts only right after a
         call.
         """
         if (self.had_call and known) or (marker.special and self.in_reasoning):
@@ -229,14 +229,14 @@ class MarkerRules:
         return Verdict.LIVE if match and match.end() > match.start() else at + 1
 
     def _verdict_at_end(self, text: str, at: int, *, ended: bool) -> MarkerVerdict:
-        """Decide for a token that ends something: it counts behind a call, and where only such tokens follow."""
+        """Decide for a token that ends something: it counts after a call, and where only such tokens follow."""
         if self.had_call:
             return Verdict.LIVE
         match = self._index.end_run.fullmatch(text, at, partial=True) if len(text) - at <= MAX_ENDING else None
         if match is None:
             return at + 1
         if ended:
-            self.had_call = True  # what is left of another such token behind it vanishes, too
+            self.had_call = True  # what is left of another such token after it vanishes, too
         return Verdict.LIVE if ended else Verdict.WAIT
 
     def _held_from(self, text: str, at: int) -> int:
@@ -245,7 +245,7 @@ class MarkerRules:
         last = text[-MAX_HELD:]
         if not self._may_begin_marker(last) and not any(char in last for char in self._index.anchors):
             return hold
-        # White space may stand inside of a marker ("< | DSML |") and behind it, so the end counts with and without it.
+        # White space may be inside of a marker ("< | DSML |") and after it, so the end counts with and without it.
         bare = text.rstrip(WHITE)
         for tail in (text, bare) if bare is not text else (text,):
             lengths, prefixes = self._index.prefixes.get(tail[-1:].lower(), ((), frozenset()))

@@ -5,10 +5,10 @@ extraction is opened, which may be in another service, and goes on from here: `s
 From then on this scanner only collects.
 
 ```
-answer = ordinary text, which goes out at once  [ marker and all that follows, which is held ]
+answer = ordinary text, which is emitted at once  [ marker and all that follows, which is held ]
 ```
 
-Invariants: text before the marker went out exactly as it came, but for white space in front of the marker, which the
+Invariants: text before the marker was emitted exactly as it came, but for white space in front of the marker, which the
 extraction may drop as layout; a scanner and an extraction from its state give the same as one extraction of the whole
 text (a law of `test_contract.py`). What waits is white space at the end, and the beginning of a marker. The cost is
 that of `Scan`: a few character searches for a piece without an anchor.
@@ -29,7 +29,7 @@ class MarkerScanner:
     """Passes ordinary text on until a marker is live in it, of `dialect` or of any dialect that cannot be prose.
 
     Attributes:
-        hit: a marker stands at the start of `held` (but for white space); nothing comes out any more, and an extraction
+        hit: a marker is at the start of `held` (but for white space); nothing comes out any more, and an extraction
             must go on from `state` with `held`.
     """
 
@@ -44,7 +44,7 @@ class MarkerScanner:
 
     @property
     def held(self) -> str:
-        """Text that has come and not gone out."""
+        """Text that has come and not been emitted."""
         return "".join(self._gap) + self._tail + "".join(self._pieces)
 
     @property
@@ -53,7 +53,7 @@ class MarkerScanner:
         return self._scan.state()
 
     def feed(self, text: str) -> str:
-        """Take the next piece of text; return the text that may go out now."""
+        """Take the next piece of text; return the text that may be emitted now."""
         if self.hit:
             self._pieces.append(text)
             return ""
@@ -64,7 +64,7 @@ class MarkerScanner:
     def finish(self, *, stopped: bool = False) -> str:
         """End the text; return what was held, or nothing if it became a marker at the very end (`hit`).
 
-        `stopped`: a stop string may have cut the text, so that the beginning of a marker is no text of the answer.
+        `stopped`: a stop string may have cut the text, so that the beginning of a marker is not text of the answer.
         """
         if self.hit:
             return ""

@@ -25,8 +25,8 @@ from toolgate_core.types.plan import ScannerState
 class Note(Struct, frozen=True):
     """One decision: the characters of the text from `start` to `stop`, what they were taken for, and the rule.
 
-    `what`: `call`; `markup`, which is no call; `refused` (a dialect looked and it was not its own) or `unread` (the
-    same behind a name); the role of a marker: `think`, `think_end`, `close`, `wrapper`, `end`; `inert` (a marker that
+    `what`: `call`; `markup`, which is not a call; `refused` (a dialect looked and it was not its own) or `unread` (the
+    same after a name); the role of a marker: `think`, `think_end`, `close`, `wrapper`, `end`; `inert` (a marker that
     means nothing here; the rule says why); `dropped` (the rule is the kind of the drop); `draft` or `promoted` (a call
     in reasoning).
     """
@@ -47,7 +47,7 @@ class Notes:
     def add(self, start: int, stop: int, what: str, about: AnyGrammar | str) -> None:
         """Add a decision; `about` is the grammar, or the rule in words.
 
-        Adjacent drops of a kind become one note: in how many pieces the text came is no decision.
+        Adjacent drops of a kind become one note: in how many pieces the text came is not a decision.
         """
         rule = (
             about

@@ -1,4 +1,4 @@
-"""The arguments as one JSON object behind a header that holds the name, and what closes the call.
+"""The arguments as one JSON object after a header that holds the name, and what closes the call.
 
 ```
 call tail = [fence] [object | string] strays [close]         strays = { "}" | "]" | "," | ";" | "`" (in a fence) }
@@ -6,8 +6,8 @@ call tail = [fence] [object | string] strays [close]         strays = { "}" | "]
 This is the common part of the frames `named` and `message`. No object before the closer means no arguments. Good JSON
 streams into the call; broken JSON is repaired up to an edge (`repair`).
 
-Invariant: false is returned only if nothing went out, so that the engine can show the text. `marked` decides that:
-where special tokens stand before the object, text can't look like it, and a broken object is a broken call.
+Invariant: false is returned only if nothing was emitted, so that the engine can show the text. `marked` decides that:
+where special tokens are before the object, text can't look like it, and a broken object is a broken call.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ def read_object(
         call: the call, its name known.
         close: what closes the call.
         edges: where a broken object ends at the latest; the group `other` is set where that is not the closer.
-        marked: what stands before the object can't be ordinary text, so that a broken object is a broken call.
+        marked: what is before the object can't be ordinary text, so that a broken object is a broken call.
     """
     cursor = reader.cursor
     # DeepSeek V3's form has a fence around the object; others add one.
     fenced = (yield from cursor.skip_space()) == "`" and (yield from cursor.read_match(_FENCE, window=64)) is not None
     complete = yield from _arguments(reader, call, edges)
     if call.tool is None and not complete:
-        # Nothing went out for a name that no tool has, so the whole can still be text.
+        # Nothing was emitted for a name that no tool has, so the whole can still be text.
         if not marked:
             return False
         reader.sink.discard()
         reader.sink.drop("bad_json" if cursor.end is None or reader.stopped else "cut", "arguments")
         return True
     call.end(complete=complete)
-    # Models close more than they opened; such brackets are no text of the answer.
+    # Models close more than they opened; such brackets are not text of the answer.
     strays = ""
     known = _STRAYS + "`" if fenced else _STRAYS
     while (char := (yield from cursor.skip_space())) and char in known and not (yield from cursor.peek_match(close)):
@@ -74,7 +74,7 @@ def _arguments(reader: BlockReader, call: CallWriter, edges: regex.Pattern[str])
                 raise MalformedBlockError
         elif char == '"':
             yield from read_json_arguments(reader, call, tape)
-        # No object: only an edge right behind the header means "no arguments".
+        # No object: only an edge right after the header means "no arguments".
         elif not (yield from cursor.peek_match(edges)):
             raise MalformedBlockError
     except TruncatedBlockError:

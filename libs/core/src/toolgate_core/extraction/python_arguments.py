@@ -3,10 +3,10 @@
 ```
 arguments = "(" [ argument { "," argument } ] ")"       argument = [ NAME ("=" | ":") ] value
 ```
-Each argument goes out once it is complete: a value has no type until then, and Python's strings need their
+Each argument is emitted once it is complete: a value has no type until then, and Python's strings need their
 closing quote found (`python_quotes`). `:` and quoted names are taken, too; models mix in JSON. An argument without a
 name is the required parameter in its place, where the tool declares its required ones first; any other is refused,
-since guessing would make a valid call with a wrong meaning. Of equal names the first counts: it went out.
+since guessing would make a valid call with a wrong meaning. Of equal names the first counts: it was emitted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KEYWORD = regex.compile(r"""(?:["'])?(?P<key>[A-Za-z_][\w\-]{0,255})(?:["'])?\s
 def read_python_arguments(
     reader: BlockReader, call: CallWriter, following: QuoteContext, *, named: bool = False
 ) -> Steps[bool]:
-    """Read arguments up to the closing parenthesis; false where one of them is no value that JSON has.
+    """Read arguments up to the closing parenthesis; false where one of them is not a value that JSON has.
 
     `named`: each one must say its name.
     """
@@ -39,7 +39,7 @@ def read_python_arguments(
         if char == ")":
             cursor.take(1)
             break
-        # The parenthesis is closed for a model that stopped, but never behind a scalar that may have been cut.
+        # The parenthesis is closed for a model that stopped, but never after a scalar that may have been cut.
         if not char and reader.stopped and not literals.unsure:
             call.add_repairs("missing_close")
             break
@@ -64,7 +64,7 @@ def properties_of(call: CallWriter) -> JsonObject:
 
 
 def _places(call: CallWriter) -> list[str]:
-    """Return the arguments that may stand without their names: the required ones, where they are declared first."""
+    """Return the arguments that may be without their names: the required ones, where they are declared first."""
     # JSON Schema has no order of parameters, but models see them in the order in which they are declared.
     properties = properties_of(call)
     required = call.tool.parameters.get("required") if call.tool else None

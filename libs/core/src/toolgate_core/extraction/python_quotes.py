@@ -1,4 +1,4 @@
-"""Where a string in a Python call ends: what may stand behind its closing quote, by the brackets around it.
+"""Where a string in a Python call ends: what may be after its closing quote, by the brackets around it.
 
 ```
 f(cmd='sed -n '360,450p' file', n=1)          the second and third quote are the string's own
@@ -25,9 +25,9 @@ from toolgate_core.extraction.cursor import Cursor, Steps
 from toolgate_core.schema.quotes import Follows, InnerQuotes
 
 MAX_AHEAD = 400
-"""Characters behind a quote that may be looked at."""
+"""Characters after a quote that may be looked at."""
 NAMED, POSITIONAL = "a", "p"
-"""Arguments of a call: those that must have names from here on, those that may stand without."""
+"""Arguments of a call: those that must have names from here on, those that may be without."""
 LIST, TUPLE, FIRST_IN_BRACES, MAPPING_KEY, MAPPING_VALUE = "[", "(", "{", "k", "v"
 """Inside brackets; the first thing in braces may be a key or an item of a set."""
 _CLOSERS = {
@@ -44,7 +44,7 @@ _CALL = r"(?P<call>[A-Za-z_][\w.\-]{0,255}+)\s{0,16}\("
 
 @cache
 def call_end(grammar: PythonGrammar, *, listed: bool) -> tuple[regex.Pattern[str], regex.Pattern[str]]:
-    """Return the patterns of what may stand behind a call's `)`, and of what ends the block there."""
+    """Return the patterns of what may be after a call's `)`, and of what ends the block there."""
     close = f"(?:{grammar.close})" if grammar.close else "(?!)"
     line = r"[ \t;]*+(?:\r?\n|<\||`)" if grammar.bare else "(?!)"
     if listed:
@@ -62,7 +62,7 @@ class QuoteContext:
 
     Args:
         cursor: the text.
-        ends: what may stand behind the call, and what ends the block there (see `call_end`).
+        ends: what may be after the call, and what ends the block there (see `call_end`).
         parameters: the names of the declared parameters; empty where the tool declares none.
         tools: the names of all tools.
     """
@@ -80,7 +80,7 @@ class QuoteContext:
         self._names = parameters | tools
 
     def after_quote(self, stack: str, skip: int, *, inner: InnerQuotes) -> Steps[Follows]:
-        """Return what stands `skip` characters from here; `inner` are the quotes inside the string so far.
+        """Return what is `skip` characters from here; `inner` are the quotes inside the string so far.
 
         Where there has been one, an undeclared name is part of the string.
         """
@@ -97,10 +97,10 @@ class QuoteContext:
             yield from cursor.wait()
 
     def _after(self, stack: str, at: int, *, ended: bool) -> Follows | str:
-        """Return what stands at a place of the text, or the name of the argument or the call that begins there."""
+        """Return what is at a place of the text, or the name of the argument or the call that begins there."""
         text = self._cursor.text
         limit = at + MAX_AHEAD
-        # From the innermost bracket outwards: each must be closed by its own closer, or go on behind a comma.
+        # From the innermost bracket outwards: each must be closed by its own closer, or go on after a comma.
         for level in range(len(stack) - 1, -1, -1):
             place = _space(text, at, limit)
             char = text[place : place + 1] if place < limit else ""
@@ -123,7 +123,7 @@ class QuoteContext:
         return Follows.END if self._cursor.end is not None else Follows.NOT
 
     def _after_comma(self, kind: str, char: str, span: tuple[int, int], *, ended: bool) -> Follows | str | None:
-        """Return what stands behind a comma, or behind the colon of a key; none where the closer does."""
+        """Return what is after a comma, or after the colon of a key; none where the closer does."""
         if char == ":":
             return Follows.VALUE
         if kind == MAPPING_KEY:
@@ -146,11 +146,11 @@ class QuoteContext:
         return Follows.NOT if match is None else Follows.VALUE
 
     def _after_call(self, at: int, limit: int, *, ended: bool) -> Follows | str:
-        """Return what stands behind the parenthesis of the call."""
+        """Return what is after the parenthesis of the call."""
         text = self._cursor.text
         if not text[at:limit].strip(" \t\r\n]};`") and ended:
             return self._at_end(ended=True)
-        # An end of the block beats everything: behind it nothing of this call can stand.
+        # An end of the block beats everything: after it nothing of this call can be.
         last = self._ends.match(text, at, limit, partial=not ended)
         goes_on = self._goes_on.match(text, at, limit, partial=not ended)
         if last is not None and not last.partial:
@@ -158,7 +158,7 @@ class QuoteContext:
         if last is not None or (goes_on is not None and goes_on.partial):
             return Follows.WAIT
         if goes_on is None:
-            # The limit cut the text behind the call: what is there is the beginning of an end.
+            # The limit cut the text after the call: what is there is the beginning of an end.
             cut = self._cursor.end in ("length", "cut") and self._goes_on.fullmatch(text, at, limit, partial=True)
             return Follows.END if cut else Follows.NOT
         if goes_on["list"]:
@@ -169,7 +169,7 @@ class QuoteContext:
         return str(goes_on["call"]) if goes_on["call"] else Follows.VALUE
 
     def _after_list(self, at: int, limit: int, *, ended: bool) -> Follows:
-        """Return what stands behind the bracket of the list: another end like this one on the line was the real one."""
+        """Return what is after the bracket of the list: another end like this one on the line was the real one."""
         line = _LINE.match(self._cursor.text, at, limit)
         assert line is not None  # the pattern matches the empty string
         if line.end() == len(self._cursor.text) and not ended:

@@ -8,7 +8,7 @@ Sets and tuples become lists. What JSON has no value for (bytes, a formatted str
 is read to its end, so that the rest of the block can be read, and the call is incomplete. Numbers keep their digits
 where JSON can write them; others (`07`, `1_000`, `.5`) are converted and tagged.
 
-May wait: a scalar until the character behind it, a quote until what follows it is known (`python_quotes`). Bounds:
+May wait: a scalar until the character after it, a quote until what follows it is known (`python_quotes`). Bounds:
 MAX_DEPTH brackets, MAX_ARGUMENTS characters. Not read with `ast`: that needs the whole text, and accepts programs.
 """
 
@@ -102,7 +102,7 @@ class PythonValues:
         constant = self.number_or_word(word)
         if constant is not None:
             return constant
-        # Anything else that is no word breaks the call.
+        # Anything else that is not a word breaks the call.
         if not _IDENTIFIER.match(word):
             raise MalformedBlockError
         self.foreign = True  # a variable has no value here
@@ -168,7 +168,7 @@ class PythonValues:
         return (yield from self._cursor.skip_space()) != closer
 
     def _member(self, key: str, *, first: bool, stack: str) -> Steps[tuple[bool, str]]:
-        """Read the value behind a key; without one it is the item of a set."""
+        """Read the value after a key; without one it is the item of a set."""
         cursor = self._cursor
         if (yield from cursor.skip_space()) != ":":
             if not first:
@@ -215,7 +215,7 @@ class PythonValues:
         return cursor.text.startswith(quote * 3, cursor.pos)
 
     def _closes_triple(self, quote: str) -> Steps[bool]:
-        """Whether three quotes stand here that end the string, and read them if so."""
+        """Whether three quotes are here that end the string, and read them if so."""
         cursor = self._cursor
         while cursor.remaining < 3 and (yield from cursor.wait()):
             pass

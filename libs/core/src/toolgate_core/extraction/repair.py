@@ -5,15 +5,15 @@ block = broken JSON  edge          edge = the block's own closer, or (group `oth
 ```
 Models write single quotes, trailing commas, comments, raw line breaks, unescaped inner quotes, one bracket too few.
 `schema.relaxed.relax` reads all of that, but it needs the text from start to end. Where the end is, is the question
-here: `</tool_call>` may stand inside a string. So the edges are tried in order, and the first up to which the text can
-be read is the end. If none is, the text behind the first edge is put back: it may hold the next call.
+here: `</tool_call>` may be inside a string. So the edges are tried in order, and the first up to which the text can
+be read is the end. If none is, the text after the first edge is put back: it may hold the next call.
 
 Rules:
 
-- Before an edge missing brackets may be closed, because the model has gone on behind it. At the end of the text they
+- Before an edge missing brackets may be closed, because the model has gone on after it. At the end of the text they
   are closed only if the model itself stopped. A string or a number is never completed.
-- What went out already stays. The repaired value is written by `CallWriter.write_value` as a continuation of it, or the
-  call is incomplete.
+- What was emitted already stays. The repaired value is written by `CallWriter.write_value` as a continuation of it, or
+  the call is incomplete.
 
 Bounds: MAX_TRIES edges, MAX_BODY characters, and a step of STRIDE, so that an edge close by is found before much is
 read.
@@ -35,15 +35,15 @@ from toolgate_core.schema.relaxed import relax
 MAX_TRIES = 8
 """Edges up to which a repair is tried: each try costs the whole text so far, and strings rarely hold more closers."""
 MAX_BODY = MAX_ARGUMENTS + 65536
-"""Characters of a broken block: the largest arguments, and room for what stands around them."""
+"""Characters of a broken block: the largest arguments, and room for what is around them."""
 STRIDE = 4096
 """Characters that are read at once while an edge is looked for."""
 MAX_EDGE = 2048
 """Characters of an edge, so that the search can go on that far before the end of what was read."""
 MAX_LEFTOVER = 2048
-"""Characters behind a complete value within which an edge must come to cast doubt on its end."""
+"""Characters after a complete value within which an edge must come to cast doubt on its end."""
 MAX_STRAYS = 256
-"""Characters of stray brackets, commas and fences behind a value."""
+"""Characters of stray brackets, commas and fences after a value."""
 _KEY = r"""["']?+(?:(?:name|function|tool\w*+|arg\w*+|param\w*+|type|id)\b|\w{1,64}+["']?+\s*+:)"""
 _STANDS = regex.compile(rf"[ \t}}\],;`]*+(?:[\r\n]|\{{\s*+{_KEY})")
 _ENDS_AGAIN = regex.compile(r'"\s*+[}\]][\s}\],;`]*+\Z')
@@ -60,8 +60,8 @@ class Repaired(Struct, frozen=True):
 def repair_block(reader: BlockReader, tape: StringIO, edges: regex.Pattern[str]) -> Steps[Repaired | str]:
     """Read on from a fault until what `tape` holds can be repaired up to an edge.
 
-    Returns the broken text where it can't; then the text behind the first edge is unread. The group `other` of `edges`
-    is set where the edge is not the block's own closer: behind another opener no further edge is tried, because what
+    Returns the broken text where it can't; then the text after the first edge is unread. The group `other` of `edges`
+    is set where the edge is not the block's own closer: after another opener no further edge is tried, because what
     follows belongs to the next call.
     """
     cursor = reader.cursor
@@ -99,8 +99,8 @@ def _without_edge(reader: BlockReader, raw: str) -> Repaired | str:
 def value_is_complete(cursor: Cursor, edges: regex.Pattern[str]) -> Steps[bool]:
     """Whether a JSON value that ends in a string is complete: false where what follows, up to an edge, ends it again.
 
-    A quote inside the string, with a bracket behind it, looks like its end: `{"note": "close it with "}" please"}`.
-    So behind such an end must come a line break, the next envelope, or an edge without another end before it. Waits up
+    A quote inside the string, with a bracket after it, looks like its end: `{"note": "close it with "}" please"}`.
+    So after such an end must come a line break, the next envelope, or an edge without another end before it. Waits up
     to MAX_LEFTOVER characters.
     """
     if (yield from cursor.peek_match(_STANDS, window=MAX_STRAYS)) is not None:

@@ -1,7 +1,7 @@
 """Finds the next place in ordinary text where something begins that is not text.
 
 `Scan` is shared by the engine (`Extraction`) and by the guard of native answers (`MarkerScanner`), so that both stop at
-the same places. It knows markers and code, and nothing of what stands between markers: that is the frames' part.
+the same places. It knows markers and code, and nothing of what is between markers: that is the frames' part.
 
 ```
 text   = { ordinary | run of backticks or tildes | marker }
@@ -15,11 +15,11 @@ Invariants:
 - *The split law*: where a decision needs text that has not come yet, `run` stops in front of it and returns no marker.
   The same question is asked again when more text is there, from the same place. Every method that looks ahead returns
   `Verdict.WAIT` then, and may look at the end of what has come only if `ended` is true.
-- What may wait: a proper beginning of a marker (at most the longest marker), white space behind a run of tildes or at
+- What may wait: a proper beginning of a marker (at most the longest marker), white space after a run of tildes or at
   the start of a text (at most MAX_AT_START), a marker inside an inline code span (`code_spans.MAX_SPAN`), and a token
   that may be the last thing in the text (MAX_ENDING).
 - *Linear*: text without an anchor costs one `str.find` per anchor and piece (see `marker_index`); a marker that turns
-  out to be text costs a bounded look around it, and the search goes on behind it.
+  out to be text costs a bounded look around it, and the search goes on after it.
 
 When a marker counts is decided in `marker_rules`.
 """
@@ -38,7 +38,7 @@ from toolgate_core.extraction.verdict import Verdict
 from toolgate_core.types.plan import ScannerState
 
 NOWHERE = 1 << 62
-"""An index behind the end of any text."""
+"""An index after the end of any text."""
 MAX_AT_START = 512
 """Characters that a block without a marker may take to show itself at the start of a text, white space included."""
 _SUFFIX = re.compile(r"(</.+):[\w-]+\s*>\Z")
@@ -55,7 +55,7 @@ class Scan(MarkerRules):
         return self._index.enclosing_tag, self._index.call_openers
 
     def grammars_at(self, text: str, at: int, marker: str) -> tuple[AnyGrammar, ...]:
-        """Return the grammars whose block may begin with `marker`, which stands at `at` behind enclosing tags."""
+        """Return the grammars whose block may begin with `marker`, which is at `at` after enclosing tags."""
         grammars = self._index.markers[marker.lower()].grammars
         return tuple(grammar for grammar in grammars if self._may_begin(grammar, text, at, at))
 
@@ -84,7 +84,7 @@ class Scan(MarkerRules):
         return True
 
     def run(self, text: str, pos: int, *, ended: bool) -> tuple[int, Marker | None]:
-        """Return up to where `text` is ordinary from `pos` on, and the marker that stands there.
+        """Return up to where `text` is ordinary from `pos` on, and the marker that is there.
 
         Without a marker, what lies beyond may become one when more text comes. `ended`: no more text comes.
         """
@@ -118,7 +118,7 @@ class Scan(MarkerRules):
     def _rest(self, text: str, pos: int, base: int, floor: int, *, ended: bool) -> tuple[int, Marker | None]:
         """Return what `run` returns where no marker is left: the end of the text may be the beginning of one."""
         hold = self._held_from(text, floor) if not ended or self.had_call else len(text)
-        # Behind a call the model stopped inside its closing marker: what is left of it is no answer.
+        # Behind a call the model stopped inside its closing marker: what is left of it is not an answer.
         if ended and hold < len(text) and self._is_cut_closer(text[hold:]):
             self.marker_size = len(text) - hold
             return self._pass(text, pos, base, hold), Marker(role="close", special=True)
@@ -136,14 +136,14 @@ class Scan(MarkerRules):
         return nearest
 
     def _candidate(self, text: str, place: int, pos: int) -> tuple[Marker | None, int, int] | None:
-        """Return what stands at an anchor and from where to where (see `_read`); none if nothing does."""
+        """Return what is at an anchor and from where to where (see `_read`); none if nothing does."""
         match = self._index.anchors[text[place]].match(text, place)
         return None if match is None else self._read(match, pos)
 
     def _read(self, match: re.Match[str], pos: int) -> tuple[Marker | None, int, int]:
         """Return the marker of a match and where it stands; without a marker it is a run of backticks or tildes.
 
-        A marker whose beginning was read before `pos` is not there any more: it went out as text.
+        A marker whose beginning was read before `pos` is not there any more: it was emitted as text.
         """
         start, stop = match.span()
         table = self._index.markers
@@ -179,7 +179,7 @@ class Scan(MarkerRules):
     def _at_start(self, text: str, pos: int, *, ended: bool) -> tuple[int, Marker | None] | None:
         """Return what `run` returns where a block without a marker begins the text; none where none can.
 
-        The patterns are tried in order. One that may still match holds back those behind it: otherwise a text that
+        The patterns are tried in order. One that may still match holds back those after it: otherwise a text that
         comes in pieces would be given to another grammar than the same text as a whole.
         """
         waits = False
@@ -204,7 +204,7 @@ class Scan(MarkerRules):
         return upto
 
     def _is_cut_closer(self, tail: str) -> bool:
-        """Whether `tail`, the end of the text behind a call, is what is left of a closing marker.
+        """Whether `tail`, the end of the text after a call, is what is left of a closing marker.
 
         One character is too little to tell: a final `<` of an answer must stay.
         """

@@ -1,8 +1,8 @@
 """Collects the events of an extraction: in order, white space around blocks trimmed, doubtful events held back.
 
 Text is exact, except for white space next to a block (a call, reasoning): models put line breaks around their markup
-that are not meant for the user. Where text stands on both sides of a block, the white space in front of the block (or
-behind it, if there is none in front) is kept once, so that two words do not run together.
+that are not meant for the user. Where text is on both sides of a block, the white space in front of the block (or
+after it, if there is none in front) is kept once, so that two words do not run together.
 
 ```
 content   = text { block text }        white space at its start and around blocks is layout, at its end it is text
@@ -14,7 +14,7 @@ Invariants:
 - Events leave in the order of the text, calls are numbered from 0, and each `CallStart` has one `CallEnd` before the
   next one.
 - While the sink holds (`hold` … `commit`, `discard` or `park`), no event leaves. A frame may be wrong until `commit`.
-- White space at the end of what has come waits in a `TextChannel`, because it may turn out to stand before a block.
+- White space at the end of what has come waits in a `TextChannel`, because it may turn out to be before a block.
 
 Bounds: at most MAX_CALLS calls leave (the rest are dropped and reported), parked blocks hold at most MAX_PARKED
 characters together, and pieces are joined before there are more than MAX_PIECES of them.
@@ -41,8 +41,8 @@ MAX_PIECES = 1024
 class TextChannel:
     """Decides which white space is part of a channel of text, content or reasoning.
 
-    `visible`: text of the channel has gone out, so that white space in front of more text is meant. `fresh`: a block
-    stands right before, so that white space is layout until other text comes.
+    `visible`: text of the channel has been emitted, so that white space in front of more text is meant. `fresh`: a
+    block is right before, so that white space is layout until other text comes.
     """
 
     __slots__ = ("_fresh", "_gap", "_joint", "_visible")
@@ -54,7 +54,7 @@ class TextChannel:
         self._joint = ""
 
     def write(self, text: str) -> str:
-        """Return what may go out now that `text` has come."""
+        """Return what may be emitted now that `text` has come."""
         body = text.lstrip(WHITE)
         if not body:
             self._gap.append(text)
@@ -71,7 +71,7 @@ class TextChannel:
         return before + core
 
     def boundary(self) -> None:
-        """Remember that a block stands here."""
+        """Remember that a block is here."""
         if self._visible and not self._joint:
             self._joint = "".join(self._gap)
         self._gap = []
@@ -92,7 +92,7 @@ class ParkedCall(Struct):
 
 
 class EventSink:
-    """Collects the events of an extraction; `started`: text of the answer went out before this sink began."""
+    """Collects the events of an extraction; `started`: text of the answer was emitted before this sink began."""
 
     def __init__(self, *, started: bool) -> None:
         self.calls = 0

@@ -6,8 +6,8 @@ closer    = "</" name ">"
 ```
 Grammars say how their tags look (`TaggedGrammar`). Here they are put together into the questions that a reader asks at
 a `<`: does an argument begin, does the value end, does the call end? In most dialects the answer needs the text
-*behind* the tag, since `</parameter>` may stand inside a value that shows such markup. Therefore each closing tag is
-compiled several times: alone, with structure behind it (`confirmed`), and with the end of the text behind it (`last`).
+*after* the tag, since `</parameter>` may be inside a value that shows such markup. Therefore each closing tag is
+compiled several times: alone, with structure after it (`confirmed`), and with the end of the text after it (`last`).
 
 Some dialects name their tags after the tool or its parameters (`<city>Oslo</city>`): their patterns hold these names
 and are cached for the last 1024 tools. Names are escaped, because a tool may be called `weather.v2`.
@@ -48,8 +48,8 @@ class ValueEnds(Struct, frozen=True):
 
     Attributes:
         close: its closing tag.
-        confirmed: the closing tag, with structure behind it.
-        last: the same, or nothing at all behind it: for a text that has ended.
+        confirmed: the closing tag, with structure after it.
+        last: the same, or nothing at all after it: for a text that has ended.
         strayed: what `confirmed` is, also with more closing tags between, which are strays.
         strayed_last: what `last` is, with such strays.
         open: a tag that the closing tag could belong to, where that is not the tag of any argument.
@@ -74,7 +74,7 @@ class TagPatterns(Struct, frozen=True):
         value: how a value ends by its own tag.
         property: the same, where the tag is named after the argument; the group `own` is its name.
         ends: how it ends by the end of the call or the section, its own tag missing.
-        stray: what may stand between arguments and is ignored: closing tags of nothing, a tag around all arguments,
+        stray: what may be between arguments and is ignored: closing tags of nothing, a tag around all arguments,
             comments.
         json_edge: where arguments that are a broken JSON object end at the latest.
     """
@@ -146,7 +146,7 @@ def _compile_patterns(
     call = _NEVER if grammar.declared_only else ungrouped(grammar.call)
     ends = f"(?:{call_close}|{section_close})"
     after_call = f"(?:{call_close}|{section_close}|{call}|{section})"
-    # Elsewhere tags that are named after a parameter may stand in a value.
+    # Elsewhere tags that are named after a parameter may be in a value.
     between = grammar.parameter or expected
     structure = f"(?:{ungrouped(between) or _NEVER}|{after_call})"
     return TagPatterns(
@@ -171,9 +171,9 @@ def _compile_patterns(
 
 @lru_cache(maxsize=4096)
 def value_ends(close: str, behind: str, opens: str = "") -> ValueEnds:
-    """Return how a value ends whose closing tag is `close` and which `behind` may follow; `opens`: see `ValueEnds`."""
+    """Return how a value ends whose closing tag is `close` and which `after` may follow; `opens`: see `ValueEnds`."""
     end = f"(?:{close or _NEVER})"
-    # Closing tags that close nothing stand between a value and the structure: `</b></parameter></parameter>`.
+    # Closing tags that close nothing are between a value and the structure: `</b></parameter></parameter>`.
     strays = rf"(?:\s*{ungrouped(end)}){{0,{MAX_STRAYS}}}"
     return ValueEnds(
         close=_compiled(close),
@@ -216,12 +216,12 @@ def without_escapes(text: str) -> str:
 
 
 def decoded(match: re.Match[str]) -> str:
-    """Return what an entity stands for; the entity itself where its number is no character."""
+    """Return what an entity stands for; the entity itself where its number is not a character."""
     name, decimal, hexadecimal = match.groups()
-    # One of the five of XML; HTML's others are no escape of any template.
+    # One of the five of XML; HTML's others are not escapes of any template.
     if name:
         return _NAMES[name]
     code = int(decimal) if decimal else int(hexadecimal, 16)
-    # Halves of surrogate pairs are no characters, and NUL is none in XML.
+    # Halves of surrogate pairs are not characters, and NUL is none in XML.
     valid = 0 < code < 0x110000 and not 0xD800 <= code < 0xE000
     return chr(code) if valid else match.group()

@@ -5,7 +5,7 @@ arguments = { argument | stray }        argument = opening tag with KEY, VALUE, 
 ```
 `TaggedArguments` decides what a tag means for the object that is written; where a value ends is up to `tagged_values`.
 
-- A key that comes twice is written once, the first one counts: it may have gone out already. Only where the schema
+- A key that comes twice is written once, the first one counts: it may have been emitted already. Only where the schema
   wants an array do all of them count, as its items, which is how models without lists write them.
 - A value gets its type from the schema. A plain string streams as it comes; every other value waits for its end.
 - An only argument that the tool does not declare may hold all of them, as JSON or as elements (`arguments`, `input`):
@@ -196,7 +196,7 @@ class TaggedArguments:
             value, tags = found
             self._call.add_repairs(*tags)
         else:
-            # Qwen's models put `<value>` around what is no string.
+            # Qwen's models put `<value>` around what is not a string.
             wrapped = _WRAPPED.fullmatch(text) if "string" not in possible_types(schema, self._root) else None
             value, tags = coerce_text(wrapped[1] if wrapped else text, schema, self._root)
             self._call.add_repairs(*tags)

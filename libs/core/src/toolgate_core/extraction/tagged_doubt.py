@@ -2,7 +2,7 @@
 
 ```
 <parameter=code>print("</parameter>")</parameter></function>
-                       ^ nothing of the call follows: in doubt       ^ the call ends behind it: the value's own
+                       ^ nothing of the call follows: in doubt       ^ the call ends after it: the value's own
 ```
 A value in doubt reads on. What comes then decides what the doubtful place was:
 
@@ -16,7 +16,7 @@ the end of the call                   was the end         was the end         wa
 the end of the text, by the model     was the end         was the end         was the end
 ```
 (Columns: the kind of the doubt. "One open inside": an element of the value's own kind, whose closer this may be. An
-argument "seen since": its opening tag stood behind the doubtful place, so that one of the two tags was text.)
+argument "seen since": its opening tag stood after the doubtful place, so that one of the two tags was text.)
 
 There is one doubt at a time, the first: if it was not the end, everything up to the next one is text. Its tape grows up
 to MAX_ARGUMENTS; how often a tape is read again is bounded by `BlockReader.rereads_left`.
@@ -29,7 +29,7 @@ from typing import Literal as OneOf
 
 
 class Siblings:
-    """The arguments of the call that a value stands in.
+    """The arguments of the call that a value is in.
 
     Attributes:
         declared: the names that the tool declares.
@@ -55,7 +55,7 @@ class Doubt:
     """A place where the value may have ended, and what was read since.
 
     Attributes:
-        kind: `closer`: behind it nothing confirms the closing tag; `opener`: a sibling's tag, or another call's;
+        kind: `closer`: after it nothing confirms the closing tag; `opener`: a sibling's tag, or another call's;
             `end`: a closing tag of the call that nothing confirms.
         tape: everything from that place on.
         keys: the siblings whose tags have been seen since.

@@ -6,8 +6,8 @@ value text = [layout] text [layout]         layout by `TaggedGrammar.trim`:
     layout   one line break on each side, if the value begins with one (GLM, function_calls)
     strip    all white space (MiniMax M2: its template strips values)
 ```
-Text comes in pieces and goes out as soon as it is certain: into the call where the value streams, else into a buffer.
-White space waits, because it may turn out to stand at the end of the value; at most MAX_GAP characters of it, then it
+Text comes in pieces and is emitted as soon as it is certain: into the call where the value streams, else into a buffer.
+White space waits, because it may turn out to be at the end of the value; at most MAX_GAP characters of it, then it
 is text whatever follows. Where a value's own closing tag is missing, the line break before the next tag is layout in
 every dialect, since a model that forgets the tag still begins a new line.
 """
@@ -60,7 +60,7 @@ class ValueText:
         self._held = StringIO()
 
     def put(self, text: str, *, literal: bool = False) -> None:
-        """Take the next piece; `literal`: white space in it was written as an entity, and is no layout."""
+        """Take the next piece; `literal`: white space in it was written as an entity, and is not layout."""
         tail = text[len(text.rstrip(" \t\r\n")) :]
         # Behind MAX_GAP of white space all further white space is text, until something else comes.
         self._overflow = self._overflow and tail == text
@@ -104,7 +104,7 @@ class ValueText:
         """End the value: decide whether the white space at its end is layout. `closed`: by its own closing tag."""
         if not closed and self._trim in ("none", "layout"):
             self._gap = _LAYOUT.sub("", self._gap).removesuffix("\r")  # before the next tag a line break is layout
-        # A section marks its own ends: white space behind it is layout, whatever the grammar trims.
+        # A section marks its own ends: white space after it is layout, whatever the grammar trims.
         if self._after_cdata:
             return
         self._begin()

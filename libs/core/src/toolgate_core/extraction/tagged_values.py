@@ -7,11 +7,11 @@ The dialects do not escape values, so `</parameter>` or a whole call may be part
 such markup. Where a value ends is decided by these rules; each of them was once a wrong call.
 
 1. A closing tag counts where structure follows it (the next argument, the end of the call or of the section, the end of
-   the text) and no element of the same kind stands open inside the value. Closing tags without an opener between it and
+   the text) and no element of the same kind is open inside the value. Closing tags without an opener between it and
    the structure are strays.
 2. The tag of a sibling, or of another call at the start of a line, shows that the closing tag is missing, unless the
    value goes on: an inner element that is closed, and then the value's own closing tag, are text; so is an inner tag
-   whose argument comes once more behind the value.
+   whose argument comes once more after the value.
 3. The end of the call ends the value.
 
 What can't be decided yet is *in doubt* (`tagged_doubt`): the text is kept on a tape from the doubtful place on, and
@@ -132,7 +132,7 @@ class TaggedValue:
         cursor = self._cursor
         char = yield from cursor.peek()
         if not char:
-            # A value that was cut is no value; one that its model ended may have ended at the doubtful place.
+            # A value that was cut is not a value; one that its model ended may have ended at the doubtful place.
             if self._doubt is None or not self._reader.stopped:
                 raise MalformedBlockError
             return self._end_in_doubt()
@@ -159,7 +159,7 @@ class TaggedValue:
                 return
 
     def _at_tag(self) -> Steps[tuple[str, ...] | None]:
-        """Read what stands at a `<` or `]`: the end of the value, a CDATA section, or text."""
+        """Read what is at a `<` or `]`: the end of the value, a CDATA section, or text."""
         match = yield from self._cursor.peek_match(self._ends.close, window=MAX_TAG)
         if match is not None and self._is_own(match):
             return (yield from self._at_closer())
@@ -174,7 +174,7 @@ class TaggedValue:
                 return None
             self._settle_doubt(text=True)
             return UNCLOSED
-        # A closing tag of the call without anything behind it that confirms it, as in a value about markup.
+        # A closing tag of the call without anything after it that confirms it, as in a value about markup.
         yield from self._doubtful_end()
         if self._closer_is_cut():
             self._cursor.take(self._cursor.remaining)
@@ -183,7 +183,7 @@ class TaggedValue:
         return None
 
     def _is_own(self, match: regex.Match[str]) -> bool:
-        """Whether a tag is of the kind that the value stands in."""
+        """Whether a tag is of the kind that the value is in."""
         return self._own is None or match["own"].casefold() == self._own
 
     def _at_closer(self) -> Steps[tuple[str, ...] | None]:
@@ -206,7 +206,7 @@ class TaggedValue:
         return None
 
     def _confirmed_inside(self, match: regex.Match[str]) -> tuple[str, ...] | None:
-        """Return how the value ends at a closing tag with structure behind it, while an inner element is open.
+        """Return how the value ends at a closing tag with structure after it, while an inner element is open.
 
         None where that is not known yet.
         """
@@ -231,7 +231,7 @@ class TaggedValue:
         return None
 
     def _argument_behind(self, match: regex.Match[str]) -> str | None:
-        """Return the name of the argument that begins behind a closing tag; none where something else does."""
+        """Return the name of the argument that begins after a closing tag; none where something else does."""
         text = self._cursor.text
         space = _SPACE.match(text, match.end())
         assert space is not None  # the pattern matches the empty string
@@ -249,7 +249,7 @@ class TaggedValue:
         return self._reader.stopped and ends.last.match(cursor.text, cursor.pos) is not None
 
     def _at_opener(self) -> Steps[bool]:
-        """Count the opening tag of an element inside the value; return whether it may belong behind the value."""
+        """Count the opening tag of an element inside the value; return whether it may belong after the value."""
         cursor, patterns = self._cursor, self._patterns
         if self._ends.open is not None:
             match = yield from cursor.peek_match(self._ends.open, window=MAX_TAG)
@@ -270,7 +270,7 @@ class TaggedValue:
         return True
 
     def _sibling(self, key: str) -> bool:
-        """Whether the argument `key` may be the one behind the value; if so, its end here is in doubt."""
+        """Whether the argument `key` may be the one after the value; if so, its end here is in doubt."""
         if not self._siblings.may_follow(key, line_start=self._line_start):
             return False
         if self._doubt is not None and self._doubt.kind == "end":
@@ -282,7 +282,7 @@ class TaggedValue:
         return True
 
     def _doubtful_end(self) -> Steps[None]:
-        """Begin a doubt at a closing tag of the call that nothing behind it confirms."""
+        """Begin a doubt at a closing tag of the call that nothing after it confirms."""
         if self._doubt is None and (yield from self._cursor.peek_match(self._patterns.ends.close, window=MAX_TAG)):
             self._begin_doubt("end")
 
@@ -317,7 +317,7 @@ class TaggedValue:
         return UNCLOSED
 
     def _end_in_doubt(self, at: int = 0) -> tuple[str, ...]:
-        """End the value at index `at` of what was kept back; put back what was read behind it."""
+        """End the value at index `at` of what was kept back; put back what was read after it."""
         assert self._doubt is not None  # the callers have checked it
         kept, kind = self._doubt.tape.getvalue(), self._doubt.kind
         self._settle_doubt(text=False)

@@ -20,6 +20,6 @@ class Verdict(Enum):
 MarkerVerdict: TypeAlias = Verdict | int
 """A verdict, or an index of the text: the marker is ordinary text, and the search goes on at that index.
 
-The index is mostly the next character. Where the marker stands in a code span it is the span's closing run, so that a
+The index is mostly the next character. Where the marker is in a code span it is the span's closing run, so that a
 span full of markers is searched once and not once per marker.
 """

@@ -88,7 +88,7 @@ def _as_json(match: re.Match[str]) -> str:
 
 
 def _scalar_text(node: yaml.ScalarNode) -> str:
-    """Return what a scalar says; halves of surrogate pairs, which are no text, are a `ValueError`."""
+    """Return what a scalar says; halves of surrogate pairs, which are not text, are a `ValueError`."""
     return str(node.value).encode().decode()
 
 

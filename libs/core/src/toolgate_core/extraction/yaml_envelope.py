@@ -4,8 +4,9 @@
 body = ["-"] "name:" NAME  "arguments:" mapping …           up to a closing tag of any name, or the next opener
 ```
 Granite 4 writes hermes' calls so at times, and closes them with an invented tag (`</weather>`). The body has
-no braces that would balance, so its end is a tag at the start of a line. Nothing goes out before that: indentation can
-be read only as a whole. False where the body is no YAML or names no call; then nothing went out, and the text stays.
+no braces that would balance, so its end is a tag at the start of a line. Nothing is emitted before that: indentation
+can be read only as a whole. False where the body is not YAML or names no call; then nothing was emitted, and the text
+stays.
 """
 
 from __future__ import annotations

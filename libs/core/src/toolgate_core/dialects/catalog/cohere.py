@@ -36,7 +36,7 @@ EMPTY = NamedGrammar(
     close=r"<\|END_ACTION\|>",
     empty=r"<\|START_ACTION\|>\s{0,16}(?:\[[^<{]{0,900})?<\|END_ACTION\|>",
 )
-"""A block without anything that could be a call: it is no answer, either."""
+"""A block without anything that could be a call: it is not an answer, either."""
 
 
 INTRO = "## Available Tools\nHere is the list of tools that you have available to you, as JSON:\n"

@@ -1,4 +1,4 @@
-"""`deepseek_v3`: the name behind a separator, the arguments in a code fence.
+"""`deepseek_v3`: the name after a separator, the arguments in a code fence.
 
 ```
 <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>F

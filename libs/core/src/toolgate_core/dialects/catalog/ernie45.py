@@ -1,4 +1,4 @@
-"""`ernie45`: hermes' envelope behind `</think>`; plain answers are wrapped in `<response>`.
+"""`ernie45`: hermes' envelope after `</think>`; plain answers are wrapped in `<response>`.
 
 ```
 …</think>

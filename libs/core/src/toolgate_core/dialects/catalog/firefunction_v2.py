@@ -1,4 +1,4 @@
-"""`firefunction_v2`: Phi-4-mini's form, behind a space.
+"""`firefunction_v2`: Phi-4-mini's form, after a space.
 
 ```
  functools[{"name": "F", "arguments": {…}}]

@@ -3,7 +3,7 @@
 ```
 <|tool_call>call:F{k:<|"|>text<|"|>,n:42,b:true,o:{…},l:[…]}<tool_call|>
 ```
-Reasoning stands in a channel; the channel's name is part of the marker. Openers and closers are sometimes lost or taken
+Reasoning is in a channel; the channel's name is part of the marker. Openers and closers are sometimes lost or taken
 from others.
 Source: Gemma 4's chat template. vLLM reads it with `--tool-call-parser gemma4`.
 """
@@ -74,7 +74,7 @@ def braces(value: JsonValue, quote: str) -> str:
     """Return a value as the model writes it; `quote` is the delimiter of strings.
 
     Nothing escapes in a string, so that one with a delimiter or another token in it is written as JSON, as is a key
-    that is no word; readers take both.
+    that is not a word; readers take both.
     """
     if isinstance(value, dict):
         return "{" + ",".join(f"{_key(key)}:{braces(member, quote)}" for key, member in value.items()) + "}"

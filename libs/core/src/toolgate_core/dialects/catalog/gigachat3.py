@@ -1,4 +1,4 @@
-"""`gigachat3`: an envelope behind a role or a token; 3.5 writes a twin of `dsml` with its own token.
+"""`gigachat3`: an envelope after a role or a token; 3.5 writes a twin of `dsml` with its own token.
 
 ```
 function call<|role_sep|>

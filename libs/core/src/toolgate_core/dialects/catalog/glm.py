@@ -1,4 +1,4 @@
-"""`glm`: the name bare behind the opening tag, key and value in separate elements.
+"""`glm`: the name bare after the opening tag, key and value in separate elements.
 
 ```
 <tool_call>F
@@ -64,7 +64,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call; a call whose arguments can't stand between tags is an envelope of `hermes`."""
+    """Return one block per call; a call whose arguments can't be between tags is an envelope of `hermes`."""
     return "\n".join(map(_call, calls))
 
 

@@ -1,4 +1,4 @@
-"""`granite3`: an array of envelopes behind a token, a tag, or nothing.
+"""`granite3`: an array of envelopes after a token, a tag, or nothing.
 
 ```
 <|tool_call|>[{"name": "F", "arguments": {…}}]

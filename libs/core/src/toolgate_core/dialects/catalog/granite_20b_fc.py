@@ -1,4 +1,4 @@
-"""`granite_20b_fc`: an envelope behind every opening tag, and no closing one.
+"""`granite_20b_fc`: an envelope after every opening tag, and no closing one.
 
 ```
 <function_call> {"name": "F", "arguments": {…}}
@@ -22,7 +22,7 @@ INTRO = (
 
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
-    """Return the definitions of the functions, a line of JSON each, behind the token of the library."""
+    """Return the definitions of the functions, a line of JSON each, after the token of the library."""
     return f"<|function_call_library|>\n{definition_lines(tools)}"
 
 

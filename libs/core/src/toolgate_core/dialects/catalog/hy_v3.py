@@ -1,4 +1,4 @@
-"""`hy_v3`: GLM's elements in a section, with a separator behind the name; every tag may carry a suffix.
+"""`hy_v3`: GLM's elements in a section, with a separator after the name; every tag may carry a suffix.
 
 ```
 <tool_calls>
@@ -8,7 +8,7 @@
 </tool_call>
 </tool_calls>
 ```
-Quantised models write a wrong closing tag behind a name or a key, which is read.
+Quantised models write a wrong closing tag after a name or a key, which is read.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one section with all calls; arguments that can't stand between tags are one JSON object."""
+    """Return one section with all calls; arguments that can't be between tags are one JSON object."""
     return f"<tool_calls>\n{''.join(map(_call, calls))}</tool_calls>"
 
 

@@ -30,7 +30,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one section; arguments that can't stand between tags are JSON behind the separator of `hy_v3`."""
+    """Return one section; arguments that can't be between tags are JSON after the separator of `hy_v3`."""
     return f"<tool_calls:{_S}>{''.join(map(_call, calls))}</tool_calls:{_S}>"
 
 

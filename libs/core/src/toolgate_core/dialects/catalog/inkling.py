@@ -3,7 +3,7 @@
 ```
 <|message_model|>F<|content_invoke_tool_json|>{"name": "F", "args": {…}}<|end_message|>
 ```
-The text in the header is no content. The key `args` is the template's.
+The text in the header is not content. The key `args` is the template's.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ HEADED = replace(
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call, as it stands inside a message; the headers of messages are the server's."""
+    """Return one block per call, in the form inside a message; the headers of messages are the server's."""
     return "".join(f"<|content_invoke_tool_json|>{json_call(call, arguments='args')}" for call in calls)
 
 
@@ -57,7 +57,7 @@ INKLING = Dialect(
     grammars=(GRAMMAR, HEADED),
     writer=standard_writer(render_calls, intro=INTRO, definitions=definitions, note=NOTE),
     reasoning=tuple(
-        # A call in words is meant for a tool of the model's own: it is no answer.
+        # A call in words is meant for a tool of the model's own: it is not an answer.
         Reasoning(open=kind, close="<|end_message|>", special=True, auto=True)
         for kind in ("<|content_thinking|>", "<|content_invoke_tool_text|>")
     ),

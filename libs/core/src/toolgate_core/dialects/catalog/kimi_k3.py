@@ -91,7 +91,7 @@ def _json(call: WrittenCall) -> str:
 def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one section with all calls.
 
-    Where an argument can't stand between tags, the arguments of all calls are JSON objects, in the template's own other
+    Where an argument can't be between tags, the arguments of all calls are JSON objects, in the template's own other
     form.
     """
     bodies = [_elements(call) for call in calls]

@@ -1,4 +1,4 @@
-"""`llama3_json`: envelopes behind a token, or bare; nothing closes them.
+"""`llama3_json`: envelopes after a token, or bare; nothing closes them.
 
 ```
 <|python_tag|>{"name": "F", "parameters": {…}}; {"name": "G", "parameters": {…}}
@@ -42,7 +42,7 @@ def definitions(tools: Sequence[ToolDefinition]) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return the envelopes, behind each other."""
+    """Return the envelopes, after each other."""
     return "; ".join(json_call(call, arguments="parameters") for call in calls)
 
 

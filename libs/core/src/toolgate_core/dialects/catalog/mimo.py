@@ -41,7 +41,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call; arguments that can't stand between tags are one JSON object."""
+    """Return one block per call; arguments that can't be between tags are one JSON object."""
     return "\n".join(map(_call, calls))
 
 

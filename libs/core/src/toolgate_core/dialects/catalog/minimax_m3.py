@@ -84,7 +84,7 @@ def _element(key: str, text: str) -> str:
 
 
 def _call(call: WrittenCall) -> str | None:
-    """Return a call as elements; none where a key or a text can't stand between tags."""
+    """Return a call as elements; none where a key or a text can't be between tags."""
     parts: list[str] = []
     for key, value in argument_items(call.arguments):
         expressible = _is_expressible(key, value)

@@ -68,7 +68,7 @@ def render_calls(calls: Sequence[WrittenCall]) -> str:
     """Return one element per call.
 
     Arguments are one JSON object where an element can't say one of them: a string with tags or entities in it or with
-    white space at an edge, a key that is no name.
+    white space at an edge, a key that is not a name.
     """
     return "\n".join(map(_call, calls))
 

@@ -64,9 +64,9 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call, as it stands inside a message; the headers of messages are the server's.
+    """Return one block per call, in the form inside a message; the headers of messages are the server's.
 
-    Arguments that can't stand between tags are one JSON object.
+    Arguments that can't be between tags are one JSON object.
     """
     return "\n".join(map(_call, calls))
 

@@ -3,7 +3,7 @@
 ```
 <TOOLCALL>[{"name": "F", "arguments": {…}}]</TOOLCALL>
 ```
-The name may stand in front of the object instead, as llama.cpp documents.
+The name may be in front of the object instead, as llama.cpp documents.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`phi4mini`: an array of envelopes behind a word, or between tokens.
+"""`phi4mini`: an array of envelopes after a word, or between tokens.
 
 ```
 functools[{"name": "F", "arguments": {…}}]

@@ -18,7 +18,7 @@ from toolgate_core.jsontext import JsonValue, encode_str
 
 GRAMMAR = PythonGrammar(tokens=("[",), where="word", auto=False, plain_opener=True, bare=True)
 FIRST = PythonGrammar(begins=r"\[[A-Za-z_][\w.-]{0,255}\(", auto=False, plain_opener=True, bare=True)
-"""The same at the beginning of a text, where it is no link even if it is one call without arguments."""
+"""The same at the beginning of a text, where it is not a link even if it is one call without arguments."""
 TAGGED = PythonGrammar(tags=("tool_call",), close_tags=("tool_call",), open=r"<tool_call>", close=r"</tool_call>")
 _WORDS = {"true": "True", "false": "False", "null": "None"}
 _NAME = re.compile(r"[A-Za-z_][\w.-]{0,255}")

@@ -72,7 +72,7 @@ def _signature(tool: ToolDefinition) -> str:
 
 
 def definitions(tools: Sequence[ToolDefinition]) -> str:
-    """Return the definitions as signatures in Python; what types can't say stands in their comments as JSON Schema."""
+    """Return the definitions as signatures in Python; what types can't say is in their comments as JSON Schema."""
     return escape_markup("\n\n".join(map(_signature, tools)))
 
 
@@ -90,7 +90,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one block per call; arguments that can't stand between tags are one JSON object."""
+    """Return one block per call; arguments that can't be between tags are one JSON object."""
     return "\n".join(map(_call, calls))
 
 

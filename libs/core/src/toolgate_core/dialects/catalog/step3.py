@@ -54,7 +54,7 @@ def _call(call: WrittenCall) -> str:
 
 
 def render_calls(calls: Sequence[WrittenCall]) -> str:
-    """Return one section with all calls; arguments that can't stand between tags are one JSON object."""
+    """Return one section with all calls; arguments that can't be between tags are one JSON object."""
     return f"<｜tool_calls_begin｜>\n{''.join(map(_call, calls))}<｜tool_calls_end｜>"
 
 

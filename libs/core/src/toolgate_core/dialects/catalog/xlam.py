@@ -1,4 +1,4 @@
-"""`xlam`: an array of envelopes in one of five shapes: bare, behind reasoning, in a fence, behind a token, in a tag.
+"""`xlam`: an array of envelopes in one of five shapes: bare, after reasoning, in a fence, after a token, in a tag.
 
 ```
 [{"name": "F", "arguments": {…}}]

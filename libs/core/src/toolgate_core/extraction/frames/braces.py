@@ -6,10 +6,10 @@ value = QUOTE text QUOTE | "…" | number | true | false | null | "{" [key ":" v
 ```
 (Source: the chat templates of Gemma 4 and FunctionGemma. QUOTE is `<|"|>` or `<escape>`; nothing escapes it.)
 
-Arguments go out one by one, each once it is complete. Models leave strings without quotes where the schema wants a
+Arguments are emitted one by one, each once it is complete. Models leave strings without quotes where the schema wants a
 string, which is read then (`unquoted_string`), and lose closing braces before the closer.
 
-What may wait: the beginning of a QUOTE, a key, a scalar until the character behind it. Bounds: MAX_DEPTH brackets,
+What may wait: the beginning of a QUOTE, a key, a scalar until the character after it. Bounds: MAX_DEPTH brackets,
 MAX_ARGUMENTS characters; a call that can't be read is skipped up to an edge.
 """
 
@@ -62,7 +62,7 @@ def brace_patterns(grammar: BraceGrammar) -> BracePatterns:
 
 
 def read_braces(reader: BlockReader, grammar: BraceGrammar) -> Steps[bool]:
-    """Read one call; false where it is none."""
+    """Read one call; false if it is not one."""
     cursor, patterns = reader.cursor, brace_patterns(grammar)
     match = yield from cursor.read_match(patterns.call, window=512)
     # An opener and a closer without a call between them: markup, which vanishes.
@@ -81,7 +81,7 @@ def read_braces(reader: BlockReader, grammar: BraceGrammar) -> Steps[bool]:
 
 
 def _one_call(reader: BlockReader, grammar: BraceGrammar, patterns: BracePatterns, name: str) -> Steps[bool]:
-    """Read one call behind its name; false where it is none."""
+    """Read one call after its name; false if it is not one."""
     cursor, call = reader.cursor, CallWriter(reader)
     call.begin(name)
     try:
@@ -132,7 +132,7 @@ class BraceArguments:
         while not (yield from self._ended(_CLOSERS[opener], first=not seen)):
             key = yield from self._key()
             text = yield from self._value(1, schemas.get(key, {}))
-            if key in seen:  # the first one has gone out
+            if key in seen:  # the first one has been emitted
                 self._call.add_repairs("duplicate_key")
                 continue
             seen.add(key)
@@ -142,7 +142,7 @@ class BraceArguments:
         self._call.add_repairs(*self._literals.repairs)
 
     def _ended(self, closer: str, *, first: bool) -> Steps[bool]:
-        """Read what stands between members; whether the container has ended."""
+        """Read what is between members; whether the container has ended."""
         cursor = self._cursor
         char = yield from cursor.skip_space()
         if char == "," and not first:
@@ -164,7 +164,7 @@ class BraceArguments:
         return False
 
     def _quoted(self) -> Steps[bool]:
-        """Whether a delimiter of strings stands here."""
+        """Whether a delimiter of strings is here."""
         cursor = self._cursor
         # The delimiter has several characters and may come in pieces; half of one at the end of the text is none.
         while self._quote.startswith(cursor.text[cursor.pos : cursor.pos + len(self._quote)]):
@@ -199,7 +199,7 @@ class BraceArguments:
         return key
 
     def _value(self, depth: int, schema: JsonValue) -> Steps[str]:
-        """Read one value; return its JSON text. Where the schema allows it a string may stand without delimiters."""
+        """Read one value; return its JSON text. Where the schema allows it a string may be without delimiters."""
         if depth > MAX_DEPTH:
             raise MalformedBlockError
         # Checked here once a value, since everything that is collected is made of values.

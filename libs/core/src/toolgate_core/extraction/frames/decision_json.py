@@ -7,10 +7,10 @@ decision = [fence] "{" "action": ("call" | "answer"), ("calls": [ envelope … ]
 
 The text of a string `answer` streams while it is being read, so that the client sees an answer at once; any other
 `answer` streams as its JSON text. Calls are read as in an envelope. `action` comes first by the schema: it says which
-of the two members counts where a model without a constraint writes both. What stands around the object (a code fence,
-stray words) is no part of the answer.
+of the two members counts where a model without a constraint writes both. What is around the object (a code fence,
+stray words) is not part of the answer.
 
-Invariants: once answer text has gone out, a repair can only continue it, never replace it. What may wait: half an
+Invariants: once answer text has been emitted, a repair can only continue it, never replace it. What may wait: half an
 escape, the first key of the object (at most 64 characters).
 """
 
@@ -45,7 +45,7 @@ _CLOSE_FENCE = regex.compile("```")
 
 
 def read_decision(reader: BlockReader, grammar: DecisionGrammar) -> Steps[bool]:
-    """Read a decision; false where the text is none."""
+    """Read a decision; false if the text is not one."""
     cursor = reader.cursor
     if (yield from cursor.peek()) == "`":
         yield from cursor.read_match(_FENCE, window=64)
@@ -74,7 +74,7 @@ class DecisionReader:
         self._answered = False
 
     def read(self) -> Steps[bool]:
-        """Read the object, repaired where needed; false where it is no decision."""
+        """Read the object, repaired where needed; false where it is not a decision."""
         tape = self._cursor.record()
         self._body.tape = tape
         try:
@@ -96,7 +96,7 @@ class DecisionReader:
             yield from self._body.read_char(":")
             yield from self._member(key)
             separator = yield from self._body.read_char(",}")
-        # An object that neither answers nor calls is no decision, even if it has the right keys.
+        # An object that neither answers nor calls is not a decision, even if it has the right keys.
         if not self._answered and not self._body.done:
             raise MalformedBlockError
 
@@ -105,7 +105,7 @@ class DecisionReader:
         if key == "action" and char == '"':
             self._action = yield from short_string(self._reader)
             return
-        # Without `action` the members themselves say what was decided; with it, the other member is no decision.
+        # Without `action` the members themselves say what was decided; with it, the other member is not a decision.
         if key == "answer" and self._action != "call":
             yield from self._answer(char)
         elif key == "calls" and self._action != "answer" and char == "[":
@@ -147,7 +147,7 @@ class DecisionReader:
         if isinstance(repaired, str):
             return self._end_unreadable(repaired)
         value = repaired.value
-        # What went out as an answer stays one, whatever the repaired object says.
+        # What was emitted as an answer stays one, whatever the repaired object says.
         if isinstance(value, dict) and (value.get("action") == "answer" or self._answered) and "answer" in value:
             return self._answer_rest(value["answer"])
         # Near-JSON without an envelope is some other object: text.
@@ -162,7 +162,8 @@ class DecisionReader:
         self._reader.commit()
         if not isinstance(answer, str) and said:  # pieces of JSON text are out: what follows must go on from them
             whole = said + (continuation(said, answer) or "")
-        # Text that went out can't be replaced. A repaired answer that differs from it is reported and not shown twice.
+        # Text that was emitted can't be replaced. A repaired answer that differs from it is reported and not shown
+        # twice.
         if whole.startswith(said):
             self._reader.sink.verbatim(whole[len(said) :])
         else:

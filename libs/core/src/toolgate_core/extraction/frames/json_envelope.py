@@ -4,16 +4,16 @@
 block    = open (envelope {[,;] envelope} | "[" [envelope {"," envelope}] "]") [close]
 envelope = "{" … "name": string … "arguments": object | string | null … "}"      (keys in any order)
 ```
-Good JSON streams through as it stands: arguments go out while they come, once the name is known. Broken JSON is read to
-the edge of the block and repaired as a whole (`repair`); a list that can't be repaired is read object by object
+Good JSON streams through unchanged: arguments are emitted while they come, once the name is known. Broken JSON is read
+to the edge of the block and repaired as a whole (`repair`); a list that can't be repaired is read object by object
 (`broken_list`), so that one bad call does not take the others along.
 
 A `bare` grammar has no markers (Llama 3): an object counts only with the name of a declared tool and with arguments,
-and nothing but keys of envelopes may stand in it, because answers hold JSON, too. `{"name": "Bob", "age": 3}` is data.
+and nothing but keys of envelopes may be in it, because answers hold JSON, too. `{"name": "Bob", "age": 3}` is data.
 
-Invariants: false only while nothing has gone out. A call that has gone out and can't be read on ends incomplete. What
-may wait: what the JSON readers hold, and the end of a value until its neighbour is known. Bounds: MAX_BODY characters
-for one call, MAX_BLOCK for a list; what is larger is skipped to the edge.
+Invariants: false only while nothing has been emitted. A call that has been emitted and can't be read on ends
+incomplete. What may wait: what the JSON readers hold, and the end of a value until its neighbour is known. Bounds:
+MAX_BODY characters for one call, MAX_BLOCK for a list; what is larger is skipped to the edge.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def read_envelopes(reader: BlockReader, grammar: EnvelopeGrammar) -> Steps[bool]
 
 def _holds_nothing(reader: BlockReader, grammar: EnvelopeGrammar, patterns: EnvelopePatterns, char: str) -> Steps[bool]:
     """Whether the block ends at once: at the end of a text that has calls, or by its closer."""
-    # An opener behind a call, and then the end: no call was begun, and the marker is no answer either.
+    # An opener after a call, and then the end: no call was begun, and the marker is not an answer either.
     if not char and reader.stopped and reader.sink.calls:
         reader.sink.drop("markup", reader.tape.getvalue())
         return True
@@ -88,7 +88,7 @@ def _empty_list(cursor: Cursor, patterns: EnvelopePatterns) -> Steps[bool]:
 
 
 def _drop_broken_block(reader: BlockReader, patterns: EnvelopePatterns) -> Steps[bool]:
-    """Drop a block that is no call, if it is complete: special tokens on both sides of it are nothing to be shown."""
+    """Drop a block that is not a call, if it is complete: special tokens on both sides of it are not for users."""
     raw = reader.tape.getvalue()
     if not (yield from reader.cursor.read_closer(patterns.close)):
         return False
@@ -100,7 +100,7 @@ def _drop_broken_block(reader: BlockReader, patterns: EnvelopePatterns) -> Steps
 
 def _read_close(reader: BlockReader, patterns: EnvelopePatterns, strays: str) -> Steps[None]:
     cursor = reader.cursor
-    # Models close brackets that they did not open; strays are markup, like the closer behind them.
+    # Models close brackets that they did not open; strays are markup, like the closer after them.
     stray = ""
     while (char := (yield from cursor.skip_space())) and char in strays:
         stray += cursor.take(1)
@@ -129,7 +129,7 @@ class EnvelopeBody:
         self._base = 0
 
     def read_all(self) -> Steps[bool]:
-        """Read the objects of a block, repaired where needed; false where they are no calls."""
+        """Read the objects of a block, repaired where needed; false where they are not calls."""
         self.tape = self._cursor.record()
         try:
             yield from self.read_objects()
@@ -158,7 +158,7 @@ class EnvelopeBody:
         self._cursor.put_back(raw[stop:])
         raw = raw[:stop]
         rest = split_list(raw, self._grammar)[self.done - self._base :]
-        # In a list of which no element names a tool, text may stand as well as calls.
+        # A list in which no element names a tool may be text as well as calls.
         named = (one.name if not one.found else one.found[0].name for one in rest)
         call = self.open if self.open and self.open.name else None
         if not rest or (call is None and not self.done and not any(map(self._reader.tool, named))):
@@ -228,7 +228,7 @@ class EnvelopeBody:
                 char = yield from self._cursor.skip_space()
             if char != "{":
                 return
-            # A repair begins at the object that broke: those before it have gone out.
+            # A repair begins at the object that broke: those before it have been emitted.
             self._cursor.stop(self.tape)
             self.tape = self._cursor.record()
 
@@ -241,13 +241,13 @@ class EnvelopeBody:
             char = yield from self._cursor.skip_space()
             if char == ",":
                 self._cursor.take(1)
-                # A comma must be followed by another call; an array of anything else is no list of calls.
+                # A comma must be followed by another call; an array of anything else is not a list of calls.
                 if (yield from self._cursor.skip_space()) != "{":
                     raise MalformedBlockError
             elif char not in ("]", "{"):  # a missing comma between objects does no harm
                 raise MalformedBlockError
         self._cursor.take(1)
-        # An empty array was read by `EMPTY_LIST` where the grammar has one; here it is no call.
+        # An empty array was read by `EMPTY_LIST` where the grammar has one; here it is not a call.
         if not self.done:
             raise MalformedBlockError
 
@@ -322,14 +322,14 @@ class EnvelopeBody:
         yield from read_json_arguments(self._reader, call, self.tape)
 
     def write_repaired(self, repaired: Repaired | str) -> bool:
-        """Write what is left of a block that had to be repaired; false where it is no call."""
+        """Write what is left of a block that had to be repaired; false where it is not a call."""
         if isinstance(repaired, str):
             return self.end_unreadable(repaired)
         found = calls_in(repaired.value, self._grammar)[self.done - self._base :]
         call = self.open if self.open and self.open.name else None
-        # A block that needed a repair and names no tool is text, unless something has gone out already.
+        # A block that needed a repair and names no tool is text, unless something has been emitted already.
         if call is None and not any(self._reader.tool(one.name) for one in found):
-            return self.done > 0 or self._reader.sink.holding is False  # prose may hold JSON that is no call
+            return self.done > 0 or self._reader.sink.holding is False  # prose may hold JSON that is not a call
         for one in found:
             call = call or CallWriter(self._reader)
             self._write(call, one.name, one.call_id, one.arguments, repaired.repairs)

@@ -5,8 +5,8 @@ message = [<|start|>role] {to=RECIPIENT | <|channel|>NAME | [<|constrain|>]TYPE}
 ```
 (Source: https://cookbook.openai.com/articles/openai-harmony; the server's template writes and mostly reads it.)
 
-Servers parse harmony themselves, so what arrives here is what leaked. The recipient may stand before or after the
-channel, and any special token may be missing because it was stripped from the text: then the words stand glued to each
+Servers parse harmony themselves, so what arrives here is what leaked. The recipient may be before or after the
+channel, and any special token may be missing because it was stripped from the text: then the words are glued to each
 other, as in `assistantcommentary to=functions.F json{…}`. A recipient makes the body a call; otherwise the channel says
 whether it is reasoning or content, and the body is read as ordinary text by the engine (`MessageStart`).
 
@@ -39,7 +39,7 @@ _ITEM = (
 )
 _WORD = r"(?P<word>(?:assistant)?(?P<channel>analysis|commentary|final))"
 _ITEMS = rf"(?:\s{{0,16}}{_ITEM}){{0,8}}"
-# Without its tokens a header is a word; then only a recipient with a brace behind it makes it one.
+# Without its tokens a header is a word; then only a recipient with a brace after it makes it one.
 _HEADER = regex.compile(
     rf"(?:\s*{_WORD}(?=\s))?{_ITEMS}\s{{0,16}}(?:<\|message\|>|(?(to)(?=\{{)|(?!)))", regex.IGNORECASE
 )

@@ -1,10 +1,10 @@
-"""Frame: the name in a header, the arguments as one JSON object behind it (Kimi K2, DeepSeek V3, Mistral v11 …).
+"""Frame: the name in a header, the arguments as one JSON object after it (Kimi K2, DeepSeek V3, Mistral v11 …).
 
 ```
 call = header with NAME [id]  object  [close]
 ```
 A header of special tokens is not enough to be sure: models write about their tokens. So a name that no tool has counts
-only with an object or the closer behind it, and a call without arguments only at the end of a text or before another
+only with an object or the closer after it, and a call without arguments only at the end of a text or before another
 marker. Kimi counts its calls in the header (`functions.get_weather:0`) and sometimes writes the number in the place of
 the name; then the tool is inferred from the arguments, if only one tool has parameters of these names.
 
@@ -59,7 +59,7 @@ def named_patterns(grammar: NamedGrammar) -> NamedPatterns:
 
 
 def read_named(reader: BlockReader, grammar: NamedGrammar) -> Steps[bool]:
-    """Read one call; false where it is none."""
+    """Read one call; false if it is not one."""
     cursor, patterns = reader.cursor, named_patterns(grammar)
     match = yield from cursor.read_match(patterns.call, window=MAX_HEADER)
     # Tokens around nothing: markup, and no error.
@@ -90,7 +90,7 @@ def _goes_on(cursor: Cursor, patterns: NamedPatterns) -> Steps[bool]:
 
 
 def _read_call_without_arguments(reader: BlockReader, patterns: NamedPatterns) -> Steps[bool]:
-    """Read the call of a tool that gets no arguments; false where it is none."""
+    """Read the call of a tool that gets no arguments; false if it is not one."""
     cursor = reader.cursor
     match = yield from cursor.peek_match(patterns.alone, window=MAX_HEADER)
     # At the end of a text that the model ended, nothing can follow the name any more.
@@ -106,7 +106,7 @@ def _read_call_without_arguments(reader: BlockReader, patterns: NamedPatterns) -
 
 
 def _infer_name(reader: BlockReader) -> Steps[str]:
-    """Return the only tool, or the only one that has the arguments which stand here; empty where there is none."""
+    """Return the only tool, or the only one that has the arguments which are here; empty where there is none."""
     if len(reader.toolset.names) == 1:
         return reader.toolset.names[0]
     cursor = reader.cursor
@@ -121,7 +121,7 @@ def _infer_name(reader: BlockReader) -> Steps[str]:
     finally:
         cursor.stop(tape)
         cursor.put_back(tape.getvalue())
-    # Two tools that fit are no answer: a guess would be a valid call to the wrong tool.
+    # Two tools that fit are not an answer: a guess would be a valid call to the wrong tool.
     fitting = [name for name in reader.toolset.names if keys and _accepts_keys(reader.toolset.get(name), keys)]
     return fitting[0] if len(fitting) == 1 else ""
 

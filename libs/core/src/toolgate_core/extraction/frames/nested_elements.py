@@ -5,9 +5,9 @@ block   = [section-open] call {call} [section-close]
 call    = <call name="F"> {element} </call>
 element = <key> (text | {element}) </key>
 ```
-(Source: MiniMax M3's chat template, where every structural tag stands behind the mark `]<]minimax[>[`.)
+(Source: MiniMax M3's chat template, where every structural tag is after the mark `]<]minimax[>[`.)
 
-Lists are elements named `item`, or repeated elements; text beside elements stands under `$text`. Nothing can go out
+Lists are elements named `item`, or repeated elements; text next to elements is under `$text`. Nothing can be emitted
 before the call has ended, because a later element may make a list of an earlier one. The schema decides what text is;
 an empty element is an empty list or object where the schema wants one.
 
@@ -85,7 +85,7 @@ class ElementNode:
 
 
 def read_elements(reader: BlockReader, grammar: ElementsGrammar) -> Steps[bool]:
-    """Read one call, with the section tag before it if there is one; false where it is none."""
+    """Read one call, with the section tag before it if there is one; false if it is not one."""
     cursor, patterns = reader.cursor, element_patterns(grammar)
     match = yield from cursor.read_match(patterns.call, window=512)
     if match is None:

@@ -7,7 +7,7 @@ Models that were never trained on a form answer with `{"tool": "f", "args": {…
 hold JSON, too, so the conditions are strict: a payload is the whole text, or its last paragraph; every call in it names
 a declared tool and has arguments; with `settled` each call must also fit the schema of its tool (Qwen 2.5 answers in
 JSON fences as well). So it is held until the text has ended, and given up at the first sign that it is something else:
-a first key that no envelope has, a name of no tool, more text behind it.
+a first key that no envelope has, a name of no tool, more text after it.
 
 Bounds: MAX_PAYLOAD characters are held, read in steps, so that prose about JSON is released early.
 """
@@ -53,7 +53,7 @@ _FENCES = regex.compile(rf"\s*+{_REFENCE}")
 
 
 def read_payload(reader: BlockReader, grammar: PayloadGrammar) -> Steps[bool]:
-    """Read a payload up to the end of the text; false where it is none."""
+    """Read a payload up to the end of the text; false if it is not one."""
     # A text that may be JSON is held to its end.
     reader.tentative = True
     cursor = reader.cursor
@@ -91,13 +91,13 @@ def _calls(reader: BlockReader, values: list[JsonValue]) -> list[ParsedCall]:
     found = [one for value in values for one in calls_in(value, ANY_ENVELOPE, arguments=True)]
     # An object with `response` is an answer that the model wrapped in JSON.
     answers = any(isinstance(value, dict) and "response" in value for value in values)
-    # All or nothing: one value that is no call shows that the text is data.
+    # All or nothing: one value that is not a call shows that the text is data.
     good = not answers and len(found) >= len(values) and all(_acceptable(reader, one) for one in found)
     return found if good else []
 
 
 def _call_of_only_tool(tool: Tool, values: list[JsonValue]) -> list[ParsedCall]:
-    """Return the call of the only tool whose arguments stand there alone; empty where they are something else."""
+    """Return the call of the only tool whose arguments are there alone; empty where they are something else."""
     value = values[0] if len(values) == 1 else None
     # Without a name only a valid object counts; an empty one could be anything.
     if not isinstance(value, dict) or not value or not tool.valid(value) or not value.keys() <= _declared(tool):
@@ -165,7 +165,7 @@ class PayloadText:
         self._named = False
 
     def gather(self) -> Steps[str | None]:
-        """Return the text of the payload without what stands around it; none where something else follows."""
+        """Return the text of the payload without what is around it; none where something else follows."""
         cursor = self._cursor
         text = ""
         while True:
@@ -176,7 +176,7 @@ class PayloadText:
                 return self._without_surroundings(text)
 
     def _may_go_on(self, text: str) -> bool:
-        """Read on in `text`; false where something else than a payload stands behind a value."""
+        """Read on in `text`; false where something else than a payload is after a value."""
         while not self._broken and self._at < len(text):
             if self._scan is None:
                 between = _BETWEEN.match(text, self._at)
@@ -220,7 +220,7 @@ class PayloadText:
 
 
 def _values(text: str) -> list[JsonValue] | None:
-    """Return the JSON values that stand behind each other in `text`; none where it can't be read."""
+    """Return the JSON values that are after each other in `text`; none where it can't be read."""
     values: list[JsonValue] = []
     at = 0
     while at < len(text):

@@ -9,10 +9,10 @@ read, that call is incomplete and the block goes on at the next call.
 
 Without markers (`bare`) the form is hardest to tell from prose: `[ping()](https://…)` is a Markdown link, `f(x)` is
 mathematics. So only names of declared tools count, the block is held to its end, and a list must end its line, unless
-it holds arguments or several calls, as no link does. LFM2 repeats a list without its tokens behind the real one: an
+it holds arguments or several calls, as no link does. LFM2 repeats a list without its tokens after the real one: an
 `echo`, which is markup.
 
-What may wait: a name (300 characters), a value as in `python_values`, up to 64 characters behind a bare list. Bounds: a
+What may wait: a name (300 characters), a value as in `python_values`, up to 64 characters after a bare list. Bounds: a
 bad call is skipped over at most MAX_ARGUMENTS characters.
 """
 
@@ -106,7 +106,7 @@ def _closed(reader: BlockReader, grammar: PythonGrammar, patterns: PythonPattern
 def _ends_its_line(reader: BlockReader, *, sure: bool, first: bool) -> Steps[bool]:
     """Whether a list that no marker announces ends its line, or text follows what must be calls; not so in a link.
 
-    `first`: the list is the first thing in the text, so that text behind it does not make it a link.
+    `first`: the list is the first thing in the text, so that text after it does not make it a link.
     """
     match = yield from reader.cursor.peek_match(_LINE_END, window=64)
     if match is not None:
@@ -213,7 +213,7 @@ class PythonBlock:
         return True
 
     def _next_call(self, name: str) -> Steps[bool]:
-        """Read one call, and go on behind it where it can't be read and the list does not end with it."""
+        """Read one call, and go on after it where it can't be read and the list does not end with it."""
         place = self._cursor.offset
         try:
             return (yield from self._call(name))

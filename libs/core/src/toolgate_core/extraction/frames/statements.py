@@ -5,8 +5,8 @@ block     = "```tool_code" {statement} "```"
 statement = [NAME "="] ["print("] call [")"] | "print(" NAME ")" | "#" comment
 ```
 (Source: Gemma 3 was trained to write tool code; Gemini's prompt calls functions through `default_api`.) The calls may
-stand in a list. Only calls of declared tools are read. A block with anything else in it is a program, and text: to run
-the calls of a program without its other statements would be wrong. So nothing goes out before the closing fence.
+are in a list. Only calls of declared tools are read. A block with anything else in it is a program, and text: to run
+the calls of a program without its other statements would be wrong. So nothing is emitted before the closing fence.
 
 What may wait, and the bounds, are those of `python_arguments`.
 """
@@ -42,7 +42,7 @@ class Statements:
         reader.tentative = True
 
     def read(self) -> Steps[bool]:
-        """Read the block behind its opener; false where it holds something else than calls."""
+        """Read the block after its opener; false where it holds something else than calls."""
         cursor, done = self._cursor, False
         try:
             while True:
@@ -60,7 +60,7 @@ class Statements:
             return False
 
     def _call(self) -> Steps[None]:
-        """Read one call; raises `MalformedBlockError` where none that counts stands there."""
+        """Read one call; raises `MalformedBlockError` where none that counts is there."""
         match = yield from self._cursor.peek_match(_HEAD, window=500)
         if match is None or self._reader.toolset.get(match["name"]) is None:
             raise MalformedBlockError

@@ -4,7 +4,7 @@ A frame is a generator function `read(reader, grammar) -> Steps[bool | MessageSt
 and may read as far as it needs to.
 
 - True: the block was its own. Its calls are in the sink, and what it read is gone.
-- False: it was not. Nothing may have gone out by then; the engine puts the text back and asks the next grammar.
+- False: it was not. Nothing may have been emitted by then; the engine puts the text back and asks the next grammar.
 - A `MessageStart`: a header was read, and ordinary text of the kind that it names follows (frame `message` only).
 
 Frames wait by `yield from cursor…` only, and never raise: `MalformedBlockError` and its kinds are caught inside.

@@ -7,7 +7,7 @@ call  = call-open ({parameter-open V parameter-close} | JSON object | YAML mappi
 A value ends at its closing tag, or where the next structural tag shows that the closing tag is missing. Values get
 their type from the tool's schema; those of plain strings stream, all others wait for their end (`tagged_values`).
 
-The opener is ordinary text in most of these dialects: `<invoke name="f">` may stand in an explanation. So a block is
+The opener is ordinary text in most of these dialects: `<invoke name="f">` may be in an explanation. So a block is
 tentative until something that only a call has follows the opening tag: an argument, an object, a closing tag.
 
 What may wait: tags of at most MAX_TAG characters, and what `tagged_values` keeps in doubt. Bounds: MAX_SECTIONS openers
@@ -37,7 +37,7 @@ _WORD = regex.compile(r"[^<\s]+")
 
 
 def read_tagged(reader: BlockReader, grammar: TaggedGrammar) -> Steps[bool]:
-    """Read one call, with the section tag before it if there is one; false where it is no call."""
+    """Read one call, with the section tag before it if there is one; false where it is not a call."""
     cursor, patterns = reader.cursor, tag_patterns(grammar)
     match = yield from cursor.read_match(patterns.call, window=MAX_TAG)
     if match is None:
@@ -77,7 +77,7 @@ class CallEnding(Enum):
 
 
 class TaggedCall:
-    """Reads one call behind its opening tag."""
+    """Reads one call after its opening tag."""
 
     def __init__(self, reader: BlockReader, grammar: TaggedGrammar, call: CallWriter) -> None:
         self._reader = reader
@@ -92,7 +92,7 @@ class TaggedCall:
         self._indent = ""
 
     def read(self, *, empty: bool) -> Steps[bool]:
-        """Read the call; false where it is none."""
+        """Read the call; false if it is not one."""
         # `<invoke name="ping"/>`: the call of a tool without arguments.
         if empty:
             self._call.end()
@@ -120,13 +120,13 @@ class TaggedCall:
             return True
         if self._grammar.yaml and line and char not in ("", "<"):
             return True
-        # A word behind a tag is a name only if a tool has it, or arguments follow.
+        # A word after a tag is a name only if a tool has it, or arguments follow.
         if self._call.tool is None and self._grammar.bare_name:
             return False
         for known in (patterns.call_close, patterns.section_close, patterns.call, patterns.section):
             if (yield from cursor.peek_match(known, window=MAX_TAG)) is not None:
                 return not self._grammar.declared_only or known is patterns.call_close
-        # The text ends behind the name: cut, it may have been a call; stopped, the name alone is text.
+        # The text ends after the name: cut, it may have been a call; stopped, the name alone is text.
         return cursor.starved and (not self._grammar.declared_only or self._truncated)
 
     @property
@@ -154,7 +154,7 @@ class TaggedCall:
     def _body(self) -> Steps[CallEnding]:
         char = yield from self._cursor.skip_space()
         if char == "{":
-            # An object behind the tag, as in no sentence about calls: from here on the call streams.
+            # An object after the tag, as in no sentence about calls: from here on the call streams.
             self._reader.confirm(self._call.tool)
             yield from self._json()
         elif self._grammar.yaml and char not in ("<", ""):
@@ -186,7 +186,7 @@ class TaggedCall:
             self._cursor.stop(tape)
 
     def _member(self) -> Steps[bool]:
-        """Read one argument, or what stands beside arguments; false where the call ends."""
+        """Read one argument, or what is between arguments; false where the call ends."""
         cursor = self._cursor
         if (yield from self._arguments.read()):
             return True
@@ -201,7 +201,7 @@ class TaggedCall:
                 return False
         if not char or (self._reader.cursor.end is not None and self._tag_is_cut()):
             return False
-        # What belongs to no argument is read over in one piece, so that the arguments behind it are not lost.
+        # What belongs to no argument is read over in one piece, so that the arguments after it are not lost.
         match = yield from cursor.peek_match(self._patterns.stray, window=MAX_TAG)
         if match is None:
             self._arguments.lost = True
