@@ -168,7 +168,7 @@ def test_a_degraded_answer_names_the_attempt_that_its_text_came_from() -> None:
         Strategy.NATIVE,
     )
     assert (answer.usage, answer.total_usage) == (USAGE, USAGE)
-    # The headers go out with the text, and name the strategy.
+    # The headers are sent with the text, and name the strategy.
     assert ladder.serving_at_emit == [Strategy.NATIVE]
 
 

@@ -101,7 +101,7 @@ def ladders(draw: st.DrawFn) -> ScriptedLadder:
 
 
 def sent_before_the_end(ladder: ScriptedLadder) -> bool:
-    """Whether text or a call went out before the last thing that did."""
+    """Whether text or a call was sent before the last thing that did."""
     return any(isinstance(event, TextDelta | CallStart) for emit in ladder.emits[:-1] for event in emit)
 
 
@@ -136,7 +136,7 @@ def test_what_a_client_was_sent_stays_right(ladder: ScriptedLadder) -> None:
     assert [start.index for start in starts] == list(range(len(starts)))
     assert len({start.id for start in starts}) == len(starts)
     first = next((at for at, event in enumerate(events) if isinstance(event, CallStart)), len(events))
-    # Text behind a call would be content that clients refuse, or a second answer.
+    # Text after a call would be content that clients refuse, or a second answer.
     assert not any(isinstance(event, TextDelta) for event in events[first:])
     for start in starts:
         arguments = "".join(e.json for e in events if isinstance(e, ArgumentsDelta) and e.index == start.index)

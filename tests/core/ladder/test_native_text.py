@@ -1,4 +1,4 @@
-"""Text of native answers: calls in disguise, formats, runaways, and what may go out before a call."""
+"""Text of native answers: calls in disguise, formats, runaways, and what may be sent before a call."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def passed_on(node: ast.AST) -> Iterator[str]:
 
 
 def tags() -> set[str]:
-    """Return every tag that stands in the sources."""
+    """Return every tag that is in the sources."""
     nodes = [node for source in SOURCES for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))]
     slots = {
         node.value for node in nodes if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__slots__"

@@ -248,7 +248,7 @@ def run(options: Namespace) -> int:
     written = cast("dict[str, object]", msgspec.structs.asdict(found))
     del written["id"], written["explain"]
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(written), indent=2).decode() + "\n")
-    sys.stdout.flush()  # what follows stands beneath it, even where both go to one file
+    sys.stdout.flush()  # what follows is beneath it, even where both go to one file
     for line in found.explain or ():
         print(f"explain: {line}", file=sys.stderr)
     for fault in faults:

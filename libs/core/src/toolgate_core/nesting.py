@@ -1,6 +1,6 @@
 """The size and depth of JSON text, without building its value.
 
-Each step is one pass of native code over the text (`count`, `replace`, `translate`), some 8 ms per megabyte. For text
+Each step is one pass of native code over the text (`count`, `replace`, `translate`), about 8 ms per megabyte. For text
 that is not JSON the results mean nothing; decoding it reports the error.
 """
 

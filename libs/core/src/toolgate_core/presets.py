@@ -16,13 +16,13 @@ from toolgate_core.types.vocabulary import Strategy
 PRESETS: dict[str, Policy] = {
     # An unknown model: try every strategy, in order.
     "default": Policy(),
-    # gpt-oss behind vLLM before 0.29 ignores `required`, and under `auto` answers in text where a call is due. One
+    # gpt-oss after vLLM before 0.29 ignores `required`, and under `auto` answers in text where a call is due. One
     # bridge attempt in four fails: with four retries, less than one request in a thousand reaches two_pass.
     "gpt-oss": Policy(
         auto_start=Strategy.BRIDGE,
         retries={Strategy.BRIDGE: 4, Strategy.TWO_PASS: 1},
     ),
-    # gpt-oss behind a vLLM that constrains calls; a grammar beside tools would forbid harmony's own form.
+    # gpt-oss after a vLLM that constrains calls; a grammar beside tools would forbid harmony's own form.
     "gpt-oss-recent": Policy(
         ladder=(Strategy.NATIVE, Strategy.BRIDGE, Strategy.TWO_PASS),
         retries={Strategy.NATIVE: 1, Strategy.BRIDGE: 2},

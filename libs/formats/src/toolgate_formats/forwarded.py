@@ -1,6 +1,6 @@
 """Finds errors in answers that are forwarded as bytes, of any API that reports them as OpenAI, Anthropic or vLLM do.
 
-An event is forwarded when it is whole, because an error must be replaced before any of it has gone out. The search
+An event is forwarded when it is whole, because an error must be replaced before any of it has been sent. The search
 for the end of an event begins where the last read ended, so that the cost is linear in the size of the stream.
 """
 

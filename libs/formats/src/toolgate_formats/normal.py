@@ -13,7 +13,7 @@ from toolgate_core.types.requests import ChatRequest
 
 
 class AnswerFault(Struct, frozen=True):
-    """Why what came is no answer.
+    """Why what came is not an answer.
 
     Attributes:
         kind: `error` (the upstream says it failed), `cut` (the answer broke off) or `other`.

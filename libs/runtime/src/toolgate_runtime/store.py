@@ -26,7 +26,7 @@ _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 class StoreError(ToolgateError):
-    """An operation failed: the value is no integer, too large for the store, or the store is unreachable."""
+    """An operation failed: the value is not an integer, too large for the store, or the store is unreachable."""
 
 
 class Store(Protocol):
@@ -49,7 +49,7 @@ class Store(Protocol):
 
         A missing key counts as 0. `ttl_s` becomes the expiry of a counter that this call creates; an existing one keeps
         its own, so that a fixed window ends on time however often it is incremented. `get` returns the counter as
-        decimal digits. Raises `StoreError` for a value that is no integer, or a result beyond 64 bits.
+        decimal digits. Raises `StoreError` for a value that is not an integer, or a result beyond 64 bits.
         """
         ...
 

@@ -46,7 +46,7 @@ V = TypeVar("V")
 STRATEGIES: dict[Strategy, chat.Strategy.ValueType] = {
     strategy: chat.Strategy.Value(f"STRATEGY_{strategy.name}")
     for strategy in TABLE
-    if f"STRATEGY_{strategy.name}" in chat.Strategy.keys()  # noqa: SIM118 - an enum of the protos is no dictionary
+    if f"STRATEGY_{strategy.name}" in chat.Strategy.keys()  # noqa: SIM118 - an enum of the protos is not a dictionary
 }
 """Every strategy that the protos have a value for; one without a value works in one process alone."""
 REASONS = {

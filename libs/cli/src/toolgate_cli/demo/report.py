@@ -15,7 +15,7 @@ _WIDTH = 150
 
 
 def new_console() -> Console:
-    """Return a console that is wide enough for the table where the output is no terminal."""
+    """Return a console that is wide enough for the table where the output is not a terminal."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
 

@@ -1,4 +1,4 @@
-"""One attempt under way: what it asked for, who reads its answer, and what is recorded of it in the end."""
+"""One attempt in progress: what it asked for, who reads its answer, and what is recorded of it in the end."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from toolgate_core.types.vocabulary import AttemptOutcome, TextEnd
 
 
 class OpenCall:
-    """A call that has begun and not ended. `streamed`: its beginning has gone out."""
+    """A call that has begun and not ended. `streamed`: its beginning has been sent."""
 
     def __init__(self, name: str, call_id: str | None, fields: JsonObject) -> None:
         self.name = name
@@ -100,7 +100,7 @@ class CallCollector:
         # See `verdict`: a server may report or even close a call that the limit cut.
         if calls and end != "length" and self._verdict.at_limit:
             self._verdict.finish = end = "length"
-        # Before the first one is sent: settled one by one, the first few of them would have gone out.
+        # Before the first one is sent: settled one by one, the first few of them would have been sent.
         if len(calls) > MAX_EQUAL_CALLS and (detail := too_many([(call.name, call.arguments) for call in calls])):
             self.run_away(detail)
         for call in calls:
@@ -119,7 +119,7 @@ class CallCollector:
         return call
 
     def _may_stream(self, name: str) -> bool:
-        """Whether a call may go out before it has ended: its tool is allowed, and no other call is under way."""
+        """Whether a call may be sent before it has ended: its tool is allowed, and no other call is in progress."""
         # The events of two calls would interleave, and a client that reads them in order mixes their arguments.
         if self._verdict.fault is not None or self._native or self._delivery.is_inward(name):
             return False
@@ -137,7 +137,7 @@ class CallCollector:
         """End a call; not `complete`: it was cut, or could not be read."""
         if not complete:
             self._verdict.truncated_call = True
-            # At the limit it is no fault of the model: the answer is as long as the client allows.
+            # At the limit it is not a fault of the model: the answer is as long as the client allows.
             if self._verdict.finish != "length":
                 self._verdict.fail(
                     AttemptOutcome.PARSE_ERROR, f"The arguments of the call to {call.name} could not be read."

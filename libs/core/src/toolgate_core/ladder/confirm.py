@@ -1,8 +1,8 @@
 """The steps of a ladder: a strategy, or a strategy whose plain text another one has to confirm.
 
 Some models answer in words where they should call a tool. With `confirm_plain_text` their text is held, and the
-strategies behind (first the bridge's routing decision) are asked: one that decides for a call delivers it, and one that
-decides for an answer releases the text that was held, since that text was written with the model's own tools in mind.
+strategies after it (first the bridge's routing decision) are asked: one that decides for a call delivers it, and one
+that decides for an answer releases the held text, which was written with the model's own tools in mind.
 `ConfirmPlainText` is that rule around any strategy; the strategies themselves know nothing of it.
 """
 

@@ -1,7 +1,7 @@
 """The content of one answer: its text, its reasoning and its refusal, filtered on the way to the client.
 
 Text passes four filters, in this order. Stop strings that were taken out of the upstream request end it here. White
-space before the first word waits, since beside calls it is layout and no content. Text behind a call is dropped,
+space before the first word waits, since beside calls it is layout and no content. Text after a call is dropped,
 because clients and routers refuse content after the first call. And the beginning of a native answer waits as long as
 it may become a call in disguise (`disguise.Screen`).
 """
@@ -84,7 +84,7 @@ class AnswerContent:
     def unstructured_text(self) -> str:
         """Text that came in place of a decision: the last resort, where no attempt brings a better answer."""
         text = "".join(self._unstructured).strip()
-        # A decision that could not be read is no text for a user.
+        # A decision that could not be read is not text for a user.
         return "" if text.startswith(("{", "[", "`", "<")) else text
 
     @property
@@ -111,7 +111,7 @@ class AnswerContent:
         if not text:
             return
         if self._verdict.calls:
-            # OpenAI never sends content behind a call, so clients and routers refuse it.
+            # OpenAI never sends content after a call, so clients and routers refuse it.
             self._verdict.tag("text_after_call")
             return
         if not self._text:
@@ -161,7 +161,7 @@ class AnswerContent:
             return
         if not self._verdict.calls and self._verdict.fault is None:
             text = self.text
-            # In a stream the words before the last paragraph have gone out, and so it stays text.
+            # In a stream the words before the last paragraph have been sent, and so it stays text.
             tail = "" if stream else last_paragraph(text)
             self._verdict.disguised_call = disguised(text, toolset) or (disguised(tail, toolset) if tail else None)
         if self._verdict.disguised_call is None:

@@ -2,7 +2,7 @@
 
 Nothing is ever taken back from a client; decision 006 says what follows from that. `FOLLOW` is that decision, row by
 row, and `AT_THE_END` says with what a run ends when no attempt may follow. The ladder looks up and obeys: a rule about
-what may follow an attempt stands here or nowhere. `tests/core/ladder/test_decisions.py` walks every row.
+what may follow an attempt is here or nowhere. `tests/core/ladder/test_decisions.py` walks every row.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ _FAULT = Row(_RETRY, _RETRY, _RETRY, _FAIL, _FAIL)
 _ROWS: dict[Ending, Row] = {
     #                            nothing           text        earlier text  invalid text  call
     Ending.TOOL:             Row(_ANSWER,          _ANSWER,    _ANSWER,      _ANSWER,      _ANSWER),
-    # Text behind an earlier attempt's text: the two would read as one.
+    # Text after an earlier attempt's text: the two would read as one.
     Ending.TEXT:             Row(_ANSWER,          _ANSWER,    _RETRY,       _ANSWER,      _ANSWER),
     Ending.UNCONFIRMED_TEXT: Row(_NEXT,            _NEXT,      _RETRY,       _FAIL,        _ANSWER),
     Ending.CONFIRMING_TEXT:  Row(_CONFIRMED,       _CONFIRMED, _RETRY,       _FAIL,        _ANSWER),

@@ -94,12 +94,12 @@ class Delivery:
 
     @property
     def text_sent(self) -> bool:
-        """Whether text has gone out, by this attempt or by one before it."""
+        """Whether text has been sent, by this attempt or by one before it."""
         return self._outbox.text_sent
 
     @property
     def own_text_sent(self) -> bool:
-        """Whether text of this answer has gone out."""
+        """Whether text of this answer has been sent."""
         return self._outbox.text_sent and self.policy is not DeliveryPolicy.CALL_ONLY
 
     def send(self, event: Content) -> None:
@@ -122,7 +122,7 @@ class Delivery:
         self._end_hold()
 
     def begin_hold(self) -> None:
-        """Note that something is held from now on."""
+        """Record that something is held from now on."""
         if self._held_since is None:
             self._held_since = self._clock()
 

@@ -88,7 +88,7 @@ def may_begin(text: str) -> bool:
 def disguised(text: str, toolset: Toolset) -> Fault | None:
     """Return the fault of a text that begins with a call in JSON, or is an invented result; None for any other text.
 
-    Text behind a fenced call explains an example, so only JSON may stand there.
+    Text after a fenced call explains an example, so only JSON may be there.
     """
     if len(text) > MAX_SCREENED:
         return None  # a stream has let it pass by then, and whole answers follow the same rule
@@ -117,7 +117,7 @@ def last_paragraph(text: str) -> str:
 
 
 def _values(text: str) -> tuple[list[JsonValue], str]:
-    """Return the JSON values that `text` begins with, fences and tags aside, and what stands behind them."""
+    """Return the JSON values that `text` begins with, fences and tags aside, and what is after them."""
     values: list[JsonValue] = []
     at = 0
     while len(values) < _MAX_VALUES:

@@ -97,7 +97,7 @@ class LadderRun:
 
     @property
     def summary(self) -> str:
-        """The attempts as the `x-toolgate-attempts` header writes them; one under way is `pending`."""
+        """The attempts as the `x-toolgate-attempts` header writes them; one in progress is `pending`."""
         words = [attempt.word for attempt in self._progress.attempts]
         if self._current is not None:
             words.append(f"{self._current.strategy}:pending")
@@ -351,7 +351,7 @@ class LadderRun:
                         return self._degraded("length", last)
                 case LastResort.BEST_TEXT:
                     if progress.best is not None:
-                        # Before the text goes out, since the headers go out with it.
+                        # Before the text is sent, since the headers are sent with it.
                         self._served = progress.best.attempt.strategy
                         outbox.put(TextDelta(progress.best.text))
                         yield Emit(outbox.take())

@@ -1,7 +1,7 @@
 """The outbox: the events on their way to the client, across all attempts and runs that produce one choice.
 
 Two rules live here because no single attempt can keep them. Indexes of calls are dense from 0 over the whole choice,
-and no two calls have the same id. And everything that one read produced goes out in one write: events collect until the
+and no two calls have the same id. And everything that one read produced is sent in one write: events collect until the
 ladder emits them, since a write per event costs a system call each.
 """
 

@@ -46,7 +46,7 @@ class Progress:
         self.attempts[self.attempts.index(before)] = after
 
     def keep_text(self, attempt: Attempt, text: str, *, disguised: bool) -> None:
-        """Keep the text of an attempt that failed: the first one that is no call in disguise is the best."""
+        """Keep the text of an attempt that failed: the first one that is not a call in disguise is the best."""
         if text.strip() and (self.best is None or self.best.disguised):
             self.best = BestText(attempt, text, disguised)
 

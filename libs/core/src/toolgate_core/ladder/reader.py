@@ -176,7 +176,7 @@ class ResponseReader:
         """Take what an extraction found. Behind a stop string a model has, for the client, written nothing."""
         if self.content.stopped:
             return
-        # Reasoning in native text is no leak: many servers leave it there.
+        # Reasoning in native text is not a leak: many servers leave it there.
         if self._form == "native" and isinstance(event, CallStart | Drop):
             self.verdict.tag("leaked_markup")
         match event:
@@ -215,7 +215,7 @@ class ResponseReader:
                 if not drop.raw.isspace():
                     self.verdict.tag("text_after_call")
             case _ if self._form == "decision" and self.content.has_text and self.delivery.text_sent:
-                # The answer's text has gone out and only its envelope is broken: an error would say less.
+                # The answer's text has been sent and only its envelope is broken: an error would say less.
                 self.verdict.tag("unclosed")
             case kind:
                 self.verdict.fail(AttemptOutcome.PARSE_ERROR, f"The answer could not be read as a tool call ({kind}).")

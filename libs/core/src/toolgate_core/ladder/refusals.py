@@ -128,7 +128,7 @@ class Refusals:
         return None
 
     def accept(self, attempt: AttemptState) -> None:
-        """Note that the upstream has answered, which proves that what it refused before was refused for its form."""
+        """Record that the upstream has answered, which proves that what it refused before was refused for its form."""
         self.observations.extend(self._unproven)
         self._unproven.clear()
         self.observations.append(FormAccepted(self._form(attempt.strategy, constrained=attempt.constrained)))
@@ -138,7 +138,7 @@ class Refusals:
             self._confirm_simple = False
 
     def refuse(self, failure: Failure, attempt: AttemptState) -> bool:
-        """Note a refusal; return whether the strategy has another form."""
+        """Record a refusal; return whether the strategy has another form."""
         strategy, constrained = attempt.strategy, attempt.constrained
         self.first = self.first or failure
         self._confirm_simple = False
@@ -171,12 +171,12 @@ class Refusals:
                         self._unproven.append(FormRefused(form=form, feature=False))
 
     def end(self, failure: Failure) -> None:
-        """Note a refusal that would be the same in every form."""
+        """Record a refusal that would be the same in every form."""
         self.first = self.first or failure
         self.hopeless = True
 
     def fail(self, failure: Failure, attempt: AttemptState) -> None:
-        """Note that the upstream failed: a third time with the same text is the last one."""
+        """Record that the upstream failed: a third time with the same text is the last one."""
         if failure.kind in _ERRORS:
             self._repeated(failure, attempt.strategy, constrained=attempt.constrained, enough=MAX_SAME_ERRORS)
 

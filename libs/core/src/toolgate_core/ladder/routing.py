@@ -47,7 +47,7 @@ class TextRouter:
         return MarkerScanner(self._dialect.name) if native else None
 
     def reasoning_is_split(self) -> None:
-        """Note that the upstream splits the reasoning off, so that the text begins outside of it whatever the plan."""
+        """Record that the upstream splits the reasoning off, so that the text begins outside of it."""
         if self._plan.reasoning_open and not self._extracting:
             self._plan = replace(self._plan, reasoning_open=False)
             self._scanner = self._make_scanner()
@@ -64,7 +64,7 @@ class TextRouter:
         # What is clean can be no part of a marker and goes out at once.
         clean = scanner.feed(text)
         if end is not None:
-            # A stop string of the client's may have cut a marker, and half a marker is no text.
+            # A stop string of the client's may have cut a marker, and half a marker is not text.
             clean += scanner.finish(stopped=end == "stop" and bool(self._request.stop))
         self._content.add_text(clean)
         if scanner.hit:

@@ -18,7 +18,7 @@ class StopFilter:
         self.stopped = False
 
     def feed(self, text: str) -> str:
-        """Return the text that may go out; after a stop string nothing does."""
+        """Return the text that may be sent; after a stop string nothing does."""
         if self.stopped or not self._stops:
             return "" if self.stopped else text
         text = self._held + text
@@ -32,7 +32,7 @@ class StopFilter:
         return text[: len(text) - keep]
 
     def finish(self) -> str:
-        """Return what was held: the text has ended, so it is no stop string."""
+        """Return what was held: the text has ended, so it is not a stop string."""
         held, self._held = self._held, ""
         return held
 

@@ -61,7 +61,7 @@ class Verdict:
         return tuple(dict.fromkeys(self._repairs))
 
     def tag(self, *repairs: str) -> None:
-        """Note repairs by their tags."""
+        """Record repairs by their tags."""
         self._repairs.extend(repairs)
 
     def keep_raw(self, text: str) -> None:
@@ -76,17 +76,17 @@ class Verdict:
             self._raw.append(f"{name}({arguments})")
 
     def fail(self, reason: AttemptOutcome, detail: str) -> None:
-        """Note a fault: the first one counts, and none once a call is good. Under `tool_choice: none` text is text."""
+        """Record a fault: the first one counts, unless a call is good. Under `tool_choice: none` text is text."""
         if self.calls:
             self.tag("bad_call_dropped")
         elif self.fault is None and self._may_fail:
             self.fault = Fault(reason, detail, "".join(self._raw)[:RAW_LIMIT])
 
     def run_away(self, detail: str, *, dropped_calls: int, text_sent: bool) -> None:
-        """Note that the model does not stop by itself, which ends the reading.
+        """Record that the model does not stop by itself, which ends the reading.
 
-        `dropped_calls`: good calls that were not sent and are forgotten. `text_sent`: text of this answer has gone out:
-        it stands, and is as good as cut.
+        `dropped_calls`: good calls that were not sent and are forgotten. `text_sent`: text of this answer has been
+        sent: it stands, and is as good as cut.
         """
         self.ran_away = True
         self.calls -= dropped_calls

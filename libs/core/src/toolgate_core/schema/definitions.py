@@ -85,7 +85,7 @@ def _definition(tool: JsonValue, param: str) -> ToolDefinition:
 
 
 def _other_fields(tool: JsonObject, function: JsonObject) -> JsonObject:
-    """Return what no attribute holds; the fields of `function` stand in `function`. Nulls say nothing."""
+    """Return what no attribute holds; the fields of `function` are in `function`. Nulls say nothing."""
     fields: JsonObject = {
         key: value for key, value in tool.items() if key not in ("type", "function") and value is not None
     }

@@ -58,7 +58,7 @@ def after_value(text: str, at: int, stack: list[str], *, close: bool) -> Follows
             return Follows.END if TRAIL.match(text, place) else Follows.NOT
         if char == "," and (found := _after_comma(text, place + 1, stack[level - 1])) is not None:
             return found
-        if char == ",":  # a closer stands behind it
+        if char == ",":  # a closer is after it
             at = place + 1
             continue
         if char not in ")]}":

@@ -100,7 +100,7 @@ class AllowedValues:
         return (matches[0], _tag(value, matches[0])) if len(matches) == 1 else None
 
     def _value_in_quotes(self, value: JsonValue) -> Match:
-        """Return the option that stands in quotes inside a string."""
+        """Return the option that is in quotes inside a string."""
         text = value.strip() if isinstance(value, str) else ""
         # The quotes were meant for JSON and came inside the string; only an exact option is taken.
         if len(text) < 2 or text[0] != text[-1] or text[0] not in _QUOTES or (False, text[1:-1]) not in self._exact:

@@ -11,7 +11,7 @@ Invariants:
   and only with `close`, where the model ended the text itself.
 - A duplicate key keeps the last value, as common JSON parsers do.
 
-What bounds the cost: one pass without backtracking over the text. Two look-aheads are bounded: `after_value` behind a
+What bounds the cost: one pass without backtracking over the text. Two look-aheads are bounded: `after_value` after a
 quote inside a string (see `following`), and `find` for a further quote, once per string. Depth is `MAX_DEPTH`.
 """
 
@@ -111,7 +111,7 @@ class _Reader:
             if not comment:
                 return
             if self._close and self._stack and comment.end() == len(self._text) and comment[0][1:2] != "*":
-                raise _UnreadableError  # what should be closed may stand behind the end of this line
+                raise _UnreadableError  # what should be closed may be after the end of this line
             self._at = comment.end()
             self._tags.append("comment")
 

@@ -28,7 +28,7 @@ MAX_CHILDREN = 20_000
 
 # Numbers are no names in XML, but models number the items of a list: `<0>…</0><1>…</1>`.
 _NAME = r"[A-Za-z_][\w.-]{0,80}|\d{1,5}"
-# What stands in quotes holds no `<`, and nothing is tried twice, so that a tag without an end costs its length once.
+# What is in quotes holds no `<`, and nothing is tried twice, so that a tag without an end costs its length once.
 _ATTRIBUTES = r"""(?:\s(?:[^<>"'/]|/(?!>)|"[^"<]{0,512}"|'[^'<]{0,512}'){0,256}+)?"""
 _TAG = re.compile(rf"<(?P<close>/?)(?P<name>{_NAME}){_ATTRIBUTES}(?P<empty>/?)>", re.ASCII)
 # White space between elements is layout and never part of a value.

@@ -32,7 +32,7 @@ class Transformed(Struct, frozen=True):
 class Transform(Effect[Transformed], frozen=True, kw_only=True):
     """Write the upstream request for a strategy. Reply: `Transformed`.
 
-    `dialect`: what the bridge writes where the upstream has no constraint, and what may stand in the text of a native
+    `dialect`: what the bridge writes where the upstream has no constraint, and what may be in the text of a native
     answer. `constrained`: ask the upstream to enforce the answer's form. `fault`: why the attempt before this one of
     the same strategy failed, to be quoted. `draft`: the text of pass 1, for the second pass of `two_pass`; unset
     otherwise. `reasoning_open`: the upstream's answers begin inside reasoning.

@@ -1,7 +1,7 @@
 """Asking for the decision JSON: what guided, bridge and two_pass have in common.
 
 The client's own constraints move inside the envelope: its response format becomes the schema of `answer`, its stop
-strings are applied to the answer by the gateway, and its token limit leaves room for what stands around the answer.
+strings are applied to the answer by the gateway, and its token limit leaves room for what is around the answer.
 Log probabilities are left out, since the tokens of an envelope are not those of the answer.
 """
 

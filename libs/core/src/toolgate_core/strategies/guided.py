@@ -1,6 +1,6 @@
 """Priority 2: the upstream's own tools stay in its prompt; a grammar asks for a decision: this call or this answer.
 
-The tools go out under `auto`, whatever the client's choice, since the decision's schema enforces that choice. The
+The tools are sent under `auto`, whatever the client's choice, since the decision's schema enforces that choice. The
 instruction extends the first system message, so that the conversation keeps its form and the upstream its cached prefix
 of tools.
 """

@@ -1,4 +1,4 @@
-"""Priority 1: the upstream's own tool calling. What the client sent goes out, changed only where it would be refused.
+"""Priority 1: the upstream's own tool calling. The client's request is sent, changed only where it would be refused.
 
 This is the path of nearly every request, so it builds nothing that it does not need: the messages stay unread, and
 what is untouched is written by the codec from the client's own text. Only two things change the tools: a choice that
@@ -40,7 +40,7 @@ def transform(effect: Transform) -> Transformed:
 
 
 def client_request(effect: Transform) -> ModelRequest:
-    """Return what the client asks for, as it stands."""
+    """Return what the client asks for, unchanged."""
     request = model_request(effect.request)
     if effect.capabilities.skip_special_tokens:
         # Otherwise a leaked marker disappears from the text, and only what it encloses is left.

@@ -8,7 +8,7 @@ ToolgateError
 ├── FailureError            core: a request gets no answer; carries the `Failure`
 │   ├── RequestError        core: the caller's request is at fault
 │   ├── AdmissionError      gateway: the gateway has no room for the request
-│   ├── RefusedError        gateway: the bytes of a connection are no request that is served
+│   ├── RefusedError        gateway: the bytes of a connection are not a request that is served
 │   └── UpstreamCutError    gateway: a forwarded answer ended before its end
 ├── DeadlineExceeded        core: thrown into the ladder by its driver
 ├── DeadlineError           gateway: the request exceeded its time limit

@@ -43,7 +43,7 @@ class ToolChoice(Struct, frozen=True):
 
     @property
     def forced(self) -> bool:
-        """Whether an answer without a call is no answer."""
+        """Whether an answer must contain a call."""
         return self.mode in ("required", "named")
 
     def permits(self, name: str) -> bool:

@@ -93,7 +93,7 @@ class ErrorWatch(Protocol):
     error: bytes | None
 
     def feed(self, block: bytes) -> bytes:
-        """Return what of a block of whole events goes on: all of it, or what stands before an error."""
+        """Return what of a block of whole events goes on: all of it, or what is before an error."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 A server is recognised by the `owned_by` of its models, never by the name of a model or an upstream, which operators
 choose freely. A server that is not recognised gets no capabilities beyond the presets' defaults. Errors are searched
-for the phrases of all servers, because a proxy can stand before any of them.
+for the phrases of all servers, because a proxy can be in front of any of them.
 """
 
 from __future__ import annotations

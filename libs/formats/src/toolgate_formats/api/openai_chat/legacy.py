@@ -62,5 +62,5 @@ def convert_result(message: JsonObject, place: int, pending: str) -> JsonObject:
 
 
 def call_id(place: int) -> str:
-    """Return the id of the call that stands in the message at `place`: the same in every request of a talk."""
+    """Return the id of the call that is in the message at `place`: the same in every request of a talk."""
     return f"call_{place}"

@@ -105,7 +105,7 @@ def _part(part: JsonObject) -> Text | Media:
 
 
 def _call(given: JsonValue) -> Call:
-    """Return a call; what its `function` says beyond the typed fields stands in `fields` under `function`."""
+    """Return a call; what its `function` says beyond the typed fields is in `fields` under `function`."""
     call = cast("JsonObject", given)
     function = cast("JsonObject", call["function"])
     fields = _others(call, ("id", "type", "function"))

@@ -48,7 +48,7 @@ def other_fields(body: Mapping[str, JsonValue]) -> JsonObject:
 
 
 def read_format(wanted: JsonObject) -> ResponseFormat:
-    """Return a validated `response_format`; unknown fields of `json_schema` stand in `fields` under that name."""
+    """Return a validated `response_format`; unknown fields of `json_schema` are in `fields` under that name."""
     described = wanted.get("json_schema")
     fields = {key: value for key, value in wanted.items() if key not in ("type", "json_schema")}
     kind = cast("str", wanted["type"])

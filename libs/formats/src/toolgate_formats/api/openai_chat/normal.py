@@ -14,7 +14,7 @@ from toolgate_formats.codecs.openai_chat.request import chat_body
 from toolgate_formats.normal import AnswerFault, Identity
 from toolgate_formats.sse import SseReader
 
-# Where one of these stands in a body, the upstream may stumble over a null or an empty list that means nothing.
+# Where one of these is in a body, the upstream may stumble over a null or an empty list that means nothing.
 _SUSPECTS = (b"null", b'"tools"', b'"functions"', b'"tool_choice"', b'"function_call"')
 _EMPTY_CALLS = re.compile(rb'"tool_calls"\s*:\s*\[\s*\]')
 

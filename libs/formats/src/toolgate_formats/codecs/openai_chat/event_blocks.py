@@ -20,9 +20,9 @@ _LESSONS: Final = 8
 
 
 class PlainChunk(Struct, frozen=True):
-    """What stands around the text of a chunk that holds text alone, in a stream whose chunks differ in nothing else.
+    """What is around the text of a chunk that holds text alone, in a stream whose chunks differ in nothing else.
 
-    `seam`: what stands between two texts. `quotes`: those of one event, without its text's.
+    `seam`: what is between two texts. `quotes`: those of one event, without its text's.
     """
 
     before: bytes
@@ -70,7 +70,7 @@ class PlainChunk(Struct, frozen=True):
         return block[:begin] + block[end:]
 
     def holds_text(self, block: bytes) -> bool:
-        """Whether nothing but text stands between these ends."""
+        """Whether nothing but text is between these ends."""
         if not self.holds(block) or b"\\\\" in block:  # an escaped quote looks like the end of a text
             return False
         quotes = block.count(b'"') - (block.count(b'\\"') if b"\\" in block else 0)
@@ -86,7 +86,7 @@ class ErrorWatch:
         self._lessons = 0
 
     def feed(self, block: bytes) -> bytes:
-        """Return what of a block may go on: all of it, or what stands before an error."""
+        """Return what of a block may go on: all of it, or what is before an error."""
         if self._plain is None and self._lessons < _LESSONS:
             self._learn(block)
         plain = self._plain
@@ -121,7 +121,7 @@ class ErrorWatch:
 
 
 def _suspicious(block: bytes) -> bool:
-    """Whether there may be an event that is no chunk."""
+    """Whether there may be an event that is not a chunk."""
     if b'"error"' in block or b"event:" in block:
         return True
     return block.count(b'"choices"') + block.count(b"data: [DONE]") < block.count(b"data:")

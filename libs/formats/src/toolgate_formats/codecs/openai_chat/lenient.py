@@ -36,7 +36,7 @@ _DIGITS: Final = 16
 
 
 class LenientCall(CallBody):
-    """A call with unknown fields; those of its function stand in `function`."""
+    """A call with unknown fields; those of its function are in `function`."""
 
     fields: dict[str, object] = field(default_factory=dict)  # type: ignore[misc]
 

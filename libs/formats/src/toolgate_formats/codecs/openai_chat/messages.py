@@ -60,7 +60,7 @@ def _part(part: Text | Media) -> JsonObject:
 
 
 def _call(call: Call) -> JsonObject:
-    """Return a call; unknown fields that stand in `fields` under `function` go back into it."""
+    """Return a call; unknown fields that are in `fields` under `function` go back into it."""
     fields = dict(call.fields)
     inner = fields.pop("function", None)
     function: JsonObject = {"name": call.name, "arguments": call.arguments}

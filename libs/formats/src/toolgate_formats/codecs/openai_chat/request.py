@@ -50,7 +50,7 @@ def _body(request: ModelRequest) -> dict[str, object]:
 
 
 def chat_body(request: ChatRequest, *, tools: bool = True) -> bytes:
-    """Return the JSON text of a client's request; `tools` false: null stands in the place of its tools."""
+    """Return the JSON text of a client's request; `tools` false: null is in the place of its tools."""
     body: dict[str, object] = {name: msgspec.Raw(text) for name, text in request.source.texts.items()}
     if "messages" not in body:
         body["messages"] = write_messages(request.messages)
@@ -135,7 +135,7 @@ _WRITERS: Mapping[str, Callable[[ModelRequest, dict[str, object]], None]] = {
 
 
 def write_tool(tool: ToolDefinition) -> JsonObject:
-    """Return a tool; unknown fields that stand in `fields` under `function` go back into it."""
+    """Return a tool; unknown fields that are in `fields` under `function` go back into it."""
     fields = dict(tool.fields)
     inner = fields.pop("function", None)
     function: JsonObject = {"name": tool.name}
@@ -157,7 +157,7 @@ def write_choice(choice: ToolChoice) -> JsonValue:
 
 
 def write_format(wanted: ResponseFormat) -> JsonObject:
-    """Return a response format; unknown fields that stand in `fields` under `json_schema` go back into it."""
+    """Return a response format; unknown fields that are in `fields` under `json_schema` go back into it."""
     fields = dict(wanted.fields)
     inner = fields.pop("json_schema", None)
     described: JsonObject = {}

@@ -224,7 +224,7 @@ class ChatRequest(_message.Message):
     LOGPROBS_FIELD_NUMBER: _builtins.int
     LEGACY_FUNCTIONS_FIELD_NUMBER: _builtins.int
     body_json: _builtins.bytes
-    """Required. The client's JSON object. Where tools are declared its `tools` is null: they stand in tools_json."""
+    """Required. The client's JSON object. Where tools are declared its `tools` is null: they are in tools_json."""
     model: _builtins.str
     """Required. The model, as the client names it."""
     tools_json: _builtins.bytes

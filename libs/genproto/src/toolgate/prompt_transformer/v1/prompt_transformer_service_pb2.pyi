@@ -36,7 +36,7 @@ class TransformRequest(_message.Message):
     strategy: _chat_pb2.Strategy.ValueType
     """Required. The strategy to write for."""
     dialect: _builtins.str
-    """Required. The dialect that the bridge writes where the upstream has no constraint, and that may stand in the text
+    """Required. The dialect that the bridge writes where the upstream has no constraint, and that may be in the text
     of a native answer; any name that it goes by.
     """
     constrained: _builtins.bool

@@ -32,9 +32,9 @@ class _ToolChoiceModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ToolCh
     TOOL_CHOICE_MODE_AUTO: _ToolChoiceMode.ValueType  # 2
     """The model decides."""
     TOOL_CHOICE_MODE_REQUIRED: _ToolChoiceMode.ValueType  # 3
-    """An answer without a call is no answer."""
+    """An answer without a call is not an answer."""
     TOOL_CHOICE_MODE_NAMED: _ToolChoiceMode.ValueType  # 4
-    """An answer without a call to the named tool is no answer."""
+    """An answer without a call to the named tool is not an answer."""
 
 class ToolChoiceMode(_ToolChoiceMode, metaclass=_ToolChoiceModeEnumTypeWrapper):
     """Which calls the client allows."""
@@ -46,9 +46,9 @@ TOOL_CHOICE_MODE_NONE: ToolChoiceMode.ValueType  # 1
 TOOL_CHOICE_MODE_AUTO: ToolChoiceMode.ValueType  # 2
 """The model decides."""
 TOOL_CHOICE_MODE_REQUIRED: ToolChoiceMode.ValueType  # 3
-"""An answer without a call is no answer."""
+"""An answer without a call is not an answer."""
 TOOL_CHOICE_MODE_NAMED: ToolChoiceMode.ValueType  # 4
-"""An answer without a call to the named tool is no answer."""
+"""An answer without a call to the named tool is not an answer."""
 Global___ToolChoiceMode: _TypeAlias = ToolChoiceMode  # noqa: Y015
 
 @_typing.final
