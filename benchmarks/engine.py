@@ -49,7 +49,7 @@ class WrongError(Exception):
 
 @dataclass(frozen=True)
 class CallText:
-    """A call in a dialect, with one string argument: what stands before the string, the string as written, the rest."""
+    """A call in a dialect, with one string argument: what is before the string, the string as written, the rest."""
 
     before: str
     written: str
@@ -82,7 +82,7 @@ def render(dialect: str, arguments: str, name: str = TOOL) -> str:
 
 
 def call_text(dialect: str, value: str) -> CallText:
-    """Return the call whose argument `html` is `value`; the string stands where the call of another value differs."""
+    """Return the call whose argument `html` is `value`; the string is where the call of another value differs."""
     text, *others = (
         render(dialect, json.dumps({"html": other}, ensure_ascii=False))
         for other in (value, "A" + value, "B" + value, value + "A", value + "B")

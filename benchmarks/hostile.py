@@ -31,7 +31,7 @@ def _filled(lead: str, unit: str, size: int) -> str:
 
 
 def _typed(name: str) -> str:
-    """Return a call up to where the value of an argument begins that is no string."""
+    """Return a call up to where the value of an argument begins that is not a string."""
     return render(name, '{"opt": {"VALUE": 1}}').partition("VALUE")[0].rstrip("\"'<{ ")
 
 

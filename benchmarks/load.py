@@ -144,7 +144,7 @@ def request_bytes(job: Job) -> bytes:
 
 
 async def measure(job: Job, seconds: float) -> Measured:
-    """Send for some seconds; what is under way then is waited for."""
+    """Send for some seconds; what is in progress then is waited for."""
     loop = asyncio.get_running_loop()
     tally = Tally()
     request = request_bytes(job)

@@ -13,7 +13,7 @@ from benchmarks.engine import CallText
 
 
 class Reparse:
-    """Reads the one call of a text, delta by delta; `sent` is the arguments' JSON text that has gone out."""
+    """Reads the one call of a text, delta by delta; `sent` is the arguments' JSON text that has been sent."""
 
     def __init__(self, form: CallText) -> None:
         self._quoted = form.before.endswith('"') and form.after.startswith('"')

@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface of a protocol
-        """Stop a stream that is under way."""
+        """Stop a stream that is in progress."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -147,7 +147,7 @@ def _bare(text: str) -> str:
 
 
 def _holds(text: str, part: str) -> bool:
-    """Whether the characters of `part` stand in `text` in their order."""
+    """Whether the characters of `part` are in `text` in their order."""
     rest = iter(text)
     return all(char in rest for char in part)
 
@@ -204,7 +204,7 @@ def _same(sample: Sample, whole: Sequence[Event], sizes: tuple[int, ...]) -> Non
 
 def broken(sample: Sample) -> Broken | None:
     """Return the first law that a sample breaks; none if all hold."""
-    active_grammars(sample.dialect)  # what is compiled once is no defect of this text
+    active_grammars(sample.dialect)  # what is compiled once is not a defect of this text
     notes = Notes()
     whole: list[Event] = []
     laws: dict[str, Callable[[], None]] = {

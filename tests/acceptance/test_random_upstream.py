@@ -88,7 +88,8 @@ def problems(body: dict[str, Any], outcome: Outcome, written: list[str]) -> list
     answer, calls = read(written[-1])
     valid = [call for call in calls if fits(*call)]
     if outcome.error is not None:
-        # A schema's bounds are no grammar's business: all attempts may have broken them. That is said, and no more.
+        # A grammar does not express a schema's bounds, so all attempts may have broken them. The error says so, and no
+        # more.
         excused = outcome.error["code"] == "tool_call_unavailable" and calls and not fits(*calls[0])
         return found if excused and not outcome.calls else [*found, f"status {outcome.status}: {outcome.error}"]
     declared = {tool["function"]["name"] for tool in body["tools"]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Edit:
-    """One file to touch: `text` goes behind the first line that has `after`, or is a new file where that is empty.
+    """One file to touch: `text` goes after the first line that has `after`, or is a new file where that is empty.
 
     `needed`: without it something says so; else it only makes the addition complete.
     """

@@ -33,7 +33,7 @@ def _pairs(target: ast.AST, value: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]
 
 
 def codes_in(tree: ast.AST) -> set[str]:
-    """The words that stand where a code does: as an argument `code`, or assigned to it."""
+    """The words that are where a code does: as an argument `code`, or assigned to it."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):

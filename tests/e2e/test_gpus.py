@@ -1,6 +1,6 @@
 """Tensor parallelism as far as it goes without a GPU: the scheduler's requests, and the engine's arguments.
 
-The nodes have to offer eight `nvidia.com/gpu` (TOOLGATE_E2E_GPUS=1 says that they do); no device stands behind them.
+The nodes have to offer eight `nvidia.com/gpu` (TOOLGATE_E2E_GPUS=1 says that they do); no device is behind them.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Tools and forms that stand in the prompt: those of other projects, as far as their users meet them."""
+"""Tools and forms that are in the prompt: those of other projects, as far as their users meet them."""
 
 import json
 

@@ -70,6 +70,6 @@ async def test_an_answer_has_the_same_shape(name: str) -> None:
     lines = [line.removeprefix("data: ") for line in given.text.split("\n\n") if line]
     assert lines.pop() == "[DONE]"
     chunks, recorded = [json.loads(line) for line in lines], case["chunks"]
-    # the beginning, the last delta, and what comes behind it
+    # the beginning, the last delta, and what comes after it
     for place in (0, 1, 2, -2, -1):
         assert shape(chunks[place]) == shape(recorded[place])

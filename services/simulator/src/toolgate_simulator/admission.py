@@ -15,7 +15,7 @@ class Admission:
     """Lets requests in, first come first served."""
 
     def __init__(self, metrics: Metrics, *, max_running: int, max_waiting: int | None) -> None:
-        """`max_running` 0 and `max_waiting` None are no bounds."""
+        """`max_running` 0 and `max_waiting` None mean no limit."""
         self._metrics = metrics
         self._places = asyncio.Semaphore(max_running) if max_running else None
         self._max_waiting = max_waiting

@@ -10,7 +10,7 @@ from fractions import Fraction
 _NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,9}|\d{1,30})(?:\.\d{1,30})?"
 _ATOM = rf"(?:sqrt\s*\(\s*)?\(*\s*-?{_NUMBER}\s*\)*"
 _OPERATOR = r"(?:\*\*|[-+*/^%×÷−])"
-# Korean and Japanese particles stand right behind a number, so that only ASCII letters end a word here.
+# Korean and Japanese particles are right after a number, so that only ASCII letters end a word here.
 EXPRESSION = re.compile(
     rf"(?<![A-Za-z0-9_.,/-]){_ATOM}(?:\s*{_OPERATOR}\s*{_ATOM})+(?![A-Za-z0-9_-])"
     rf"|(?<![A-Za-z0-9_])sqrt\s*\(\s*{_NUMBER}\s*\)"

@@ -19,7 +19,7 @@ from toolgate_simulator.personas import Persona
 from toolgate_simulator.reading import Reading, read_request, schema_in_prompt
 from toolgate_simulator.values import Decision, Json
 
-# Ids of calls, as they stand in the text of a prompt that quotes results.
+# Ids of calls, as they are in the text of a prompt that quotes results.
 _IDS = re.compile(r'"tool_call_id":\s*"[^"]*"|<call_id>[^<]*</call_id>|\b(?:call_|chatcmpl-tool-)[A-Za-z0-9]+')
 
 _THOUGHT_MARKS = {

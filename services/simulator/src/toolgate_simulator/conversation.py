@@ -29,7 +29,7 @@ _RESULTS = re.compile(
 _RESULT_KEYS = ("results", "tool_results", "result", "tool_result", "observation", "tool_response")
 _INNER = re.compile(r"<(result|stdout|output|content)\b[^>]*>(.*?)</\1>", re.DOTALL)
 _LABELS = re.compile(r"<(name|tool_name|id|call_id|tool_call_id)>.*?</\1>", re.DOTALL)
-# What a caller says about the form of an answer is no new question.
+# An instruction about the form of an answer is not a new question.
 _NUDGE = re.compile(
     r"\b(?:your|the) (?:last|previous|earlier|above|first) (?:answer|reply|response|output|call|attempt|message|turn)"
     r"|\b(?:was|is) not (?:a )?valid\b|\bcould not be (?:read|used|parsed)\b|\btry again\b|\banswer again\b"
@@ -155,7 +155,7 @@ def _plain(body: str) -> str:
 
 
 def focus(text: str) -> str:
-    """Return the beginning and the end of a long text: a question stands before or after what was pasted."""
+    """Return the beginning and the end of a long text: a question is before or after what was pasted."""
     return text if len(text) <= 2 * _FOCUS else f"{text[:_FOCUS]}\n{text[-_FOCUS:]}"
 
 

@@ -38,7 +38,7 @@ class RefusedError(Exception):
 
 
 def invalid(message: str, parameter: str, value: Any = None) -> RefusedError:
-    """Return a refusal of one parameter, which vLLM names behind the message, with its value where it matters."""
+    """Return a refusal of one parameter, which vLLM names after the message, with its value where it matters."""
     named = f"parameter={parameter}" + ("" if value is None else f", value={value}")
     return RefusedError(f"{message} ({named})", param=parameter)
 

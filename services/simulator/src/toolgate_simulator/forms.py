@@ -109,7 +109,7 @@ def _decision(calls: Sequence[Call]) -> str:
     return dumps({"action": "call", "calls": [{"name": call.name, "arguments": call.arguments} for call in calls]})
 
 
-# The first form whose mark stands in the prompt is the one that is asked for.
+# The first form whose mark is in the prompt is the one that is asked for.
 FORMS: tuple[Form, ...] = (
     Form("decision", re.compile(r'"action"\s*:\s*"call"'), _decision),
     Form("minimax_m2", re.compile("<minimax:tool_call>"), _minimax),

@@ -11,7 +11,7 @@ _REFUSAL = b'{"error":"Unauthorized"}'
 
 
 class Front:
-    """The application behind a check of keys on `/v1/…`; each answer says in a header which process it came from."""
+    """The application after a check of keys on `/v1/…`; each answer says in a header which process it came from."""
 
     def __init__(self, app: ASGIApp, keys: tuple[str, ...]) -> None:
         self._app = app

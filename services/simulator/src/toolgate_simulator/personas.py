@@ -96,14 +96,14 @@ class Persona:
 
 
 class PersonaError(ValueError):
-    """A persona file says something that is no persona; the message names what."""
+    """A persona file says something that is not a persona; the message names what."""
 
 
 def load_personas(path: Path | None = None) -> dict[str, Persona]:
     """Return the personas by name: those of the package, and those of `path` over them.
 
     Raises:
-        PersonaError: the file can't be read or says something that is no persona.
+        PersonaError: the file can't be read or says something that is not a persona.
     """
     personas = _parse((files("toolgate_simulator") / "personas.yaml").read_text("utf-8"), "personas.yaml")
     if path is None:

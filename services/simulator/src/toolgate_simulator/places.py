@@ -111,7 +111,7 @@ _NO_PLACE = re.compile(
 
 
 def find_places(text: str) -> list[Place]:
-    """Return the places of a text, left to right: the known ones, or else what stands where a place would."""
+    """Return the places of a text, left to right: the known ones, or else what is where a place would."""
     known = [Place(m.start(), m.group(), ZONES[m.group().casefold()]) for m in _KNOWN.finditer(text)]
     if known:
         return known

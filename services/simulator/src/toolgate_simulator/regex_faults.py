@@ -73,7 +73,7 @@ class _Scan:
         self._nothing = False
 
     def _class(self) -> None:
-        # A bracket right behind the opening one, or its negation, is a member.
+        # A bracket right after the opening one, or its negation, is a member.
         first = self.at + (2 if self.pattern.startswith("[^", self.at) else 1)
         at = first + 1 if self.pattern.startswith("]", first) else first
         while at < len(self.pattern) and self.pattern[at] != "]":
@@ -106,5 +106,5 @@ class _Scan:
         elif count and int(count.group(1)) > int(count.group(2)):
             self._fail(len(count.group()), "invalid repetition count range, the start must be <= the end")
         self.at = count.end() if count else self.at + 1
-        # A question mark behind a repetition makes it lazy.
+        # A question mark after a repetition makes it lazy.
         self.at += self.pattern.startswith("?", self.at)

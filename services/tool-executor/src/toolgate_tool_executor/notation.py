@@ -79,7 +79,7 @@ def grouped_digits(expression: str) -> str | None:
 
 
 def hint_for(expression: str) -> str:
-    """Return what may have been meant by an expression that is no Python; empty where nothing is known."""
+    """Return what may have been meant by an expression that is not Python; empty where nothing is known."""
     if _PERCENT.search(expression):
         return "% is the remainder of a division; for 15 percent of 80 write 80*15/100"
     if _FACTORIAL.search(expression):

@@ -168,7 +168,7 @@ class Driver:
 
 
 def _end_by_deadline(effects: Generator[AnyEffect, Reply, Answer | Failure]) -> Answer | Failure:
-    """Let the run end itself, so that it records the attempt under way; it performs no other effect."""
+    """Let the run end itself, so that it records the attempt in progress; it performs no other effect."""
     try:
         effects.throw(DeadlineExceeded("the request exceeded its time limit"))
     except StopIteration as end:

@@ -1,6 +1,6 @@
 """The boundary of a request: whatever it raises becomes one `Failure`, which an API format then writes.
 
-No HTTP status stands here: `toolgate_formats.api` alone knows them. The tree of errors is drawn in
+No HTTP status is here: `toolgate_formats.api` alone knows them. The tree of errors is drawn in
 `toolgate_core.types.errors`.
 """
 

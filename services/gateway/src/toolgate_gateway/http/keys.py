@@ -23,7 +23,7 @@ _Stamp: TypeAlias = tuple[int, int, int, int]
 def parse_keys(text: str) -> tuple[str, ...]:
     """Return the keys of a file: one per line; blank lines and lines that start with `#` are skipped.
 
-    Raises ValueError, which names the line but never the key, for a line that is no key, or a file without keys.
+    Raises ValueError, which names the line but never the key, for a line that is not a key, or a file without keys.
     """
     keys: list[str] = []
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
@@ -39,7 +39,7 @@ def parse_keys(text: str) -> tuple[str, ...]:
 
 
 def check_listed(keys: Sequence[str]) -> tuple[str, ...]:
-    """Return the keys of a setting; raise ValueError, which names the position, for one that is no key."""
+    """Return the keys of a setting; raise ValueError, which names the position, for one that is not a key."""
     for number, key in enumerate(keys, 1):
         if not _is_key(key):
             raise ValueError(f"key {number} is empty or contains white space")

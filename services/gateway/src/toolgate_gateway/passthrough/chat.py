@@ -1,7 +1,7 @@
 """Serves requests without the ladder: their bytes go upstream, and the answer comes back as bytes.
 
 In mode `passthrough` the answer is the upstream's, byte for byte, except for errors inside a stream: they are
-rewritten, because an upstream's own text may name what stands between the gateway and it. A request without tools in
+rewritten, because an upstream's own text may name what is between the gateway and it. A request without tools in
 another mode gets its answer in the API format's normal form, which costs little more than its bytes.
 """
 
@@ -113,7 +113,7 @@ class Passthrough:
         return Identity(deps.new_id(), int(deps.now()), self._head.model)
 
     async def _streamed(self, body: bytes) -> None:
-        """Serve a request for a stream: keep-alive comments go out from the start."""
+        """Serve a request for a stream: keep-alive comments are sent from the start."""
         stream = EventStream(self._connection, self._stream_headers, self._gateway.settings.keep_alive_s)
         try:
             with self._scope.cancel_scope():

@@ -33,7 +33,7 @@ _PREFIXES: tuple[tuple[str, Mode | None], ...] = (
     ("/emulate", Mode.EMULATE),
     ("/passthrough", Mode.PASSTHROUGH),
 )
-"""What may stand before a path → mode; None: the mode of the header `x-toolgate-mode`, or the default."""
+"""What may be before a path → mode; None: the mode of the header `x-toolgate-mode`, or the default."""
 
 
 _OPEN = frozenset({"/health", "/livez", "/readyz"})

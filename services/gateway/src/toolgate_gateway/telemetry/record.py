@@ -170,7 +170,7 @@ class Stopwatch:
         self.admission_wait_s: float | None = None
 
     def first_token(self) -> None:
-        """Note the time of the first content; later calls change nothing."""
+        """Record the time of the first content; later calls change nothing."""
         if self._first is None:
             self._first = self._clock()
 
@@ -229,7 +229,7 @@ class RecordBuilder:
         return self._code is not None
 
     def first_token(self) -> None:
-        """Note that content is sent to the client."""
+        """Record that content is sent to the client."""
         self.stopwatch.first_token()
 
     def fail(self, failure: Failure) -> None:
@@ -245,12 +245,12 @@ class RecordBuilder:
             self._aborted = Abort(by, phase or known)
 
     def blocked(self) -> None:
-        """Note that the ladder could not fall back because content had been sent."""
+        """Record that the ladder could not fall back because content had been sent."""
         last = [run.attempts[-1] for run in self.runs if run.attempts]
         self._blocked = tuple(attempt.outcome.value for attempt in last if attempt.outcome in FALLBACK_REASONS)
 
     def answered(self, answers: Sequence[Answer]) -> None:
-        """Note the answers of all choices."""
+        """Record the answers of all choices."""
         self.answers = answers
         if any(answer.degraded for answer in answers):
             self.outcome = RequestOutcome.DEGRADED

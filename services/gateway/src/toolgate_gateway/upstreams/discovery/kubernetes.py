@@ -67,7 +67,7 @@ class Kubernetes:
                     failures = 0
                     self._see(kind.name, objects, apply)
             except Exception as error:  # noqa: BLE001 - the boundary of a background task: every failure is tried again
-                # The API server keeps minutes of history: losing the place in it is no failure.
+                # The API server keeps minutes of history: losing the place in it is not a failure.
                 if getattr(error, "status", None) == _GONE:
                     continue
                 reason = getattr(error, "reason", None) or str(error).partition("\n")[0] or type(error).__name__
