@@ -144,13 +144,17 @@ class ClientConnection(HttpToolsProtocol):
 
     def close_gracefully(self) -> None:
         """Close the connection after all data is written, and after the client could read it."""
+        # No request is half read, so that closing does not reset the connection.
         if self._phase is _IDLE or self._lingering or self._socket.is_closing():
             self._socket.close()
             if self._socket.get_write_buffer_size():
+                # A client that does not read its answer would keep the connection open.
                 self._arm(limits.FLUSH_S)
             return
         self._discarding = self._lingering = True
+        # The client reads the end of the answer at once; what it still sends is received and dropped.
         self._socket.write_eof()
+        # A paused socket would never see the client's end.
         self.flow.resume_reading()
         self._arm(limits.LINGER_S)
 
@@ -162,18 +166,22 @@ class ClientConnection(HttpToolsProtocol):
             self._discard(len(data))
             return
         self._received_any = True
+        # The parser's callbacks reset this count; what remains is a head, trailers or the frames of chunks.
         self._unparsed += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             pass  # upgrades are not supported: the request is served as plain HTTP
         except httptools.HttpParserError as error:
+            # httptools wraps what a callback raises: the refusal is the context of its error.
             cause = error.__context__
             not_http = _failure(FailureKind.INVALID, "Not a valid HTTP request.")
             self._refuse(cause.failure if isinstance(cause, RefusedError) else not_http)
             return
+        # Sizes and extensions of chunks count as well, for which the parser has no limit.
         if self._unparsed > limits.MAX_HEAD_BYTES and self._phase is not _IDLE:
             self._refuse(_head_too_large())
+        # A timer that runs is not moved by more bytes, so that a head in single bytes ends in time too.
         elif self._timer is None and self._phase is not _IDLE:
             self._arm(limits.HEAD_TIMEOUT_S if self._phase is _HEAD else limits.BODY_TIMEOUT_S)
 
@@ -196,6 +204,7 @@ class ClientConnection(HttpToolsProtocol):
 
         This repeats uvicorn's method instead of calling it: one call less for each header.
         """
+        # Four bytes for the colon, the space and the line break.
         self._head_size = size = self._head_size + len(name) + len(value) + 4
         headers = self.headers
         if size > limits.MAX_HEAD_BYTES or len(headers) >= limits.MAX_HEADERS:
@@ -252,10 +261,12 @@ class ClientConnection(HttpToolsProtocol):
         error = DEFAULT_ERRORS.error(failure)
         self._all.on_refused(error.status)
         newest = self.cycle
+        # No request waits for an answer, so that the error is one.
         if newest is None or newest.response_complete:
             self._respond(error)
         elif not newest.more_body:
             newest.keep_alive = False  # it is complete and will be answered; the invalid bytes follow it
+        # The app reads this body: it has to stop, and the error is its answer unless one has begun.
         elif newest is self._active:
             newest.disconnected = True
             newest.message_event.set()
@@ -264,6 +275,7 @@ class ClientConnection(HttpToolsProtocol):
             else:
                 self._respond(error)
         else:
+            # The half-read request waits in the queue: it is removed, and the connection ends behind the one before it.
             self.pipeline.popleft()
             before = self.pipeline[0][0] if self.pipeline else self._active
             assert before is not None
@@ -276,6 +288,7 @@ class ClientConnection(HttpToolsProtocol):
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(error.body)),
             (b"connection", b"close"),
+            # The app never sees this request, so that its id is made here.
             (b"x-request-id", secrets.token_hex(12).encode()),
             *error.headers,
         ]
@@ -299,6 +312,7 @@ class ClientConnection(HttpToolsProtocol):
         self._timer = None
         if self._lingering or self._socket.is_closing():
             self._socket.abort()
+        # Nothing was asked, so that nothing is answered.
         elif not self._received_any:
             self.drop()
         elif self._phase is _HEAD:

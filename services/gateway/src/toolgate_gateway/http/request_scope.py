@@ -139,12 +139,14 @@ class RequestScope:
 
     async def _watch(self) -> None:
         assert self._receive is not None
+        # Behind the body ASGI's `receive` waits for the client's disconnect.
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._end(ClientGoneError)
 
     def _end(self, reason: EndReason) -> None:
         self.ended = reason
+        # Choices run in separate tasks, each with its scope, and end together.
         for scope in self._scopes:
             scope.cancel()
 
@@ -162,6 +164,7 @@ class CancelScope:
 
     def cancel(self) -> None:
         """Cancel the task that runs in the scope, at most once and only between entry and exit."""
+        # A second cancellation would count once more than `__exit__` takes back.
         if self._task is not None and not self._cancelled:
             self._cancelled = True
             self._task.cancel()
@@ -180,5 +183,6 @@ class CancelScope:
         assert task is not None
         # After a cancellation from elsewhere too, the count stays above that of entry, and that cancellation wins.
         if self._cancelled and task.uncancel() <= self._cancelling_at_entry and kind is asyncio.CancelledError:
+            # A `grace_period` of another scope can have cleared the reason meanwhile.
             reason = self._scope.ended or DeadlineError
             raise reason("the request has ended") from error

@@ -44,9 +44,12 @@ def pick(loads: Sequence[Load], *, turn: int, key: bytes = b"") -> str:
     replica that owns the key, unless it is above `MAX_LOAD_FACTOR`. Replicas that are not ready are chosen only if none
     is.
     """
+    # If all are ejected, one is asked all the same: it may have come back.
     candidates = [load for load in loads if load.ready] or list(loads)
     if key:
+        # The request itself counts (`1 +`), so that an idle replica is never above the limit.
         limit = math.ceil(MAX_LOAD_FACTOR * (1 + sum(load.in_flight for load in candidates)) / len(candidates))
+        # Behind the owner stands the same replica for every request of a key, so that its cache fits the next time.
         for load in sorted(candidates, key=lambda load: _rank(key, load.url)):
             if load.in_flight < limit:
                 return load.url

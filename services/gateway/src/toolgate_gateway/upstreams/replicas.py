@@ -150,6 +150,8 @@ class Replicas:
             # An answer stays counted until its end; a failure or a cancelled request is over.
             if not counted:
                 self._ended(replica)
+        # Only a server that cannot be reached is ejected: any other failure can be the request's. Any answer, an error
+        # too, shows that the server is there again.
         if isinstance(answer, Failure) and answer.kind is FailureKind.UNREACHABLE:
             replica.eject(self._clock())
         else:
@@ -159,15 +161,18 @@ class Replicas:
     def _choose(self, tried: set[str], key: bytes) -> _Replica | None:
         """Return the next replica, one that was not tried if possible; add it to `tried`."""
         loads = self.loads()
+        # With all of them tried, the retry policy decides whether one is asked again.
         fresh = [load for load in loads if load.url not in tried] or loads
         if not fresh:
             return None
+        # The turn decides between equal loads; without it an idle model's first replica would get every request.
         self._turn += 1
         url = pick(fresh, turn=self._turn, key=key)
         tried.add(url)
         return self._replicas[url]
 
     def _ender(self, replica: _Replica) -> Callable[[], None]:
+        # An answer can be closed twice, and ends once.
         over = False
 
         def end() -> None:
@@ -184,6 +189,7 @@ class Replicas:
             self._close(replica)
 
     def _retire(self, replica: _Replica) -> None:
+        # Its requests go on; the last one that ends closes the pool.
         replica.retired = True
         if not replica.in_flight:
             self._close(replica)

@@ -79,11 +79,13 @@ class Retries:
         return None
 
     def _after_connection(self, failure: Failure, elapsed_s: float, untried: int) -> float | None:
+        # `connects` bounds all failures of connections together, `resets` those that had a request on them.
         if failure.code == RESET:
             self._resets -= 1
         self._connects -= 1
         if self._connects < 0 or self._resets < 0 or elapsed_s > self._policy.quick_s:
             return None
+        # Another server needs no pause; the same one may be about to restart.
         return 0.0 if untried else self._policy.pause_s
 
 

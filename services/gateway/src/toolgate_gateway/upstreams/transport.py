@@ -47,6 +47,7 @@ class HttpTransport:
             # aiohttp wants long bodies as a file, which it sends in parts.
             payload = io.BytesIO(data) if data is not None and len(data) > _SLOW_TO_COPY_BYTES else data
             try:
+                # A redirect would lead the key and the request to an address that is not configured.
                 response = await self._pool().request(method, url, data=payload, headers=headers, allow_redirects=False)
             except (TimeoutError, OSError, aiohttp.ClientError) as error:
                 failure = _connection_failure(error)
@@ -82,6 +83,7 @@ class HttpTransport:
         error = ResponseBody(response, MAX_ERROR_BYTES)
         body = await error.read_all()
         await error.close(complete=False)
+        # Where the body cannot be read, the status alone names the failure.
         text = b"" if isinstance(body, Failure) else body
         return self._codec.failure(response.status, text, response.headers, sent=sent, now=time.time())
 
@@ -92,12 +94,17 @@ class HttpTransport:
                 connector=aiohttp.TCPConnector(
                     limit=config.max_connections, keepalive_timeout=config.keepalive_s, ttl_dns_cache=30
                 ),
+                # Cookies would join the requests of different clients.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=_headers(config),
                 timeout=aiohttp.ClientTimeout(
-                    total=None, sock_connect=config.connect_timeout_s, sock_read=config.read_timeout_s
+                    # No total: an answer can take long, and the request's deadline ends it.
+                    total=None,
+                    sock_connect=config.connect_timeout_s,
+                    sock_read=config.read_timeout_s,
                 ),
                 read_bufsize=READ_BUFFER_BYTES,
+                # aiohttp's decompression has no bound; `ResponseBody` inflates within one.
                 auto_decompress=False,
                 # Not `trust_env`, which would also send the passwords of ~/.netrc.
                 proxy=config.proxy_url,
@@ -120,6 +127,7 @@ def _headers(config: UpstreamConfig) -> dict[str, str]:
 def _connection_failure(error: TimeoutError | OSError | aiohttp.ClientError) -> Failure:
     """Return the failure of a request without a response. Its message does not quote `error`, which names the host."""
     match error:
+        # A kind of `TimeoutError`, and so before it: without a connection nothing was sent.
         case aiohttp.ConnectionTimeoutError():
             return upstream_failure(FailureKind.UNREACHABLE, "No connection to the upstream in time.")
         case TimeoutError():
