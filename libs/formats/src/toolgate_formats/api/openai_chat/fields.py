@@ -14,6 +14,7 @@ from toolgate_core.types.requests import ResponseFormat
 
 from toolgate_formats.api.openai_chat.neutral import read_format
 
+# OpenAI's ranges (API reference, "Create chat completion"); a seed is a signed integer of 64 bits.
 _NUMBERS = {
     "temperature": (0, 2),
     "top_p": (0, 1),
@@ -28,6 +29,7 @@ _INTEGERS = {
     "seed": (-(2**63), 2**63 - 1),
 }
 _BOOLEANS = ("stream", "logprobs", "parallel_tool_calls")
+# OpenAI's kinds, and vLLM's `structural_tag`.
 _FORMATS = ("text", "json_object", "json_schema", "structural_tag")
 
 
@@ -130,6 +132,7 @@ def read_stop(stop: JsonValue) -> tuple[str, ...]:
     texts = tuple(text for text in stops if isinstance(text, str))
     if len(texts) < len(stops):
         raise _invalid("stop", "expected a string or an array of strings", "invalid_type")
+    # An empty stop string would end every answer at its start.
     return tuple(text for text in texts if text)
 
 

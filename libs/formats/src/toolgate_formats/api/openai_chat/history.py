@@ -83,6 +83,7 @@ class _Sequence:
     def _assistant(self, message: JsonObject, place: int) -> JsonObject:
         if message.get("function_call") is not None:
             message = convert_call(message, place)
+        # OpenAI refuses an empty list; clients write one where a message has no calls.
         elif message.get("tool_calls", True) in (None, []):
             rest = {key: value for key, value in message.items() if key != "tool_calls"}
             message = rest if rest.get("content") is not None else {**rest, "content": ""}
@@ -174,4 +175,5 @@ def _missing(param: str) -> RequestError:
 
 
 def _misplaced(what: str, place: int) -> RequestError:
+    # OpenAI writes this path with a dot before the bracket.
     return RequestError(f"Invalid parameter: {what}.", param=f"messages.[{place}].role")

@@ -199,6 +199,7 @@ def _without_tools(content: JsonObject) -> None:
             raise RequestError("tools must be an array.", param="tools")
         del content["tools"]
         content.pop("parallel_tool_calls", None)
+    # OpenAI refuses these without tools; values that ask for no call are dropped.
     for field, silent in (("tool_choice", ("none", "auto")), ("parallel_tool_calls", ())):
         if field in content and content.pop(field) not in silent:
             raise RequestError(f"'{field}' is only allowed when 'tools' are specified.", param=field)

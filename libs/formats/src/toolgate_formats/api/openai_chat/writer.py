@@ -217,6 +217,7 @@ class ChatWriter:
         if kind is TextDelta:
             return Delta(UNSET, text)
         if kind is ReasoningDelta:
+            # Clients read the reasoning under vLLM's name or under DeepSeek's.
             return Delta(UNSET, UNSET, text, text)
         if kind is RefusalDelta:
             return Delta(refusal=text)

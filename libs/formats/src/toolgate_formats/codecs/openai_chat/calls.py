@@ -136,6 +136,7 @@ class CallJoiner:
         """Return the call that a delta belongs to, a new one if it starts one."""
         last = self._calls[-1] if self._calls else None
         known = last if key is None else self._latest.get(key)
+        # A delta without a name starts no call: under an index that is new it continues the last one.
         if known is None and last is not None and not name and call_id in (None, last.id):
             known = last
         if known is None or _starts_new_call(known, call_id, name, arguments):

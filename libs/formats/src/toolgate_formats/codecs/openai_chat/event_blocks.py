@@ -57,6 +57,7 @@ class PlainChunk(Struct, frozen=True):
         """Whether a block is events with these ends, and nothing else."""
         if not block.startswith(self.before) or not block.endswith(self.behind):
             return False
+        # An event is one line and an empty one: any other number of line breaks means other lines between.
         return block.count(b"\n") == 2 * block.count(self.seam) + 2
 
     def cut_from(self, block: bytes) -> bytes:
@@ -122,6 +123,7 @@ class ErrorWatch:
 
 def _suspicious(block: bytes) -> bool:
     """Whether there may be an event that is not a chunk."""
+    # Every chunk has `choices`; an event without them, or one with a name, may be an error.
     if b'"error"' in block or b"event:" in block:
         return True
     return block.count(b'"choices"') + block.count(b"data: [DONE]") < block.count(b"data:")

@@ -27,8 +27,10 @@ _SCHEMA_CODES = frozenset(code for profile in PROFILES for code in profile.schem
 _OVERFLOW_PARAMS = frozenset(param for profile in PROFILES for param in profile.overflow_params)
 
 _CODE = re.compile(r"[\w.: /-]+")
+# Quotes, escapes and white space differ between a text and its quotation; letters and digits do not.
 _NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalnum())
 
+# 402 and 407 are about the gateway's account and proxy, which no client can change; 529 is Anthropic's overload.
 _KINDS = MappingProxyType(
     {
         401: FailureKind.CREDENTIAL,
@@ -149,6 +151,7 @@ class FailureTable:
         return replace(
             failure,
             retry_after_s=retry_after(headers, now) if waits else None,
+            # A refused request has to change before it is sent again.
             retry_after_ms=None if failure.refused else _retry_after_ms(headers),
             should_retry=_SHOULD_RETRY.get(headers.get("x-should-retry", "").strip().lower()),
         )
@@ -206,6 +209,7 @@ def _kind(status: int, error: ErrorBody, sent: bytes) -> tuple[FailureKind, Refu
     kind = _REFUSED_KINDS.get(status, FailureKind.INVALID)
     if status == 501:
         return kind, RefusedPart.FEATURE
+    # Servers refuse features and schemas under each of these; only the text says which it is.
     if status in (400, 404, 422, 500):
         if status < 500 and _is_overflow(error):
             return kind, RefusedPart.REQUEST

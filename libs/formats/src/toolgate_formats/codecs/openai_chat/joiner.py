@@ -28,6 +28,7 @@ from toolgate_formats.codecs.openai_chat.wire import (
     reasoning_text,
 )
 
+# Whether a body holds anything beside text is one comparison with the tuple of an empty body, which runs in C.
 _choice_others = attrgetter("finish_reason", "logprobs", "fields", *CARRIED_BY_CHOICES)
 _message_others = attrgetter(
     "reasoning", "reasoning_content", "function_call", "refusal", "fields", *CARRIED_BY_MESSAGES
@@ -120,6 +121,7 @@ class ChunkJoiner:
 
         In a burst nearly all chunks are, so this loop is the cost per chunk.
         """
+        # Text behind a finish reason contradicts it, which only `add` notes.
         if self.finish is not None:
             return 0
         before = len(self._text)
@@ -232,6 +234,7 @@ class ChunkJoiner:
         for call in body.tool_calls or ():
             self._add_call(call)
         if body.function_call is not None:
+            # OpenAI's older form has one call, without an id.
             self._add_call(CallBody(index=0, function=body.function_call))
         if _message_carried(body) != _NONE_BY_MESSAGE:
             self._add_fields(_carried(body, CARRIED_BY_MESSAGES))
@@ -247,6 +250,7 @@ class ChunkJoiner:
         name = (function.name if function else None) or ""
         raw = function.arguments if function else None
         arguments = raw if isinstance(raw, str) else encode_str(cast("JsonObject", raw)) if raw else ""
+        # An empty object is all the arguments of a call without parameters; empty text may be their beginning.
         if isinstance(raw, dict) and not raw:
             arguments = "{}"
         self._calls.add(delta.index, delta.id or None, name, arguments, cast("JsonObject", delta.fields))

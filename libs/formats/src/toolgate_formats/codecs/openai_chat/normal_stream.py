@@ -40,6 +40,7 @@ UNREADABLE: Final = AnswerFault("other", "The upstream sent a chunk that can't b
 UNFINISHED: Final = AnswerFault("cut", "The upstream ended its answer without a finish reason.")
 _LESSONS: Final = 4
 """How often a plain chunk is learned from; a server whose chunks all differ is read event by event."""
+# The model's name is replaced in the bytes around the text, so that no chunk is decoded for it.
 _MODEL: Final = re.compile(rb'("model"\s*:\s*)"(?:[^"\\]|\\.)*"')
 
 
@@ -98,6 +99,7 @@ class NormalStream:
     def feed(self, block: bytes) -> bytes:
         """Return what the client is sent for a block of whole events."""
         plain = self._plain
+        # Behind a finish reason every event is looked into, since text would contradict it.
         if plain is not None and plain.holds_text(block) and not self._finishing():
             return self._rename(block)
         return self._all(self._reader.feed(block))

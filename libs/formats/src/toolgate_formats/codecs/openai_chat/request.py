@@ -36,6 +36,7 @@ def _body(request: ModelRequest) -> dict[str, object]:
     untouched = request.untouched if source.format == OPENAI_CHAT else frozenset[str]()
     if untouched:
         for name, text in source.texts.items():
+            # A field that no attribute holds is one of `fields`.
             if ATTRIBUTES.get(name, "fields") in untouched:
                 body[name] = msgspec.Raw(text)
     if len(untouched) < len(_WRITERS):
@@ -45,6 +46,7 @@ def _body(request: ModelRequest) -> dict[str, object]:
     if "messages" not in body:
         body["messages"] = write_messages(request.messages)
     if request.keep_special_tokens:
+        # vLLM's field; where the client sets it, its value stays.
         body.setdefault("skip_special_tokens", False)
     return body
 
@@ -70,6 +72,7 @@ def _write_choice(request: ModelRequest, body: dict[str, object]) -> None:
 
 
 def _write_parallel(request: ModelRequest, body: dict[str, object]) -> None:
+    # True is OpenAI's default and is left out, since not every server knows the field.
     if request.tools and not request.parallel:
         body["parallel_tool_calls"] = False
 

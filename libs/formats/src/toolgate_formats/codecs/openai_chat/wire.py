@@ -25,6 +25,7 @@ CARRIED_BY_ANSWERS = (
     "kv_transfer_params",
 )
 """Fields that OpenAI or vLLM write into every answer, null or not. They are listed so that the fast path reads them."""
+# Codes that report nothing: some servers write an error object with one of them beside every answer.
 _NO_CODES = (None, "", 0, "0", 200, "200")
 
 Content = str | list[object] | None
