@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from toolgate_core.jsontext import JsonValue
 from toolgate_core.limits import MAX_FOLDED_CHARS, MAX_FOLDED_OPTIONS
-from toolgate_core.schema.options import AllowedValues, allowed_values, find_allowed
+from toolgate_core.schema.options import AllowedValues, allowed_values
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from toolgate_core.schema.options import AllowedValues, allowed_values, find_all
 def test_the_one_option_that_a_value_writes_is_found(
     value: JsonValue, allowed: list[JsonValue], expected: tuple[JsonValue, str] | None
 ) -> None:
-    assert find_allowed(value, allowed) == expected
+    assert AllowedValues(allowed).find(value) == expected
 
 
 def test_const_is_the_only_option() -> None:

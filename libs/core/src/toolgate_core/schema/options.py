@@ -108,11 +108,6 @@ class AllowedValues:
         return text[1:-1], "enum_quotes"
 
 
-def find_allowed(value: JsonValue, allowed: list[JsonValue]) -> Match:
-    """Return the one of a few allowed values that `value` writes in another form; see `AllowedValues.find`."""
-    return AllowedValues(allowed).find(value)
-
-
 def _index(form: Callable[[JsonValue], K | None], options_: list[JsonValue]) -> dict[K, list[JsonValue]]:
     index: dict[K, list[JsonValue]] = {}
     for one in options_:

@@ -73,7 +73,7 @@ class RefusalDelta(Struct, frozen=True):
 
 
 class MessageFields(Struct, frozen=True):
-    """Fields of a message that the gateway does not know; `merge_fields` merges those of one message."""
+    """Fields of a message that the gateway does not know; `merging.FieldMerger` merges those of one message."""
 
     fields: JsonObject
 

@@ -22,8 +22,6 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 Send: TypeAlias = Callable[[dict[str, object]], Awaitable[None]]
 Scope: TypeAlias = dict[str, object]
 
-CLIENT_CLOSED = 499
-"""The status in metrics and logs of a request whose client closed the connection before the response."""
 ARRIVED = "toolgate.arrived"
 """Key of an ASGI scope: the whole request has arrived, so that reading its body does not wait."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
