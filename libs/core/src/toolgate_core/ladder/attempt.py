@@ -1,4 +1,10 @@
-"""One attempt in progress: what it asked for, who reads its answer, and what is recorded of it in the end."""
+"""One attempt in progress: what it asked for, who reads its answer, and what is recorded of it in the end.
+
+An attempt has one answer, or two where its strategy drafts: the draft's reader is dropped when its text has become the
+second pass's input, and of it only the usage stays. An attempt never looks at others: what the client has been sent
+is known to the outbox, and what may follow to the table (`decisions`). An attempt whose text was held is recorded again
+as a success when another one has confirmed it.
+"""
 
 from __future__ import annotations
 

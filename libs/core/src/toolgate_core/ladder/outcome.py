@@ -1,4 +1,9 @@
-"""What remains of attempts and runs when they have ended."""
+"""What remains of attempts and runs when they have ended.
+
+Frozen values that outlive the run: the client's metadata, metrics, `/stats` and the log are made from them. Tokens are
+counted in two ways on purpose: `usage` is what a client needs for the arithmetic of its context, `spent` and
+`total_usage` are what was paid for.
+"""
 
 from __future__ import annotations
 

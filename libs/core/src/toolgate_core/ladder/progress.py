@@ -1,4 +1,10 @@
-"""What a run has come to so far: its attempts, their tokens, and what it would end with if no attempt followed."""
+"""What a run has come to so far: its attempts, their tokens, and what it would end with if no attempt followed.
+
+Nothing here decides whether an attempt follows, or which of the last resorts comes first (`decisions` does). What is
+kept for them: the best clean text, which under `auto` is still an answer, marked `degraded`; the failure of an upstream
+that never answered, since "no valid call" would blame a model that was not asked; and what was wrong with the last
+answer.
+"""
 
 from __future__ import annotations
 
