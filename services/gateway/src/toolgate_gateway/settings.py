@@ -11,6 +11,7 @@ from toolgate_core import limits
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.dialects.table import find_dialect
 from toolgate_core.presets import PRESETS
+from toolgate_core.strategies.table import STRATEGIES
 from toolgate_core.types.policy import Capabilities, Policy
 from toolgate_core.types.policy_names import with_current_names
 from toolgate_runtime.settings import PREFIX, Settings, setting
@@ -133,6 +134,9 @@ class ModelEntry(BaseModel):
     def _policy(cls, policy: dict[str, JsonValue]) -> dict[str, JsonValue]:
         policy = with_current_names(policy)
         checked = msgspec.convert(policy, Policy)
+        for strategy in checked.ladder:
+            if strategy not in STRATEGIES:
+                raise ValueError(f"strategy {strategy.value!r} has no row, known are {', '.join(STRATEGIES)}")
         for name in (checked.dialect, checked.native_dialect):
             if name is not None and find_dialect(name) is None:
                 raise ValueError(f"unknown dialect {name!r}, known are {', '.join(DIALECTS)}")
