@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from toolgate_core.types.vocabulary import Strategy
+
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
@@ -111,7 +113,7 @@ def _add_transform(commands: Commands) -> None:
     transform.add_argument(
         "--strategy",
         default="native",
-        choices=("native", "guided", "bridge", "two_pass"),
+        choices=[strategy.value for strategy in Strategy],
         help="strategy of the attempt (default native)",
     )
     transform.add_argument(

@@ -95,8 +95,8 @@ def steps_for(strategies: tuple[Strategy, ...], request: ChatRequest, policy: Po
     Only the model's own text needs a confirmation, and only under `auto`. A strategy with native tools cannot confirm
     it: it would show the model the tools that it has just chosen not to call.
     """
-    # A ladder without the bridge lacks the routing decision, so that its text is the answer.
-    confirms = request.tool_choice.mode == "auto" and policy.confirm_plain_text and Strategy.BRIDGE in strategies
+    asked = request.tool_choice.mode == "auto" and policy.confirm_plain_text
+    confirms = asked and any(STRATEGIES[strategy].routes for strategy in strategies)
     for at, strategy in enumerate(strategies):
         if confirms and STRATEGIES[strategy].grammar == "never":
             confirming = tuple(later for later in strategies[at + 1 :] if not STRATEGIES[later].native_tools)

@@ -60,6 +60,10 @@ class StrategySpec(Struct, frozen=True, kw_only=True):
             the answer is the model's own text; otherwise they are applied by the gateway, or not at all.
         serves_none: it has a form for requests that forbid calls.
         drafts: it asks twice: for a draft in free text, then for the decision.
+        unchanged: the client's own request goes upstream, hardly changed. It therefore serves requests without tools,
+            and is written in the gateway: a call to the transformer costs more than the work.
+        routes: it asks for a decision between a call and an answer before either is written. A ladder that has such a
+            strategy can confirm plain text.
     """
 
     strategy: Strategy
@@ -69,3 +73,5 @@ class StrategySpec(Struct, frozen=True, kw_only=True):
     sends_constraints: bool
     serves_none: bool
     drafts: bool = False
+    unchanged: bool = False
+    routes: bool = False

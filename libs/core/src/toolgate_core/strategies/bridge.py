@@ -77,4 +77,5 @@ BRIDGE = StrategySpec(
     grammar="if_possible",
     sends_constraints=False,
     serves_none=True,
+    routes=True,
 )

@@ -97,4 +97,5 @@ NATIVE = StrategySpec(
     grammar="never",
     sends_constraints=True,
     serves_none=True,
+    unchanged=True,
 )

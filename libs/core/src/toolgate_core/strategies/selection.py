@@ -16,13 +16,14 @@ from toolgate_core.types.requests import ChatRequest
 from toolgate_core.types.vocabulary import Mode, Strategy
 
 _Rule: TypeAlias = Callable[[StrategySpec], bool]
+_UNCHANGED = tuple(row.strategy for row in STRATEGIES.values() if row.unchanged)
 _OTHER_CONSTRAINTS = ("guided_json", "guided_regex", "guided_choice", "guided_grammar")
 
 
 def strategies_for(request: ChatRequest, policy: Policy, mode: Mode) -> tuple[Strategy, ...]:
     """Return the strategies to try; empty where none can serve the request."""
     if not request.tools:
-        return (Strategy.NATIVE,)  # no tool calling to emulate: the request is sent unchanged
+        return _UNCHANGED  # there is no tool calling to emulate
     choice = request.tool_choice.mode
     capabilities = policy.capabilities
     # `auto_start` holds for `auto` alone: a forced call takes the whole ladder.

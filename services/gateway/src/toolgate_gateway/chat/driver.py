@@ -14,12 +14,11 @@ from msgspec.structs import replace
 from toolgate_core.ladder import Answer, DeadlineExceeded, LadderRun
 from toolgate_core.ladder.effects import AnyEffect, CallModel, CloseResponse, Emit, Extract, Opened, ReadChunk, Reply
 from toolgate_core.strategies.base import Transform, Transformed
-from toolgate_core.strategies.table import transform
+from toolgate_core.strategies.table import STRATEGIES, transform
 from toolgate_core.types.chunks import ResponseChunk
 from toolgate_core.types.events import AnswerEvent, Event
 from toolgate_core.types.failures import Failure
 from toolgate_core.types.requests import ChatRequest
-from toolgate_core.types.vocabulary import Strategy
 from toolgate_runtime import offload
 from toolgate_runtime.local import is_large
 from toolgate_runtime.logs import Log
@@ -117,8 +116,7 @@ class Driver:
         return reply
 
     async def _transform(self, effect: Transform) -> Transformed:
-        # A native request is the client's own, hardly changed: a call to the transformer costs more than the work.
-        if effect.strategy is Strategy.NATIVE:
+        if STRATEGIES[effect.strategy].unchanged:
             return await offload.run(lambda: transform(effect), heavy=True) if is_large(effect) else transform(effect)
         return await self._context.deps.transformer.transform(effect, timeout_s=self._context.scope.remaining_s)
 

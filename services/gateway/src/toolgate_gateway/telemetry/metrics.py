@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
+from toolgate_core.strategies.table import STRATEGIES
 from toolgate_core.types.repairs import COERCIONS, REPAIRS
 from toolgate_core.types.vocabulary import FALLBACK_REASONS, AttemptOutcome, RequestOutcome, Strategy
 from toolgate_runtime.metrics import LATENCY_BUCKETS, RPC_BUCKETS
@@ -18,8 +19,8 @@ from toolgate_gateway.telemetry.registry import Counter, FastRegistry, Gauge, Hi
 MAX_MODELS = 20
 ROUTES = ("chat", *LABELS, "models", "health", "livez", "readyz", "stats", "tools", OTHER)
 CHOICES = ("none", "auto", "required", "named")
-PRIORITIES = tuple(str(strategy.priority) for strategy in Strategy)
-_PRIORITY_LABELS: dict[Strategy | None, str] = {None: "none", **dict(zip(Strategy, PRIORITIES, strict=True))}
+PRIORITIES = tuple(str(strategy.priority) for strategy in STRATEGIES)
+_PRIORITY_LABELS: dict[Strategy | None, str] = {None: "none", **dict(zip(STRATEGIES, PRIORITIES, strict=True))}
 _ATTEMPT_BUCKETS = (1, 2, 3, 4, 6, 8)
 
 
@@ -157,10 +158,9 @@ class GatewayMetrics:
         self.requests.create((model,), CHOICES[1:], PRIORITIES, (RequestOutcome.SUCCESS.value,))
         self.requests.create((model,), CHOICES, ("none",), [outcome.value for outcome in RequestOutcome])
         self.attempts.create((model,), PRIORITIES, [outcome.value for outcome in AttemptOutcome])
-        for at, strategy in enumerate(Strategy):
-            later = [str(other.priority) for other in list(Strategy)[at + 1 :]]
-            reasons = [reason.value for reason in FALLBACK_REASONS]
-            self.fallbacks.create((model,), (str(strategy.priority),), [*later, "none"], reasons)
+        reasons = [reason.value for reason in FALLBACK_REASONS]
+        for at, priority in enumerate(PRIORITIES):
+            self.fallbacks.create((model,), (priority,), [*PRIORITIES[at + 1 :], "none"], reasons)
 
     def _http(self, make: FastRegistry) -> None:
         self.http_requests = make.counter("http_requests", "HTTP requests by route and status code.", "route", "code")

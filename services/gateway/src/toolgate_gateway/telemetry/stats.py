@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from toolgate_core.jsontext import JsonObject
 from toolgate_core.ladder import Attempt
+from toolgate_core.strategies.table import STRATEGIES
 from toolgate_core.types.vocabulary import AttemptOutcome, RequestOutcome, Strategy
 
 
@@ -57,13 +58,13 @@ class Stats:
             "fallback_rate": round(higher / self._ladder, 4) if self._ladder else 0.0,
             "retries": self._retries,
         }
-        for strategy in Strategy:
+        for strategy in STRATEGIES:
             statistics[f"priority_{strategy.priority}_success"] = self._served[strategy]
             statistics[f"priority_{strategy.priority}_attempts"] = self._attempts[strategy]
         statistics["outcomes"] = {outcome.value: self._outcomes[outcome] for outcome in RequestOutcome}
         statistics["fallbacks"] = dict(sorted(self._fallbacks.items()))
-        rates: JsonObject = {f"priority_{strategy.priority}": self._rate(strategy) for strategy in Strategy}
-        served: JsonObject = {f"priority_{strategy.priority}": self._served_rate(strategy) for strategy in Strategy}
+        rates: JsonObject = {f"priority_{strategy.priority}": self._rate(strategy) for strategy in STRATEGIES}
+        served: JsonObject = {f"priority_{strategy.priority}": self._served_rate(strategy) for strategy in STRATEGIES}
         return {
             "statistics": statistics,
             "success_rates": rates,

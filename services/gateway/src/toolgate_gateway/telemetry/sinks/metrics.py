@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from toolgate_core.dialects import DIALECTS
 from toolgate_core.ladder import Attempt
+from toolgate_core.strategies.table import STRATEGIES
 from toolgate_core.types.requests import Usage
-from toolgate_core.types.vocabulary import AttemptOutcome, RequestOutcome, Strategy
+from toolgate_core.types.vocabulary import AttemptOutcome, RequestOutcome
 
 from toolgate_gateway.telemetry.metrics import GatewayMetrics, priority_label
 from toolgate_gateway.telemetry.record import OTHER, RequestKind, RequestRecord, Step
@@ -105,6 +106,6 @@ def _dialect(attempt: Attempt) -> str:
     """Return the label of the format of an attempt's answer."""
     if attempt.dialect == "decision":
         return f"{attempt.strategy.value}_json"
-    if attempt.strategy is Strategy.NATIVE:
+    if STRATEGIES[attempt.strategy].native_tools:
         return "native_openai"
     return attempt.dialect if attempt.dialect in DIALECTS else OTHER
