@@ -233,7 +233,10 @@ def escape(text: str) -> str:
 
 
 def read_string(cursor: Cursor, put: Callable[[str], None]) -> Steps[None]:
-    """Read a JSON string, its quotes included; `put` gets what it says in pieces."""
+    """Read a JSON string, its quotes included; `put` gets what it says in pieces.
+
+    Raise `MalformedBlockError` for one that JSON does not allow, or that the text ends in.
+    """
     cursor.take(1)
     while True:
         match = _BODY.match(cursor.text, cursor.pos)

@@ -29,7 +29,7 @@ def read_python_arguments(
 ) -> Steps[bool]:
     """Read arguments up to the closing parenthesis; false where one of them is not a value that JSON has.
 
-    `named`: each one must say its name.
+    `named`: each one must say its name. Raise `MalformedBlockError` for arguments that do not belong to a call.
     """
     cursor, literals = reader.cursor, PythonValues(reader, following)
     places = [] if named else _places(call)

@@ -69,7 +69,7 @@ class TaggedArguments:
         self.lost = False
 
     def read(self) -> Steps[bool]:
-        """Read one argument; false where none begins here."""
+        """Read one argument; false where none begins here. Raise `MalformedBlockError` for one that is cut."""
         cursor = self._cursor
         yield from cursor.skip_space()
         match = yield from cursor.read_match(self._patterns.parameter, window=MAX_TAG)

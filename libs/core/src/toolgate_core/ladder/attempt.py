@@ -98,7 +98,7 @@ class AttemptState:
         return second or first if first is None or second is None else first + second
 
     def record(self, outcome: AttemptOutcome, detail: str, *, now: float) -> Attempt:
-        """Return what remains of this attempt."""
+        """Return what remains of this attempt; `now`: seconds of the run's clock."""
         self.ended = now
         reader = self.reader
         self.recorded = Attempt(

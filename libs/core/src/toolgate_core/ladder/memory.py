@@ -58,7 +58,7 @@ class LadderMemory:
         return Knowledge(unsupported=frozenset(unsupported), simple_history=simple)
 
     def fold(self, tools_json: bytes, observations: Sequence[Observation], now: float) -> None:
-        """Remember what a run has observed."""
+        """Remember what a run has observed; `now`: seconds of a monotonic clock."""
         toolset = hash(tools_json)
         for observation in observations:
             match observation:

@@ -233,7 +233,7 @@ class EnvelopeBody:
             self.tape = self._cursor.record()
 
     def read_array(self) -> Steps[None]:
-        """Read an array of objects; the commas between them may be missing."""
+        """Read an array of calls, between which commas may be missing; raise `MalformedBlockError` for any other."""
         self._cursor.take(1)
         char = yield from self._cursor.skip_space()
         while char != "]":
@@ -252,7 +252,7 @@ class EnvelopeBody:
             raise MalformedBlockError
 
     def read_call(self) -> Steps[None]:
-        """Read one call."""
+        """Read one call; raise `MalformedBlockError` for an object that is none."""
         call = self.open = CallWriter(self._reader)
         if (yield from self._cursor.peek()) != "{":
             raise MalformedBlockError
@@ -276,7 +276,7 @@ class EnvelopeBody:
         self.done += 1
 
     def read_char(self, chars: str) -> Steps[str]:
-        """Read one of `chars`, white space before it included."""
+        """Read one of `chars`, white space before it included; raise `MalformedBlockError` for another one."""
         char = yield from self._cursor.skip_space()
         if not char or char not in chars:
             raise MalformedBlockError

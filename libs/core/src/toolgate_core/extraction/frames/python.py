@@ -159,7 +159,7 @@ class PythonBlock:
         return self._done > 1 or self._argued
 
     def calls(self) -> Steps[bool]:
-        """Read all calls; false where there is none."""
+        """Read all calls; false where there is none. Raise `MalformedBlockError` where one is broken."""
         cursor = self._cursor
         while True:
             char = yield from cursor.skip_space()

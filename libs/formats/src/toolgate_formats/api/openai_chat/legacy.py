@@ -7,7 +7,10 @@ from toolgate_core.types.errors import RequestError
 
 
 def convert_functions(body: JsonObject) -> bool:
-    """Rewrite the request's own fields in place; whether the client spoke the older form."""
+    """Rewrite the request's own fields in place; return whether the client spoke the older form.
+
+    Raise `RequestError` where the older fields are wrong, or stand beside the newer ones.
+    """
     if "functions" not in body:
         return _drop_choice(body)
     if "tools" in body or "tool_choice" in body:
@@ -43,7 +46,10 @@ def _choice(choice: JsonValue, functions: list[JsonValue]) -> JsonValue:
 
 
 def convert_call(message: JsonObject, place: int) -> JsonObject:
-    """Return an assistant message whose `function_call` has become its one tool call."""
+    """Return an assistant message whose `function_call` has become its one tool call.
+
+    Raise `RequestError` where it has tool calls, too. `place`: of the message, from 0.
+    """
     param = f"messages[{place}].function_call"
     if message.get("tool_calls"):
         raise RequestError(f"{param} can't be mixed with tool_calls.", param=param)
@@ -53,7 +59,10 @@ def convert_call(message: JsonObject, place: int) -> JsonObject:
 
 
 def convert_result(message: JsonObject, place: int, pending: str) -> JsonObject:
-    """Return a function message as the tool message that answers the call `pending`."""
+    """Return a function message as the tool message that answers the call `pending`.
+
+    Raise `RequestError` where it has no name. `place`: of the message, from 0.
+    """
     name = message.get("name")
     if not isinstance(name, str) or not name:
         raise RequestError(f"messages[{place}].name is required.", param=f"messages[{place}].name")

@@ -51,7 +51,7 @@ class OpenAIChatCodec:
     def failure(
         self, status: int, body: bytes, headers: Mapping[str, str], *, sent: bytes = b"", now: float = 0.0
     ) -> Failure:
-        """Return the failure of a response with another status than 200."""
+        """Return the failure of a response with another status than 200; `now`: Unix seconds, for dates."""
         return self._failures.from_status(status, body, headers, sent, now=now)
 
     def error(self, data: bytes) -> Failure:
