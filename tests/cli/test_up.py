@@ -35,7 +35,7 @@ def test_up_says_where_it_listens_and_that_the_simulator_is_the_upstream(running
     assert get(f"{running.url}/health")["status"] == "ok"
 
 
-def test_the_curl_line_that_up_prints_works_as_it_stands(running: Up) -> None:
+def test_the_curl_line_that_up_prints_works_unchanged(running: Up) -> None:
     shown = "\n".join(running.lines)
     command = shown[shown.index("  curl") : shown.index("Ctrl-C")].strip()
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=True)

@@ -132,7 +132,7 @@ async def test_ctrl_c_says_what_it_waits_for_and_a_second_one_ends_it(grpc: bool
         await script.asked.wait()
         children = psutil.Process(shown.process.pid).children()
         await shown.press_ctrl_c()
-        assert "1 request in flight, up to 20 s; Ctrl-C again ends it now" in await shown.until("in flight,")
+        assert "1 request in flight, up to 20 s; press Ctrl-C again to end it now" in await shown.until("in flight,")
         assert all(child.status() != psutil.STATUS_ZOMBIE for child in children)
         await shown.press_ctrl_c()
         response = await asking
@@ -145,10 +145,10 @@ async def test_ctrl_c_says_what_it_waits_for_and_a_second_one_ends_it(grpc: bool
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 async def test_a_signal_with_nothing_in_flight_ends_it_in_silence(number: signal.Signals, tmp_path: Path) -> None:
     async with up(tmp_path, TOOLGATE_LOG_LEVEL="error") as shown:
-        await shown.until("Ctrl-C ends it.")
+        await shown.until("Press Ctrl-C to stop.")
         shown.process.send_signal(number)
         assert await shown.end() == 0
-        assert shown.text.rstrip().endswith("Ctrl-C ends it.") or shown.text.rstrip().endswith("^C")
+        assert shown.text.rstrip().endswith("Press Ctrl-C to stop.") or shown.text.rstrip().endswith("^C")
 
 
 async def test_a_full_disk_under_the_greeting_does_not_end_it(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ async def test_a_full_disk_under_the_greeting_does_not_end_it(tmp_path: Path) ->
 
 async def test_a_misspelt_variable_warns_and_the_simulator_is_announced(tmp_path: Path) -> None:
     async with up(tmp_path, TOOLGATE_UPSTREAM="http://127.0.0.1:9") as shown:
-        await shown.until("Ctrl-C ends it.")
+        await shown.until("Press Ctrl-C to stop.")
     assert (
         "warning: TOOLGATE_UPSTREAM is not a setting of any service; did you mean TOOLGATE_UPSTREAM_URL?" in shown.text
     )
@@ -186,7 +186,7 @@ async def test_settings_of_other_places_are_named_in_the_greeting(tmp_path: Path
     (tmp_path / ".env").write_text("VLLM_URL=http://127.0.0.1:9\nREQUEST_TIMEOUT=300\n")
     (tmp_path / "gateway.yaml").write_text("max_queue: 7\n")
     async with up(tmp_path, "--config", "gateway.yaml", EMULATE_PORT="0") as shown:
-        await shown.until("Ctrl-C ends it.")
+        await shown.until("Press Ctrl-C to stop.")
     [line] = [line for line in shown.text.splitlines() if line.startswith("settings")]
     for each in ("--port", "VLLM_URL in .env", "REQUEST_TIMEOUT in .env", "max_queue in gateway.yaml", "EMULATE_PORT"):
         assert each in line
@@ -202,7 +202,7 @@ async def test_a_key_from_a_file_reaches_the_upstream_and_no_process_list(tmp_pa
         scripted(script) as upstream,
         up(tmp_path, "--upstream", upstream.url, "--api-key-file", "key") as shown,
     ):
-        await shown.until("Ctrl-C ends it.")
+        await shown.until("Press Ctrl-C to stop.")
         await script.listed.wait()
         assert "sk-from" not in " ".join(psutil.Process(shown.process.pid).cmdline())
     assert upstream.requests[0].headers["authorization"] == "Bearer sk-from-a-file"

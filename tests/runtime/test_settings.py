@@ -154,7 +154,7 @@ def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch, text: str) -> No
     [
         ("numbr: 1\n", "has the unknown key 'numbr', did you mean 'number'?"),
         ("xyz: 1\n", "has the unknown key 'xyz'"),
-        ("- a\n", "must hold a mapping at its top"),
+        ("- a\n", "must contain a mapping at the top level"),
         ("a: [\n", "is not YAML: while parsing a flow node"),
     ],
 )

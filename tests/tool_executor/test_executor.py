@@ -137,10 +137,10 @@ async def test_bad_arguments_are_an_outcome(tool: type[Tool[Any]], arguments: by
 
 async def test_unknown_tool_is_an_outcome_that_names_the_nearest(executor: Executor) -> None:
     assert failure(await executor.execute("calculater", b"{}", timeout_s=1)) == ToolFailure(
-        code="not_found", message="there is no tool 'calculater'", hint="did you mean calculator?", retryable=True
+        code="not_found", message="unknown tool 'calculater'", hint="did you mean calculator?", retryable=True
     )
     far = failure(await executor.execute("x" * 10_000, b"{}", timeout_s=1))
-    assert far.hint == f"the tools are: {', '.join(tool.name for tool in TOOLS)}"
+    assert far.hint == f"available tools: {', '.join(tool.name for tool in TOOLS)}"
     assert len(far.message) < 200
 
 
@@ -150,7 +150,7 @@ async def test_message_names_each_field_and_what_was_given() -> None:
         code="invalid_arguments",
         message=(
             "text: Input should be a valid string (got 5); times: Input should be less than or equal to 10000 "
-            "(got 99999); tmes: no such argument (there are: text, times)"
+            "(got 99999); tmes: unknown argument (known: text, times)"
         ),
         hint='for example {"text":"hello"}',
         retryable=True,

@@ -205,7 +205,7 @@ async def test_legacy_functions_stream_in_their_own_form() -> None:
         assert finishes(events) == ["function_call"]
 
 
-async def test_reasoning_goes_out_apart_and_before() -> None:
+async def test_reasoning_is_sent_first_and_separately() -> None:
     reply = stream(
         event(chunk({"reasoning": "Hm. "})),
         event(chunk({"reasoning": "Yes."})),

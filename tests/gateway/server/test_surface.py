@@ -289,7 +289,9 @@ async def test_an_unknown_models_error_lists_the_known_ones() -> None:
             await running.http.get(f"{running.url}/v1/models/model-b2"),
         ):
             assert response.status_code == 404
-            assert "Did you mean 'org/model-b'? There are: m, org/model-b." in response.json()["error"]["message"]
+            assert (
+                "Did you mean 'org/model-b'? Available models: m, org/model-b." in response.json()["error"]["message"]
+            )
 
 
 @pytest.mark.parametrize("name", ["x" * 257, "main@" + "qwen" * 10_000])

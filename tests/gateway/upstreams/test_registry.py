@@ -218,13 +218,13 @@ async def test_a_name_that_is_too_long_is_refused_before_any_look_up(name: str) 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("gpt-oss-20", "Did you mean 'openai/gpt-oss-20b'? There are: openai/gpt-oss-20b, qwen3-8b."),
+        ("gpt-oss-20", "Did you mean 'openai/gpt-oss-20b'? Available models: openai/gpt-oss-20b, qwen3-8b."),
         ("gpt-oss-20b", "Did you mean 'openai/gpt-oss-20b'?"),
         ("GPT-OSS-20B", "Did you mean 'openai/gpt-oss-20b'?"),
         ("other/gpt-oss-20b", "Did you mean 'openai/gpt-oss-20b'?"),
         ("qwen3-8", "Did you mean 'qwen3-8b'?"),
-        ("zebra", "does not exist. There are: openai/gpt-oss-20b, qwen3-8b."),
-        ("", "There are:"),
+        ("zebra", "does not exist. Available models: openai/gpt-oss-20b, qwen3-8b."),
+        ("", "Available models:"),
     ],
 )
 async def test_an_unknown_model_names_the_nearest_and_the_list(name: str, expected: str) -> None:

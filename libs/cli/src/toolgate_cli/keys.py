@@ -19,6 +19,6 @@ def read_key(path: str) -> str:
         if not line or line.startswith("#"):
             continue
         if any(character.isspace() for character in line) or not (line.isascii() and line.isprintable()):
-            raise CommandError(f"{path}, line {number}: a key has no white space and only ASCII characters")
+            raise CommandError(f"{path}, line {number}: a key must not contain white space or characters outside ASCII")
         return line
-    raise CommandError(f"no key in {path}: it has no line with one")
+    raise CommandError(f"no key in {path}: every line is empty or a comment")

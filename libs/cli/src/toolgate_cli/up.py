@@ -54,7 +54,7 @@ Try it:
     "tools": [{{"type": "function", "function": {{"name": "calculator", "parameters": {{
       "type": "object", "properties": {{"expression": {{"type": "string"}}}}, "required": ["expression"]}}}}}}]}}'
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 """
 
 
@@ -184,7 +184,10 @@ async def _until_interrupted(
 def _say_what_is_left(in_flight: int, seconds: float) -> None:
     one = in_flight == 1
     what = "1 request" if one else f"{in_flight} requests"
-    print(f"{what} in flight, up to {seconds:g} s; Ctrl-C again ends {'it' if one else 'them'} now", file=sys.stderr)
+    print(
+        f"{what} in flight, up to {seconds:g} s; press Ctrl-C again to end {'it' if one else 'them'} now",
+        file=sys.stderr,
+    )
 
 
 def _announcement(start: _Start, *, grpc: bool) -> Callable[[Ports], Awaitable[None]]:

@@ -291,7 +291,7 @@ def _read_file(path: str, settings_cls: type[BaseSettings], label: str) -> tuple
     if content is None:
         return {}, path
     if not isinstance(content, dict):
-        raise SettingsError(f"{label}: {path} must hold a mapping at its top")
+        raise SettingsError(f"{label}: {path} must contain a mapping at the top level")
     for key in content:
         if key not in settings_cls.model_fields:
             near = difflib.get_close_matches(str(key), settings_cls.model_fields, n=1)

@@ -135,5 +135,5 @@ class MemoryStore:
 def _integer(key: str, value: bytes) -> int:
     # `int` also takes white space, underscores and leading zeros, which Redis does not.
     if _INTEGER.fullmatch(value) is None:
-        raise StoreError(f"the value of {key!r} is no integer")
+        raise StoreError(f"the value of {key!r} is not an integer")
     return int(value)

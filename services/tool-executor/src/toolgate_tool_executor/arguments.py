@@ -75,7 +75,7 @@ def _sentences(error: ValidationError, model: type[Arguments]) -> list[str]:
         field = ".".join(str(part) for part in item["loc"]) or "arguments"
         if item["type"] == "extra_forbidden":
             names = ", ".join(model.model_fields) or "none"
-            out.append(f"{_clipped(field)}: no such argument (there are: {names})")
+            out.append(f"{_clipped(field)}: unknown argument (known: {names})")
         elif item["type"] == "missing":
             out.append(f"{field}: is required")
         else:

@@ -62,8 +62,8 @@ class Executor:
 
     def _not_found(self, name: str) -> ToolError:
         near = get_close_matches(name[:64], self._tools, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the tools are: {', '.join(self._tools)}"
-        return ToolError("not_found", f"there is no tool {name[:64]!r}", hint=hint)
+        hint = f"did you mean {near[0]}?" if near else f"available tools: {', '.join(self._tools)}"
+        return ToolError("not_found", f"unknown tool {name[:64]!r}", hint=hint)
 
 
 async def _within(limit_s: float, tool: Tool[Any], arguments: object) -> Any:

@@ -89,7 +89,7 @@ def test_a_whole_answer_becomes_the_stream_that_was_asked_for() -> None:
         (b'{"error":{"message":"No."}}', "error"),
     ],
 )
-def test_a_body_that_is_no_answer_is_a_fault(body: bytes, kind: str) -> None:
+def test_a_body_without_an_answer_is_a_fault(body: bytes, kind: str) -> None:
     request = parse_request(written(stream=True))
     for fault in (whole(body), FORM.streamed_whole(request, ME, body)):
         assert isinstance(fault, AnswerFault)

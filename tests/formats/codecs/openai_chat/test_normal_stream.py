@@ -277,7 +277,7 @@ BAD: dict[str, tuple[list[bytes], str, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_stream_that_is_no_answer_ends_with_what_is_wrong(case: str) -> None:
+def test_a_stream_without_an_answer_ends_with_an_error(case: str) -> None:
     events, text, kind = BAD[case]
     found = read(*events)
     assert found.stream.fault is not None

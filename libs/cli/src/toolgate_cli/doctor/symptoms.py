@@ -125,7 +125,7 @@ BODIES: Final = (
     Symptom(_is("empty"), "HTTP {status} with an empty body", Remedy("the server's log")),
     Symptom(
         _is("cut_json"),
-        "the JSON of the answer ends in the middle: {detail}",
+        "the answer's JSON is truncated: {detail}",
         Remedy("the server's log; a proxy in between can limit sizes or times"),
     ),
     Symptom(_is("not_json"), "the answer is not JSON: {detail}", Remedy("the URL of an OpenAI-compatible API")),
@@ -281,7 +281,7 @@ ERRORS: Final = (
     ),
     Symptom(
         _status(405),
-        "HTTP 405: this address takes no POST{said}",
+        "HTTP 405: this address does not accept POST{said}",
         Remedy("the base URL of the API, which usually ends with /v1"),
     ),
     Symptom(

@@ -130,9 +130,9 @@ def _secrets(needs: Needs, facts: Facts) -> list[Finding]:
         keys = facts.secrets.get(need.name)
         missing = [key for key in need.keys if keys is not None and key not in keys]
         if keys is None:
-            findings.append(Finding("fail", subject, f"is missing; it is for {need.used_for}"))
+            findings.append(Finding("fail", subject, f"is missing; required for {need.used_for}"))
         elif missing:
-            findings.append(Finding("fail", subject, f"has no key {', '.join(missing)}; it is for {need.used_for}"))
+            findings.append(Finding("fail", subject, f"has no key {', '.join(missing)}; required for {need.used_for}"))
         else:
             findings.append(Finding("ok", subject, f"for {need.used_for}"))
     return findings
@@ -147,7 +147,7 @@ def _storage(needs: Needs, facts: Facts) -> list[Finding]:
             continue
         there = need.name in facts.storage_classes if need.name else any(facts.storage_classes.values())
         known = ", ".join(facts.storage_classes) or "none"
-        text = f"for {need.used_for}" if there else f"is missing; existing: {known}; it is for {need.used_for}"
+        text = f"for {need.used_for}" if there else f"is missing; existing: {known}; required for {need.used_for}"
         findings.append(Finding("ok" if there else "fail", subject, text))
     return findings
 
@@ -160,7 +160,7 @@ def _definitions(needs: Needs, facts: Facts) -> list[Finding]:
         elif need.name in facts.definitions:
             findings.append(Finding("ok", need.name, f"for {need.used_for}"))
         else:
-            findings.append(Finding("fail", need.name, f"is not installed; it is for {need.used_for}"))
+            findings.append(Finding("fail", need.name, f"is not installed; required for {need.used_for}"))
     return findings
 
 

@@ -28,7 +28,7 @@ def known_names(name: str, names: Sequence[str]) -> str:
     near = _nearest(name, names)
     listed = ", ".join(names[:_MAX_LISTED])
     more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return f"{f' Did you mean {near!r}?' if near else ''} There are: {listed}{more}."
+    return f"{f' Did you mean {near!r}?' if near else ''} Available models: {listed}{more}."
 
 
 def _nearest(name: str, names: Sequence[str]) -> str | None:

@@ -213,7 +213,7 @@ class ModelRegistry:
         if not self._upstreams:
             raise self._unknown("")
         if len(self._upstreams) > 1:
-            raise RequestError("The request must name its model: there are several upstreams.", param="model")
+            raise RequestError("The request must name a model: several upstreams are configured.", param="model")
         [(name, upstream)] = self._upstreams.items()
         return name, upstream.provider
 

@@ -41,7 +41,7 @@ def _allowed(allowed: JsonValue, toolset: Toolset) -> ToolChoice:
     names: set[str] = set()
     for entry in allowed["tools"]:  # type: ignore[union-attr]  # a list, as checked above
         if not isinstance(entry, dict) or entry.get("type") != "function":
-            raise _invalid("allowed_tools.tools may hold objects of type 'function' only")
+            raise _invalid("allowed_tools.tools must contain only objects of type 'function'")
         names.add(_declared(entry.get("function"), toolset))
     return ToolChoice("auto" if mode == "auto" else "required", allowed=frozenset(names))
 

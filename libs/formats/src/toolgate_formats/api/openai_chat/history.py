@@ -31,7 +31,7 @@ def check_messages(body: JsonObject) -> CheckedMessages:
     if not isinstance(messages, list):
         raise RequestError("Invalid type for 'messages': expected an array.", param="messages", code="invalid_type")
     if not messages:
-        raise RequestError("'messages' must hold at least one message.", param="messages", code="empty_array")
+        raise RequestError("'messages' must contain at least one message.", param="messages", code="empty_array")
     sequence = _Sequence()
     rewritten = False
     for place, message in enumerate(messages):

@@ -148,7 +148,7 @@ def _check_extent(text: bytes, field: str) -> None:
 
 def _too_much(field: str, what: str) -> RequestError:
     named = field[:MAX_QUOTED]
-    return RequestError(f"'{named}' holds more than {what}.", param=named, code="too_many_values")
+    return RequestError(f"'{named}' contains more than {what}.", param=named, code="too_many_values")
 
 
 def _read_tools(text: bytes) -> ToolsText:
