@@ -13,13 +13,13 @@ class Capabilities(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What the upstream can do.
 
     Attributes:
-        tools: it knows the `tools` field.
-        json_schema: it enforces `response_format: json_schema`.
-        strict: it knows `strict` in a tool's function (vLLM ≥ 0.24, hosted OpenAI).
-        skip_special_tokens: it knows vLLM's field of that name, which keeps markers visible in text.
-        system_role: it accepts `system` messages.
-        format_with_tools: beside tools under `auto`, a `response_format` constrains the text of the answer and leaves
-            calls free (hosted OpenAI). vLLM constrains from the first token on, so that no call could ever come.
+        tools: supports the `tools` field.
+        json_schema: enforces `response_format: json_schema`.
+        strict: supports `strict` in a tool's function (vLLM ≥ 0.24, hosted OpenAI).
+        skip_special_tokens: supports vLLM's field of that name, which keeps markers visible in text.
+        system_role: accepts `system` messages.
+        format_with_tools: with tools under `auto`, `response_format` constrains only the text of the answer and not the
+            calls (hosted OpenAI). vLLM constrains from the first token on, so that the model could never call a tool.
     """
 
     tools: bool = True
@@ -38,24 +38,24 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a model's tool requests are served.
 
     Attributes:
-        ladder: the strategies, in the order in which they are tried.
-        auto_start: under `tool_choice: auto` the ladder begins here (models that avoid tools begin at `bridge`).
-        dialect: the dialect of the bridge where the upstream cannot constrain; unset: that of the model's family, or
-            `function_calls` where the family's markers would not be visible.
-        native_dialect: the dialect whose calls are looked for in the text of native answers, besides markup that prose
-            never contains; unset: that of the model's family, else `dialect`.
-        reasoning_starts_open: an answer's text begins inside reasoning, because the prompt opens it and the upstream
-            does not separate it. Otherwise markers open it.
+        ladder: strategies, in the order in which they are tried.
+        auto_start: first strategy under `tool_choice: auto`, such as `bridge` for models that avoid tools.
+        dialect: dialect of the bridge for upstreams without constrained decoding; unset: the dialect of the model's
+            family, or `function_calls` if the family's markers are not visible in text.
+        native_dialect: dialect of calls that leak into the text of native answers; unambiguous markup of other
+            dialects is found in any case. Unset: the dialect of the model's family, else `dialect`.
+        reasoning_starts_open: the prompt opens the reasoning and the upstream does not separate it, so that the text
+            of an answer begins inside reasoning. Otherwise markers open it.
         capabilities: what the upstream can do.
-        retries: attempts beyond the first, per strategy; a retry quotes the fault.
-        confirm_plain_text: under `tool_choice: auto`, text without a call is held until the bridge confirms that no
-            call is due. Otherwise it is the answer and streams.
-        stream_arguments: a call is sent once it is valid (`when_valid`), or its arguments stream as they arrive, before
-            they are checked (`immediately`).
-        max_attempts: attempts a request may take in all.
-        max_seconds: no attempt begins after this many seconds.
-        max_tokens: no attempt begins once the attempts so far have cost this many tokens; unset: no limit.
-        max_choices: the largest `n`.
+        retries: additional attempts per strategy; a retry quotes the fault to the model.
+        confirm_plain_text: under `tool_choice: auto`, hold text without a call until the bridge confirms that no call
+            is needed. Otherwise the text is the answer and streams.
+        stream_arguments: send a call once it is valid (`when_valid`), or stream its arguments as they arrive, before
+            validation (`immediately`).
+        max_attempts: maximum number of attempts per request.
+        max_seconds: seconds after which no further attempt begins.
+        max_tokens: tokens of all attempts after which no further attempt begins; unset: no limit.
+        max_choices: maximum `n`.
     """
 
     ladder: Annotated[tuple[Strategy, ...], Meta(min_length=1)] = (
