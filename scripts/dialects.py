@@ -99,7 +99,7 @@ KINDS: dict[type[Grammar], Kind] = {
 
 # What the attributes of a grammar change; where several are set, the first counts.
 EARLY = {
-    "echo": "nothing: it is no call",
+    "echo": "nothing: it is not a call",
     "nothing_after": "nothing: the text must have ended",
     "bare": "nothing before the block has ended",
 }

@@ -137,7 +137,7 @@ def test_calls_in_reasoning_are_bounded():
     assert [drop.kind for drop in got.drops] == ["markup"]
 
 
-def test_a_long_block_that_is_no_call_is_text_at_once():
+def test_a_long_block_without_a_call_is_text_at_once():
     text = f'<invoke name="nope"><parameter name="a">{"b" * 5000}'
     assert of("function_calls", text).content == text
 

@@ -403,7 +403,7 @@ def test_an_early_call_that_is_cut_stays_unclosed() -> None:
     assert CallEnd(0) not in ladder.events
 
 
-def test_only_one_early_call_is_under_way_at_a_time() -> None:
+def test_early_calls_stream_one_at_a_time() -> None:
     ladder = ScriptedLadder([called(OSLO, ("ping", "{}"))], policy=Policy(stream_arguments="immediately"))
     assert isinstance(ladder.run(), Answer)
     assert ladder.calls == [("get_weather", {"city": "Oslo"}), ("ping", {})]
@@ -842,7 +842,7 @@ def test_native_answers_and_bridge_prompts_use_their_own_dialects() -> None:
     assert [ask.dialect for ask in ladder.asked] == ["kimi_k2", "function_calls"]
 
 
-def test_json_that_is_no_call_is_an_answer_without_a_repair() -> None:
+def test_json_without_a_call_is_an_answer_without_a_repair() -> None:
     text = '{"name": "Ann", "arguments": [1, 2]}'
     ladder = ScriptedLadder([said(text)], policy=Policy(dialect="llama3_json"))
     answer = ladder.run()

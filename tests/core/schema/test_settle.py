@@ -37,7 +37,7 @@ def settled(arguments: str, name: str = "get_weather", *, close: bool = False) -
         '{"city":"[{","tags":["}"],"free":{"b":1,"a":2}}',
     ],
 )
-def test_what_is_valid_goes_out_as_the_model_wrote_it(text: str) -> None:
+def test_valid_arguments_are_sent_as_the_model_wrote_them(text: str) -> None:
     assert settled(f"\n{text} ") == Settled("get_weather", text)
 
 

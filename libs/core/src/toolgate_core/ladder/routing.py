@@ -61,7 +61,7 @@ class TextRouter:
         if scanner is None:
             self._extracting = True
             return Extract(plan=self._plan, request=self._request, text=text, end=end)
-        # What is clean can be no part of a marker and goes out at once.
+        # Clean text cannot be part of a marker and is routed at once.
         clean = scanner.feed(text)
         if end is not None:
             # A stop string of the client's may have cut a marker, and half a marker is not text.

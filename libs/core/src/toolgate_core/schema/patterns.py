@@ -59,7 +59,7 @@ def count_states(pattern: str) -> int:
         # `*`, `+` and `?` add no copies: the engine makes a loop of them.
         elif token[0] not in "*+?":
             done, last = min(done + last, _MOST), _weight(token)
-    # A group that is not closed is counted as it stands; the compiler refuses the pattern later.
+    # A group that is not closed is counted unchanged; the compiler rejects the pattern later.
     return min(done + last + sum(outer), _MOST)
 
 
