@@ -7,17 +7,23 @@ only the history is rewritten, and the client's own constraints stay.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+from toolgate_core.cache import Cache
 from toolgate_core.dialects import DIALECTS
+from toolgate_core.limits import MAX_REMEMBERED_DECISIONS_BYTES
+from toolgate_core.schema.definitions import parse_tools
 from toolgate_core.strategies.base import StrategySpec, Transform, Transformed
 from toolgate_core.strategies.envelope import answer_rule, constrained, without_constraints, without_native_tools
 from toolgate_core.strategies.history import quote, render_history, with_system
-from toolgate_core.strategies.native import client_request, permitted
+from toolgate_core.strategies.native import client_request
 from toolgate_core.types.messages import Message
 from toolgate_core.types.plan import Plan
-from toolgate_core.types.requests import ChatRequest, ModelRequest
+from toolgate_core.types.requests import ChatRequest, ModelRequest, ToolChoice
 from toolgate_core.types.vocabulary import Strategy
 
 DECISION = "decision"
+_Key: TypeAlias = tuple[bytes, str, ToolChoice, bool]
 
 
 def transform(effect: Transform) -> Transformed:
@@ -50,11 +56,24 @@ def toolless_request(effect: Transform) -> ModelRequest:
 
 def tools_block(request: ChatRequest, dialect: str) -> str:
     """Return the part of the system message that declares the permitted tools and says how to call them."""
-    tools = list(permitted(request))
-    block = DIALECTS[dialect].render_tools(tools, request.tool_choice, request.parallel)
+    block = _DECLARATIONS.get((request.tools_json, dialect, request.tool_choice, request.parallel))
     # The client's response format is stated in words too: a grammar enforces it only in the decision.
     rule = answer_rule(request, what='"answer"' if dialect == DECISION else "An answer without a call")
     return f"{block}\n{rule}" if rule else block
+
+
+def _declaration(key: _Key) -> str:
+    tools_json, dialect, choice, parallel = key
+    tools = [tool for tool in parse_tools(tools_json) if choice.permits(tool.name)]
+    return DIALECTS[dialect].render_tools(tools, choice, parallel)
+
+
+_DECLARATIONS = Cache(
+    _declaration,
+    cost=lambda key, block: len(key[0]) + 4 * len(block),
+    max_cost=MAX_REMEMBERED_DECISIONS_BYTES,
+)
+"""The same tools come with every request of a conversation, and writing them is a twentieth of a request's work."""
 
 
 def conversation(effect: Transform, dialect: str, block: str) -> tuple[Message, ...]:
