@@ -9,7 +9,7 @@ not track them (`gc=False`), which is cheaper than everything else here together
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from itertools import pairwise
 from typing import Final
@@ -143,15 +143,17 @@ class RequestRecord(Struct, frozen=True, kw_only=True, gc=False):
     ladder: LadderRecord
     times: Times
 
-    def steps(self) -> Iterator[Step]:
-        """Yield the retries and fallbacks of all choices, in order."""
+    def steps(self) -> Sequence[Step]:
+        """Return the retries and fallbacks of all choices, in order."""
+        if self.outcome is _SUCCESS and max(map(len, self.ladder.attempts), default=0) <= 1:
+            return ()  # nearly always
         failed = self.outcome in (RequestOutcome.EXHAUSTED, RequestOutcome.DEGRADED)
+        steps: list[Step] = []
         for attempts in self.ladder.attempts:
-            for before, after in pairwise(attempts):
-                if before.outcome in FALLBACK_REASONS:
-                    yield Step(before, after)
+            steps += [Step(*pair) for pair in pairwise(attempts) if pair[0].outcome in FALLBACK_REASONS]
             if failed and attempts and attempts[-1].outcome in FALLBACK_REASONS:
-                yield Step(attempts[-1], None)
+                steps.append(Step(attempts[-1], None))
+        return steps
 
 
 NO_LADDER_RECORD: Final = LadderRecord()
@@ -252,7 +254,7 @@ class RecordBuilder:
     def answered(self, answers: Sequence[Answer]) -> None:
         """Record the answers of all choices."""
         self.answers = answers
-        if any(answer.degraded for answer in answers):
+        if any([answer.degraded for answer in answers]):  # noqa: C419 - a generator costs more than it saves
             self.outcome = RequestOutcome.DEGRADED
 
     def finish(self, request_id: str, status: int) -> RequestRecord:
@@ -277,11 +279,11 @@ class RecordBuilder:
 
     def _ladder(self) -> LadderRecord:
         return LadderRecord(
-            attempts=tuple(run.attempts for run in self.runs),
-            summaries=tuple(run.summary for run in self.runs),
+            attempts=tuple([run.attempts for run in self.runs]),
+            summaries=tuple([run.summary for run in self.runs]),
             answers=tuple(self.answers),
             blocked=self._blocked,
-            served=max((answer.strategy for answer in self.answers), key=_priority, default=None),
+            served=max([answer.strategy for answer in self.answers], key=_priority, default=None),
         )
 
 

@@ -11,7 +11,7 @@ from toolgate_core.types.errors import RequestError
 
 from toolgate_formats.api.openai_chat.legacy import convert_call, convert_result
 
-_CONTENT_FIELDS = ("content", "refusal", "audio", "reasoning", "reasoning_content")
+_CONTENT_FIELDS = ("refusal", "audio", "reasoning", "reasoning_content")
 
 
 class CheckedMessages(Struct, frozen=True):
@@ -93,7 +93,7 @@ class _Sequence:
         if calls is not None:
             self._pending = _call_ids(calls, f"messages[{place}].tool_calls")
             self.has_calls = True
-        elif all(message.get(key) is None for key in _CONTENT_FIELDS):
+        elif message.get("content") is None and all(message.get(key) is None for key in _CONTENT_FIELDS):
             raise _invalid(f"messages[{place}].content", "expected a string, got null")
         return message
 

@@ -60,6 +60,8 @@ def read_messages(messages: list[JsonObject]) -> tuple[Message, ...]:
 def _message(message: JsonObject) -> Message:
     role = cast("Role", message["role"])
     content = message.get("content")
+    if isinstance(content, str) and len(message) == 2:
+        return Message(role, (Text(content),))  # role and content, as most messages
     parts: list[Part] = []
     fields: JsonObject = {key: value for key, value in message.items() if key not in _TYPED and value is not None}
     name = fields.get("name")

@@ -5,10 +5,10 @@ Unknown fields become the request's `fields`: they belong to the upstream (vLLM'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
+from msgspec import Struct
 from toolgate_core.cache import Cache
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, decode_fields, encode
 from toolgate_core.limits import (
@@ -158,8 +158,7 @@ def _read_tools(text: bytes) -> ToolsText:
 _READ = Cache(_read_tools, cost=lambda text, _: 8 * len(text), max_cost=MAX_REMEMBERED_TOOLS_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tools:
+class _Tools(Struct, frozen=True):
     definitions: tuple[ToolDefinition, ...]
     json: bytes
     choice: ToolChoice
