@@ -65,6 +65,7 @@ async def main():
     first = await running.post(card.encode(), "/v1/postcards")
     assert (first.status_code, first.text) == (200, 'CALL get_weather {{"city":"Oslo"}}\\nYours\\n'), first.text
     assert (await running.post(card.encode(), "/v1/postcards")).text == "Rain.\\nYours\\n"
+    assert (await running.http.get(running.url + "/v1/postcards")).status_code == 405
     wrong = await running.post(b"m", "/v1/postcards")
     assert (wrong.status_code, wrong.text) == (400, "LOST invalid"), wrong.text
 asyncio.run(main())

@@ -95,6 +95,7 @@ def steps_for(strategies: tuple[Strategy, ...], request: ChatRequest, policy: Po
     Only the model's own text needs a confirmation, and only under `auto`. A strategy with native tools cannot confirm
     it: it would show the model the tools that it has just chosen not to call.
     """
+    # Without a routing decision there is nothing to ask: the text is the answer.
     asked = request.tool_choice.mode == "auto" and policy.confirm_plain_text
     confirms = asked and any(STRATEGIES[strategy].routes for strategy in strategies)
     for at, strategy in enumerate(strategies):

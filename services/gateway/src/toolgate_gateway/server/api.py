@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import cast
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode, encode
 from toolgate_core.types.errors import RequestError, ToolgateError
 from toolgate_core.types.failures import Failure, FailureKind
+from toolgate_formats.api.openai_chat.listings import listing, tool_object
 
 from toolgate_gateway.endpoints import find_endpoint
 from toolgate_gateway.gateway import Gateway
@@ -42,7 +43,7 @@ class Api:
         if not cards:
             await self._gateway.refresh_models()
             cards = self._gateway.models.cards()
-        return _json({"object": "list", "data": cast("JsonValue", cards)})
+        return _json(listing(cards))
 
     async def model(self, model: str) -> Response:
         """Describe one model."""
@@ -91,14 +92,7 @@ class Api:
     async def tools(self) -> Response:
         """List the executor's tools, in the format of a request's `tools`."""
         found = await self._gateway.deps.executor.tools(timeout_s=_TOOL_LIST_S)
-        data: list[JsonValue] = [
-            {
-                "type": "function",
-                "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
-            }
-            for tool in found
-        ]
-        return _json({"object": "list", "data": data})
+        return _json(listing([tool_object(tool.name, tool.description, tool.parameters) for tool in found]))
 
     async def run_tool(self, name: str, request: Request) -> Response:
         """Run one tool; the body is the object of its arguments. A failure of the tool is part of the result."""
@@ -134,8 +128,8 @@ class Api:
             pass
 
 
-def build(gateway: Gateway) -> FastAPI:
-    """Return the framework's app; every error has OpenAI's format."""
+def build(gateway: Gateway, posted: Iterable[str]) -> FastAPI:
+    """Return the framework's app; every error has OpenAI's format. `posted`: paths that are served by POST alone."""
     app = FastAPI(
         title="Toolgate",
         version=gateway.deps.version,
@@ -150,7 +144,8 @@ def build(gateway: Gateway) -> FastAPI:
         for version in ("/v1", ""):
             app.get(f"{prefix}{version}/models")(api.models)
             app.get(f"{prefix}{version}/models/{{model:path}}")(api.model)
-            app.api_route(f"{prefix}{version}/chat/completions", methods=_NOT_POST)(_only_post)
+    for path in posted:
+        app.api_route(path, methods=_NOT_POST)(_only_post)
     app.get("/health")(api.health)
     app.get("/livez")(api.alive)
     app.get("/readyz")(api.ready)

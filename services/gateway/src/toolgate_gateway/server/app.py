@@ -55,7 +55,7 @@ class App:
         self.gateway = gateway
         self._chats = _chats(gateway, formats)
         self._relay = Relay(gateway)
-        self._framework = api.build(gateway)
+        self._framework = api.build(gateway, self._chats)
         origins = gateway.settings.cors_origins
         self._cors: ASGIApp | None = None
         if origins:

@@ -6,6 +6,8 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
+from toolgate_formats.api.table import API_FORMATS
+
 from toolgate_gateway.endpoints import ENDPOINTS, PREFIXES
 
 _MAX_LISTED = 20
@@ -13,7 +15,7 @@ _MAX_COMPARED = 200
 """Names that are compared letter by letter, which is slow."""
 _MAX_LENGTH = 128
 _PATHS = (
-    "/v1/chat/completions",
+    *(api_format.path for api_format in API_FORMATS.values()),
     "/v1/models",
     *(endpoint.path for endpoint in ENDPOINTS),
     *("/health", "/livez", "/readyz", "/stats", "/tools"),

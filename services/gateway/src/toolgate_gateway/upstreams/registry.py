@@ -19,6 +19,7 @@ from toolgate_core.presets import PRESETS, preset_name
 from toolgate_core.types.errors import FailureError, RequestError
 from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_core.types.policy import Policy
+from toolgate_formats.api.openai_chat.listings import model_object
 from toolgate_formats.profiles.base import capabilities_of
 from toolgate_formats.profiles.table import PROFILES
 
@@ -266,13 +267,12 @@ class ModelRegistry:
         card = self._cards.get(route.upstream, {}).get(route.model, {})
         created = card.get("created")
         kept: JsonObject = {key: card[key] for key in _KEPT_FIELDS if key in card and _is_short(card[key])}
-        return {
-            "id": name,
-            "object": "model",
-            "created": created if isinstance(created, int) else self._created,
-            "owned_by": str(card.get("owned_by") or route.upstream),
-            **kept,
-        }
+        return model_object(
+            name,
+            created=created if isinstance(created, int) else self._created,
+            owned_by=str(card.get("owned_by") or route.upstream),
+            fields=kept,
+        )
 
     def _unknown(self, name: str) -> FailureError:
         if self._failures:
