@@ -1,4 +1,4 @@
-"""HTTP statuses and error types of our responses stand in formats/api alone."""
+"""HTTP statuses, error types and objects of our responses stand in formats/api alone."""
 
 import ast
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ WITHOUT_STATUSES = [
     *(GATEWAY / folder for folder in ("chat", "passthrough", "telemetry", "upstreams")),
 ]
 STATUSES = {row.status for row in FAILURES.values()}
+SHAPES = {"choices", "delta", "finish_reason", "function", "tool_calls"}
 TYPES = {"invalid_request_error", "server_error", "rate_limit_error", "api_error", "overloaded_error"}
 
 
@@ -53,6 +54,19 @@ def test_no_error_type_is_named_outside_the_api_formats() -> None:
                 if isinstance(node, ast.Constant) and node.value in TYPES:
                     named.add(file.name)
     assert named == set()
+
+
+def keys_in(tree: ast.AST) -> Iterator[object]:
+    """Keys of dictionaries that are written, and of those that are read by subscript."""
+    for node in ast.walk(tree):
+        keys = node.keys if isinstance(node, ast.Dict) else [node.slice] if isinstance(node, ast.Subscript) else []
+        yield from (key.value for key in keys if isinstance(key, ast.Constant))
+
+
+def test_no_object_of_openais_is_written_or_read_in_the_gateway() -> None:
+    named = {file.name: SHAPES & set(keys_in(ast.parse(file.read_text("utf-8")))) for file in files_in(GATEWAY)}
+    assert {name: found for name, found in named.items() if found} == {}
+    assert SHAPES & set(keys_in(ast.parse('{"choices": choice["delta"]}'))) == {"choices", "delta"}
 
 
 def test_the_check_finds_a_status_and_lets_an_upstreams_pass() -> None:
