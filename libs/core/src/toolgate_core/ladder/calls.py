@@ -143,7 +143,7 @@ class CallCollector:
                     AttemptOutcome.PARSE_ERROR, f"The arguments of the call to {call.name} could not be read."
                 )
             return
-        # A call that asks for nothing is no fault of the model, so that no retry follows.
+        # A call that asks for nothing is not a fault of the model, so that no retry follows.
         if ignored := self._ignored_reason(call.name):
             self._verdict.tag(ignored)
             return
@@ -157,7 +157,7 @@ class CallCollector:
         # The client has the arguments as the model wrote them: a repair can no longer reach it.
         elif call.streamed:
             self._end_streamed(call, exact=not settled.repairs)
-        # The client asked for one call at a time; the first one stands.
+        # The client asked for one call at a time; the first one is kept.
         elif self._verdict.calls and not self._request.parallel:
             self._verdict.tag("parallel_call_dropped")
         elif self._verdict.fault is None:

@@ -94,7 +94,7 @@ def disguised(text: str, toolset: Toolset) -> Fault | None:
         return None  # a stream has let it pass by then, and whole answers follow the same rule
     values, rest = _values(text)
     tagged = _TAG.match(text) is not None
-    # Words behind bare JSON do not make it an answer; behind a fence or a tag they explain an example.
+    # Words after bare JSON do not make it an answer; after a fence or a tag they explain an example.
     if not values or (rest and (tagged or _FENCE.match(text) is not None)):
         return None
     calls = _calls(values[0], _MAX_LEVELS)

@@ -281,7 +281,7 @@ class LadderRun:
         outcome, detail = judge(reader.content, reader.verdict, self._request)
         ending = _ENDINGS.get((outcome, attempt.role)) or Ending(outcome)
         follows = follow(self._request.tool_choice.mode, ending, attempt.sent(self._choice.outbox))
-        # Text was good by itself but stands behind an earlier attempt's text; for the record it is a missing call.
+        # Text was good by itself but follows an earlier attempt's text; for the record it is a missing call.
         if follows is Follow.RETRY and outcome in SUCCESSES:
             ending, detail = Ending.NO_TOOL_CALL, "Only a call could follow the text that has been sent."
         self._progress.detail = detail or self._progress.detail

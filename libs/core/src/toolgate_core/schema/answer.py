@@ -36,7 +36,7 @@ def answer_schema(request: ChatRequest) -> JsonObject | None:
     if not is_constrained(request):
         return None
     wanted = request.response_format
-    # The OpenAI field wins over vLLM's own, since both forms can stand in one request.
+    # The OpenAI field wins over vLLM's own, since one request can have both forms.
     if wanted is None:
         return requested_schema(request.fields)
     if wanted.schema is not None:

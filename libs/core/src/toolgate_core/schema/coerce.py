@@ -214,7 +214,7 @@ class _Coercion:
         types = declared_types(schema)
         if accepts(types, value) or (isinstance(value, str) and not self._within_budget(value)):
             return value
-        # The types stand in `ORDER`, the most particular first: "true" for an object or a boolean becomes the boolean.
+        # The types are in `ORDER`, the most particular first: "true" for an object or a boolean becomes the boolean.
         for wanted in types:
             converted = self._to_array(value, schema, level) if wanted == "array" else convert(value, wanted)
             if converted:

@@ -51,7 +51,8 @@ def _null(value: JsonValue) -> Converted:
 def _integer(value: JsonValue) -> Converted:
     whole = _WHOLE.match(value.strip()) if isinstance(value, str) else None
     found = number(whole[1]) if whole else number_in(value)
-    # A fraction or an exponent leads here: `1e5` is the integer 100000, `3.5` is none, and `1e300` is no exact integer.
+    # A fraction or an exponent leads here: `1e5` is the integer 100000, `3.5` is none, and `1e300` is not an exact
+    # integer.
     if isinstance(found, float):
         found = int(found) if found.is_integer() and abs(found) < _EXACT else None
     return None if found is None else (found, "string_to_integer")
@@ -89,7 +90,7 @@ def _array(value: JsonValue) -> Converted:
     found = _container_in(value)
     if isinstance(found, list):
         return found, "json_string_to_array"
-    # Null is no item: for an optional parameter it means that the parameter is absent.
+    # Null is not an item: for an optional parameter it means that the parameter is absent.
     return None if value is None else ([value], "scalar_to_array")
 
 

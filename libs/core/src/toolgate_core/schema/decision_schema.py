@@ -72,7 +72,7 @@ def _branch(action: str, key: str, value: JsonValue) -> JsonObject:
     return {
         "type": "object",
         # `action` comes first, so that the choice is made, and a stream can be read, before the contents. An `enum` of
-        # one stands for `const`, which not every grammar knows.
+        # one replaces `const`, which not every grammar knows.
         "properties": {"action": {"type": "string", "enum": [action]}, key: value},
         "required": ["action", key],
         "additionalProperties": False,

@@ -147,7 +147,7 @@ class _BudgetWalk:
 
     def _items(self, value: list[JsonValue], schema: JsonObject, level: int) -> None:
         first = schema.get("prefixItems")
-        # Each item counts under all schemas of items, wherever it stands in a tuple: an upper bound again.
+        # Each item counts under all schemas of items, wherever it is in a tuple: an upper bound again.
         each = [schema.get("items"), schema.get("contains"), *(first if isinstance(first, list) else ())]
         for item in value:
             if self.left <= 0:

@@ -15,7 +15,7 @@ from toolgate_core.jsontext import JsonTextError, JsonValue, decode
 _SPACE = r"(?:\s|\\[nrt])*"
 # A list of numbers is left out: it has no quotes, so that nothing shows whether it is escaped.
 _CONTAINER = re.compile(rf"{_SPACE}(?:\[{_SPACE}(?:\{{|\\?\")|\{{{_SPACE}\\?\")")
-# A quote behind an even number of backslashes, which are escapes of each other.
+# A quote after an even number of backslashes, which are escapes of each other.
 _BARE_QUOTE = re.compile(r'(?<!\\)(?:\\\\)*"')
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
@@ -50,7 +50,7 @@ def exact_container(text: str) -> JsonValue:
     stripped = text.strip()
     if stripped[:1] not in ("{", "[", "\\"):
         return None
-    # The plain form comes first: JSON whose strings contain escaped quotes is no escaped JSON.
+    # The plain form comes first: JSON whose strings contain escaped quotes is not escaped JSON.
     for candidate in (stripped, unescape(stripped)):
         try:
             return None if candidate is None else decode(candidate)

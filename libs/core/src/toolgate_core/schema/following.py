@@ -15,14 +15,14 @@ MAX_COMMENT = 1024
 SPACE = re.compile(r"[\s\ufeff]*")
 # The comments of JavaScript (JSON5) and of Python.
 COMMENT = re.compile(r"//[^\r\n]*|#[^\r\n]*|/\*(?:[^*]|\*(?!/))*\*/")
-# Behind a whole value: surplus closers, a semicolon and special tokens, to the end of the text.
+# After a whole value: surplus closers, a semicolon and special tokens, to the end of the text.
 TRAIL = re.compile(r"(?:[\s}\]);]|<\|[^|>]{0,40}\|>)*\Z")
 # A key counts only with its colon, so that `", "` inside a text is not the end of a member.
 _KEY = re.compile(
     r"""(?:"(?:[^"\\]|\\.){0,256}+"|'(?:[^'\\]|\\.){0,256}+'|[A-Za-z_$][\w$-]{0,255}+)\s*+(?:/\*[^*]{0,64}\*/\s*+)?:""",
     re.DOTALL,
 )
-# Bare words are no values, so that a comma in prose does not end a string.
+# Bare words are not values, so that a comma in prose does not end a string.
 _VALUE = re.compile(r"""["'\[({]|[+-]?\.?\d|(?:true|false|null|True|False|None)\b""")
 
 
@@ -53,7 +53,7 @@ def after_value(text: str, at: int, stack: list[str], *, close: bool) -> Follows
         if place is None:
             return Follows.NOT
         char = text[place : place + 1]
-        # Behind the outermost value only what `TRAIL` allows can stand.
+        # After the outermost value only what `TRAIL` allows can follow.
         if not level or not char:
             return Follows.END if TRAIL.match(text, place) else Follows.NOT
         if char == "," and (found := _after_comma(text, place + 1, stack[level - 1])) is not None:

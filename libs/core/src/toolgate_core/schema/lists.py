@@ -58,7 +58,7 @@ def split_scalars(text: str) -> list[ListReading]:
     if len(text) > MAX_CHARS or _THOUSANDS.match(text.strip()):
         return []
     lines = [_BULLET.sub("", line.strip(), count=1) for line in text.strip().splitlines()]
-    # Empty lines are layout; an empty item between commas (`1,,2`) is no item, and the text stays whole.
+    # Empty lines are layout; an empty item between commas (`1,,2`) is not an item, and the text stays whole.
     by_line = _stripped([line for line in lines if line], "newline_separated")
     by_comma = _stripped(text.strip().removesuffix(",").split(","), "comma_separated")
     # One item is not a list that was split: the caller wraps the whole text then.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-# Kimi writes the number of the call behind the name: `functions.get_weather:0`.
+# Kimi writes the number of the call after the name: `functions.get_weather:0`.
 _SUFFIX = re.compile(r":\d+$")
 _NUMBERED = re.compile(r"(?:functions_)?(.+)_\d+\Z")
 _PREFIX = "functions."
@@ -67,7 +67,7 @@ def _without_suffix(name: str) -> str:
     return _SUFFIX.sub("", name)
 
 
-# Special tokens come first, since everything behind them is another part of the answer; the prefix and the suffix stand
+# Special tokens come first, since everything after them is another part of the answer; the prefix and the suffix are
 # around the name only after that.
 _CLEANERS = (
     ("name_special", _before_special_token),

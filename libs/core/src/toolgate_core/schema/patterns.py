@@ -51,7 +51,7 @@ def count_states(pattern: str) -> int:
             outer.append(done + last)
             done = last = 0
         elif token == ")":
-            # A closed group is one item of the group around it, and a repetition behind it repeats all of it.
+            # A closed group is one item of the group around it, and a repetition after it repeats all of it.
             last, done = done + last, outer.pop() if outer else 0
         elif token[0] == "{" and len(token) > 1:
             # Nine digits exceed every limit already; more would only slow down the product.

@@ -27,7 +27,7 @@ MAX_BASED = 3_000
 
 # White space with Python's comments; the pattern matches the empty text too.
 _SPACE = re.compile(r"(?:\s++|#[^\n]*+)*+")
-# Triple quotes stand first: `""` would otherwise be an empty string before a third quote.
+# Triple quotes come first: `""` would otherwise be an empty string before a third quote.
 _STRING = re.compile(
     r'([rRuU]?)(?:"""((?:[^"\\]++|\\.|"(?!""))*+)"""'
     r"|'''((?:[^'\\]++|\\.|'(?!''))*+)'''"
@@ -35,7 +35,7 @@ _STRING = re.compile(
     r"|'((?:[^'\\\n]++|\\.)*+)')",
     re.DOTALL,
 )
-# Python refuses a decimal with a leading zero (`007`), and so does this; `_` stands between digits only.
+# Python refuses a decimal with a leading zero (`007`), and so does this; `_` is allowed between digits only.
 _NUMBER = re.compile(
     r"([+-]?)(?:0(?:[xX]((?:_?[0-9a-fA-F])+)|[oO]((?:_?[0-7])+)|[bB]((?:_?[01])+))"
     r"|((?:(?:[1-9](?:_?\d)*|0)(?:\.(?:\d(?:_?\d)*)?)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d+)?))(?![\w.])",

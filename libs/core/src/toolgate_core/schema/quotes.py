@@ -70,7 +70,7 @@ class InnerQuotes:
             self._unclear |= follows is Follows.VALUE or (self._word and before.isspace())
         elif self._opens(before, after):
             self.open = True
-            # A pair that a bracket opened can close behind a space, as in `split(" ")`; one around words cannot.
+            # A pair that a bracket opened can close after a space, as in `split(" ")`; one around words cannot.
             self._word = before not in _OPENERS
         else:
             # It neither opens nor ends, as the inch sign of `5" pipe`; an even number of these counts as pairs.
@@ -79,10 +79,10 @@ class InnerQuotes:
         return False
 
     def _opens(self, before: str, after: str) -> bool:
-        # `f("x")`, `["a"]` and `<a href="x">`: behind these a value begins.
+        # `f("x")`, `["a"]` and `<a href="x">`: after these a value begins.
         if before and before in _OPENERS:
             return True
-        # Prose: an opening quote stands before a word and not behind one.
+        # Prose: an opening quote is before a word and not after one.
         return not (before.isalnum() or before == "_") and not after.isspace() and after not in ("", self._quote)
 
     def is_unambiguous(self, *, alone: bool) -> bool:

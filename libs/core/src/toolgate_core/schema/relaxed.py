@@ -32,7 +32,7 @@ _MAX_LEAD = 64
 """Characters of prose before the value (`Here are the arguments:`); longer prose is an answer, not a preface."""
 # A byte-order mark counts as white space: it is invisible in what the model wrote.
 _BLANK = " \t\r\n\ufeff"
-# A letter, a digit or a dot behind it makes it a part of something else (`12abc`, `1.2.3`).
+# A letter, a digit or a dot after it makes it a part of something else (`12abc`, `1.2.3`).
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])")
 # RFC 8259, section 6: numbers of another form are read, but tagged.
 _STRICT_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z")
@@ -88,7 +88,7 @@ class _Reader:
         self._stack: list[str] = []
 
     def document(self) -> JsonValue:
-        # A comment before the value is no prose: `_skip_blank` reads it. It can be longer than a lead.
+        # A comment before the value is not prose: `_skip_blank` reads it. It can be longer than a lead.
         lead = _LEAD.match(self._text)
         if lead and lead[0].strip(_BLANK) and len(lead[0]) <= _MAX_LEAD and not lead[0].lstrip().startswith(("/", "#")):
             self._tags.append("stray_text")
@@ -96,7 +96,7 @@ class _Reader:
         value = self._value()
         self._skip_blank()
         if self._at < len(self._text):
-            # Only closers and special tokens (`<|call|>`) can follow: words behind the value would make it part of a
+            # Only closers and special tokens (`<|call|>`) can follow: words after the value would make it part of a
             # text.
             if not TRAIL.match(self._text, self._at):
                 raise _UnreadableError
@@ -260,7 +260,7 @@ class _Reader:
     def _ends_string(self, inside: InnerQuotes, first: int) -> bool:
         """Whether the quote before the current position ends the string that began at `first`."""
         at = self._at
-        # `_at` is behind the quote, so that the character before the quote is two places back.
+        # `_at` is after the quote, so that the character before the quote is two places back.
         before = self._text[at - 2] if at - 2 >= first else ""
         follows = after_value(self._text, at, self._stack, close=self._close)
         return inside.ends(before, self._text[at : at + 1], follows)
@@ -270,7 +270,7 @@ class _Reader:
         if not inside.any:
             return
         self._tags.append("unescaped_quote")
-        # With a further quote behind the string, a lone one inside it could be the partner of that one.
+        # With a further quote after the string, a lone one inside it could be the partner of that one.
         if not inside.is_unambiguous(alone=self._text.find(self._text[self._at - 1], self._at) < 0):
             raise _UnreadableError
 
@@ -302,7 +302,7 @@ class _Reader:
             second = self._unit()
             if second is not None and 0xDC00 <= second < 0xE000:
                 return chr(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
-            # What follows is no second half; it is read again as another escape.
+            # What follows is not a second half; it is read again as another escape.
             self._at = back
         # A lone surrogate is not a character and cannot be sent as UTF-8.
         if 0xD800 <= first < 0xE000:

@@ -70,6 +70,6 @@ def count_violations(value: JsonValue, schema: JsonObject, allowed: AllowedValue
     elif isinstance(value, int | float) and not isinstance(value, bool):
         for keyword, holds in _BOUNDS.items():
             bound = schema.get(keyword)
-            # Draft 4 and OpenAPI 3.0 write `exclusiveMinimum: true`, which is no bound by itself.
+            # Draft 4 and OpenAPI 3.0 write `exclusiveMinimum: true`, which is not a bound by itself.
             count += isinstance(bound, int | float) and not isinstance(bound, bool) and not holds(value, bound)
     return count

@@ -72,7 +72,7 @@ def may_unwrap(value: JsonObject, schema: JsonValue, root: JsonObject) -> bool:
     if not types or "array" in types:
         # An item that can be an array itself may have been wrapped, or not: nothing decides.
         return False
-    # An object with none of the declared properties is no item, as long as some are declared.
+    # An object with none of the declared properties is not an item, as long as some are declared.
     return "object" not in types or (bool(names) and names.isdisjoint(value))
 
 

@@ -103,7 +103,7 @@ class _Walk:
         self.schemas += 1
         if self.schemas > MAX_SCHEMAS:
             raise SchemaError(f"more than {MAX_SCHEMAS} schemas")
-        # Lists are compared with each value and are no schemas, so that they have a separate sum.
+        # Lists are compared with each value and are not schemas, so that they have a separate sum.
         for listed_ in (node.get("enum"), node.get("required")):
             self._listed += len(listed_) if isinstance(listed_, list) else 0
         if self._listed > MAX_LISTED:

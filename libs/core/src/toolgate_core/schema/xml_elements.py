@@ -26,7 +26,7 @@ from toolgate_core.schema.lists import ITEM_NAMES
 MAX_CHILDREN = 20_000
 """Elements of one level."""
 
-# Numbers are no names in XML, but models number the items of a list: `<0>…</0><1>…</1>`.
+# Numbers are not names in XML, but models number the items of a list: `<0>…</0><1>…</1>`.
 _NAME = r"[A-Za-z_][\w.-]{0,80}|\d{1,5}"
 # What is in quotes holds no `<`, and nothing is tried twice, so that a tag without an end costs its length once.
 _ATTRIBUTES = r"""(?:\s(?:[^<>"'/]|/(?!>)|"[^"<]{0,512}"|'[^'<]{0,512}'){0,256}+)?"""
@@ -82,7 +82,7 @@ def _items(children: _Children, types: tuple[str, ...], *, markup: bool) -> list
     prose = markup and _PROSE.fullmatch(names[0]) is not None
     if _names_a_list(names) or (_repeats(names, types) and not prose):
         return [value for _, value in children]
-    # One element that is no item of a list by its name can still wrap the list (`<labels><label>…`).
+    # One element that is not an item of a list by its name can still wrap the list (`<labels><label>…`).
     if not (single and markup and types) or "object" in types or prose:
         return None
     below = _children(children[0][1])
@@ -128,7 +128,7 @@ def _children(text: str) -> _Children | None:
             end = closed
         else:
             return None
-        # The layout belongs to the tags that stand on lines by themselves; all other white space is the value's.
+        # The layout belongs to the tags that are on lines by themselves; all other white space is the value's.
         children.append((name, ElementText(_LAYOUT.sub(r"\1", text[match.end() : end.inner]))))
         at = _after_space(text, end.outer)
     # Anything left is text beside the elements.

@@ -44,7 +44,7 @@ def render_history(messages: Sequence[Message], dialect: str) -> list[Message]:
             continue
         results = results_of(message)
         for result in results:
-            # Only results in a row, and the user's words behind them, become one message.
+            # Only results in a row, and the user's words after them, become one message.
             add_user(out, history.result(result), merge=after_result)
             after_result = True
         rest = _without_results(message) if results else message
@@ -72,7 +72,7 @@ def with_system(messages: list[Message], given: Sequence[Message], block: str, *
     if role:
         return (text_message("system", text), *messages)
     first = [text_message("user", text)]
-    # Roles that have to alternate allow no second user message behind the text.
+    # Roles that have to alternate allow no second user message after the text.
     if messages and messages[0].role == "user":
         add_user(first, messages[0], merge=True)
         return (*first, *messages[1:])

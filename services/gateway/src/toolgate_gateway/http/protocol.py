@@ -275,7 +275,7 @@ class ClientConnection(HttpToolsProtocol):
             else:
                 self._respond(error)
         else:
-            # The half-read request waits in the queue: it is removed, and the connection ends behind the one before it.
+            # The half-read request waits in the queue: it is removed, and the connection ends after the one before it.
             self.pipeline.popleft()
             before = self.pipeline[0][0] if self.pipeline else self._active
             assert before is not None

@@ -139,7 +139,7 @@ class RequestScope:
 
     async def _watch(self) -> None:
         assert self._receive is not None
-        # Behind the body ASGI's `receive` waits for the client's disconnect.
+        # After the body ASGI's `receive` waits for the client's disconnect.
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self._end(ClientGoneError)

@@ -49,7 +49,7 @@ def pick(loads: Sequence[Load], *, turn: int, key: bytes = b"") -> str:
     if key:
         # The request itself counts (`1 +`), so that an idle replica is never above the limit.
         limit = math.ceil(MAX_LOAD_FACTOR * (1 + sum(load.in_flight for load in candidates)) / len(candidates))
-        # Behind the owner stands the same replica for every request of a key, so that its cache fits the next time.
+        # The replica after the owner is the same for every request of a key, so that its cache fits the next time.
         for load in sorted(candidates, key=lambda load: _rank(key, load.url)):
             if load.in_flight < limit:
                 return load.url

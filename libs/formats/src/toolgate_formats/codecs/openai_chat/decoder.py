@@ -76,7 +76,7 @@ class StreamDecoder:
         return (joiner.take(final=True),)
 
     def _add(self, events: list[bytes], *, last: bool = False) -> None:
-        # The last event can be `[DONE]`, which is no JSON and would fail the whole burst.
+        # The last event can be `[DONE]`, which is not JSON and would fail the whole burst.
         burst = decode_burst(events[:-1]) if len(events) > 1 else []
         done = self._joiner.add_text_burst(burst) if burst else 0
         if self._joiner.over_limit:
@@ -98,7 +98,7 @@ class StreamDecoder:
             self._ending = self._failures.from_body(data)
         else:
             self._joiner.add(answer)
-            # Nothing follows usage behind the finish reason, so that `[DONE]` need not be awaited.
+            # Nothing follows usage after the finish reason, so that `[DONE]` need not be awaited.
             if self._joiner.usage_followed or self._joiner.abort_reason:
                 self._ending = self._conclude(None)
             elif self._joiner.over_limit:

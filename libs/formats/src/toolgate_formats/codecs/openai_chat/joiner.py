@@ -121,7 +121,7 @@ class ChunkJoiner:
 
         In a burst nearly all chunks are, so this loop is the cost per chunk.
         """
-        # Text behind a finish reason contradicts it, which only `add` notes.
+        # Text after a finish reason contradicts it, which only `add` notes.
         if self.finish is not None:
             return 0
         before = len(self._text)

@@ -99,7 +99,7 @@ class NormalStream:
     def feed(self, block: bytes) -> bytes:
         """Return what the client is sent for a block of whole events."""
         plain = self._plain
-        # Behind a finish reason every event is looked into, since text would contradict it.
+        # After a finish reason every event is looked into, since text would contradict it.
         if plain is not None and plain.holds_text(block) and not self._finishing():
             return self._rename(block)
         return self._all(self._reader.feed(block))
