@@ -1,4 +1,10 @@
-"""Parse the `tools` array of a request to tool definitions; every error names the field."""
+"""Parse the `tools` array of a request to tool definitions; every error names the field.
+
+It reads the form of OpenAI's chat completions. Everything that is optional there can be left out or null here, and
+unknown fields are kept, since they belong to the upstream. Schemas are not looked into: `compiling` checks them.
+
+What bounds the cost: `MAX_TOOLS`; one pass over the definitions.
+"""
 
 from __future__ import annotations
 

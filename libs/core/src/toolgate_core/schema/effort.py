@@ -117,9 +117,9 @@ class _BudgetWalk:
         if self._explain:
             self._copy(value, schema)
 
-    def _search(self, texts: tuple[str, ...], states_: int) -> None:
+    def _search(self, texts: tuple[str, ...], states: int) -> None:
         lengths = list(map(len, texts))
-        self.search += sum(lengths) * states_
+        self.search += sum(lengths) * states
         self.texts += len(lengths)
         self.longest = max(self.longest, *lengths, 0)
 

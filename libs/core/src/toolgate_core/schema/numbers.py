@@ -1,4 +1,8 @@
-"""Numbers in text, exact and bounded."""
+"""Numbers in text, exact and bounded.
+
+Integers keep every digit, since ids beyond 2**53 are common and a float would change them. A number that has no finite
+value is None rather than infinity, which JSON cannot write.
+"""
 
 from __future__ import annotations
 

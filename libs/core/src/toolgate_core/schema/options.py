@@ -108,9 +108,9 @@ class AllowedValues:
         return text[1:-1], "enum_quotes"
 
 
-def _index(form: Callable[[JsonValue], K | None], options_: list[JsonValue]) -> dict[K, list[JsonValue]]:
+def _index(form: Callable[[JsonValue], K | None], allowed: list[JsonValue]) -> dict[K, list[JsonValue]]:
     index: dict[K, list[JsonValue]] = {}
-    for one in options_:
+    for one in allowed:
         written = form(one)
         if written is not None:
             index.setdefault(written, []).append(one)

@@ -1,4 +1,9 @@
-"""Follow a `$ref`. Only JSON pointers (RFC 6901) into the same schema (`#`, `#/…`) are followed."""
+"""Follow a `$ref`. Only JSON pointers (RFC 6901) into the same schema (`#`, `#/…`) are followed.
+
+References into other documents are never followed: nothing is fetched for a client's schema. A reference to nothing
+yields None here; `weigh` refuses it when the tools arrive. Cost: one step for each part of the pointer, which has at
+most `MAX_REFERENCE` characters.
+"""
 
 from __future__ import annotations
 

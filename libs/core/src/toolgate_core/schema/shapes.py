@@ -1,4 +1,10 @@
-"""What a schema says about the items of an array, through references and unions."""
+"""What a schema says about the items of an array, through references and unions.
+
+Coercion asks it before it splits a text or unwraps an object: that is done only where no item could be the text or the
+object itself. An answer of "any type" therefore always means: leave the value unchanged.
+
+What bounds the cost: at most `MAX_PARTS` schemas for each value.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""OpenAI's rules for a schema that is declared `strict: true` (guide "Structured model outputs", supported schemas)."""
+"""OpenAI's rules for a schema that is declared `strict: true` (guide "Structured model outputs", supported schemas).
+
+Hosted OpenAI refuses any other schema under `strict`, so that the gateway refuses it too, with the field at fault, and
+adds `strict` by itself only where these rules hold (`strict_allows`).
+
+What bounds the cost: one walk over the schema; references are not followed.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +27,9 @@ def check_strict(schema: JsonObject) -> None:
     """Raise `SchemaError` where `schema` is not allowed under `strict: true`."""
     if schema.get("type") != "object" or "anyOf" in schema:
         raise SchemaError("under strict, the root must be of type 'object' and not an 'anyOf'")
-    count = _StrictWalk()
-    count.visit(schema, "", 1, 0)
-    count.check()
+    walk = _StrictWalk()
+    walk.visit(schema, "", 1, 0)
+    walk.check()
 
 
 def strict_allows(schema: JsonObject) -> bool:
@@ -45,12 +51,12 @@ class _StrictWalk:
 
     def check(self) -> None:
         """Raise `SchemaError` when a sum is beyond its limit."""
-        for sum_, limit, what in (
+        for total, limit, what in (
             (self.properties, MAX_PROPERTIES, "properties"),
             (self.enum_values, MAX_ENUM_VALUES, "enum values"),
             (self.chars, MAX_STRING_CHARS, "characters in names and enum values"),
         ):
-            if sum_ > limit:
+            if total > limit:
                 raise SchemaError(f"under strict, at most {limit} {what} are allowed")
 
     def visit(self, node: JsonValue, where: str, level: int, depth: int) -> None:

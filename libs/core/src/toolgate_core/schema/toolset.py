@@ -1,4 +1,12 @@
-"""The compiled tools of a request: names, validators, and the tool that a model meant."""
+"""The compiled tools of a request: names, validators, and the tool that a model meant.
+
+A toolset is compiled once for each text of `tools` and cached, since agents send the same tools with every request; the
+cache is bounded by the memory of the validators. Compiling, checking a value and explaining its violations are native
+calls that nothing interrupts, so that each is bounded in advance (`weights`, `effort`); what exceeds a bound is refused
+or reported briefly.
+
+A name is resolved without a guess: every step has only one possible result (`resolve`).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The violations of a schema, in words that a model can act on."""
+"""The violations of a schema, in words that a model can act on.
+
+A retry quotes them to the model, so that each message names the place, the rule and the value that was written. The
+common keywords have fixed wordings; a library's own text stays for the others. Everything quoted is cut, since values
+and enums can be very long.
+"""
 
 from __future__ import annotations
 

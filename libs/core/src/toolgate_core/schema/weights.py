@@ -104,8 +104,8 @@ class _Walk:
         if self.schemas > MAX_SCHEMAS:
             raise SchemaError(f"more than {MAX_SCHEMAS} schemas")
         # Lists are compared with each value and are not schemas, so that they have a separate sum.
-        for listed_ in (node.get("enum"), node.get("required")):
-            self._listed += len(listed_) if isinstance(listed_, list) else 0
+        for entries in (node.get("enum"), node.get("required")):
+            self._listed += len(entries) if isinstance(entries, list) else 0
         if self._listed > MAX_LISTED:
             raise SchemaError(f"enums and lists of required names have more than {MAX_LISTED} entries")
         if level > MAX_SCHEMA_NESTING:

@@ -1,4 +1,9 @@
-"""The plain fields of a chat request: type and range of each, and the few that go together."""
+"""The plain fields of a chat request: type and range of each, and the few that go together.
+
+Types and ranges are OpenAI's. Only what the gateway decides on is returned; fields that it does not know are the
+upstream's to check. Schemas of response formats are compiled here, so that a wrong one fails before the model is asked;
+good ones are cached.
+"""
 
 from __future__ import annotations
 

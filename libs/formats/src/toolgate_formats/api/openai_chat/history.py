@@ -1,4 +1,11 @@
-"""The messages of a request: the shape of each, and that calls and results follow each other."""
+"""The messages of a request: the shape of each, and that calls and results follow each other.
+
+The rules are OpenAI's, with its error texts and paths: each call needs one result, results follow their calls, and no
+other message is between them. Older and careless forms (`function` messages, an empty `tool_calls`) are rewritten in
+place, since servers refuse them.
+
+What bounds the cost: one pass; a message has at most `MAX_CALLS_PER_MESSAGE` calls.
+"""
 
 from __future__ import annotations
 

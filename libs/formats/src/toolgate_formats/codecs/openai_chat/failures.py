@@ -1,4 +1,9 @@
-"""The failure of an upstream's error: every known form of error body, and the table from status and text to kinds."""
+"""The failure of an upstream's error: every known form of error body, and the table from status and text to kinds.
+
+The status says most; where it does not (400, 404, 422, 500), phrases and codes that servers are known for decide
+(`profiles`). Errors quote their input, so that a phrase counts only where the request itself does not contain it, and
+every text is cleaned of the gateway's keys and addresses before a client sees it.
+"""
 
 from __future__ import annotations
 

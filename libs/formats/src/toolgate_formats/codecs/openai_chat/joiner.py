@@ -1,4 +1,12 @@
-"""Joins the events of a streamed answer: one read becomes one `ResponseChunk`, whatever the server's quirks."""
+"""Joins the events of a streamed answer: one read becomes one `ResponseChunk`, whatever the server's quirks.
+
+Deltas of one kind are joined, so that the work after it is per read and not per event: in a burst nearly all events are
+text alone, and those are recognised by one comparison. Everything else takes the path of `add`, which knows the quirks:
+several fields for the reasoning, content as a list of parts, calls in the older form, usage or a finish reason on every
+chunk.
+
+What bounds the cost: the characters, calls and bytes of unknown fields of one answer (`over_limit`).
+"""
 
 from __future__ import annotations
 
@@ -165,7 +173,7 @@ class ChunkJoiner:
 
     def take(self, *, final: bool = False) -> ResponseChunk:
         """Return the new content; with `final`, the last chunk, which has `finish` and `usage`."""
-        piece = ResponseChunk(
+        chunk = ResponseChunk(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
             refusal="".join(self._refusal),
@@ -181,7 +189,7 @@ class ChunkJoiner:
         self._reasoning.clear()
         self._refusal.clear()
         self._logprobs.clear()
-        return piece
+        return chunk
 
     def _final_reason(self) -> FinishReason:
         """Return the last reason given; `[DONE]` without one means that the model stopped by itself."""

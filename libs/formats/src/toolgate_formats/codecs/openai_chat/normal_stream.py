@@ -87,14 +87,15 @@ class NormalStream:
         """Whether all choices have a finish reason that can be believed: the end itself need not be waited for long."""
         choices = self._choices.values()
         return bool(choices) and all(
-            c.finish is not None and c.had_text_without_reason and not c.contradicted for c in choices
+            choice.finish is not None and choice.had_text_without_reason and not choice.contradicted
+            for choice in choices
         )
 
     @property
     def ended(self) -> bool:
         """Whether all choices have a finish reason: a connection that breaks now breaks nothing off."""
         choices = self._choices.values()
-        return bool(choices) and all(c.finish is not None and not c.contradicted for c in choices)
+        return bool(choices) and all(choice.finish is not None and not choice.contradicted for choice in choices)
 
     def feed(self, block: bytes) -> bytes:
         """Return what the client is sent for a block of whole events."""
@@ -189,11 +190,11 @@ class NormalStream:
             self.fault = BROKE_OFF
         elif reason is not None:
             state.finish = state.last_reason = plain_reason(reason)
-            state.fields = {k: v for k, v in choice.items() if k not in _CHOICE}
+            state.fields = {key: item for key, item in choice.items() if key not in _CHOICE}
             self._fields.update(other_fields(value))
         if not sent and not choice.get("logprobs"):
             return None
-        rest = {k: v for k, v in choice.items() if k not in ("message", "delta")}
+        rest = {key: item for key, item in choice.items() if key not in ("message", "delta")}
         normal: JsonObject = {**rest, "index": index, "delta": sent, "finish_reason": None}
         answer: JsonObject = {**self._identity.fields(CHUNK), "choices": [normal], **other_fields(value)}
         if "usage" in value:
