@@ -66,6 +66,7 @@ class AttemptState:
             return Sent.CALL
         if not outbox.text_sent:
             return Sent.NOTHING
+        # Text against the client's format is no basis for another attempt: it cannot be taken back.
         if self.reader is not None and self.reader.content.schema_error:
             return Sent.INVALID_TEXT
         # An attempt that may only add a call sends no text itself: the text in the outbox is an earlier one's.

@@ -77,6 +77,7 @@ class ConfirmPlainText:
     def run(self, runner: Runner) -> EffectGenerator[Result | None]:
         """Try the strategy; where it brings text, ask the confirming ones."""
         ended = yield from runner.try_strategy(self._strategy, TextRole.UNCONFIRMED)
+        # A call, or a failure of the strategy, needs no confirmation.
         if ended is not None or not runner.holds_text:
             return ended
         for strategy in self._confirming:
@@ -99,6 +100,7 @@ def steps_for(strategies: tuple[Strategy, ...], request: ChatRequest, policy: Po
     asked = request.tool_choice.mode == "auto" and policy.confirm_plain_text
     confirms = asked and any(STRATEGIES[strategy].routes for strategy in strategies)
     for at, strategy in enumerate(strategies):
+        # Under a grammar text is a decision already.
         if confirms and STRATEGIES[strategy].grammar == "never":
             confirming = tuple(later for later in strategies[at + 1 :] if not STRATEGIES[later].native_tools)
             yield ConfirmPlainText(strategy, confirming)

@@ -41,6 +41,7 @@ def delivery_policy(request: ChatRequest, plan: Plan, *, call_only: bool, unconf
 
     `call_only`: only a call may follow what has been sent. `unconfirmed`: plain text needs another strategy's decision.
     """
+    # Text after an earlier attempt's text would read as one answer, and a draft is for the second pass alone.
     if call_only or plan.form == "text":
         return DeliveryPolicy.CALL_ONLY
     if not request.stream:
@@ -116,6 +117,7 @@ class Delivery:
     def release(self, *, text: bool = True) -> None:
         """Let go of the held content; `text` False: of reasoning and fields alone, and forget the text."""
         for event in self._held:
+            # Where a call was demanded, text beside it is not an answer; reasoning and fields can go with the call.
             if text or isinstance(event, ReasoningDelta | MessageFields):
                 self._outbox.put(event)
         self._held = []

@@ -207,6 +207,7 @@ class LadderRun:
             request=self._refusals.request,
             strategy=attempt.strategy,
             dialect=self._dialect(attempt.strategy),
+            # A native attempt is constrained by `strict` alone (`_capabilities`), not by a response format.
             constrained=attempt.constrained and STRATEGIES[attempt.strategy].grammar != "never",
             capabilities=self._capabilities(attempt),
             fault=fault,
@@ -232,7 +233,7 @@ class LadderRun:
     def _dialect(self, strategy: Strategy) -> str:
         policy = self._policy
         if STRATEGIES[strategy].grammar == "never":
-            # `auto` reads the markers of every dialect: an unknown model may leak any.
+            # `auto` reads every form that cannot be ordinary prose, since an unknown model may leak any of them.
             return policy.native_dialect or policy.dialect or "auto"
         return policy.dialect or FALLBACK_DIALECT
 
@@ -277,6 +278,7 @@ class LadderRun:
         """Record an attempt whose answer was read to the end; return what follows."""
         reader = attempt.reader
         assert reader is not None
+        # Any answer shows that the form was accepted, also one that is then judged bad.
         self._refusals.accept(attempt)
         outcome, detail = judge(reader.content, reader.verdict, self._request)
         ending = _ENDINGS.get((outcome, attempt.role)) or Ending(outcome)
@@ -291,6 +293,7 @@ class LadderRun:
         if follows in (Follow.RETRY, Follow.NEXT_STRATEGY):
             attempt.fault = reader.verdict.fault or Fault(record.outcome, detail, reader.content.text)
             text = reader.content.text or reader.content.unstructured_text
+            # The last resort, if no attempt brings a better answer.
             self._progress.keep_text(record, text, disguised=reader.verdict.disguised_call is not None)
         return follows
 

@@ -56,6 +56,7 @@ class Outbox:
 
     def begin_run(self) -> None:
         """Begin another run: what earlier runs have sent is complete, and restricts this one no more."""
+        # Indexes count on over all runs, so that the client sees one list of calls.
         self._calls_before = self._calls
         self.text_sent = False
 
@@ -92,6 +93,7 @@ class Outbox:
 
     def unique_id(self, call_id: str | None) -> str:
         """Return the id for a call, and mark it as in use; a missing, repeated or unusual one is replaced."""
+        # Some upstreams count ids from 0 in each choice.
         if call_id is None or call_id in self._ids or _GOOD_ID.fullmatch(call_id) is None:
             call_id = self._new_id()
         self._ids.add(call_id)

@@ -149,6 +149,7 @@ class ResponseReader:
             self.choice_fields, self.answer_fields = chunk.choice_fields, chunk.answer_fields
         if not chunk.text and end is None:
             return None  # the end of the text has to be routed even where it brings no text
+        # Before the filters: a retry shows the model what it wrote, not what was left of it.
         self.verdict.keep_raw(chunk.text)
         return self._router.route(chunk.text, end)
 
@@ -167,6 +168,7 @@ class ResponseReader:
 
     def _finish(self, finish: FinishReason) -> None:
         """Take the end of the answer: of its calls, of its text, then of what has waited for both."""
+        # The calls come first, since text beside a call is judged otherwise than text alone.
         self._calls.end_native("length" if finish == "length" else "stop")
         self.content.finish()
         self.content.find_disguised_call(self._toolset, stream=self._request.stream)
@@ -206,6 +208,7 @@ class ResponseReader:
             # Tags and layout around calls carry nothing.
             case "markup":
                 pass
+            # The limit cut the call, which is not a fault of the model.
             case "cut":
                 self.verdict.truncated_call = True
             # Kept aside: it is the answer only if no attempt brings a better one.

@@ -48,6 +48,7 @@ class TextRouter:
 
     def reasoning_is_split(self) -> None:
         """Record that the upstream splits the reasoning off, so that the text begins outside of it."""
+        # Once an extraction has read text, where it began can no longer be changed.
         if self._plan.reasoning_open and not self._extracting:
             self._plan = replace(self._plan, reasoning_open=False)
             self._scanner = self._make_scanner()
@@ -70,6 +71,7 @@ class TextRouter:
         if scanner.hit:
             self._extracting, self._scanner = True, None
             return Extract(plan=self._plan, request=self._request, text=scanner.held, end=end, state=scanner.state)
+        # A part of a marker is held back from the client, which counts as a hold.
         if scanner.held:
             self._delivery.begin_hold()
         return None

@@ -77,8 +77,10 @@ class Verdict:
 
     def fail(self, reason: AttemptOutcome, detail: str) -> None:
         """Record a fault: the first one counts, unless a call is good. Under `tool_choice: none` text is text."""
+        # The good call may have been sent, and a retry would repeat it (decision 006).
         if self.calls:
             self.tag("bad_call_dropped")
+        # Later faults mostly follow from the first one, which says best what to do better.
         elif self.fault is None and self._may_fail:
             self.fault = Fault(reason, detail, "".join(self._raw)[:RAW_LIMIT])
 
@@ -89,6 +91,7 @@ class Verdict:
         sent: it stands, and is as good as cut.
         """
         self.ran_away = True
+        # Calls that were not sent go with the answer: one that repeats itself is not to be trusted.
         self.calls -= dropped_calls
         # An error would take the text back; `length` says that the answer is not complete.
         if text_sent and not self.calls:
@@ -104,6 +107,7 @@ class Verdict:
     @property
     def at_limit(self) -> bool:
         """Whether the answer has used every token that it was allowed."""
+        # Without a limit or a count nothing shows that the answer was cut.
         if self._max_tokens is None or self.usage is None:
             return False
         # A decision is asked for with the envelope's tokens on top (`with_envelope_tokens`).
