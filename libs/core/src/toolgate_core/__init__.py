@@ -1,1 +1,1 @@
-"""The pure heart of Toolgate: dialects, schema repair and the ladder, without I/O."""
+"""Pure core of Toolgate, without I/O: dialects, extraction, schemas, strategies and the ladder."""

@@ -1,4 +1,4 @@
-"""Dialects: the text forms in which models write tool calls, as data for one engine (`toolgate_core.extraction`)."""
+"""Dialects: text forms of tool calls, as data for `toolgate_core.extraction`. To add one: `catalog/`, `table.py`."""
 
 from toolgate_core.dialects.base import Dialect
 from toolgate_core.dialects.table import DIALECTS, dialect_names

@@ -1,4 +1,4 @@
-"""Extraction: a model's text in, events out; the one engine that reads all dialects."""
+"""Extraction: turns a model's text into events. One engine reads all dialects."""
 
 from toolgate_core.extraction.engine import Extraction
 from toolgate_core.extraction.marker_scanner import MarkerScanner

@@ -1,4 +1,4 @@
-"""One attempt in progress: what it asked for, who reads its answer, and what is recorded of it in the end.
+"""One attempt in progress: its request, the reader of its answer, and the record of its end.
 
 An attempt has one answer, or two where its strategy drafts: the draft's reader is dropped when its text has become the
 second pass's input, and of it only the usage stays. An attempt never looks at others: what the client has been sent
@@ -52,7 +52,7 @@ class AttemptState:
         self._first_usage: Usage | None = None
 
     def take_draft(self) -> str:
-        """Return what the first of two passes brought; the second one follows."""
+        """Return the text of the first of two passes, for the second one."""
         reader = self.reader
         assert reader is not None
         self._first_usage, self.reader = reader.verdict.usage, None
@@ -60,7 +60,7 @@ class AttemptState:
         return reader.content.text or reader.content.reasoning
 
     def sent(self, outbox: Outbox) -> Sent:
-        """Return what the client has been sent, as far as it matters for what may follow this attempt."""
+        """Return what the client has been sent, as a column of the table of decisions."""
         # A call binds the run more than text does, so that it is asked for first.
         if outbox.call_sent:
             return Sent.CALL
@@ -75,7 +75,7 @@ class AttemptState:
 
     @property
     def usage(self) -> Usage | None:
-        """The tokens that a client counts with: of two passes the first prompt, and both completions.
+        """The usage that the client receives: for two passes the first prompt, and both completions.
 
         The second prompt repeats the first one, so a client that adds it up would overestimate its conversation.
         """
@@ -93,7 +93,7 @@ class AttemptState:
 
     @property
     def spent(self) -> Usage | None:
-        """All tokens that it cost: both prompts of two passes."""
+        """The tokens of all upstream requests, including both prompts of two passes."""
         second = self.reader.verdict.usage if self.reader is not None else None
         first = self._first_usage
         return second or first if first is None or second is None else first + second

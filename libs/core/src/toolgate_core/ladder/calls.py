@@ -45,7 +45,7 @@ class OpenCall:
 
 
 class CallCollector:
-    """Takes the calls of one answer. `no_call`: names by which a model of the dialect says that no tool fits."""
+    """Collects the calls of one answer. `no_call`: names with which the dialect's models say that no tool fits."""
 
     __slots__ = (
         "_content",
@@ -134,7 +134,7 @@ class CallCollector:
             self._delivery.add_arguments(fragment)
 
     def end(self, call: OpenCall, *, complete: bool) -> None:
-        """End a call; not `complete`: it was cut, or could not be read."""
+        """End a call; `complete` False: it was cut, or could not be read."""
         if not complete:
             self._verdict.truncated_call = True
             # At the limit it is not a fault of the model: the answer is as long as the client allows.
@@ -164,7 +164,7 @@ class CallCollector:
             self._send(call, settled)
 
     def _ignored_reason(self, name: str) -> str:
-        """Return the tag of why a call asks for nothing; empty where it is meant."""
+        """Return the tag of the reason to ignore a call; empty for a real call."""
         # Servers keep tools in the prompt under `none`, and models still write calls.
         if self._request.tool_choice.mode == "none":
             return "call_under_none"
@@ -195,6 +195,6 @@ class CallCollector:
             )
 
     def run_away(self, detail: str) -> None:
-        """End an answer that does not end by itself: calls that were not sent are dropped, what was sent stands."""
+        """End a runaway answer: drop the calls that were not sent; calls that were sent remain valid."""
         dropped = self._delivery.drop_waiting()
         self._verdict.run_away(detail, dropped_calls=dropped, text_sent=self._delivery.own_text_sent)

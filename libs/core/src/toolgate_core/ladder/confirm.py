@@ -25,7 +25,7 @@ Result: TypeAlias = Answer | Failure
 
 
 class TextRole(Enum):
-    """What legitimate text of a strategy means for its run."""
+    """The meaning of a strategy's legitimate text for its run."""
 
     ANSWER = "answer"
     UNCONFIRMED = "unconfirmed"
@@ -35,7 +35,7 @@ class TextRole(Enum):
 
 
 class Runner(Protocol):
-    """What steps need of a run."""
+    """The interface of a run that steps use."""
 
     def try_strategy(self, strategy: Strategy, role: TextRole) -> EffectGenerator[Result | None]:
         """Try a strategy as often as policy allows; None: the next step follows."""

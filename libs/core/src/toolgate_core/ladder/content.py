@@ -77,29 +77,29 @@ class AnswerContent:
 
     @property
     def missing_decision(self) -> bool:
-        """Whether a decision was due and other text came."""
+        """Whether the model wrote other text instead of a decision."""
         return not self._text and any(not text.isspace() for text in self._unstructured)
 
     @property
     def unstructured_text(self) -> str:
-        """Text that came in place of a decision: the last resort, where no attempt brings a better answer."""
+        """Text that came instead of a decision: the last resort if no attempt succeeds."""
         text = "".join(self._unstructured).strip()
         # A decision that could not be read is not text for a user.
         return "" if text.startswith(("{", "[", "`", "<")) else text
 
     @property
     def schema_error(self) -> str:
-        """How the text violates the client's format, in one sentence; empty where it fits, or was cut."""
+        """One sentence on how the text violates the client's format; empty if it matches, or was cut."""
         # What a limit or a stop string cut can't be held against the schema.
         whole = self._verdict.finish in ("stop", "tool_calls") and not self._stop.stopped
         return self._check.schema_error(self.text) if self._check is not None and whole and self._text else ""
 
     def add_text(self, text: str) -> None:
-        """Take text that the model meant for the user."""
+        """Add text for the user."""
         self._add(self._stop.feed(text))
 
     def finish(self) -> None:
-        """Take the end of the text: a stop string that only began was none."""
+        """End the text; a partial stop string at its end is ordinary text."""
         self._add(self._stop.finish())
 
     def _add(self, text: str) -> None:
@@ -120,7 +120,7 @@ class AnswerContent:
         self._send_text(text if self._screen is None else self._screen.feed(text))
 
     def _check_begin(self, text: str) -> None:
-        """Fail an answer that can't fit the client's format before any of it is sent."""
+        """Fail an answer that cannot match the client's format, before any of it is sent."""
         # Native text may still be followed by a call, which needs no format.
         if self._check is not None and self._decision and self._check.object_only and text.lstrip()[0] != "{":
             self._verdict.fail(AttemptOutcome.SCHEMA_INVALID, "The answer must be a JSON object.")
@@ -131,22 +131,22 @@ class AnswerContent:
             self._delivery.send(TextDelta(text))
 
     def add_reasoning(self, text: str) -> None:
-        """Take text that the model meant for itself."""
+        """Add reasoning."""
         self._reasoning.append(text)
         if self._verdict.fault is None:
             self._delivery.send(ReasoningDelta(text))
 
     def add_refusal(self, text: str) -> None:
-        """Take text that the upstream marks as a refusal."""
+        """Add text that the upstream marks as a refusal."""
         self.is_refusal = True
         self._delivery.send(RefusalDelta(text))
 
     def add_fields(self, fields: MessageFields) -> None:
-        """Take fields of the message that the gateway does not know."""
+        """Add unknown fields of the message."""
         self._delivery.send(fields)
 
     def add_unstructured(self, text: str) -> None:
-        """Take text that came where a decision was due."""
+        """Add text that came instead of a decision."""
         self._unstructured.append(text)
 
     def release(self, *, text: bool = True) -> None:
@@ -156,7 +156,7 @@ class AnswerContent:
         self._delivery.release(text=text)
 
     def find_disguised_call(self, toolset: Toolset, *, stream: bool) -> None:
-        """See whether the whole text is a call in disguise; send what was screened where it is none."""
+        """Check whether the whole text is a call in disguise; send the held text if it is not."""
         if self._screen is None:
             return
         if not self._verdict.calls and self._verdict.fault is None:

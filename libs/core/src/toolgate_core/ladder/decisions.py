@@ -17,7 +17,7 @@ from toolgate_core.types.vocabulary import AttemptOutcome
 
 
 class Ending(StrEnum):
-    """How an attempt ended, as far as it matters for what follows."""
+    """How an attempt ended: the rows of the table."""
 
     TOOL = "tool"
     """A valid call came."""
@@ -46,7 +46,7 @@ class Ending(StrEnum):
 
 
 class Sent(StrEnum):
-    """What the client has been sent when an attempt ends."""
+    """What the client has been sent when an attempt ends: the columns of the table."""
 
     NOTHING = "nothing"
     """Nothing, or reasoning alone, which any answer may follow."""
@@ -61,7 +61,7 @@ class Sent(StrEnum):
 
 
 class Follow(StrEnum):
-    """What follows."""
+    """The next step after an attempt."""
 
     ANSWER = "answer"
     """The run ends, and the attempt is the answer."""
@@ -162,7 +162,7 @@ OUTCOMES: Mapping[Ending, AttemptOutcome] = MappingProxyType(
 
 
 class LastResort(StrEnum):
-    """With what a run ends when no attempt may follow."""
+    """How a run ends when no attempt may follow."""
 
     TRUNCATED = "truncated"
     """An empty answer with the reason `length`, where the last attempt was cut: an error would hide the cause."""
@@ -185,5 +185,5 @@ AT_THE_END: Mapping[ToolChoiceMode, tuple[LastResort, ...]] = MappingProxyType(
 
 
 def last_resorts(choice: ToolChoiceMode, *, sent: bool) -> tuple[LastResort, ...]:
-    """Return the ends of a run, best first; after something was `sent`, only an error is left."""
+    """Return the possible ends of a run, best first; after content was `sent`, only an error is left."""
     return _SENT_SOMETHING if sent else AT_THE_END[choice]

@@ -1,4 +1,4 @@
-"""Delivery: what of one answer may reach the client, and when.
+"""Delivery: which parts of an answer may reach the client, and when.
 
 Nothing can be taken back from a client, so the decision when to let something go is made once, by one `DeliveryPolicy`
 per answer, and everything an answer says passes through one `Delivery`. The policy follows from three questions: has a
@@ -104,7 +104,7 @@ class Delivery:
         return self._outbox.text_sent and self.policy is not DeliveryPolicy.CALL_ONLY
 
     def send(self, event: Content) -> None:
-        """Let content go, or hold it, by the policy."""
+        """Send content or hold it, by the policy."""
         if self.policy is DeliveryPolicy.LIVE:
             # Under LIVE only a call that has begun or a part of a marker was held; content that passes ends that hold.
             if self._held_since is not None:
@@ -115,7 +115,7 @@ class Delivery:
             self.begin_hold()
 
     def release(self, *, text: bool = True) -> None:
-        """Let go of the held content; `text` False: of reasoning and fields alone, and forget the text."""
+        """Send the held content; `text` False: send only reasoning and fields, and discard the text."""
         for event in self._held:
             # Where a call was demanded, text beside it is not an answer; reasoning and fields can go with the call.
             if text or isinstance(event, ReasoningDelta | MessageFields):
@@ -124,7 +124,7 @@ class Delivery:
         self._end_hold()
 
     def begin_hold(self) -> None:
-        """Record that something is held from now on."""
+        """Start the measurement of the hold time."""
         if self._held_since is None:
             self._held_since = self._clock()
 
@@ -140,7 +140,7 @@ class Delivery:
         return name in self._inward
 
     def send_call(self, call: SettledCall) -> None:
-        """Let a settled call go, or keep it until the end of the answer."""
+        """Send a settled call, or keep it until the end of the answer."""
         # Without a stream a later part of the answer can still spoil it, and a failed attempt leaves no trace.
         if self._stream and call.name not in self._inward:
             self._outbox.add_call(call)
@@ -148,7 +148,7 @@ class Delivery:
             self._waiting.append(call)
 
     def hand_over(self) -> None:
-        """Let go of the calls that have waited for the end of the answer."""
+        """Send the calls that waited for the end of the answer."""
         for call in self._waiting:
             if call.name in self._inward:
                 # Inward calls share the ids of the choice: their results go upstream beside other calls.
@@ -159,7 +159,7 @@ class Delivery:
         self._waiting = []
 
     def drop_waiting(self) -> int:
-        """Forget the calls that wait; return how many they were."""
+        """Discard the waiting calls; return their number."""
         count, self._waiting = len(self._waiting), []
         return count
 

@@ -1,4 +1,4 @@
-"""The effects: what a ladder run asks its driver to do, and the reply that each of them is sent.
+"""The effects: the requests of a ladder run to its driver, each with the type of its reply.
 
 A run is a generator. It yields an effect and is sent the reply that the effect names; the driver awaits what the effect
 stands for and decides nothing. The order within one attempt:

@@ -1,4 +1,4 @@
-"""How a ladder run ends without an answer: the failures that are the ladder's own.
+"""The failures with which a ladder run ends without an answer.
 
 An upstream's failure goes to the client unchanged; these three say what no upstream can: that time is up, that no
 strategy brought anything valid, and that policy and request leave no strategy to try. Only the last one can be avoided

@@ -1,4 +1,4 @@
-"""How an attempt ended whose answer was read to the end: one outcome, and one sentence about a failure.
+"""Judges an attempt whose answer was read to the end: one outcome, and one sentence about a failure.
 
 The order of the questions matters. A valid call beats everything, because it may have been sent. A fault comes before
 the finish, since it says more precisely what to do better. And only what is text in the end is held against what the
@@ -32,7 +32,7 @@ def judge(content: AnswerContent, verdict: Verdict, request: ChatRequest) -> tup
 
 
 def _judge_text(content: AnswerContent, verdict: Verdict, request: ChatRequest) -> tuple[AttemptOutcome, str]:
-    """Return what an answer without a call is worth."""
+    """Return the outcome of an answer without a call, and its sentence."""
     # A model that declines in words has answered; where a call is demanded it has not.
     if content.is_refusal and not request.tool_choice.forced:
         return AttemptOutcome.SUCCESS_TEXT, ""

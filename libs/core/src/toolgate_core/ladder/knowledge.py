@@ -1,4 +1,4 @@
-"""What is known about a model's upstream: a frozen snapshot goes into a run, and what its attempts show comes out.
+"""Knowledge of a model's upstream: a run receives a frozen snapshot and returns observations.
 
 A run never sees a memory that changes under it, and never writes to one: it takes a `Knowledge` and leaves
 `Observation`s. The gateway folds them in behind a port (`LearnedKnowledge`), so that where knowledge lives (this
@@ -29,7 +29,7 @@ _NO_FIELDS: frozenset[str] = frozenset()
 
 
 def form_of(request: ChatRequest, strategy: Strategy, *, constrained: bool) -> Form:
-    """Return what a request asks an upstream for under a strategy."""
+    """Return the form of a strategy's upstream request."""
     given = request.source.texts
     # Most requests have only known fields; one shared empty set saves making one for each.
     fields = _NO_FIELDS if _KNOWN.issuperset(given) else frozenset(given.keys() - _KNOWN)

@@ -1,4 +1,4 @@
-"""What a model's upstream has refused, kept in this process so that no client pays for another's refusal.
+"""Remembers the refusals of a model's upstream in this process, so that requests skip forms that would fail.
 
 A refusal proves little by itself: the request may be at fault, and its error may quote anything. So one is remembered
 for the toolset that it was about, and for every toolset only after `DIFFERENT_TOOLSETS` of them were refused for a

@@ -1,4 +1,4 @@
-"""What remains of attempts and runs when they have ended.
+"""Records of attempts and runs that have ended.
 
 Frozen values that outlive the run: the client's metadata, metrics, `/stats` and the log are made from them. Tokens are
 counted in two ways on purpose: `usage` is what a client needs for the arithmetic of its context, `spent` and

@@ -1,4 +1,4 @@
-"""What a run has come to so far: its attempts, their tokens, and what it would end with if no attempt followed.
+"""Progress of a run: its attempts, their tokens, and the answer that it has if no attempt follows.
 
 Nothing here decides whether an attempt follows, or which of the last resorts comes first (`decisions` does). What is
 kept for them: the best clean text, which under `auto` is still an answer, marked `degraded`; the failure of an upstream

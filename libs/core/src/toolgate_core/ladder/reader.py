@@ -132,7 +132,7 @@ class ResponseReader:
         return self.content.stopped and not self._request.include_usage
 
     def _take_content(self, chunk: ResponseChunk) -> Extract | None:
-        """Take what a chunk says beside native calls, in the order in which a model writes: reasoning before text."""
+        """Read a chunk's reasoning and text, in the order in which models write: reasoning first."""
         if chunk.logprobs:
             self.logprobs.extend(chunk.logprobs)
         if chunk.reasoning:
@@ -203,7 +203,7 @@ class ResponseReader:
         return self._open
 
     def _take_drop(self, drop: Drop) -> None:
-        """Take text that the extraction left out, by the reason it gives."""
+        """Handle text that the extraction left out, by its reason."""
         match drop.kind:
             # Tags and layout around calls carry nothing.
             case "markup":

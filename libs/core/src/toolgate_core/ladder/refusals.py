@@ -1,4 +1,4 @@
-"""What an upstream has refused or failed in this run, and which forms are left for the attempts to come.
+"""Refusals and errors of an upstream in this run, and the forms that remain for further attempts.
 
 An attempt asks for something in a form: native tools or a prompt, constrained or not, the history as given or
 simplified. What is refused in one form is asked for in the next weaker one, and then by the next strategy. A refusal
@@ -66,7 +66,7 @@ def is_terminal(failure: Failure) -> bool:
 
 
 def ending_of(failure: Failure, sent: Sent) -> Ending:
-    """Return how an attempt ended that the upstream failed."""
+    """Return the ending of an attempt that ended with an upstream failure."""
     # After text or a call of this attempt, the failure is one inside an answer and no refusal of the request.
     if failure.refused is not None and sent in (Sent.NOTHING, Sent.EARLIER_TEXT):
         return Ending.REFUSED_FOR_GOOD if is_terminal(failure) else Ending.REFUSED
@@ -195,7 +195,7 @@ class Refusals:
             self._relax()
 
     def _relax(self) -> None:
-        """Constrain nothing any more."""
+        """Stop constraining answers in this run."""
         self._refused.update((row.strategy, True) for row in STRATEGIES.values() if row.grammar != "never")
 
     def _simplify(self, strategy: Strategy) -> bool:

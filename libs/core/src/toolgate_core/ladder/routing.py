@@ -1,4 +1,4 @@
-"""Where the text of an answer goes: straight to the content, or to an extraction that finds the calls in it.
+"""Routes the text of an answer: directly to the content, or to an extraction that finds the calls in it.
 
 Native text is scanned for markers of calls here, in process: a scan costs well below a microsecond per chunk, and a
 request to the extractor a hundred. Only the first hit opens an extraction. It takes over the rest of the text, and
@@ -38,7 +38,7 @@ class TextRouter:
         self._scanner = self._make_scanner()
 
     def _make_scanner(self) -> MarkerScanner | None:
-        """Return what keeps native text from extraction until there is something to extract.
+        """Return the scanner that detects the first marker in native text.
 
         Text that begins inside reasoning has no scanner: its first marker is the end of the reasoning, which only an
         extraction reads.

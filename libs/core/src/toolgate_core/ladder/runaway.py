@@ -1,4 +1,4 @@
-"""Signs of a model that does not stop by itself: the same call again and again, or white space without end.
+"""Detects runaway answers: the same call repeated, or endless white space.
 
 Small models under a grammar do both: a list of calls may always have one more, and JSON allows white space anywhere.
 Without a bound such an answer costs all of its tokens, and the client waits for nothing.
@@ -13,7 +13,7 @@ from toolgate_core.limits import MAX_BLANK, MAX_CALLS, MAX_EQUAL_CALLS
 
 
 def too_many(calls: Sequence[tuple[str, str]]) -> str:
-    """Return what is wrong with the number of calls (names and arguments), in one sentence; empty where nothing is.
+    """Return one sentence on too many equal calls (same name and arguments); empty if there are not too many.
 
     `MAX_EQUAL_CALLS` and fewer are never too many, and need not be asked for.
     """

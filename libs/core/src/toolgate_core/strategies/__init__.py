@@ -1,1 +1,1 @@
-"""Strategies: what each one sends upstream and needs, one file and one row of the table each."""
+"""Strategies: ways to get a tool call from a model. To add one, add a module here and its row in `table`."""

@@ -1,4 +1,4 @@
-"""What a strategy is: how it writes its request, and what it needs of the upstream and of the client's request.
+"""The interface of a strategy: its transform, and its requirements on the upstream and the client's request.
 
 Selection, the ladder, the command line and the wire read these statements instead of asking for a strategy by name, so
 that the next strategy is one module and one row of the table.

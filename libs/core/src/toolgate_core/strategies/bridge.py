@@ -1,4 +1,4 @@
-"""Priority 3: the upstream knows nothing of tools. They are written into the prompt, and so are calls and results.
+"""Priority 3: tools, calls and results are written into the prompt; the upstream's tool calling is not used.
 
 With a grammar, the answer is the decision JSON; without one it is text in the model's dialect. Everything goes into one
 system message at the beginning, since chat templates differ in where else they accept one. Under tool choice `none`

@@ -1,4 +1,4 @@
-"""Which strategies a request gets, in order: policy, narrowed by mode, by `tool_choice` and by what is asked for.
+"""Selects the strategies of a request, in order: by policy, mode, `tool_choice` and constraints.
 
 The rules read what the strategies state (`StrategySpec`); none of them names a strategy.
 """

@@ -1,4 +1,4 @@
-"""A conversation in the simplest form that says the same, for servers that refuse what others accept.
+"""Simplifies a conversation without changing its meaning, for servers with strict chat templates.
 
 Chat templates want one system message, at the beginning, and user messages that alternate with the model's; Mistral's
 servers want ids of calls of exactly nine letters and digits. It is done only after a refusal: what a client wrote is

@@ -24,7 +24,7 @@ STRATEGIES: Mapping[Strategy, StrategySpec] = MappingProxyType({row.strategy: ro
 
 
 def transform(effect: Transform) -> Transformed:
-    """Return what goes upstream for `effect` and how its answer is to be read.
+    """Return the upstream request for `effect`, and the plan for its answer.
 
     The client's request is never changed, but parts of it are shared with the result. The dialect may have any of its
     names; the plan has its canonical one.

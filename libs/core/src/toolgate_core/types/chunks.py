@@ -1,4 +1,4 @@
-"""What one read of an upstream's answer yields, in a form that no wire format shows through.
+"""Chunks of an upstream's answer, neutral of any wire format.
 
 A codec makes chunks, the ladder reads them. One read is one chunk: whatever arrived together is joined, so that the
 ladder takes one step per read and not one per server-sent event.

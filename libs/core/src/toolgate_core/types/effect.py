@@ -1,4 +1,4 @@
-"""The base of the effects: what a generator of the core asks the world for."""
+"""The base class of effects: requests of a generator in the core to its driver."""
 
 from __future__ import annotations
 

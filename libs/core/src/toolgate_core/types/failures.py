@@ -1,4 +1,4 @@
-"""Why a request gets no answer: one type for what callers, upstreams and the gateway do wrong.
+"""Failures: why a request gets no answer. One type for errors of callers, upstreams and the gateway.
 
 A `Failure` is data, neutral of any wire format. What a client sees of it (HTTP status, error type, headers) is decided
 by the API format that the client speaks (`toolgate_formats.api`), from its kind. `errors` draws the tree of exceptions;
@@ -69,7 +69,7 @@ class FailureKind(StrEnum):
 
 
 class RefusedPart(StrEnum):
-    """What of a request an upstream refused; the ladder decides by it what to ask for next."""
+    """The part of a request that an upstream refused; it decides the ladder's next attempt."""
 
     FEATURE = "feature"
     """A field or a feature that this upstream does not know, in any request."""

@@ -1,4 +1,4 @@
-"""The values that a request and an answer are made of, neutral of any wire format.
+"""Requests and answers as typed values, neutral of any wire format.
 
 A `ChatRequest` is what a client asks for. A strategy makes a `ModelRequest` of it: what one attempt sends to a model.
 Both carry the `Source`, the client's own JSON text, so that a codec of the same format writes unchanged fields byte
