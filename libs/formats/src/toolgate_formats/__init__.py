@@ -1,1 +1,1 @@
-"""Wire formats, without I/O: the APIs that clients speak, the codecs of upstreams, and what is known about servers."""
+"""Wire formats, without I/O: API formats of clients, codecs of upstreams, and profiles of servers."""

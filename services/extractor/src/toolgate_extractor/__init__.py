@@ -1,1 +1,1 @@
-"""gRPC service: what a model wrote in, text and tool calls out."""
+"""gRPC service: extracts text, reasoning and tool calls from a model's text."""

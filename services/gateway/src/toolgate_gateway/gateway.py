@@ -116,7 +116,7 @@ class Gateway:
                 group.create_task(self.deps.discovery.source.run(self._apply_discovered))
 
     async def aclose(self) -> None:
-        """Give up the upstreams that were found; what `deps` gave is its giver's to close."""
+        """Close the discovered upstreams; the caller closes those of `deps`."""
         if self._discovered is not None:
             await self._discovered.aclose()
 
@@ -167,7 +167,7 @@ class Gateway:
             self._news.clear()
 
     def _pause_s(self) -> float:
-        """Return when the upstreams are asked again: soon where one does not answer, so that its return is noticed."""
+        """Return the pause until the next listing: short while an upstream is unreachable, to notice its recovery."""
         refresh_s = self.settings.models_refresh_s
         silent = any(not failure.answered for failure in self.models.failures.values())
         return min(refresh_s, _AGAIN_S) if silent else refresh_s

@@ -1,1 +1,1 @@
-"""gRPC service: a chat request in, the upstream request and the plan for its answer out."""
+"""gRPC service: turns a chat request into the upstream request and the plan for its answer."""

@@ -1,1 +1,1 @@
-"""gRPC service: runs the built-in tools under limits."""
+"""gRPC service: runs the built-in tools under limits. To add a tool: `tools/`."""

@@ -1,1 +1,1 @@
-"""API formats: what clients speak to the gateway, one package each."""
+"""API formats that clients speak, one package each. To add one, add a package here and its row in `table`."""

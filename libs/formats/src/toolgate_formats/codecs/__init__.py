@@ -1,1 +1,1 @@
-"""Codecs: the wire formats that upstreams speak, one package each."""
+"""Codecs: wire formats of upstreams, one package each. To add one, add a package here and its row in `table`."""

@@ -1,1 +1,1 @@
-"""Profiles: what is known about kinds of servers, as data."""
+"""Profiles: known facts about kinds of servers, as data. To add one, add its row in `table`."""

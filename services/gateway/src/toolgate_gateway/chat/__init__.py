@@ -1,1 +1,1 @@
-"""Chat completions over the ladder: the handler, the driver of ladder runs, what is written into the answer."""
+"""Chat completions over the ladder: the handler, the driver of ladder runs, and the metadata of answers."""

@@ -1,1 +1,1 @@
-"""Requests that no ladder serves: chat without tools, passthrough mode, and the endpoints beside chat."""
+"""Requests that no ladder serves: chat without tools, passthrough mode, and the endpoints besides chat."""

@@ -1,1 +1,1 @@
-"""Starting and stopping the gateway: its app, its parts put together, the sockets it listens on."""
+"""Start and shutdown of the gateway: its app, its dependencies, and its sockets."""

@@ -1,1 +1,1 @@
-"""What is recorded of requests: metrics, the request record, /stats."""
+"""Telemetry: metrics, request records, `/stats`. To add a record sink: `sinks/`."""

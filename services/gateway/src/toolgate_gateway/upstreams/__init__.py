@@ -1,1 +1,1 @@
-"""Upstreams: which one serves a model, how it is reached, its replicas, and their discovery."""
+"""Upstreams: routes of models, transports, replicas and discovery. To add a provider, add its row in `table`."""

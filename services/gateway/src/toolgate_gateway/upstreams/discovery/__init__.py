@@ -1,1 +1,1 @@
-"""Discovery: models that are found where they run, beside those that the gateway's file names."""
+"""Discovery of models at run time, in addition to those of the gateway's file."""
