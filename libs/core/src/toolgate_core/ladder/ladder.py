@@ -140,13 +140,12 @@ class LadderRun:
     @property
     def is_over(self) -> bool:
         """Whether no attempt may follow: no form is left, or the budget of attempts, seconds or tokens is used up."""
-        policy = self._policy
-        usage = self._progress.usage
+        policy, limit = self._policy, self._policy.max_tokens
         return (
             self._refusals.hopeless
             or len(self._progress.attempts) >= policy.max_attempts
             or self._clock() - self._began >= policy.max_seconds
-            or (policy.max_tokens is not None and usage is not None and usage.total_tokens >= policy.max_tokens)
+            or (limit is not None and (usage := self._progress.usage) is not None and usage.total_tokens >= limit)
         )
 
     # attempts
