@@ -23,6 +23,8 @@ async def read_whole(answer: ForwardedAnswer) -> bytes:
         size += len(part)
         if size > MAX_ANSWER_BYTES:
             raise upstream_broke(f"The upstream's answer has more than {MAX_ANSWER_BYTES} bytes.")
+        if answer.at_end:
+            break  # one more read would bring nothing, and costs as much as the first one
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

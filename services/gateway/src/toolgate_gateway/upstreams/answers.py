@@ -74,6 +74,11 @@ class ForwardedBytes:
         """Return the bytes that have arrived, empty at the end."""
         return self._body.read()
 
+    @property
+    def at_end(self) -> bool:
+        """Whether all bytes have been read; False also while that is unknown."""
+        return self._body.at_end
+
     def failure(self, body: bytes) -> Failure | None:
         """Return the failure that a whole body reports; some servers send errors with status 200."""
         if b'"choices"' in body or b'"error"' not in body:

@@ -70,6 +70,11 @@ class ForwardedAnswer(Protocol):
         """
         ...
 
+    @property
+    def at_end(self) -> bool:
+        """Whether all bytes have been read; False also while that is unknown."""
+        ...
+
     def failure(self, body: bytes) -> Failure | None:
         """Return the failure that a whole body reports in spite of its status; None for an answer."""
         ...

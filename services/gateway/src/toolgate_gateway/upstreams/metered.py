@@ -127,6 +127,11 @@ class _MeteredBytes:
             self._timer.first_chunk()
         return part
 
+    @property
+    def at_end(self) -> bool:
+        """Whether all bytes have been read; False also while that is unknown."""
+        return self._answer.at_end
+
     def failure(self, body: bytes) -> Failure | None:
         """Return the failure that a whole body reports in spite of its status."""
         failure = self._answer.failure(body)

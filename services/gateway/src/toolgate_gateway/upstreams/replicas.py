@@ -250,6 +250,11 @@ class _CountedBytes:
         """Return the bytes that have arrived, empty at the end."""
         return self._answer.read()
 
+    @property
+    def at_end(self) -> bool:
+        """Whether all bytes have been read; False also while that is unknown."""
+        return self._answer.at_end
+
     def failure(self, body: bytes) -> Failure | None:
         """Return the failure that a whole body reports in spite of its status."""
         return self._answer.failure(body)
