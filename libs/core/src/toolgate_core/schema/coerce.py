@@ -19,7 +19,7 @@ another type; after that values are returned unchanged. Lookups in long lists (e
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple
 
 from toolgate_core.jsontext import JsonObject, JsonTextError, JsonValue, decode
 from toolgate_core.limits import MAX_COERCION_CHARS, MAX_COERCION_STEPS
@@ -46,7 +46,18 @@ _EMPTY = (("array",), ("object",))
 _UNIONS = ("anyOf", "oneOf")
 _SHORT = 1_000
 """Characters of a text that is still read when the budget of characters is used up: that costs microseconds."""
-_Cost: TypeAlias = tuple[int, int, int, int]
+
+
+class _Cost(NamedTuple):
+    """What a schema does to a value, the worst first: costs are compared in this order.
+
+    `violations` remain, parts are `dropped`, tags count the `changes`, and `rank` is the result's place in `ORDER`.
+    """
+
+    violations: int
+    dropped: int
+    changes: int = 0
+    rank: int = 0
 
 
 def coerce(value: JsonValue, schema: JsonValue, root: JsonObject) -> tuple[JsonValue, tuple[str, ...]]:
@@ -259,15 +270,15 @@ class _Coercion:
         return fitting[0] if len(fitting) == 1 else None
 
     def _fits(self, value: JsonValue, schema: JsonObject, level: int) -> bool:
-        return self._cost_as(value, schema, level) == (0, 0)
+        return self._cost_as(value, schema, level) == _Cost(violations=0, dropped=0)
 
-    def _cost_as(self, value: JsonValue, schema: JsonValue, level: int) -> tuple[int, int]:
+    def _cost_as(self, value: JsonValue, schema: JsonValue, level: int) -> _Cost:
         """Return the cost of `value` under `schema`: violations that remain, and parts that are dropped."""
         tags, problems = self.tags, self._problems
         self.tags, self._problems = [], 0
         self.apply(value, schema, level + 1)
         # Only tags and violations of the trial are taken back: steps count, else trials inside trials are exponential.
-        cost = (self._problems, sum(tag in _DROPPED for tag in self.tags))
+        cost = _Cost(self._problems, sum(tag in _DROPPED for tag in self.tags))
         self.tags, self._problems = tags, problems
         return cost
 
@@ -282,10 +293,10 @@ class _Coercion:
             result = self.apply(value, member, level + 1)
             dropped = sum(tag in _DROPPED for tag in self.tags)
             # A tie goes to the most particular type, then to the first member, since `min` keeps the first.
-            cost = (self._problems, dropped, len(self.tags), ORDER.index(type_of(result)))
+            cost = _Cost(self._problems, dropped, len(self.tags), ORDER.index(type_of(result)))
             found.append((cost, result, self.tags))
         cost, result, added = min(found, key=_cost_of)
-        self.tags, self._problems = tags + added, problems + cost[0]
+        self.tags, self._problems = tags + added, problems + cost.violations
         return result
 
     def _coerce_members(self, value: JsonObject, schema: JsonObject, level: int) -> JsonObject:
