@@ -16,7 +16,7 @@ from toolgate_core.types.errors import RequestError, ToolgateError
 from toolgate_core.types.failures import Failure, FailureKind
 from toolgate_formats.api.openai_chat.listings import listing, tool_object
 
-from toolgate_gateway.endpoints import find_endpoint
+from toolgate_gateway.endpoints import PREFIXES, find_endpoint
 from toolgate_gateway.gateway import Gateway
 from toolgate_gateway.http.errors import DEFAULT_ERRORS, failure_from, internal
 from toolgate_gateway.upstreams.nearest import near_path
@@ -24,7 +24,6 @@ from toolgate_gateway.upstreams.nearest import near_path
 _PROBE_S = 2.0
 _TOOL_LIST_S = 10.0
 _FRESH_S = 5.0
-_PREFIXES = ("", "/emulate", "/passthrough")
 _SHOWN = 200
 """Maximum characters of a path in an error."""
 _NOT_POST = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -140,7 +139,7 @@ def build(gateway: Gateway, posted: Iterable[str]) -> FastAPI:
         lifespan=lambda _: _background(gateway),
     )
     api = Api(gateway)
-    for prefix in _PREFIXES:
+    for prefix in ("", *PREFIXES):
         for version in ("/v1", ""):
             app.get(f"{prefix}{version}/models")(api.models)
             app.get(f"{prefix}{version}/models/{{model:path}}")(api.model)
