@@ -42,7 +42,9 @@ class Verdict:
 
     def __init__(self, request: ChatRequest, plan: Plan) -> None:
         self._may_fail = request.tool_choice.mode != "none"
-        self._max_tokens = request.max_tokens
+        # A decision is asked for with the envelope's tokens on top (`with_envelope_tokens`); other forms are not.
+        envelope = ENVELOPE_TOKENS if plan.form == "decision" else 0
+        self._max_tokens = None if request.max_tokens is None else request.max_tokens + envelope
         self._native = plan.form == "native"
         self._raw: list[str] = []
         self._raw_size = 0
@@ -110,6 +112,4 @@ class Verdict:
         # Without a limit or a count nothing shows that the answer was cut.
         if self._max_tokens is None or self.usage is None:
             return False
-        # A decision is asked for with the envelope's tokens on top (`with_envelope_tokens`).
-        allowed = self._max_tokens + (0 if self._native else ENVELOPE_TOKENS)
-        return self.usage.completion_tokens >= allowed
+        return self.usage.completion_tokens >= self._max_tokens
