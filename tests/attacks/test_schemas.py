@@ -219,7 +219,7 @@ SERVED: dict[str, tuple[bytes, set[int]]] = {
 
 @pytest.mark.parametrize("mode", ["auto", "emulate"])
 @pytest.mark.parametrize("name", SERVED)
-async def test_large_work_is_done_beside_everybody_elses(
+async def test_large_work_does_not_block_other_requests(
     gateway: Attacked, record_property: Callable[[str, object], None], name: str, mode: str
 ) -> None:
     body, statuses = SERVED[name]

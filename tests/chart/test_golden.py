@@ -19,5 +19,5 @@ def test_the_render_is_unchanged(name: str) -> None:
     assert file.read_text(encoding="utf-8") == rendered(name), "changed: look at it, then `make chart-golden`"
 
 
-def test_there_is_no_render_of_values_that_are_gone() -> None:
+def test_every_golden_render_has_its_values_file() -> None:
     assert {file.stem for file in GOLDEN.glob("*.yaml")} == set(VALUES)

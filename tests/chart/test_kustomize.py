@@ -21,7 +21,7 @@ def built(overlay: str) -> list[dict[str, Any]]:
     return [each for each in yaml.safe_load_all(said) if each]
 
 
-def test_what_is_generated_is_what_the_chart_says() -> None:
+def test_generated_files_match_the_chart() -> None:
     done = subprocess.run([sys.executable, str(ROOT / "scripts" / "kustomize.py"), "--check"], check=False)
     assert done.returncode == 0
 

@@ -136,7 +136,7 @@ def test_a_full_disk_is_one_line(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ["sk-1\n", "# a comment\n\n  sk-1  \n", "sk-1\r\nsk-2\r\n"])
-def test_a_key_is_the_first_line_that_is_no_comment(text: str) -> None:
+def test_a_key_is_the_first_line_that_is_not_a_comment(text: str) -> None:
     Path("key").write_text(text)
     assert read_key("key") == "sk-1"
 

@@ -172,7 +172,7 @@ async def test_the_url_may_end_as_people_write_it(ending: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "http://", "ftp://x", "http://x:port", "http://[::1", "http://a b"])
-async def test_what_is_no_url_is_one_line_and_status_2(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_an_invalid_url_is_one_line_and_status_2(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert await doctor(url) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -273,7 +273,7 @@ async def test_a_gateway_and_a_server_that_are_well_pass_every_check(capsys: pyt
     assert (status, list(found)) == (0, ["reach", "answers", *names])
 
 
-async def test_a_parser_that_is_off_is_found_behind_a_gateway_that_compensates(
+async def test_a_parser_that_is_off_is_found_behind_a_gateway(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     async with behind_a_gateway(vllm_settings()) as url:

@@ -74,7 +74,7 @@ def test_dialects_that_were_tried_and_refused_are_named_together() -> None:
     assert line.count("\n") == 0
 
 
-def test_a_dialect_that_refused_behind_a_name_is_explained() -> None:
+def test_a_dialect_that_refused_after_a_name_is_explained() -> None:
     text = '[TOOL_CALLS]no_one{"a": x and'
     assert explained(text) == [
         "0 (1:1) tried and refused: mistral (envelope) '[TOOL_CALLS]'",
@@ -101,7 +101,7 @@ def test_what_is_dropped_is_explained_with_its_kind_however_it_came() -> None:
         (f"<think>So {PING}", "length", "is a draft: the text was cut"),
     ],
 )
-def test_what_becomes_of_a_call_in_reasoning_is_explained(text: str, finish: str, why: str) -> None:
+def test_the_treatment_of_a_call_in_reasoning_is_explained(text: str, finish: str, why: str) -> None:
     said = explained(text, finish=finish)
     assert "0 (1:1) reasoning begins: '<think>'" in said
     assert [line for line in said if f"call in reasoning {why} {PING!r}" in line] != []

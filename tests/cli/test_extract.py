@@ -170,7 +170,7 @@ def test_plain_output_is_the_same_object_indented(tmp_path: Path, capsys: pytest
     }
 
 
-def test_what_was_no_valid_call_is_said_beside_the_output(
+def test_invalid_calls_are_reported_on_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     give(monkeypatch, PING.replace("ping", "launch"))
@@ -225,7 +225,7 @@ def test_the_command_sits_in_a_pipe_and_answers_line_by_line() -> None:
         assert process.wait(10) == 0
 
 
-def test_a_reader_that_goes_away_is_no_traceback() -> None:
+def test_a_closed_pipe_causes_no_traceback() -> None:
     given = (lines({"id": 1, "text": PING}) * 20_000).encode()
     command = [sys.executable, "-m", "toolgate_cli", "extract", "--jsonl", "--tools", TOOLS]
     head = subprocess.Popen(["head", "-n", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -70,7 +70,7 @@ def test_an_error_is_raised_and_not_remembered() -> None:
     assert (built, len(cache)) == (["bad", "bad"], 0)
 
 
-def test_peeking_builds_nothing_and_is_no_use_of_a_value() -> None:
+def test_peeking_builds_nothing_and_does_not_count_as_use() -> None:
     cache, built = caching(max_entries=2)
     assert cache.peek("a") is None
     for key in ("a", "b"):

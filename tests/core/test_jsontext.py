@@ -13,7 +13,7 @@ def test_what_is_read_is_written_exactly(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, b"\xff", '"\\ud800"', "NaN", "1" * 5000, '{"a":1}x'])
-def test_what_is_no_json_is_one_error(text: str | bytes) -> None:
+def test_what_is_not_json_is_one_error(text: str | bytes) -> None:
     with pytest.raises(JsonTextError):
         decode(text)
 

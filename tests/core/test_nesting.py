@@ -41,7 +41,7 @@ def test_the_depth_is_that_of_the_value(value: JsonValue, limit: int) -> None:
         ("[" * 500_000 + "]" * 500_000, 128, True),
     ],
 )
-def test_brackets_in_strings_and_beside_each_other_do_not_count(text: str, limit: int, deeper: bool) -> None:
+def test_brackets_in_strings_and_adjacent_ones_do_not_count(text: str, limit: int, deeper: bool) -> None:
     assert deeper_than(text, limit) is deeper
 
 

@@ -31,7 +31,7 @@ def doctor(url: str) -> dict[str, dict[str, Any]]:
     return {line["check"]: line["verdict"] for line in json.loads(done.stdout)}
 
 
-def test_with_the_right_flags_what_is_left_is_the_models_own_doing(
+def test_with_the_right_flags_only_the_models_own_faults_remain(
     engine: Engine, record_property: Callable[[str, object], None]
 ) -> None:
     found = doctor(engine.url)

@@ -18,7 +18,7 @@ GROUPS = list(groups())
 
 @pytest.mark.parametrize("way", ["auto", "emulate"])
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_real_model_brings_a_valid_call_or_words_where_they_are_due(group: str, way: str, measured: Measured) -> None:
+def test_a_real_model_delivers_a_valid_call_or_legitimate_text(group: str, way: str, measured: Measured) -> None:
     answers = measured.run.answers[group, way]
     assert [(str(one), one.invalid) for one in answers if one.invalid] == []
     assert [(str(one), one.outcome.flaws) for one in answers if one.outcome.flaws] == []
@@ -67,7 +67,7 @@ def test_each_of_two_answers_at_once_has_its_call(measured: Measured) -> None:
     }
 
 
-def test_what_the_gateway_sends_makes_the_engine_fail_at_nothing(
+def test_no_request_of_the_gateway_causes_an_engine_error(
     measured: Measured, record_property: Callable[[str, object], None]
 ) -> None:
     # What it refuses with a 400 is an answer, and leads to the next strategy.

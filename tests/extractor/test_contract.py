@@ -129,7 +129,7 @@ async def test_a_stream_may_end_at_once(extractor: ExtractorPort) -> None:
     assert merged(await session.finish("all of it", "stop")) == [TextDelta("all of it")]
 
 
-async def test_many_streams_run_beside_each_other(extractor: ExtractorPort) -> None:
+async def test_many_streams_run_concurrently(extractor: ExtractorPort) -> None:
     sessions = [extractor.open(PLAN, TOOLS, START, timeout_s=30) for _ in range(20)]
     for place, session in enumerate(sessions):
         await session.feed(f"{place} ")

@@ -84,7 +84,7 @@ def test_variables_of_other_services_are_ignored(monkeypatch: pytest.MonkeyPatch
     assert load(Sample).number == 1
 
 
-def test_a_variable_that_kubernetes_made_for_a_service_is_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_variable_of_kubernetes_is_not_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOLGATE_METRICS_PORT", "tcp://10.0.0.1:9090")
     assert load(Sample).metrics_port == 9090
     monkeypatch.setenv("TOOLGATE_METRICS_PORT", "tcp")
@@ -209,7 +209,7 @@ def test_the_constructor_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Sample().number == 1
 
 
-def test_what_is_wrong_between_settings_speaks_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_between_settings_has_no_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     class Paired(Settings):
         number: int = setting(1, "A number.")
         other: int = setting(2, "Another one.")

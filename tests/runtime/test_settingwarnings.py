@@ -69,7 +69,7 @@ def test_a_variable_like_none_has_no_suggestion(monkeypatch: pytest.MonkeyPatch)
     assert warned(monkeypatch, TOOLGATE_XYZZY="1") == ["TOOLGATE_XYZZY is not a setting of any service"]
 
 
-def test_a_misspelt_variable_of_dotenv_says_that_it_stands_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_about_a_misspelt_variable_names_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
     said = warned(monkeypatch, dotenv="TOOLGATE_PROT=1\n")
     assert said == ["TOOLGATE_PROT in .env is not a setting of any service; did you mean TOOLGATE_PORT?"]
 

@@ -110,7 +110,7 @@ async def test_an_expired_counter_begins_again(adapter: Adapter) -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"1.5", b" 1", b"1_0", b"01", b"+1"])
-async def test_a_value_that_is_no_integer_does_not_count(adapter: Adapter, value: bytes) -> None:
+async def test_a_value_that_is_not_an_integer_does_not_count(adapter: Adapter, value: bytes) -> None:
     await adapter.store.set("a", value)
     with pytest.raises(StoreError):
         await adapter.store.increment("a")

@@ -36,7 +36,7 @@ def test_the_sum_of_the_remembered_texts_is_bounded() -> None:
     assert len(cache) == 2
 
 
-def test_a_toolset_counts_its_validators_beside_its_text() -> None:
+def test_a_toolset_counts_its_validators_and_its_text() -> None:
     cache = toolset_cache()
     cache.get(padded(TOOLS, MAX_BYTES))
     assert len(cache) == 0

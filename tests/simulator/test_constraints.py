@@ -28,7 +28,7 @@ def test_a_schema_with_calls_only_gets_the_best_call():
     assert len(decided("Hello!", schema)["calls"]) == 1
 
 
-def test_tools_beside_a_decision_schema_are_decided_on_in_json():
+def test_tools_with_a_decision_schema_are_decided_in_json():
     draft = ask(TWO_CITIES, tools=TOOLS, response_format=constrained(decision_schema(TOOLS)))
     assert (draft.calls, json.loads(draft.text or "")["action"]) == ((), "call")
 

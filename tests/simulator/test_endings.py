@@ -92,7 +92,7 @@ def test_a_lone_answer_tool_is_filled_from_the_question():
     assert (arguments["city"], arguments["degrees"]) == ("Oslo", 18)
 
 
-def test_a_handoff_is_called_for_what_the_other_agent_does():
+def test_a_handoff_is_called_for_the_other_agents_task():
     assert made(QUESTION, tools=[REFUND, MOVE]) == [("transfer_to_weather_agent", {})]
     assert made("I want my money back", tools=[MOVE, REFUND]) == [("transfer_to_refunds", {})]
     assert made("Hello!", tools=[MOVE, REFUND]) == []
@@ -137,7 +137,7 @@ def test_a_decision_calls_the_answer_too_whatever_its_name(name):
     assert json.loads(draft.text or "") == {"action": "call", "calls": [{"name": name, "arguments": arguments}]}
 
 
-def test_a_comment_on_an_answer_is_no_part_of_an_observation():
+def test_a_comment_on_an_answer_is_not_part_of_an_observation():
     parts = ["Observation:\nsunny, 21 degrees", "That answer could not be used: it was no JSON object."]
     content = [{"type": "text", "text": text} for text in parts]
     messages = [

@@ -134,7 +134,7 @@ async def test_reasoning_comes_in_the_field_of_the_persona():
     assert old.model_extra["reasoning_content"] == new.model_extra["reasoning"] == "I can answer this without a tool."
 
 
-async def test_logprobs_stand_beside_the_text():
+async def test_logprobs_accompany_the_text():
     async with simulator() as url, client(url) as api:
         choice = (
             await api.chat.completions.create(model="qwen-strong", messages=user("Hello!"), logprobs=True)

@@ -121,7 +121,7 @@ def test_whole_elements_inside_a_value_are_its_text(form: str, data: st.DataObje
 
 @pytest.mark.parametrize("form", TAGGED)
 @pytest.mark.parametrize("later", [["lang"], ["title", "lang"]])
-def test_an_open_tag_whose_argument_comes_behind_the_value_is_text(form: str, later: list[str]) -> None:
+def test_an_open_tag_whose_argument_comes_after_the_value_is_text(form: str, later: list[str]) -> None:
     value = f"use {opener(form, 'lang')} here"
     arguments = {"body": value, **dict.fromkeys(later, "v")}
     text = call(form, [argument(form, key, text) for key, text in arguments.items()])
@@ -130,7 +130,7 @@ def test_an_open_tag_whose_argument_comes_behind_the_value_is_text(form: str, la
 
 
 @pytest.mark.parametrize("form", TAGGED)
-def test_a_sibling_behind_a_value_that_is_not_closed_is_an_argument(form: str) -> None:
+def test_a_sibling_after_a_value_that_is_not_closed_is_an_argument(form: str) -> None:
     parts = [opener(form, "body") + "text", argument(form, "title", "t"), argument(form, "lang", "en")]
     for count in (1, 2, 3):
         wanted = dict([("body", "text"), ("title", "t"), ("lang", "en")][:count])
@@ -249,7 +249,7 @@ def test_a_closing_tag_of_the_call_inside_a_value_hides_no_sibling() -> None:
         assert got("qwen3_coder", text, size).calls == [["put_doc", {"body": "a </function> b", "lang": "en"}]]
 
 
-def test_a_section_of_text_that_never_ends_is_no_call() -> None:
+def test_a_section_of_text_that_never_ends_is_not_a_call() -> None:
     text = call("qwen3_coder", [argument("qwen3_coder", "body", "<![CDATA[a]")])
     for size in (1, 1000):
         assert got("qwen3_coder", text, size).calls == []

@@ -143,7 +143,7 @@ def test_a_long_block_without_a_call_is_text_at_once():
 
 
 @pytest.mark.parametrize("deep", ['{"a":' * 10_000, "[" * 10_000, '{"opt":' * 200 + "1" + "}" * 200])
-def test_deep_nesting_is_no_call(deep):
+def test_deep_nesting_is_not_a_call(deep):
     got = of("hermes", f'<tool_call>{{"name": "get_weather", "arguments": {{"city": "x", "opt": {deep}')
     assert (got.calls, got.unfinished) == ([], 1)
 
@@ -182,7 +182,7 @@ def test_an_empty_piece_changes_nothing():
     assert extraction.feed("\ude00") == [TextDelta("😀")]
 
 
-def test_half_a_pair_behind_an_escaped_backslash_is_text():
+def test_half_a_pair_after_an_escaped_backslash_is_text():
     text = '<tool_call>{"name":"save","arguments":"{\\"html\\": \\"' + "\\" * 60 + 'ud83dx\\"}"}</tool_call>'
     whole = joined(events(plan("hermes"), [text], "stop"))
     assert all(joined(events(plan("hermes"), [text[:at], text[at:]], "stop")) == whole for at in range(len(text)))

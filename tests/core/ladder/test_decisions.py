@@ -40,7 +40,7 @@ def test_the_table_has_a_row_for_every_ending_and_nothing_else() -> None:
     assert Row._fields == tuple(Sent)
 
 
-def test_every_way_to_go_on_and_every_outcome_stands_in_a_row() -> None:
+def test_every_next_step_and_every_outcome_has_a_row() -> None:
     assert {result for rows in FOLLOW.values() for row in rows.values() for result in row} == set(Follow)
     assert list(OUTCOMES) == list(Ending)
     assert set(OUTCOMES.values()) == {*SUCCESSES, *FALLBACK_REASONS} == set(AttemptOutcome) - {AttemptOutcome.CANCELLED}

@@ -79,7 +79,7 @@ def test_a_refusal_is_an_answer_where_no_call_is_demanded() -> None:
     assert ladder.ladder_run.summary == "native:ok"
 
 
-def test_a_refusal_is_no_call() -> None:
+def test_a_refusal_is_not_a_call() -> None:
     ladder = ScriptedLadder(
         [[ResponseChunk(refusal="No.", finish="stop")]],
         tool_choice="required",

@@ -114,7 +114,7 @@ def test_the_stream_equals_the_whole_answer(size: int) -> None:
     assert whole.calls == [("get_weather", {"city": "Oslo", "days": 3})]
 
 
-def test_white_space_beside_native_calls_is_no_content() -> None:
+def test_white_space_with_native_calls_is_not_content() -> None:
     ladder = ScriptedLadder([called(OSLO, text="\n\n")])
     ladder.run()
     assert ladder.text == ""
@@ -264,7 +264,7 @@ def test_required_goes_on_after_a_cut_and_ends_with_length() -> None:
     assert ladder.ladder_run.summary == "native:truncated,bridge:truncated"
 
 
-def test_an_empty_answer_is_no_answer() -> None:
+def test_an_empty_answer_is_not_an_answer() -> None:
     ladder = ScriptedLadder(
         [said(""), called(OSLO)], policy=Policy(ladder=(Strategy.NATIVE,), retries={Strategy.NATIVE: 1})
     )
@@ -607,14 +607,14 @@ def test_a_leaked_call_that_the_token_limit_cut_is_dropped() -> None:
     assert ladder.ladder_run.summary == "native:truncated"
 
 
-def test_nothing_is_shown_behind_a_fault() -> None:
+def test_nothing_is_shown_after_a_fault() -> None:
     broken = '<tool_call>{"name": "ping", "arguments": {"a" "b" c</tool_call>'
     ladder = ScriptedLadder([said(f"{broken}<think>Hm.</think>Done."), called(OSLO)], policy=ALL, stream=True)
     assert isinstance(ladder.run(), Answer)
     assert (ladder.reasoning, ladder.text, ladder.calls) == ("", "", [("get_weather", {"city": "Oslo"})])
 
 
-def test_white_space_after_a_call_is_no_loss() -> None:
+def test_white_space_after_a_call_adds_no_repair_tag() -> None:
     chunks = [
         ResponseChunk(text=text) for text in ('<tool_call>{"name":"ping","arguments":{}}', "</tool_call>", "\n", "\n")
     ]
@@ -623,7 +623,7 @@ def test_white_space_after_a_call_is_no_loss() -> None:
     assert answer.repairs == ("leaked_markup",)
 
 
-def test_a_good_call_behind_a_bad_one_does_not_save_the_attempt() -> None:
+def test_a_good_call_after_a_bad_one_does_not_save_the_attempt() -> None:
     policy = Policy(ladder=(Strategy.NATIVE, Strategy.BRIDGE), retries={})
     ladder = ScriptedLadder([called(("nope", "{}"), OSLO), decided(("ping", {}))], policy=policy)
     assert isinstance(ladder.run(), Answer)
@@ -666,7 +666,7 @@ def test_reasoning_in_the_text_is_separated() -> None:
     assert (ladder.reasoning, ladder.text) == ("Hm.", "It is sunny.")
 
 
-def test_markup_around_a_decision_is_no_fault() -> None:
+def test_markup_around_a_decision_is_not_a_fault() -> None:
     text = '```json\n{"action":"call","calls":[{"name":"ping","arguments":{}}]}\n```'
     ladder = ScriptedLadder([said(text)], policy=Policy(ladder=(Strategy.BRIDGE,)))
     assert isinstance(ladder.run(), Answer)
@@ -700,7 +700,7 @@ def test_an_echoed_result_is_not_shown() -> None:
     assert ladder.text == "Hi"
 
 
-def test_leaked_harmony_that_is_no_json_is_a_parse_error() -> None:
+def test_leaked_harmony_that_is_not_json_is_a_parse_error() -> None:
     leaked = "<|channel|>commentary to=functions.nope <|constrain|>json<|message|>{bad"
     ladder = ScriptedLadder([said(leaked), called(OSLO)], policy=Policy(retries={Strategy.NATIVE: 1}))
     assert isinstance(ladder.run(), Answer)
@@ -739,7 +739,7 @@ def test_a_call_that_used_all_tokens_is_cut_whatever_the_upstream_says() -> None
     assert ladder.ladder_run.summary == "native:truncated"
 
 
-def test_what_is_bad_in_an_envelope_is_no_cut_since_its_limit_is_wider() -> None:
+def test_a_fault_in_an_envelope_is_not_a_cut_at_the_limit() -> None:
     policy = Policy(ladder=(Strategy.BRIDGE,))
     text = '{"action":"call","calls":[{"name":"ping","arguments":{"a":x}}]}'
     ladder = ScriptedLadder([said(text), decided(("ping", {}))], policy=policy, max_tokens=5)
@@ -791,7 +791,7 @@ def test_a_call_needs_no_response_format() -> None:
     assert ladder.calls == [("ping", {})]
 
 
-def test_an_answer_that_is_no_json_does_not_fit_a_schema_without_a_type() -> None:
+def test_an_answer_that_is_not_json_does_not_fit_a_schema_without_a_type() -> None:
     odd = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"minimum": 3}}}
     policy = Policy(ladder=(Strategy.BRIDGE,), retries={Strategy.BRIDGE: 1})
     ladder = ScriptedLadder([answered('"not json"'), answered("4")], policy=policy, response_format=odd)
@@ -850,7 +850,7 @@ def test_json_without_a_call_is_an_answer_without_a_repair() -> None:
     assert (ladder.text, ladder.calls, answer.repairs) == (text, [], ())
 
 
-def test_reasoning_in_native_text_is_no_leaked_markup() -> None:
+def test_reasoning_in_native_text_is_not_leaked_markup() -> None:
     ladder = ScriptedLadder([said("<think>Hm.</think>Hello.")])
     answer = ladder.run()
     assert isinstance(answer, Answer)
@@ -880,7 +880,7 @@ def test_reasoning_split_off_by_the_upstream_ends_before_the_text() -> None:
     assert (ladder.reasoning, ladder.text) == ("Hm.", "Hello.")
 
 
-def test_text_behind_calls_that_end_the_turn_is_dropped() -> None:
+def test_text_after_calls_that_end_the_turn_is_dropped() -> None:
     call = "<|tool_call_begin|>functions.ping:0<|tool_call_argument_begin|>{}<|tool_call_end|>"
     section = f"<|tool_calls_section_begin|>{call}<|tool_calls_section_end|>"
     for tail, tags in (("Done.", ("leaked_markup", "text_after_call")), ("\n", ("leaked_markup",))):

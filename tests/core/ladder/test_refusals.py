@@ -90,7 +90,7 @@ def test_a_refusal_after_an_answer_that_failed_is_no_answer_to_the_client() -> N
     assert "had to be a tool call and was text" in failure.message
 
 
-def test_an_error_behind_refusals_is_the_answer() -> None:
+def test_an_error_after_refusals_is_the_answer() -> None:
     ladder = ScriptedLadder([refused(), refused(), refused("Else."), refused("More."), failed("cut")], policy=ALL)
     failure = ladder.run()
     assert isinstance(failure, Failure)
@@ -188,7 +188,7 @@ def test_strict_that_is_refused_is_left_out() -> None:
     assert [body["tools"][0]["function"].get("strict") for body in ladder.bodies] == [True, None]
 
 
-def test_without_a_schema_that_fits_strict_is_no_separate_form() -> None:
+def test_without_a_strict_schema_there_is_no_strict_form() -> None:
     ladder = ScriptedLadder(
         [refused(part="schema"), decided(("ping", {}))], policy=STRICT, tools=[PING], tool_choice="required"
     )

@@ -24,7 +24,7 @@ VALUES = st.recursive(
 
 
 @given(st.lists(st.dictionaries(st.text('k"\\', max_size=3), VALUES, min_size=1, max_size=3), min_size=1, max_size=3))
-def test_an_escaped_list_says_what_it_says_without_the_escapes(value: list[JsonValue]) -> None:
+def test_an_escaped_list_equals_the_list_without_escapes(value: list[JsonValue]) -> None:
     text = json.dumps(json.dumps(value))[1:-1]
     assert exact_container(text) == value
     assert coerce_text(text, ARRAY, ARRAY) == (value, ("escaped_quotes",))
@@ -33,7 +33,7 @@ def test_an_escaped_list_says_what_it_says_without_the_escapes(value: list[JsonV
 
 
 @given(st.dictionaries(st.text('k"\\', max_size=3), VALUES, min_size=1, max_size=3), st.sampled_from((None, 1, "\t")))
-def test_an_escaped_object_says_what_it_says_in_any_layout(value: JsonObject, indent: int | str | None) -> None:
+def test_an_escaped_object_is_read_in_any_layout(value: JsonObject, indent: int | str | None) -> None:
     text = json.dumps(json.dumps(value, indent=indent))[1:-1]
     assert coerce_text(text, OBJECT, OBJECT)[0] == value
     lines = "\n".join(json.dumps(line)[1:-1] for line in json.dumps(value, indent=indent).split("\n"))
@@ -49,12 +49,12 @@ def test_other_texts_are_not_taken_for_it(text: str) -> None:
     assert text == '[{\\"a\\": \\' or found is None
 
 
-def test_other_escapes_beside_those_of_quotes_stay() -> None:
+def test_escapes_other_than_those_of_quotes_stay() -> None:
     assert unescape('[{\\"a\\": 1, \\"re\\": \\"\\d\\"}]') == '[{"a": 1, "re": "\\d"}]'
 
 
 @pytest.mark.parametrize("text", ['[{\\"a\\": nonsense here', '[{"a" 1', '["a", b', '{"a": 1', ' [ "a'])
-def test_a_broken_list_is_no_list_of_one_broken_text(text: str) -> None:
+def test_a_broken_list_does_not_become_a_list_of_one_text(text: str) -> None:
     for schema in (ARRAY, STRINGS):
         assert coerce_text(text, schema, schema) == (text, ())
         assert coerce(text, schema, schema) == (text, ())

@@ -44,7 +44,7 @@ from toolgate_core.schema.patterns import count_search_states, count_states, nee
         ("a" * 100_000, 100_000),
     ],
 )
-def test_states_are_about_what_the_engine_makes(pattern: str, count: int) -> None:
+def test_states_of_a_pattern_are_estimated(pattern: str, count: int) -> None:
     assert count_states(pattern) == count
 
 

@@ -80,7 +80,7 @@ def test_a_literal_is_read_as_python_does(text: str, value: JsonValue) -> None:
         "[__import__('os')]",
     ],
 )
-def test_what_is_no_literal_is_not_read(text: str) -> None:
+def test_what_is_not_a_literal_is_not_read(text: str) -> None:
     assert read_literal(text) is None
 
 
@@ -93,7 +93,7 @@ literals = st.recursive(
 
 @settings(max_examples=100, deadline=None)
 @given(literals)
-def test_what_python_writes_is_read_as_what_it_is(value: JsonValue) -> None:
+def test_python_literals_keep_their_values(value: JsonValue) -> None:
     assert read_literal(repr([value])) == ([value], ("python_literal",))
 
 

@@ -173,7 +173,7 @@ json_values = st.recursive(
 
 @settings(max_examples=100, deadline=None)
 @given(json_values)
-def test_every_json_text_is_read_as_what_it_is(value: JsonValue) -> None:
+def test_every_json_text_keeps_its_value(value: JsonValue) -> None:
     assert relax(json.dumps(value)) == (value, ())
 
 

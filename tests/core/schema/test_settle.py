@@ -174,7 +174,7 @@ def test_a_long_list_of_tools_is_cut() -> None:
 @pytest.mark.parametrize(
     "choice", [ToolChoice("none"), ToolChoice("named", name="ping"), ToolChoice("auto", allowed=frozenset({"ping"}))]
 )
-def test_a_tool_that_the_client_did_not_permit_is_no_call(choice: ToolChoice) -> None:
+def test_a_tool_that_the_client_did_not_permit_is_not_a_call(choice: ToolChoice) -> None:
     assert settle("get_weather", '{"city":"a"}', TOOLS, choice) == Fault(
         AttemptOutcome.NO_TOOL_CALL, "get_weather must not be called in this turn.", '{"city":"a"}'
     )

@@ -129,7 +129,7 @@ def test_what_is_not_only_elements_is_not_read(text: str) -> None:
     assert read(text, LINE) == (text, ())
 
 
-def test_a_repeated_element_is_no_text() -> None:
+def test_a_repeated_element_is_not_text() -> None:
     assert read("<sku>a</sku><sku>b</sku><sku>c</sku>", LINE) == ({"sku": ["a", "b", "c"]}, ("elements",))
 
 

@@ -72,7 +72,7 @@ def test_every_tag_of_the_sources_has_a_meaning() -> None:
     assert tags() - COERCIONS.keys() - REPAIRS.keys() == set()
 
 
-def test_every_tag_that_has_a_meaning_stands_in_the_sources() -> None:
+def test_every_documented_tag_is_in_the_sources() -> None:
     text = "".join(source.read_text(encoding="utf-8") for source in SOURCES)
     assert {tag for tag in (*COERCIONS, *REPAIRS) if f'"{tag}"' not in text} == PUT_TOGETHER
 

@@ -129,7 +129,7 @@ class LaterEvent(Struct, frozen=True):
 
 
 @FORMATS
-def test_an_unknown_event_is_skipped_and_parts_what_it_stands_between(api: ApiFormat) -> None:
+def test_an_unknown_event_is_skipped_and_separates_its_neighbours(api: ApiFormat) -> None:
     later: Any = LaterEvent()
     stream = writer(api, stream=True)
     assert writer(api, stream=True).events(0, (later,)) == b""
@@ -172,7 +172,7 @@ def test_every_failure_has_a_response_and_an_event(api: ApiFormat, kind: Failure
 
 @FORMATS
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"{}", b'{"model":1}', b'{"model":""}', b"\xff"])
-def test_a_body_that_is_no_request_is_one_error(api: ApiFormat, body: bytes) -> None:
+def test_a_body_that_is_not_a_request_is_one_error(api: ApiFormat, body: bytes) -> None:
     with pytest.raises(RequestError) as parsed:
         api.parse(body)
     assert parsed.value.failure.kind is FailureKind.INVALID

@@ -154,7 +154,7 @@ async def play(seed: int, *, alone: bool) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_a_good_client_succeeds_beside_a_bad_one_as_often_as_alone(seed: int) -> None:
+async def test_a_bad_client_does_not_lower_the_success_of_a_good_one(seed: int) -> None:
     beside, alone = await play(seed, alone=False), await play(seed, alone=True)
     assert [status for status, _ in alone] == [200] * len(alone)
     assert [status for status, _ in beside] == [200] * len(beside)

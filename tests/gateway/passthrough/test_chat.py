@@ -108,7 +108,7 @@ BAD: dict[str, tuple[Reply, str]] = {
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("case", BAD)
-async def test_what_is_no_answer_is_a_502(case: str, streamed: bool) -> None:
+async def test_an_invalid_answer_is_a_502(case: str, streamed: bool) -> None:
     reply, code = BAD[case]
     async with serving(reply) as running:
         for path in PATHS:

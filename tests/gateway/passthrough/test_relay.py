@@ -252,7 +252,7 @@ async def test_an_upstreams_failure_is_reported_as_for_chat(
         assert running.metric("toolgate_requests_in_flight") == 0
 
 
-async def test_a_null_error_or_a_text_about_errors_is_no_error() -> None:
+async def test_a_null_error_or_a_text_about_errors_is_not_an_error() -> None:
     bodies: list[Any] = [
         {"object": "response", "error": None, "x": "error"},
         {"data": [{"error": {"message": "x"}}]},

@@ -310,6 +310,6 @@ async def test_nothing_is_tried_again_after_the_first_byte() -> None:
         assert len(upstream.requests) == 1
 
 
-async def test_a_pooled_connection_that_the_upstream_closed_is_no_failure() -> None:
+async def test_a_connection_closed_after_the_answer_is_not_a_failure() -> None:
     closing = Reply([b'{"choices":[{"message":{"content":"Hello"}}]}'], framing="close")
     assert await counting([closing, closing]) == (1, "Hello")

@@ -85,7 +85,7 @@ async def test_request_id_key_and_own_headers_are_sent() -> None:
     }
 
 
-async def test_a_request_id_that_is_no_header_value_is_left_out() -> None:
+async def test_a_request_id_that_is_not_a_header_value_is_left_out() -> None:
     request = await sent(QUESTION, request_id="a\r\nx-evil: 1")
     assert "x-request-id" not in request.headers
     assert "x-evil" not in request.headers
@@ -181,7 +181,7 @@ async def test_forwarded_bytes_are_untouched_both_ways() -> None:
         ("/v1?api-version=2", "/tokenize", "/tokenize?api-version=2"),
     ],
 )
-async def test_other_paths_are_forwarded_beside_the_chats(url: str, path: str, expected: str) -> None:
+async def test_other_paths_than_chat_are_forwarded(url: str, path: str, expected: str) -> None:
     async with scripted([answer({"object": "list"})]) as upstream:
         provider = create_provider(UpstreamConfig(name="u", url=upstream.url + url))
         forwarded = await provider.forward(

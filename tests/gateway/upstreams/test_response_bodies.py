@@ -56,7 +56,7 @@ async def test_a_coding_that_is_unknown_or_a_lie_is_a_failure(coding: str) -> No
     assert failure.kind == "error"
 
 
-async def test_identity_is_no_coding() -> None:
+async def test_identity_does_not_count_as_a_coding() -> None:
     assert await everything(coded(b"hello", "identity")) == b"hello"
 
 
@@ -71,7 +71,7 @@ async def test_a_bomb_is_inflated_a_bounded_part_at_a_time_up_to_the_bound() -> 
         assert (part.kind, part.message) == ("error", "The upstream's answer has more than 10000000 bytes.")
 
 
-async def test_bytes_behind_the_end_of_a_compressed_body_are_no_part_of_it() -> None:
+async def test_bytes_after_the_end_of_a_compressed_body_are_ignored() -> None:
     assert await everything(coded(gzip.compress(b"hello") + b"trailing", "gzip", pieces=4)) == b"hello"
 
 

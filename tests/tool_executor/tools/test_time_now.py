@@ -101,7 +101,7 @@ async def test_unknown_zone_brings_a_hint(written: str, hint: str) -> None:
     ["../../etc/passwd", "/etc/passwd", "A" * 10_000, "A" * 64, "\0", "UTC\0", "", " ", "America", ".", "zones", "tzdata.zi",
      "Asia/../UTC", "+٠٥:٣٠", "posix/UTC", "\ud800", "__init__.py"],
 )  # fmt: skip
-async def test_name_that_is_no_zone_is_refused(attack: str) -> None:
+async def test_name_that_is_not_a_zone_is_refused(attack: str) -> None:
     error = failure(await run(TimeNow(clock), timezone=attack))
     assert error.code == "invalid_arguments"
     assert "/usr" not in error.message + error.hint

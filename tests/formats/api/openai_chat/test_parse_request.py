@@ -279,7 +279,7 @@ def test_a_response_format_may_have_any_root(schema: JsonValue) -> None:
     assert parsed(response_format=wanted).response_format == ResponseFormat(kind="json_schema", name="x", schema=root)
 
 
-def test_text_is_no_response_format() -> None:
+def test_text_is_not_a_response_format() -> None:
     assert parsed(response_format={"type": "text"}).response_format is None
 
 
