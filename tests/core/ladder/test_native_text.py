@@ -289,16 +289,14 @@ def test_a_call_beside_a_decision_is_cut_at_the_wider_limit() -> None:
         assert (answer.finish_reason, len(ladder.calls)) == (finish, int(finish == "tool_calls"))
 
 
-@pytest.mark.parametrize(("tokens", "finish"), [(4, "tool_calls"), (5, "length")])
-def test_a_call_in_a_dialect_is_cut_at_the_limit_of_the_client(tokens: int, finish: str) -> None:
-    policy = Policy(
-        ladder=(Strategy.BRIDGE,), dialect="hermes", retries={}, capabilities=Capabilities(json_schema=False)
-    )
-    text = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Oslo"}}\n</tool_call>'
-    ladder = ScriptedLadder([said(text, usage=Usage(10, tokens))], policy=policy, max_tokens=5)
-    answer = ladder.run()
-    assert isinstance(answer, Answer)
-    assert (answer.finish_reason, len(ladder.calls)) == (finish, int(finish == "tool_calls"))
+def test_a_call_beside_a_dialect_is_cut_at_the_limit_of_the_client() -> None:
+    policy = Policy(ladder=(Strategy.BRIDGE,), retries={}, capabilities=Capabilities(json_schema=False))
+    for tokens, finish in ((4, "tool_calls"), (5, "length")):
+        cut = ResponseChunk(calls=(CallDelta(0, "a", *OSLO),), finish="tool_calls", usage=Usage(10, tokens))
+        ladder = ScriptedLadder([[cut]], policy=policy, max_tokens=5)
+        answer = ladder.run()
+        assert isinstance(answer, Answer)
+        assert (answer.finish_reason, len(ladder.calls)) == (finish, int(finish == "tool_calls"))
 
 
 def test_calls_before_the_one_at_the_limit_are_delivered() -> None:
