@@ -15,6 +15,7 @@ LIST = Path(__file__).with_name("words_to_avoid.txt")
 # every file below these is checked
 CHECKED = (
     ".ci",
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
     "Dockerfile",
     "Makefile",
