@@ -153,7 +153,8 @@ MAX_SENT_ITEMS: Final = 1_000
 # Item schemas of a tuple that are sent upstream as alternatives.
 MAX_SENT_TUPLE: Final = 16
 
-# Estimated memory of the cached decision schemas, in bytes; the cached answer formats may use as much again.
+# Estimated memory of the cached decision schemas, in bytes. Cached answer formats, and declarations of tools, may each
+# use as much again.
 MAX_REMEMBERED_DECISIONS_BYTES: Final = 32 * 1024 * 1024
 
 # == What a model writes ==

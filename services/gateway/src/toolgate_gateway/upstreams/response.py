@@ -64,7 +64,8 @@ class ResponseBody:
     @property
     def at_end(self) -> bool:
         """Whether all of the body has been read; False also while that is unknown."""
-        return not self._pending and self._response.content.at_eof()
+        # A decompressor may hold back output after its last input.
+        return not self._coding and self._response.content.at_eof()
 
     async def read(self) -> bytes | Failure:
         """Return what has arrived, empty at the end; wait for the first byte of it."""

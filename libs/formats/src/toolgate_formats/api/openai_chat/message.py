@@ -25,7 +25,7 @@ def message(events: Iterable[AnswerEvent], *, legacy: bool) -> JsonObject:
     text = reasoning = refusal = ""
     fields = FieldMerger()
     calls: list[tuple[CallStart, list[str]]] = []
-    # Tests of the type: patterns of classes cost three times as much. CPython appends to a string in place.
+    # Tests of the type: patterns of classes cost four times as much. CPython appends to a string in place.
     for event in events:
         if isinstance(event, ArgumentsDelta):
             calls[event.index][1].append(event.json)
