@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from msgspec.structs import replace
-from toolgate_core.jsontext import JsonObject, JsonValue
+from toolgate_core.jsontext import JsonObject
 from toolgate_core.schema.definitions import tool_definitions
 from toolgate_core.types.requests import (
     ChatRequest,
     ModelRequest,
-    ResponseFormat,
     ToolChoice,
     ToolChoiceMode,
     model_request,
@@ -46,10 +45,6 @@ def _choice(body: JsonObject) -> ToolChoice:
         function = choice.get("function")
         return ToolChoice("named", name=str(function.get("name")) if isinstance(function, dict) else None)
     return ToolChoice(cast("ToolChoiceMode", choice))
-
-
-def _format(wanted: JsonValue) -> ResponseFormat | None:
-    return read_format(wanted) if isinstance(wanted, dict) else None
 
 
 _READERS: Mapping[str, Callable[[JsonObject], object]] = {

@@ -306,9 +306,9 @@ def as_chunk(answer: JsonObject) -> JsonObject:
     given = answer["choices"]
     choices: list[JsonValue] = []
     for choice in given if isinstance(given, list) else ():
-        if isinstance(choice, dict):
-            rest = {key: value for key, value in choice.items() if key != "message"}
-            choices.append({**rest, "delta": choice["message"]})
+        assert isinstance(choice, dict)
+        rest = {key: value for key, value in choice.items() if key != "message"}
+        choices.append({**rest, "delta": choice["message"]})
     return {**answer, "object": CHUNK, "choices": choices}
 
 
