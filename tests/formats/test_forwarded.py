@@ -41,6 +41,11 @@ def test_events_go_on_up_to_the_error_in_any_split(end: bytes, size: int) -> Non
     assert (out, error, events.rest) == (good * 3, ERROR, b"")
 
 
+def test_an_error_that_an_event_only_names_ends_nothing() -> None:
+    data = b'data: {"error":null}\n\n' + TEXT
+    assert WholeEvents().feed(data) == (data, None)
+
+
 def test_the_rest_of_a_stream_is_kept_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarded, "MAX_EVENT_BYTES", 100)
     events = WholeEvents()
