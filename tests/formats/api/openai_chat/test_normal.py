@@ -65,11 +65,72 @@ def test_an_answer_gets_the_id_and_the_model_that_the_client_knows() -> None:
     assert body["choices"][0]["message"] == {"role": "assistant", "content": "Hi", "refusal": None}
 
 
-def test_a_stream_that_came_unasked_becomes_a_whole_answer() -> None:
+@pytest.mark.parametrize("end", [event("[DONE]"), event("[DONE]").rstrip(), b""])
+def test_a_stream_that_came_unasked_becomes_a_whole_answer(end: bytes) -> None:
     data = event(chunk({"role": "assistant", "content": "Hel"})) + event(chunk({"content": "lo"}, "stop"))
-    answer = whole(data + event("[DONE]"), streamed=True)
+    answer = whole(data + end, streamed=True)
     assert isinstance(answer, bytes)
     assert json.loads(answer)["choices"][0]["message"]["content"] == "Hello"
+
+
+def test_the_logprobs_of_a_stream_become_those_of_its_answer() -> None:
+    parts = [chunk({"content": text}) for text in ("Hel", "lo")]
+    for part, token in zip(parts, "ab", strict=True):
+        part["choices"][0]["logprobs"] = {"content": [{"token": token}]}
+    answer = whole(b"".join(map(event, [*parts, chunk({}, "stop")])), streamed=True)
+    assert isinstance(answer, bytes)
+    assert json.loads(answer)["choices"] == [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Hello", "refusal": None},
+            "logprobs": {"content": [{"token": "a"}, {"token": "b"}], "refusal": None},
+            "finish_reason": "stop",
+        }
+    ]
+
+
+USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+SAID = {"role": "assistant", "content": "Hi", "refusal": None}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"usage": USAGE}, {"usage": USAGE}),
+        ({"usage": {**USAGE, "total_tokens": 3.0}}, {"usage": USAGE}),
+        ({"usage": 7}, {}),
+        ({"message": {"content": None}}, {"message": {**SAID, "content": ""}}),
+        ({"message": {"content": None, "refusal": "No."}}, {"message": {**SAID, "content": None, "refusal": "No."}}),
+        ({"message": {"content": ["Hi"], "tool_calls": [{}]}}, {"message": SAID}),
+    ],
+)
+def test_an_answer_is_put_in_normal_form(given: dict[str, Any], expected: dict[str, Any]) -> None:
+    def body(message: Any = SAID, **fields: Any) -> dict[str, Any]:
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+        return {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 3,
+            "model": "mine",
+            "choices": [choice],
+            **fields,
+        }
+
+    answer = whole(json.dumps(body(**given)).encode())
+    assert isinstance(answer, bytes)
+    assert answer.count(b"3.0") == 0
+    assert json.loads(answer) == body(**expected)
+
+
+def test_a_stream_is_in_the_form_of_its_request() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+    data = event(chunk({"content": "Hi"}, "stop")) + event(chunk(usage=usage) | {"choices": []})
+    for include, expected in ((True, [usage]), (False, [])):
+        request = parse_request(written(stream=True, stream_options={"include_usage": include}))
+        sent = FORM.stream(request, ME).feed(data).split(b"\n\n")
+        events = [json.loads(text.removeprefix(b"data: ")) for text in sent if text.startswith(b"data: {")]
+        assert {each["model"] for each in events} == {"mine"}
+        assert [each["usage"] for each in events if each.get("usage")] == expected
 
 
 def test_a_whole_answer_becomes_the_stream_that_was_asked_for() -> None:
@@ -85,6 +146,8 @@ def test_a_whole_answer_becomes_the_stream_that_was_asked_for() -> None:
     [
         (b"<html>", "other"),
         (b'{"choices":[]}', "other"),
+        (b'{"choices":[{"text":"Hi"}]}', "other"),
+        (b'{"choices":[7]}', "other"),
         (json.dumps(completion({"content": "Hel"}, "error")).encode(), "cut"),
         (b'{"error":{"message":"No."}}', "error"),
     ],

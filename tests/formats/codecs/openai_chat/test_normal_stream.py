@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toolgate_formats.codecs.openai_chat.event_blocks import ErrorWatch
-from toolgate_formats.codecs.openai_chat.normal import LearnedIdentity
+from toolgate_formats.codecs.openai_chat.normal import BROKE_OFF, LearnedIdentity
 from toolgate_formats.codecs.openai_chat.normal_stream import NormalStream, Options
 from toolgate_formats.sse import EventBlocks
 
-from tests.support.upstream import chunk, event
+from tests.support.upstream import chunk, completion, event
 
 ROLE = chunk({"role": "assistant", "content": ""})
 STOP = chunk({}, "stop")
@@ -128,6 +128,21 @@ GOOD: dict[str, tuple[list[bytes], str, str]] = {
         "Hello",
         "stop",
     ),
+    "an empty event": ([b"data: \n\n", event(said("Hello")), b"data:\n\n", event(STOP), END], "Hello", "stop"),
+    "chunks that all differ": (
+        [event(ROLE), *(event(said(text, seq=at)) for at, text in enumerate("Hello!")), event(STOP), END],
+        "Hello!",
+        "stop",
+    ),
+    "a whole message": ([event(completion({"content": "Hello"}))], "Hello", "stop"),
+    "a whole message at the end": (
+        [event(said("Hel")), event(said("lo")), event(completion({"content": "Hello"})), END],
+        "Hello",
+        "stop",
+    ),
+    "an index that is no number": ([event(said("Hello", index="x")), event(STOP)], "Hello", "stop"),  # type: ignore[arg-type]
+    "no choices that can be read": ([event(chunk() | {"choices": [7]}), event(said("Hello", "stop"))], "Hello", "stop"),
+    "DONE without its blank line": ([event(said("Hello")), b"data: [DONE]"], "Hello", "stop"),
     "other choices": (
         [event(said("Hello")), event(said("no", index=1)), event(said("no", index=-1)), event(STOP)],
         "Hello",
@@ -294,6 +309,30 @@ def test_any_split_of_the_bytes_gives_the_same_bytes(case: str, cuts: set[int], 
     split = read(*(data[start:end] for start, end in itertools.pairwise(edges)))
     assert split.bytes == whole.bytes
     assert split.stream.fault == whole.stream.fault
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([], (False, False)),
+        ([said("Hello")], (False, False)),
+        ([said("Hello", "stop")], (False, True)),
+        ([said("Hello"), STOP], (True, True)),
+        ([said("Hel", "stop"), said("lo"), STOP], (False, False)),
+    ],
+)
+def test_a_reason_is_believed_unless_text_has_followed_one(
+    events: list[dict[str, Any]], expected: tuple[bool, bool]
+) -> None:
+    stream = NormalStream(LearnedIdentity("ours", 7, "nick"), Options())
+    stream.feed(b"".join(map(event, events)))
+    assert (stream.may_be_over, stream.ended) == expected
+
+
+def test_a_choice_that_breaks_off_ends_the_chunk() -> None:
+    both = [{"index": index, "delta": {"content": "a"}, "finish_reason": "error"} for index in (0, 1)]
+    found = read(event(chunk() | {"choices": both}), END, choices=2)
+    assert (found.stream.fault, found.text(0), found.text(1)) == (BROKE_OFF, "a", "")
 
 
 def test_plain_chunks_are_the_upstreams_own_bytes() -> None:
