@@ -57,6 +57,50 @@ def test_arguments_of_two_calls_are_never_joined() -> None:
     ]
 
 
+def test_a_call_in_the_older_form_has_no_id() -> None:
+    events = (CallStart(0, "f", "call_0"), ArgumentsDelta(0, '{"a":'), ArgumentsDelta(0, "1}"), CallEnd(0))
+    found = deltas(chunks(legacy=True).events(0, events))[1:]
+    assert found == [{"function_call": {"name": "f", "arguments": ""}}, {"function_call": {"arguments": '{"a":1}'}}]
+    assert message(events, legacy=True) == {
+        "role": "assistant",
+        "content": None,
+        "refusal": None,
+        "function_call": {"name": "f", "arguments": '{"a":1}'},
+    }
+
+
+def test_unknown_fields_of_a_call_and_its_function_travel() -> None:
+    events = (CallStart(0, "f", "c", {"x": 1, "function": {"y": 2}}), ArgumentsDelta(0, "{}"), CallEnd(0))
+    call = {"id": "c", "type": "function", "x": 1}
+    assert deltas(chunks().events(0, events))[1:] == [
+        {"tool_calls": [{"index": 0, **call, "function": {"name": "f", "arguments": "", "y": 2}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]},
+    ]
+    assert message(events, legacy=False)["tool_calls"] == [
+        {**call, "function": {"name": "f", "arguments": "{}", "y": 2}}
+    ]
+
+
+def test_unknown_fields_of_a_call_alone_stay_out_of_its_function() -> None:
+    events = (CallStart(0, "f", "c", {"x": 1}), CallEnd(0))
+    call = {"id": "c", "type": "function", "x": 1, "function": {"name": "f", "arguments": ""}}
+    assert deltas(chunks().events(0, events))[1:] == [{"tool_calls": [{"index": 0, **call}]}]
+    assert message(events, legacy=False)["tool_calls"] == [call]
+
+
+def test_a_choice_finishes_before_the_answer_ends() -> None:
+    answer = Answer(finish_reason="length", strategy=Strategy.NATIVE, logprobs=({"token": "a"},))
+    *_, last = parse_events(chunks().finish(1, answer).decode())
+    assert last["choices"] == [
+        {
+            "index": 1,
+            "delta": {},
+            "logprobs": {"content": [{"token": "a"}], "refusal": None},
+            "finish_reason": "length",
+        }
+    ]
+
+
 def test_what_is_not_for_the_client_makes_no_chunk() -> None:
     assert chunks().events(0, (Drop("markup", "<x>"), CallEnd(0))) == b""
 

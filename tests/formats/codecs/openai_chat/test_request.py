@@ -7,7 +7,14 @@ from hypothesis import given
 from msgspec.structs import replace
 from toolgate_core.jsontext import JsonObject, JsonValue, decode, decode_fields, encode
 from toolgate_core.types.messages import Call, Media, Message, Part, Reasoning, Result, Text
-from toolgate_core.types.requests import EVERYTHING, ModelRequest, ResponseFormat, ToolChoice, model_request
+from toolgate_core.types.requests import (
+    EVERYTHING,
+    ModelRequest,
+    ResponseFormat,
+    ToolChoice,
+    ToolDefinition,
+    model_request,
+)
 from toolgate_formats.api.openai_chat import parse_request
 from toolgate_formats.api.openai_chat.messages import read_messages
 from toolgate_formats.codecs.openai_chat.messages import write_messages
@@ -110,6 +117,43 @@ def test_nothing_of_tools_is_sent_without_tools() -> None:
 def test_a_format_without_a_schema_has_its_kind_alone() -> None:
     request = ModelRequest(model="m", messages=(), response_format=ResponseFormat(kind="json_object"))
     assert sent(request)["response_format"] == {"type": "json_object"}
+
+
+def test_other_messages_take_the_place_of_the_clients() -> None:
+    text = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"seed":1 }'
+    request = parse_request(text).with_messages((Message("user", (Text("hello"),)),))
+    expected = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "seed": 1}
+    assert (sent(model_request(request)), decode(chat_body(request))) == (expected, expected)
+
+
+def test_tools_that_travel_by_themselves_leave_null_in_their_place() -> None:
+    tool: JsonValue = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    body: JsonObject = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": [tool]}
+    assert decode(chat_body(parse_request(encode(body)), tools=False)) == {**body, "tools": None}
+    bare = without(body, "tools")
+    assert decode(chat_body(parse_request(encode(bare)), tools=False)) == bare
+
+
+def test_strict_tools_a_named_choice_and_a_strict_format_are_written() -> None:
+    function: JsonObject = {"name": "f", "description": "Does f.", "parameters": {"type": "object"}, "strict": True}
+    body: JsonObject = {
+        "model": "m",
+        "messages": [],
+        "tools": [{"type": "function", "function": function}],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "s", "schema": {"type": "object"}, "strict": False},
+        },
+    }
+    request = ModelRequest(
+        model="m",
+        messages=(),
+        tools=(ToolDefinition(name="f", description="Does f.", parameters={"type": "object"}, strict=True),),
+        tool_choice=ToolChoice("named", name="f"),
+        response_format=ResponseFormat(kind="json_schema", name="s", schema={"type": "object"}, strict=False),
+    )
+    assert sent(request) == body
 
 
 CALL = Call("c1", "f", '{"a": 1}', {"extra_content": {"s": 1}, "function": {"x": 2}})
