@@ -35,7 +35,7 @@ run: $(PYTHON_READY) ## Start the stack on this machine (ARGS='--upstream URL' f
 
 ##@ Test
 .PHONY: test
-test: check ## All checks of `make check`, all tests, coverage of the core
+test: check ## All checks of `make check`, all tests, coverage of core and formats
 	$(BIN)/python -m pytest tests $(LONG_TESTS) $(WORKERS) -q --cov --cov-report=term
 
 .PHONY: quick
