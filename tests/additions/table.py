@@ -304,7 +304,7 @@ ADDITIONS = (
         ),
         script=_SETTING_TEST,
     ),
-    Addition("error of a request", (), script=_ERROR_TEST),
+    Addition("error in a client's request (400)", (), script=_ERROR_TEST),
     Addition(
         "error between services",
         (Edit(f"{RUNTIME}/errors.py", '    "ADDED": Row(grpc.StatusCode.ABORTED, retryable=True),\n', "REASONS = {"),),

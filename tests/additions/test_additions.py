@@ -46,7 +46,7 @@ def test_every_row_of_the_table_is_known_here() -> None:
         "forwarded endpoint",
         "rule of what follows an attempt",
         "effect",
-        "kind of failure",
+        "kind of failure that clients see",
         "tag of a repair",
         "rule of coercion",
         "bound",
