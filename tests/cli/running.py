@@ -50,7 +50,7 @@ def up(*arguments: str, folder: Path, **environment: str) -> Iterator[Up]:
         lines: list[str] = []
         for line in process.stdout:
             lines.append(line.rstrip("\n"))
-            if line.startswith("Ctrl-C"):
+            if line.startswith("Press Ctrl-C"):
                 break
         assert lines, process.communicate(timeout=10)[1]
         yield Up(process, lines)
