@@ -37,7 +37,7 @@ def test_up_says_where_it_listens_and_that_the_simulator_is_the_upstream(running
 
 def test_the_curl_line_that_up_prints_works_unchanged(running: Up) -> None:
     shown = "\n".join(running.lines)
-    command = shown[shown.index("  curl") : shown.index("Ctrl-C")].strip()
+    command = shown[shown.index("  curl") : shown.index("Press Ctrl-C")].strip()
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=True)
     [call] = json.loads(done.stdout)["choices"][0]["message"]["tool_calls"]
     assert json.loads(call["function"]["arguments"]) == {"expression": "23 * 19"}
