@@ -45,8 +45,6 @@ class Profile(Struct, frozen=True, kw_only=True):
         overflow: phrases by which it refuses a request that exceeds the context.
         schema_codes: error codes with the meaning of `schema`.
         overflow_params: values of an error's `param` with the meaning of `overflow`.
-        cut_calls_end_as: finish reasons other than `length` that it reports for a call that the token limit cut. The
-            ladder therefore compares the usage with the limit, for every server.
     """
 
     name: str
@@ -60,7 +58,6 @@ class Profile(Struct, frozen=True, kw_only=True):
     overflow: tuple[str, ...] = ()
     schema_codes: tuple[str, ...] = ()
     overflow_params: tuple[str, ...] = ()
-    cut_calls_end_as: tuple[str, ...] = ()
 
     def capabilities_at(self, version: Version | None) -> JsonObject:
         """Return the capabilities of a version; of an unknown one (None) those that every version has."""

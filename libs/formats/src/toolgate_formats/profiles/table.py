@@ -53,8 +53,6 @@ PROFILES: Final[tuple[Profile, ...]] = (
             r"maximum model length",
         ),
         overflow_params=("input_tokens", "input_text"),
-        # Before 0.33.
-        cut_calls_end_as=("tool_calls",),
     ),
     Profile(
         name="openai",
